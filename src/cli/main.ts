@@ -1,0 +1,2 @@
+process.stderr.write('ostiary: under construction\n')
+process.exit(70)

@@ -1,0 +1,133 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml'
+import { diagnostic, type Diagnostic } from '../core/errors.ts'
+import type { Span } from '../core/span.ts'
+
+/** YAML with the place of every node kept, so that an overlay can be merged in and each finding still points at its own file. */
+export type Located =
+  | { readonly kind: 'scalar'; readonly span: Span; readonly value: string | number | boolean | null }
+  | { readonly kind: 'list'; readonly span: Span; readonly items: readonly Located[] }
+  | { readonly kind: 'map'; readonly span: Span; readonly entries: ReadonlyMap<string, Entry> }
+
+export interface Entry {
+  readonly keySpan: Span
+  readonly node: Located
+}
+
+export interface ReadDocument {
+  /** Undefined where the text is not one well-formed document. */
+  readonly root: Located | undefined
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Larger files are refused before they are parsed, in UTF-16 code units. */
+const MAX_TEXT = 16 * 1024 * 1024
+const MAX_DEPTH = 64
+
+/**
+ * Reads one YAML 1.2 document (so `no` is a string), strictly: duplicate keys, tags, several documents and keys that
+ * aren't strings are findings. Anchors and aliases are refused, because what is merged by reference can't be reviewed
+ * where it is used.
+ */
+export function readDocument(file: string, text: string): ReadDocument {
+  const whole: Span = { file, line: 1, column: 1, endLine: 1, endColumn: 1 }
+  if (text.length > MAX_TEXT) return { root: undefined, diagnostics: [diagnostic('config/too-large', { file, limit: MAX_TEXT }, whole)] }
+  const lines = new LineCounter()
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    version: '1.2',
+    merge: false,
+    stringKeys: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+  })
+  const spanAt = (from: number, to: number): Span => {
+    const start = lines.linePos(from)
+    const end = lines.linePos(Math.max(from, to))
+    return { file, line: start.line || 1, column: start.col || 1, endLine: end.line || 1, endColumn: end.col || 1 }
+  }
+  const diagnostics: Diagnostic[] = [...document.errors, ...document.warnings].map((error) =>
+    diagnostic('config/yaml', { problem: lowerFirst(error.message.split('\n')[0] ?? error.code) }, spanAt(error.pos[0], error.pos[1])),
+  )
+  if (diagnostics.length > 0) return { root: undefined, diagnostics }
+
+  const locate = (node: unknown, fallback: Span, depth: number): Located => {
+    const span = rangeSpan(node, spanAt) ?? fallback
+    if (depth > MAX_DEPTH) {
+      diagnostics.push(diagnostic('config/yaml', { problem: `nested deeper than ${MAX_DEPTH} levels` }, span))
+      return { kind: 'scalar', span, value: null }
+    }
+    if (isMap(node)) {
+      const entries = new Map<string, Entry>()
+      for (const pair of node.items) {
+        const keySpan = rangeSpan(pair.key, spanAt) ?? span
+        const key = isScalar(pair.key) ? pair.key.value : undefined
+        if (typeof key !== 'string') diagnostics.push(diagnostic('config/yaml', { problem: 'a key must be a plain string' }, keySpan))
+        else entries.set(key, { keySpan, node: locate(pair.value, keySpan, depth + 1) })
+      }
+      return { kind: 'map', span, entries }
+    }
+    if (isSeq(node)) return { kind: 'list', span, items: node.items.map((item) => locate(item, span, depth + 1)) }
+    if (isAlias(node)) {
+      diagnostics.push(diagnostic('config/alias', { name: node.source }, span))
+      return { kind: 'scalar', span, value: null }
+    }
+    const value = isScalar(node) ? node.value : null
+    if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+      return { kind: 'scalar', span, value }
+    diagnostics.push(diagnostic('config/yaml', { problem: 'this kind of value is not supported' }, span))
+    return { kind: 'scalar', span, value: null }
+  }
+  const root = document.contents === null ? undefined : locate(document.contents, whole, 0)
+  if (root === undefined) diagnostics.push(diagnostic('config/empty', { file }, whole))
+  return { root: diagnostics.length > 0 ? undefined : root, diagnostics }
+}
+
+function rangeSpan(node: unknown, spanAt: (from: number, to: number) => Span): Span | undefined {
+  const range = (node as Node | null | undefined)?.range
+  return range === null || range === undefined ? undefined : spanAt(range[0], range[1])
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}
+
+/** The plain value of a located tree. Maps have no prototype. */
+export function plain(node: Located): unknown {
+  switch (node.kind) {
+    case 'scalar':
+      return node.value
+    case 'list':
+      return node.items.map(plain)
+    case 'map': {
+      const object: Record<string, unknown> = Object.create(null)
+      for (const [key, entry] of node.entries) object[key] = plain(entry.node)
+      return object
+    }
+  }
+}
+
+/** Lays `over` on `base`: maps merge by key, everything else replaces. */
+export function overlay(base: Located, over: Located): Located {
+  if (base.kind !== 'map' || over.kind !== 'map') return over
+  const entries = new Map(base.entries)
+  for (const [key, entry] of over.entries) {
+    const below = entries.get(key)
+    entries.set(key, below === undefined ? entry : { keySpan: entry.keySpan, node: overlay(below.node, entry.node) })
+  }
+  return { kind: 'map', span: base.span, entries }
+}
+
+/** The place of `path` in the tree; where the path leads nowhere, the place of its deepest part that exists. */
+export function spanOf(root: Located, path: readonly PropertyKey[], want: 'value' | 'key' = 'value'): Span {
+  let node = root
+  let span = root.span
+  for (const step of path) {
+    const entry = node.kind === 'map' ? node.entries.get(String(step)) : undefined
+    const next = entry?.node ?? (node.kind === 'list' ? node.items[Number(step)] : undefined)
+    if (next === undefined) return span
+    span = want === 'key' && entry !== undefined ? entry.keySpan : next.span
+    node = next
+  }
+  return span
+}

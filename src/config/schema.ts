@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import { bytes, duration, listenAddress, name, secureUrl } from './fields.ts'
+
+export const API_VERSION = 'ostiary.dev/v1'
+
+/** The declared type of a claim. `list` is a list of strings. */
+export const claimType = z.enum(['string', 'number', 'boolean', 'list'])
+export type ClaimType = z.output<typeof claimType>
+
+/** A claim that policy may speak of: its type, and where it is in the token if not at the top level under its own name. */
+export const claimDeclaration = z.union([
+  claimType,
+  z.strictObject({
+    type: claimType,
+    path: z.array(z.string().min(1)).min(1).max(8).optional().describe('Path in the token, for nested claims: `[realm_access, roles]`'),
+  }),
+])
+
+/** What every issuer has, whatever its kind. Kinds extend it in `identity/<kind>/schema.ts`. */
+export const issuerBase = z.strictObject({
+  kind: z.string(),
+  claims: z
+    .record(z.string(), claimDeclaration)
+    .default({})
+    .describe('Claims that policy may speak of, besides those that the kind brings'),
+  audiences: z.array(z.string().min(1)).min(1).describe('Accepted `aud` values, compared byte by byte'),
+  clients: z.array(z.string().min(1)).default([]).describe('Client ids whose app-only tokens are admitted without a role in the token'),
+  agents: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Client ids that are agents: each is a party of its own wherever it acts for somebody'),
+})
+
+/** What every resource has, whatever its protocol. Protocols extend it in `doors/<kind>/schema.ts`. */
+export const resourceBase = z.strictObject({
+  protocol: z.string(),
+  description: z.string().optional(),
+  labels: z.record(z.string(), z.string()).default({}),
+  issuers: z.array(name()).optional().describe('Issuers whose principals may come here; default: all'),
+  scopes: z
+    .record(z.string(), z.array(z.string().min(1)))
+    .optional()
+    .describe(
+      'What each scope of a delegated token covers, as actions. With it, a delegated token is limited to the actions of its scopes',
+    ),
+  record: z.enum(['strict', 'spool', 'best-effort']).default('spool').describe('How much an effect insists on its record'),
+})
+
+const audit = z.strictObject({
+  segmentSize: bytes()
+    .default(64 * 1024 ** 2)
+    .describe('A segment is closed when it reaches this size'),
+  keepFor: duration()
+    .default(90 * 86_400_000)
+    .describe('Closed segments older than this are removed'),
+  keepAtMost: bytes()
+    .default(10 * 1024 ** 3)
+    .describe('The oldest closed segments are removed when all together are larger'),
+  queue: bytes()
+    .default(16 * 1024 ** 2)
+    .describe('Records that wait for the disk; full, `spool` and `strict` refuse'),
+  checkpointEvery: duration().default(1000),
+  anchors: z
+    .array(z.strictObject({ file: z.string().min(1) }))
+    .default([])
+    .describe('Where signed checkpoints also go, outside the data directory'),
+})
+
+const sessions = z.strictObject({
+  idle: duration().default(3_600_000).describe('A browser session ends after this long without a request'),
+  absolute: duration()
+    .default(12 * 3_600_000)
+    .describe('A browser session ends this long after sign-in'),
+  maximum: z.int().min(1).max(10_000_000).default(100_000).describe('Sessions kept at most; further sign-ins are refused'),
+})
+
+const admin = z.strictObject({
+  listen: listenAddress().prefault('127.0.0.1:8081'),
+  publicUrl: z.string().optional().describe('URL under which people reach the console; default: the listener, for loopback'),
+  hosts: z.array(z.string()).default([]).describe('Further Host values that are accepted'),
+})
+
+const outbound = z.strictObject({
+  proxy: secureUrl().optional().describe('Proxy for requests of the gateway itself (keys, sign-in); default: HTTPS_PROXY and NO_PROXY'),
+  ca: z.string().optional().describe('PEM file of further authorities that the gateway trusts for its own requests'),
+})
+
+/** Schemas that the families below hand in, by kind. */
+export interface Families {
+  readonly issuers: Readonly<Record<string, z.ZodType>>
+  readonly resources: Readonly<Record<string, z.ZodType>>
+  readonly doors: Readonly<Record<string, z.ZodType>>
+}
+
+function kinds(families: Readonly<Record<string, z.ZodType>>): z.ZodType {
+  const options = Object.values(families)
+  return options.length === 1 ? options[0]! : z.union(options as [z.ZodType, z.ZodType])
+}
+
+/** The schema of `ostiary.yaml` for the kinds that are built in. */
+export function wiringSchema(families: Families) {
+  const doors = Object.fromEntries(Object.entries(families.doors).map(([kind, schema]) => [kind, schema.optional()]))
+  return z.strictObject({
+    apiVersion: z.literal(API_VERSION),
+    name: name().default('ostiary').describe('Name of this gateway, in records and as issuer of its assertions'),
+    dataDir: z
+      .string()
+      .min(1)
+      .default('data')
+      .describe('Keys, sessions, records and kept policy versions; relative to the configuration folder'),
+    issuers: z.record(name(), kinds(families.issuers)),
+    resources: z.record(name(), kinds(families.resources)),
+    doors: z.strictObject(doors),
+    admin: admin.prefault({}),
+    audit: audit.prefault({}),
+    sessions: sessions.prefault({}),
+    outbound: outbound.prefault({}),
+  })
+}
+
+const bindings = z.record(name(), z.array(z.unknown()))
+
+/** What an environment says besides wiring. Its bindings are read by the policy. */
+export const environmentExtras = z.strictObject({ apiVersion: z.literal(API_VERSION), bindings: bindings.default({}) })
+
+export type IssuerBase = z.output<typeof issuerBase>
+export type ResourceBase = z.output<typeof resourceBase>
+
+/** The wiring after validation. Kind-specific keys are known to their own folder, which narrows by its schema's type. */
+export interface Wiring {
+  readonly name: string
+  readonly dataDir: string
+  readonly issuers: Readonly<Record<string, IssuerBase>>
+  readonly resources: Readonly<Record<string, ResourceBase>>
+  readonly doors: Readonly<Record<string, unknown>>
+  readonly admin: z.output<typeof admin>
+  readonly audit: z.output<typeof audit>
+  readonly sessions: z.output<typeof sessions>
+  readonly outbound: z.output<typeof outbound>
+}

@@ -1,0 +1,122 @@
+import type { z } from 'zod'
+import { diagnostic, type Diagnostic } from '../core/errors.ts'
+import { didYouMean } from './didyoumean.ts'
+import { plain, spanOf, type Located } from './document.ts'
+
+/** Checks a located tree against a schema; every finding carries the place it speaks of. */
+export function validate<T extends z.ZodType>(
+  schema: T,
+  root: Located,
+): { readonly value: z.output<T> | undefined; readonly diagnostics: readonly Diagnostic[] } {
+  const parsed = schema.safeParse(plain(root))
+  if (parsed.success) return { value: parsed.data, diagnostics: [] }
+  return { value: undefined, diagnostics: parsed.error.issues.flatMap((issue) => findings(issue, root, [], schema)) }
+}
+
+type Issue = z.core.$ZodIssue
+
+function findings(issue: Issue, root: Located, prefix: readonly PropertyKey[], schema: z.ZodType): readonly Diagnostic[] {
+  const path = [...prefix, ...issue.path]
+  const where = path.length === 0 ? 'the document' : `\`${path.map(String).join('.')}\``
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => {
+        const known = keysAt(schema, path)
+        const help =
+          didYouMean(key, known) ?? (known.length === 0 ? undefined : `write one of ${known.map((name) => `\`${name}\``).join(', ')}`)
+        return diagnostic('config/unknown-key', { key, where }, spanOf(root, [...path, key], 'key'), { help })
+      })
+    case 'invalid_type': {
+      const missing = issue.input === undefined && !exists(root, path)
+      if (missing)
+        return [
+          diagnostic(
+            'config/missing',
+            { key: String(path.at(-1)), where: path.length < 2 ? 'the document' : `\`${path.slice(0, -1).map(String).join('.')}\`` },
+            spanOf(root, path),
+          ),
+        ]
+      return [diagnostic('config/wrong-type', { where, expected: issue.expected }, spanOf(root, path))]
+    }
+    case 'invalid_value': {
+      const allowed = issue.values.map(String)
+      const given = String(valueAt(root, path))
+      return [
+        diagnostic(
+          'config/invalid',
+          { where, problem: `must be ${allowed.map((value) => `\`${value}\``).join(' or ')}` },
+          spanOf(root, path),
+          { help: didYouMean(given, allowed) },
+        ),
+      ]
+    }
+    case 'invalid_union': {
+      // Speak of the arm that came furthest: the one whose first finding lies deepest.
+      const arms = issue.errors.filter((arm) => arm.length > 0).toSorted((a, b) => depth(b) - depth(a) || a.length - b.length)
+      const arm = arms[0]
+      if (arm === undefined) return [diagnostic('config/invalid', { where, problem: issue.message.toLowerCase() }, spanOf(root, path))]
+      return arm.flatMap((inner) => findings(inner, root, path, schema))
+    }
+    default:
+      return [
+        diagnostic(
+          'config/invalid',
+          { where, problem: issue.message.charAt(0).toLowerCase() + issue.message.slice(1) },
+          spanOf(root, path),
+        ),
+      ]
+  }
+}
+
+function depth(arm: readonly Issue[]): number {
+  return Math.max(...arm.map((issue) => issue.path.length + (issue.code === 'unrecognized_keys' ? 0.5 : 0)))
+}
+
+function nodeAt(root: Located, path: readonly PropertyKey[]): Located | undefined {
+  let node: Located | undefined = root
+  for (const step of path)
+    node = node?.kind === 'map' ? node.entries.get(String(step))?.node : node?.kind === 'list' ? node.items[Number(step)] : undefined
+  return node
+}
+
+function exists(root: Located, path: readonly PropertyKey[]): boolean {
+  return nodeAt(root, path) !== undefined
+}
+
+function valueAt(root: Located, path: readonly PropertyKey[]): unknown {
+  const node = nodeAt(root, path)
+  return node === undefined ? undefined : plain(node)
+}
+
+interface Def {
+  readonly type?: string
+  readonly innerType?: z.ZodType
+  readonly shape?: Readonly<Record<string, z.ZodType>>
+  readonly valueType?: z.ZodType
+  readonly element?: z.ZodType
+  readonly in?: z.ZodType
+  readonly options?: readonly z.ZodType[]
+}
+
+/** The keys that the schema knows at `path`, for "did you mean". */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  let current: readonly z.ZodType[] = [schema]
+  for (const step of path) current = current.flatMap((one) => childOf(one, step))
+  return current.flatMap((one) => unwrapped(one).flatMap((inner) => Object.keys((inner._zod.def as Def).shape ?? {})))
+}
+
+function unwrapped(schema: z.ZodType): readonly z.ZodType[] {
+  const def = schema._zod.def as Def
+  if (def.innerType !== undefined) return unwrapped(def.innerType)
+  if (def.in !== undefined) return unwrapped(def.in)
+  if (def.options !== undefined) return def.options.flatMap(unwrapped)
+  return [schema]
+}
+
+function childOf(schema: z.ZodType, step: PropertyKey): readonly z.ZodType[] {
+  return unwrapped(schema).flatMap((inner) => {
+    const def = inner._zod.def as Def
+    const child = def.shape?.[String(step)] ?? def.valueType ?? def.element
+    return child === undefined ? [] : [child]
+  })
+}

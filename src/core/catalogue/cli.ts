@@ -1,0 +1,3 @@
+import type { CatalogueEntry } from '../errors.ts'
+
+export const cli = {} as const satisfies Record<string, CatalogueEntry>

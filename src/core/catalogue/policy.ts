@@ -1,0 +1,3 @@
+import type { CatalogueEntry } from '../errors.ts'
+
+export const policy = {} as const satisfies Record<string, CatalogueEntry>

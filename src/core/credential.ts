@@ -1,0 +1,76 @@
+import type { Secret } from './secret.ts'
+import type { Identity } from './principal.ts'
+
+/** What a caller presents, as a door parsed it from its protocol. Strict: ambiguous never gets this far. */
+export type Credential =
+  | { readonly kind: 'bearer'; readonly token: Secret }
+  | { readonly kind: 'session'; readonly handle: Secret }
+  /** Something was presented that can't be used: two credentials, a scheme or a shape that the door doesn't accept. */
+  | { readonly kind: 'unusable'; readonly reason: RejectReason }
+
+/** Where and when a credential was presented; limits on cold verification are kept per `source`. */
+export interface Presentation {
+  /** Caller's address. */
+  readonly source: string
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  /** Resource that the request is for; its audience, where one is configured, is demanded of the token. */
+  readonly resource: string
+}
+
+/**
+ * Why a credential was refused. `caller` marks what may be told to whoever presented it.
+ * The set is closed so that texts, metrics and tests can't drift.
+ */
+export type RejectReason =
+  | 'malformed'
+  | 'too-large'
+  | 'unsigned'
+  | 'algorithm'
+  | 'unknown-key'
+  | 'signature'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'issued-in-future'
+  | 'lifetime'
+  | 'issuer'
+  | 'audience'
+  | 'tenant'
+  | 'key-issuer'
+  | 'cloud'
+  | 'client'
+  | 'token-type'
+  | 'id-token'
+  | 'graph-token'
+  | 'claim'
+  | 'revoked'
+  | 'session-unknown'
+  | 'session-expired'
+  | 'ambiguous'
+  | 'encrypted'
+  | 'critical-header'
+  | 'too-many-parties'
+
+/** What could not be reached; the answer is 503, never an allow and never a cleared session. */
+export type UnavailableCause = 'keys' | 'provider' | 'store' | 'overloaded' | 'record'
+
+/** Something that was proven and stays so until `expiresAt` or `revoked`. One object per token, shared by its requests. */
+export interface Verified {
+  readonly identity: Identity
+  /** Milliseconds since the epoch; skew already included. */
+  readonly expiresAt: number
+  /** Set by whoever ends it (session store, revocation, key removal); read at every admission and by open streams. */
+  revoked: boolean
+}
+
+/** An authenticator's answer. `absent` tries the next; `rejected` is 401 and stops; `unavailable` is 503 and stops. */
+export type AuthResult =
+  | { readonly outcome: 'absent' }
+  | { readonly outcome: 'rejected'; readonly reason: RejectReason; readonly claim?: string | undefined }
+  | { readonly outcome: 'unavailable'; readonly cause: UnavailableCause }
+  | { readonly outcome: 'verified'; readonly verified: Verified }
+
+/** Turns a credential into who it proves. Answers at once where it can: the path must not pay for a promise it doesn't need. */
+export interface Authenticator {
+  authenticate(credential: Credential, at: Presentation): AuthResult | Promise<AuthResult>
+}

@@ -1,0 +1,84 @@
+import type { Clock, Timer } from './clock.ts'
+import type { PolicySource } from './policy.ts'
+import { bind, type EndCause, type Passage } from './passage.ts'
+
+/** How often expiry and revocation of open exchanges are looked at: half of the second that the design allows. */
+const SWEEP_MS = 500
+
+/**
+ * The exchanges that are under way. Each is ended within a second when its credential expires or is revoked, or when
+ * a new policy version no longer allows it (design, invariant 5).
+ */
+export class OpenExchanges {
+  readonly #clock: Clock
+  readonly #policies: PolicySource
+  readonly #open = new Set<Passage>()
+  readonly #unsubscribe: () => void
+  #timer: Timer | undefined
+
+  constructor(clock: Clock, policies: PolicySource) {
+    this.#clock = clock
+    this.#policies = policies
+    this.#unsubscribe = policies.subscribe(() => this.redecide())
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  add(passage: Passage): void {
+    this.#open.add(passage)
+    // The record may have been waited for: what changed meanwhile counts.
+    if (passage.policy !== this.#policies.current) this.#redecide(passage)
+    if (passage.verified?.revoked === true) this.#end(passage, 'revoked')
+    this.#timer ??= this.#clock.after(SWEEP_MS, () => this.#tick())
+  }
+
+  remove(passage: Passage): void {
+    this.#open.delete(passage)
+  }
+
+  /** Ends what has expired or was revoked. Runs by itself; callable at once after a revocation. */
+  sweep(): void {
+    const now = this.#clock.now()
+    for (const passage of this.#open) {
+      if (passage.verified === undefined) continue
+      if (passage.verified.revoked) this.#end(passage, 'revoked')
+      else if (passage.verified.expiresAt <= now) this.#end(passage, 'expired')
+    }
+  }
+
+  /** Decides every open exchange anew under the policy in force now. */
+  redecide(): void {
+    for (const passage of this.#open) this.#redecide(passage)
+  }
+
+  #redecide(passage: Passage): void {
+    const policy = this.#policies.current
+    const { exchange } = passage
+    const principal = passage.verified === undefined ? policy.anonymous : bind(policy, passage.verified)
+    const { effect } = policy.decide(principal, exchange.action, exchange.resource, { time: this.#clock.now(), ip: exchange.ip })
+    if (effect !== 'allow') this.#end(passage, 'policy-changed')
+  }
+
+  endAll(cause: EndCause): void {
+    for (const passage of this.#open) this.#end(passage, cause)
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#unsubscribe()
+  }
+
+  #tick(): void {
+    this.#timer = undefined
+    this.sweep()
+    if (this.#open.size > 0) this.#timer ??= this.#clock.after(SWEEP_MS, () => this.#tick())
+  }
+
+  #end(passage: Passage, cause: EndCause): void {
+    this.#open.delete(passage)
+    passage.end(cause)
+  }
+}

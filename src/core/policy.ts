@@ -1,0 +1,21 @@
+import type { Action } from './action.ts'
+import type { Decision, DecisionContext } from './decision.ts'
+import type { Identity, Principal } from './principal.ts'
+
+/** One immutable version of the policy, compiled. `decide` is pure and total: it never throws and does no I/O. */
+export interface Policy {
+  /** `sha256:` and the hex digest over policy, wiring and environment. */
+  readonly version: string
+  /** The principal of a request without credential. */
+  readonly anonymous: Principal
+  /** The identity with the roles that this version gives it. */
+  bind(identity: Identity): Principal
+  decide(principal: Principal, action: Action, resource: string, context: DecisionContext): Decision
+}
+
+/** Where the running version is read from, afresh for every exchange, and who wants to know of a change. */
+export interface PolicySource {
+  readonly current: Policy
+  /** Calls back after every swap; answers a function that ends it. */
+  subscribe(listener: (policy: Policy) => void): () => void
+}
