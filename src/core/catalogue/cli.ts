@@ -1,3 +1,42 @@
 import type { CatalogueEntry } from '../errors.ts'
 
-export const cli = {} as const satisfies Record<string, CatalogueEntry>
+export const cli = {
+  'cli/usage': { message: '{problem}', help: 'see `ostiary {command} --help`', exit: 2 },
+  'cli/no-gateway': {
+    message: 'no gateway answers at {url} ({cause})',
+    help: 'start it with `ostiary up`, or name its admin address with `--admin URL`',
+    exit: 69,
+  },
+  'cli/not-signed-in': {
+    message: 'the gateway at {url} wants a sign-in',
+    help: 'run `ostiary login`, set OSTIARY_TOKEN, or add `--as auditor` with the demo',
+    exit: 77,
+  },
+  'cli/refused': {
+    message: 'the gateway refused: {reason}',
+    help: 'run `ostiary whoami` to see who you are to it; decision {decision}',
+    exit: 77,
+  },
+  'cli/answer': { message: 'the gateway answered {status}: {reason}', help: 'see its own output', exit: 70 },
+  'cli/no-decision': {
+    message: 'there is no decision `{id}` in the record',
+    help: 'copy the id from the `ostiary-decision` header of the response; `ostiary audit search` lists recent ones',
+    exit: 1,
+  },
+  'cli/demo-public': {
+    message: '`--demo` is refused with the listener {address}: it is reachable from outside this machine',
+    help: 'the demo has a key that anybody can sign in with; listen on 127.0.0.1, or start without `--demo`',
+    exit: 78,
+  },
+  'cli/no-config': {
+    message: '`ostiary up` needs a configuration',
+    help: 'write `ostiary up --config DIR`, or `ostiary up --demo` to look around first',
+    exit: 2,
+  },
+  'cli/login-failed': { message: 'sign-in failed: {reason}', help: 'run `ostiary login` again', exit: 77 },
+  'cli/no-login': {
+    message: 'the gateway at {url} offers no sign-in for the command line',
+    help: 'give an issuer `signIn` with a `clientId` in ostiary.yaml, or set OSTIARY_TOKEN',
+    exit: 78,
+  },
+} as const satisfies Record<string, CatalogueEntry>

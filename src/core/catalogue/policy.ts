@@ -1,3 +1,136 @@
 import type { CatalogueEntry } from '../errors.ts'
 
-export const policy = {} as const satisfies Record<string, CatalogueEntry>
+export const policy = {
+  'policy/not-yet': {
+    message: '{feature} in {where} is not carried out yet',
+    help: 'remove it: what this version can not carry out is refused, never ignored',
+    exit: 65,
+  },
+  'policy/unknown-role': { message: 'unknown role `{name}` in {where}', help: 'declare it under `roles:`', exit: 65 },
+  'policy/unknown-resource': {
+    message: 'unknown resource `{name}` in {where}',
+    help: 'declare it under `resources:` of `ostiary.yaml`',
+    exit: 65,
+  },
+  'policy/unknown-issuer': {
+    message: 'unknown issuer `{name}` in {where}',
+    help: 'declare it under `issuers:` of `ostiary.yaml`',
+    exit: 65,
+  },
+  'policy/unknown-claim': {
+    message: 'unknown claim `{name}` in {where}',
+    help: 'declare it under `claims:` of its issuer in `ostiary.yaml`',
+    exit: 65,
+  },
+  'policy/unknown-field': { message: 'unknown name `{name}` in {where}', help: 'there are {known}', exit: 65 },
+  'policy/unknown-parameter': {
+    message: 'unknown parameter `{name}` in {where}',
+    help: 'every action of the rule must have `{{name}}` in its template',
+    exit: 65,
+  },
+  'policy/bad-name': {
+    message: '`{name}` is not a name',
+    help: 'write lower-case letters, digits and dashes, starting with a letter, at most 63',
+    exit: 65,
+  },
+  'policy/duplicate-id': {
+    message: 'the id `{id}` is used twice',
+    help: 'it is also at {place}; an id names one rule or guardrail',
+    exit: 65,
+  },
+  'policy/duplicate-role': {
+    message: 'the role `{name}` is declared twice',
+    help: 'it is also at {place}; list all its bindings in one place',
+    exit: 65,
+  },
+  'policy/reserved-role': { message: 'the role `{name}` is built in', help: 'choose another name', exit: 65 },
+  'policy/binding-values': {
+    message: 'a binding of role `{role}` needs exactly one of `any`, `all` and `none`',
+    help: 'write for example `any: [Orders.Read]`',
+    exit: 65,
+  },
+  'policy/binding-all': {
+    message: '`all` needs a list, and claim `{claim}` is of type {type}',
+    help: 'write `any: [...]`',
+    exit: 65,
+  },
+  'policy/binding-type': {
+    message: 'claim `{claim}` is of type {type}, which `{value}` is not',
+    help: 'write a value of the type of the claim; text that looks like a number or a truth value needs quotes',
+    exit: 65,
+  },
+  'policy/person-binding': {
+    message: 'role `{role}` is bound to one person by claim `{claim}`',
+    help: 'bind a group or an app role; for an emergency add `breakGlass: { until: 2026-12-31T00:00:00Z }`',
+    exit: 65,
+  },
+  'policy/break-glass-time': {
+    message: '`{text}` is not a time',
+    help: 'write RFC 3339, such as `2026-12-31T00:00:00Z`',
+    exit: 65,
+  },
+  'policy/break-glass-expired': {
+    message: 'the breakGlass binding of role `{role}` expired at {until}',
+    help: 'remove it, or extend it in a reviewed change',
+    exit: 65,
+  },
+  'policy/unbound-role': {
+    message: 'role `{role}` is bound to nothing {where}',
+    help: 'add `bind:` to the role, or `bindings:` for it to the environment',
+    exit: 65,
+  },
+  'policy/guardrail-who': {
+    message: 'guardrail `{id}` needs exactly one of `for` and `allBut`',
+    help: 'write `for: [role]` for some roles, or `allBut: [role]` for everybody else',
+    exit: 65,
+  },
+  'policy/evasion': {
+    message: 'guardrail `{id}` can be evaded: rule `{rule}` grants the same to `everyone`',
+    help: 'who drops the credential is not met by it; write `for: [everyone]` or `allBut: [...]`, or narrow the rule',
+    exit: 65,
+  },
+  'policy/action': {
+    message: '`{text}` is not an action of {protocol}: {problem}',
+    help: 'write for example `GET /orders/{id}`',
+    exit: 65,
+  },
+  'policy/condition': {
+    message: '`when` of {where}: {problem}',
+    help: 'see docs/policy.md for what a condition can say',
+    exit: 65,
+  },
+  'policy/condition-type': { message: '`when` of {where}: {problem}', help: '`when` is a CEL expression that is true or false', exit: 65 },
+  'policy/limit': { message: '{what} are more than {limit}', help: 'split it', exit: 65 },
+  'policy/lockout': {
+    message: 'nobody could administer this gateway: no rule grants anything on resource `ostiary` to a role that somebody can hold',
+    help: "add a rule such as `{ id: administer, role: admin, resource: ostiary, actions: ['* /**'] }`",
+    exit: 65,
+  },
+  'policy/selector-empty': {
+    message: '{where} selects no resource',
+    help: 'no resource has these labels: check them against `labels:` in `ostiary.yaml`',
+    exit: 1,
+  },
+  'policy/role-unused': { message: 'role `{role}` is used by no rule and no guardrail', help: 'use it or remove it', exit: 1 },
+  'policy/role-nobody': {
+    message: 'nobody can hold role `{role}`',
+    help: 'every binding of it has expired',
+    exit: 1,
+  },
+  'policy/rule-shadowed': {
+    message: 'no request can reach rule `{rule}`: guardrail `{guardrail}` always denies what it grants',
+    help: 'remove one of them, or exempt a role with `allBut`',
+    exit: 1,
+  },
+  'policy/look-alike': {
+    message: '`{text}` and `{other}` differ only by {difference}',
+    help: 'paths are compared exactly; write both on purpose, or one. The other is at {place}',
+    exit: 1,
+  },
+  'policy/wildcard-grant': {
+    message: 'rule `{rule}` grants everything on `{resource}` to `{role}`',
+    help: 'list the actions, or name a role that is bound',
+    exit: 1,
+  },
+  'policy/test-principal': { message: 'the principal of test `{name}` is wrong: {problem}', help: 'see docs/policy.md, Tests', exit: 65 },
+} as const satisfies Record<string, CatalogueEntry>

@@ -1,0 +1,29 @@
+/** The admin API as the console sees it. Shapes are those of docs/reference/admin-api.md. */
+export interface Me {
+  readonly issuer: string
+  readonly subject: string
+  readonly kind: string
+  readonly display?: string
+  readonly roles: readonly string[]
+}
+
+export interface Problem {
+  readonly title: string
+  readonly detail?: string
+  readonly status: number
+}
+
+export class ApiError extends Error {
+  readonly problem: Problem
+  constructor(problem: Problem) {
+    super(problem.title)
+    this.problem = problem
+  }
+}
+
+export async function get<T>(path: string): Promise<T> {
+  const response = await fetch(path, { headers: { accept: 'application/json' }, credentials: 'same-origin' })
+  if (response.ok) return (await response.json()) as T
+  const problem = (await response.json().catch(() => ({ title: response.statusText, status: response.status }))) as Problem
+  throw new ApiError({ ...problem, status: response.status })
+}

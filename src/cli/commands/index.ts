@@ -1,0 +1,18 @@
+import type { Command } from 'commander'
+import type { CommandContext } from '../main.ts'
+import { audit } from './audit.ts'
+import { check } from './check.ts'
+import { completion } from './completion.ts'
+import { explain } from './explain.ts'
+import { keys } from './keys.ts'
+import { login, logout, whoami } from './login.ts'
+import { test } from './test.ts'
+import { token } from './token.ts'
+import { up } from './up.ts'
+
+/** A command's work. Answers its exit code; nothing means 0. */
+export type Run = (context: CommandContext, args: readonly unknown[], command: Command) => Promise<number | void> | number | void
+/** Adds a command; `action` wraps its work with the handling of errors that all share. */
+export type Register = (root: Command, action: (run: Run) => (...all: unknown[]) => Promise<void>) => void
+
+export const commands: readonly Register[] = [up, token, login, logout, whoami, check, test, explain, audit, keys, completion]

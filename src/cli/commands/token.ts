@@ -1,0 +1,27 @@
+import type { Register } from './index.ts'
+
+export const token: Register = (root, action) =>
+  void root
+    .command('token')
+    .description('print an access token: of a demo account with --as, else of `ostiary login`')
+    .option('--as <account>', 'demo account: reader, publisher, admin, auditor, ci, agent, …')
+    .option('--token-version <version>', 'shape of the token of the demo: 1.0 or 2.0')
+    .option('--shape <shape>', 'a faulty token of the demo: expired, wrong-audience, …')
+    .option('--provider <url>', 'the demo’s identity provider', 'http://127.0.0.1:8082')
+    .option('--admin <url>', 'admin address of the gateway', process.env['OSTIARY_ADMIN'] ?? 'http://127.0.0.1:8081')
+    .action(
+      action(async ({ output }, _, command) => {
+        const options = command.opts<{ as?: string; tokenVersion?: string; shape?: string; provider: string; admin: string }>()
+        const { demoToken } = await import('../demo-token.ts')
+        const { stored } = await import('../credentials.ts')
+        const value =
+          options.as === undefined
+            ? stored(options.admin)?.token
+            : await demoToken(options.provider, options.as, { version: options.tokenVersion, shape: options.shape })
+        if (value === undefined) {
+          const { OstiaryError } = await import('../../core/errors.ts')
+          throw new OstiaryError('cli/not-signed-in', { url: options.admin })
+        }
+        output.answer(value, { access_token: value, token_type: 'Bearer' })
+      }),
+    )

@@ -1,0 +1,50 @@
+import { Hono } from 'hono'
+import { OstiaryError } from '../../core/errors.ts'
+import type { AdminEnv } from './app.ts'
+import type { AdminParts } from './parts.ts'
+
+/** What the gateway is and runs: `/api/me`, `/api/status`, `/api/policy`, `/api/keys`. */
+export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
+  const routes = new Hono<AdminEnv>()
+
+  routes.get('/me', (context) => {
+    const { principal } = context.get('passage')
+    return context.json({
+      issuer: principal.issuer,
+      subject: principal.subject,
+      kind: principal.kind,
+      display: principal.identity?.display,
+      roles: principal.roles,
+      unknownRoles: principal.unknownRoles,
+      provenance: principal.provenance,
+      actor:
+        principal.actor === undefined
+          ? undefined
+          : { issuer: principal.actor.issuer, subject: principal.actor.subject, kind: principal.actor.kind, roles: principal.actor.roles },
+      expires: principal.identity === undefined ? undefined : new Date(principal.identity.evidence.expiresAt).toISOString(),
+    })
+  })
+
+  routes.get('/status', (context) => context.json(parts.status()))
+
+  routes.get('/policy', (context) => {
+    const { version, roles, rules, resources } = parts.policy()
+    return context.json({ version, roles, rules, resources, lastReload: parts.lastReload() })
+  })
+
+  routes.post('/policy/reload', async (context) => {
+    const status = await parts.reload()
+    return context.json(status, status.accepted ? 200 : 422)
+  })
+
+  routes.post('/keys/:purpose/rotate', async (context) => {
+    const purpose = context.req.param('purpose')
+    if (purpose !== 'assertion' && purpose !== 'checkpoint')
+      throw new OstiaryError('server/bad-request', {
+        problem: `there is no key for \`${purpose.slice(0, 32)}\`; there are \`assertion\` and \`checkpoint\``,
+      })
+    return context.json(await parts.rotate(purpose))
+  })
+
+  return routes
+}

@@ -1,0 +1,21 @@
+import type { Families } from '../config/schema.ts'
+import { doorKinds } from '../doors/index.ts'
+import { issuerKinds } from '../identity/index.ts'
+
+/** Every kind that is built in, gathered from the families' own lists. */
+export const families: Families = {
+  issuers: Object.fromEntries(Object.entries(issuerKinds).map(([kind, { schema }]) => [kind, schema])),
+  resources: Object.fromEntries(Object.entries(doorKinds).map(([kind, { resourceSchema }]) => [kind, resourceSchema])),
+  doors: Object.fromEntries(Object.entries(doorKinds).map(([kind, { doorSchema }]) => [kind, doorSchema])),
+}
+
+/** The gateway as an issuer of its own: whoever used the one-time link that it printed on its terminal. */
+export const GATEWAY_ISSUER = 'ostiary'
+/** The gateway as a resource: admin API, console and record, under the same policy as everything else. */
+export const GATEWAY_RESOURCE = 'ostiary'
+
+/** Claims that policy may speak of, by kind of issuer. */
+export const kindClaims = {
+  ...Object.fromEntries(Object.entries(issuerKinds).map(([kind, { claims }]) => [kind, claims])),
+  gateway: { via: { type: 'string', mayBeUnknown: false } },
+} as const
