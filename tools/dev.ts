@@ -78,6 +78,7 @@ const commands: Record<string, (args: readonly string[]) => boolean> = {
   docs: () => run('generate docs', node, ['tools/generate.ts']),
   load: (args) => run('load', node, ['test/load/main.ts', ...args]),
   build: () => build(),
+  lock: () => run('lock file', node, ['tools/lockfile.ts']),
 }
 
 /** What an installed package runs: compiled sources and the console's pages. */
