@@ -11,6 +11,7 @@ export type Effect = 'allow' | 'challenge' | 'needs-approval' | 'deny'
  * - `condition-false`, `condition-error`: the rule's `when` was not true, or could not be evaluated.
  * - `guardrail`: a deny guardrail applies. `guardrail-unknown`, `guardrail-error`: it counts as applying because a role or its `when` can't be told.
  * - `scope`: the delegated token's scopes don't cover the action.
+ * - `issuer`: the resource doesn't accept principals of this issuer; `id` is the issuer.
  * - `party`: a party of the chain was denied; `id` is its `issuer/subject`.
  * - `unknown-resource`: the policy has no such resource.
  */
@@ -26,9 +27,10 @@ export interface Reason {
     | 'guardrail-unknown'
     | 'guardrail-error'
     | 'scope'
+    | 'issuer'
     | 'party'
     | 'unknown-resource'
-  /** Rule, guardrail or party; undefined for `no-rule` and `unknown-resource`. */
+  /** Rule, guardrail, issuer or party; undefined for `no-rule`, `scope` and `unknown-resource`. */
   readonly id?: string
   /** Role, for the codes that speak of one. */
   readonly role?: string

@@ -1,0 +1,121 @@
+import { normalSegment, type HttpPattern } from './template.ts'
+
+interface Building<V> {
+  readonly literals: Map<string, Building<V>>
+  parameter: Building<V> | undefined
+  readonly end: Map<string, V[]>
+  readonly rest: Map<string, V[]>
+}
+
+interface Node<T> {
+  readonly literals: ReadonlyMap<string, Node<T>>
+  readonly parameter: Node<T> | undefined
+  readonly end: Methods<T> | undefined
+  readonly rest: Methods<T> | undefined
+}
+
+/** What stands at one place of the trie, by method. `named` already includes what holds for any method. */
+interface Methods<T> {
+  readonly named: ReadonlyMap<string, T>
+  readonly any: T | undefined
+}
+
+function building<V>(): Building<V> {
+  return { literals: new Map(), parameter: undefined, end: new Map(), rest: new Map() }
+}
+
+/**
+ * The patterns of one resource as a trie of path segments. Finding what covers a request costs by the length of its path
+ * and the number of templates that cover it, not by the number of patterns.
+ */
+export class HttpIndex<T> {
+  readonly #root: Node<T>
+
+  private constructor(root: Node<T>) {
+    this.#root = root
+  }
+
+  /** `combine` makes one value of everything that the patterns of one place and method bring. */
+  static build<V, T>(entries: Iterable<readonly [HttpPattern, V]>, combine: (values: readonly V[]) => T): HttpIndex<T> {
+    const root = building<V>()
+    for (const [pattern, value] of entries) {
+      let node = root
+      for (const segment of pattern.segments) {
+        if (segment.kind === 'parameter') node = node.parameter ??= building()
+        else {
+          let child = node.literals.get(segment.text)
+          if (child === undefined) node.literals.set(segment.text, (child = building()))
+          node = child
+        }
+      }
+      const place = pattern.rest ? node.rest : node.end
+      // `GET` implies `HEAD`.
+      for (const method of pattern.method === 'GET' ? ['GET', 'HEAD'] : [pattern.method]) {
+        const values = place.get(method)
+        if (values === undefined) place.set(method, [value])
+        else values.push(value)
+      }
+    }
+    return new HttpIndex(frozen(root, combine))
+  }
+
+  /** Everything that covers the request; nothing for a path that isn't canonical. */
+  find(method: string, path: string): readonly T[] {
+    const found: T[] = []
+    return path.charCodeAt(0) === 0x2f && walk(this.#root, method, path, 1, found) ? found : []
+  }
+}
+
+function frozen<V, T>(node: Building<V>, combine: (values: readonly V[]) => T): Node<T> {
+  return {
+    literals: new Map([...node.literals].map(([text, child]) => [text, frozen(child, combine)])),
+    parameter: node.parameter === undefined ? undefined : frozen(node.parameter, combine),
+    end: methods(node.end, combine),
+    rest: methods(node.rest, combine),
+  }
+}
+
+function methods<V, T>(place: ReadonlyMap<string, readonly V[]>, combine: (values: readonly V[]) => T): Methods<T> | undefined {
+  if (place.size === 0) return undefined
+  const any = place.get('*') ?? []
+  const named = new Map<string, T>()
+  for (const [method, values] of place) if (method !== '*') named.set(method, combine([...values, ...any]))
+  return { named, any: any.length === 0 ? undefined : combine(any) }
+}
+
+function take<T>(place: Methods<T> | undefined, method: string, found: T[]): void {
+  const value = place === undefined ? undefined : (place.named.get(method) ?? place.any)
+  if (value !== undefined) found.push(value)
+}
+
+/** Goes down from `start`, the first character of a segment. Answers false where the path isn't canonical. */
+function walk<T>(node: Node<T>, method: string, path: string, start: number, found: T[]): boolean {
+  const slash = path.indexOf('/', start)
+  const end = slash === -1 ? path.length : slash
+  const segment = normalSegment(path.slice(start, end))
+  if (segment === '.' || segment === '..' || (segment === '' && slash !== -1)) return false
+  take(node.rest, method, found)
+  const literal = node.literals.get(segment)
+  const parameter = segment === '' ? undefined : node.parameter
+  if (slash === -1) {
+    take(literal?.end, method, found)
+    take(parameter?.end, method, found)
+    return true
+  }
+  if (literal === undefined && parameter === undefined) return restIsCanonical(path, end)
+  return (
+    (literal === undefined || walk(literal, method, path, slash + 1, found)) &&
+    (parameter === undefined || walk(parameter, method, path, slash + 1, found))
+  )
+}
+
+/** No empty and no dot segment from `slash` on. Such a path has been refused by the door; this is the second lock. */
+function restIsCanonical(path: string, slash: number): boolean {
+  for (let start = slash + 1; ;) {
+    const next = path.indexOf('/', start)
+    const segment = normalSegment(path.slice(start, next === -1 ? path.length : next))
+    if (segment === '.' || segment === '..' || (segment === '' && next !== -1)) return false
+    if (next === -1) return true
+    start = next + 1
+  }
+}

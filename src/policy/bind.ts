@@ -1,0 +1,250 @@
+import type { Claims, ClaimValue, Identity, Principal, PrincipalKind, RoleProvenance } from '../core/principal.ts'
+import { AUTHENTICATED, EVERYONE, type Binding } from './model.ts'
+import { isOfType } from './when/condition.ts'
+
+export type RoleState = 'held' | 'not-held' | 'unknown'
+
+/** What a binding makes of an identity of its issuer. Expiry is looked at when deciding, because it depends on the time. */
+export function holds(binding: Binding, identity: Identity): RoleState {
+  if (binding.issuer !== identity.issuer) return 'not-held'
+  if (binding.kind !== undefined && binding.kind !== identity.kind) return 'not-held'
+  if (identity.unknownClaims.has(binding.claim)) return 'unknown'
+  const value = Object.hasOwn(identity.claims, binding.claim) ? identity.claims[binding.claim] : undefined
+  if (value === undefined) return binding.match === 'none' ? 'held' : 'not-held'
+  // A value of another type than declared says nothing: it neither has the values nor lacks them.
+  if (!isOfType(value, binding.type)) return binding.match === 'none' ? 'unknown' : 'not-held'
+  return matches(binding, value) ? 'held' : 'not-held'
+}
+
+function matches({ match, values }: Binding, value: ClaimValue): boolean {
+  const present = typeof value === 'object' ? value : [value]
+  switch (match) {
+    case 'any':
+      return present.some((one) => values.has(one))
+    case 'all':
+      return [...values].every((one) => present.includes(one as never))
+    case 'none':
+      return !present.some((one) => values.has(one))
+  }
+}
+
+/** The value to show for a held role: what the claim has of the wanted. */
+export function matchedValue({ match, claim, values }: Binding, identity: Identity): string | undefined {
+  const value = identity.claims[claim]
+  if (match === 'none' || value === undefined) return undefined
+  const present = typeof value === 'object' ? value : [value]
+  const matched = present
+    .filter((one) => values.has(one))
+    .map(String)
+    .toSorted()
+  return match === 'all' ? matched.join(', ') : matched[0]
+}
+
+/** A role that is held, and until when: milliseconds since the epoch, or infinity. */
+export interface Held {
+  readonly index: number
+  readonly role: string
+  readonly until: number
+}
+
+/** What one party is to a compiled policy. */
+export interface PartyState {
+  /** By index, ascending, which is the order of names. */
+  readonly held: readonly Held[]
+  readonly heldByIndex: ReadonlyMap<number, Held>
+  readonly unknown: readonly { readonly index: number; readonly role: string }[]
+  readonly unknownIndexes: ReadonlySet<number>
+  readonly identity: Identity | undefined
+  /** Who acts for this one. */
+  readonly actor: PartyState | undefined
+  readonly name: string
+}
+
+/** Bindings found by what they look for, so that binding an identity doesn't cost by the number of roles. */
+interface ClaimBindings {
+  readonly byValue: Map<string | number | boolean, Binding[]>
+  /** `none` bindings, and all others of the claim for when it can't be told. */
+  readonly none: Binding[]
+  readonly every: Binding[]
+}
+
+/** Parties of a chain beyond these are not looked at; the decision is then a denial. */
+export const MAX_PARTIES = 4
+
+/** The principal that `Binder` makes: it carries its state for the policy that made it, unseen by anybody else. */
+class BoundPrincipal implements Principal {
+  readonly issuer: string
+  readonly subject: string
+  readonly kind: PrincipalKind
+  readonly claims: Claims
+  readonly roles: readonly string[]
+  readonly unknownRoles: readonly string[]
+  readonly provenance: readonly RoleProvenance[]
+  readonly actor: Principal | undefined
+  readonly identity: Identity | undefined
+  readonly policyVersion: string
+  readonly #owner: Binder
+  readonly #state: PartyState
+
+  constructor(owner: Binder, version: string, state: PartyState, provenance: readonly RoleProvenance[], actor: Principal | undefined) {
+    const { identity } = state
+    this.issuer = identity?.issuer ?? ''
+    this.subject = identity?.subject ?? ''
+    this.kind = identity?.kind ?? 'anonymous'
+    this.claims = identity?.claims ?? NO_CLAIMS
+    this.roles = state.held.map(({ role }) => role)
+    this.unknownRoles = state.unknown.map(({ role }) => role)
+    this.provenance = provenance
+    this.actor = actor
+    this.identity = identity
+    this.policyVersion = version
+    this.#owner = owner
+    this.#state = state
+  }
+
+  static stateOf(owner: Binder, principal: Principal): PartyState | undefined {
+    return #state in principal && principal.#owner === owner ? principal.#state : undefined
+  }
+}
+
+const NO_CLAIMS: Claims = Object.freeze(Object.create(null) as Claims)
+
+/** Gives identities the roles of one policy version. */
+export class Binder {
+  readonly anonymous: Principal
+  readonly #version: string
+  readonly #indexes: ReadonlyMap<string, number>
+  readonly #issuers = new Map<string, Map<string, ClaimBindings>>()
+
+  constructor(version: string, indexes: ReadonlyMap<string, number>, bindings: Iterable<Binding>) {
+    this.#version = version
+    this.#indexes = indexes
+    for (const binding of bindings) this.#add(binding)
+    const held = [{ index: this.#index(EVERYONE), role: EVERYONE, until: Number.POSITIVE_INFINITY }]
+    const provenance: RoleProvenance[] = [{ role: EVERYONE, state: 'held', claim: undefined, value: undefined }]
+    this.anonymous = new BoundPrincipal(this, version, stateOf(held, [], undefined, undefined), provenance, undefined)
+  }
+
+  /** What `principal` is to this policy. One that another policy made is bound anew: its roles are never believed. */
+  stateOf(principal: Principal): PartyState {
+    const known = BoundPrincipal.stateOf(this, principal)
+    if (known !== undefined) return known
+    const own = principal.identity === undefined ? this.anonymous : this.bind(principal.identity)
+    return BoundPrincipal.stateOf(this, own)!
+  }
+
+  bind(identity: Identity): Principal {
+    return this.#bind(identity, 1)
+  }
+
+  #bind(identity: Identity, party: number): Principal {
+    // One party more than allowed is kept, so that the decision sees that there are too many.
+    const actor = identity.actor === undefined || party > MAX_PARTIES ? undefined : this.#bind(identity.actor, party + 1)
+    const until = new Map<string, number>()
+    const unknown = new Set<string>()
+    const reasons = new Map<string, Binding>()
+    for (const binding of this.#candidates(identity)) {
+      const state = holds(binding, identity)
+      if (state === 'unknown') unknown.add(binding.role)
+      if (state !== 'held') continue
+      const ends = binding.until ?? Number.POSITIVE_INFINITY
+      const before = until.get(binding.role)
+      if (before === undefined || ends > before) {
+        until.set(binding.role, ends)
+        reasons.set(binding.role, binding)
+      }
+    }
+    // Known for a time only: after it, the role is as unknown as the other binding leaves it.
+    for (const role of unknown) if (until.get(role) === Number.POSITIVE_INFINITY) unknown.delete(role)
+    this.#authenticated(identity, until, unknown)
+    until.set(EVERYONE, Number.POSITIVE_INFINITY)
+
+    const held = [...until].map(([role, ends]) => ({ index: this.#index(role), role, until: ends }))
+    const unsure = [...unknown].map((role) => ({ index: this.#index(role), role }))
+    const state = stateOf(held, unsure, identity, actor === undefined ? undefined : this.stateOf(actor))
+    const provenance: RoleProvenance[] = [
+      ...state.held.map(({ role }): RoleProvenance => {
+        const binding = reasons.get(role)
+        return { role, state: 'held', claim: binding?.claim, value: binding === undefined ? undefined : matchedValue(binding, identity) }
+      }),
+      ...state.unknown.map(({ role }): RoleProvenance => ({
+        role,
+        state: 'unknown',
+        claim: this.#unknownClaim(role, identity),
+        value: undefined,
+      })),
+    ]
+    return new BoundPrincipal(this, this.#version, state, provenance, actor)
+  }
+
+  #unknownClaim(role: string, identity: Identity): string | undefined {
+    const claims = [...identity.unknownClaims].toSorted()
+    return claims.find(
+      (claim) =>
+        this.#issuers
+          .get(identity.issuer)
+          ?.get(claim)
+          ?.every.some((binding) => binding.role === role) === true,
+    )
+  }
+
+  #authenticated(identity: Identity, until: Map<string, number>, unknown: Set<string>): void {
+    const roles = identity.claims['roles']
+    const certain = !identity.appOnly || identity.listedClient || (Array.isArray(roles) && roles.length > 0)
+    const ends = certain ? Number.POSITIVE_INFINITY : Math.max(Number.NEGATIVE_INFINITY, ...until.values())
+    if (ends !== Number.NEGATIVE_INFINITY) until.set(AUTHENTICATED, ends)
+    if (ends !== Number.POSITIVE_INFINITY && (unknown.size > 0 || identity.unknownClaims.has('roles'))) unknown.add(AUTHENTICATED)
+  }
+
+  #index(role: string): number {
+    return this.#indexes.get(role)!
+  }
+
+  #add(binding: Binding): void {
+    let claims = this.#issuers.get(binding.issuer)
+    if (claims === undefined) this.#issuers.set(binding.issuer, (claims = new Map()))
+    let found = claims.get(binding.claim)
+    if (found === undefined) claims.set(binding.claim, (found = { byValue: new Map(), none: [], every: [] }))
+    found.every.push(binding)
+    if (binding.match === 'none') found.none.push(binding)
+    // Of `all`, any one value is a necessary condition: the first stands for all of them.
+    else
+      for (const value of binding.match === 'all' ? [...binding.values].slice(0, 1) : binding.values) {
+        const list = found.byValue.get(value)
+        if (list === undefined) found.byValue.set(value, [binding])
+        else list.push(binding)
+      }
+  }
+
+  *#candidates(identity: Identity): Iterable<Binding> {
+    for (const [claim, bindings] of this.#issuers.get(identity.issuer) ?? []) {
+      if (identity.unknownClaims.has(claim)) {
+        yield* bindings.every
+        continue
+      }
+      yield* bindings.none
+      const value = Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined
+      if (value === undefined) continue
+      for (const one of typeof value === 'object' ? value : [value]) yield* bindings.byValue.get(one) ?? []
+    }
+  }
+}
+
+function stateOf(
+  held: readonly Held[],
+  unknown: readonly { readonly index: number; readonly role: string }[],
+  identity: Identity | undefined,
+  actor: PartyState | undefined,
+): PartyState {
+  const sorted = held.toSorted((a, b) => a.index - b.index)
+  const unsure = unknown.toSorted((a, b) => a.index - b.index)
+  return {
+    held: sorted,
+    heldByIndex: new Map(sorted.map((one) => [one.index, one])),
+    unknown: unsure,
+    unknownIndexes: new Set(unsure.map(({ index }) => index)),
+    identity,
+    actor,
+    name: identity === undefined ? 'anonymous' : `${identity.issuer}/${identity.subject}`,
+  }
+}

@@ -1,0 +1,80 @@
+import { diagnostic, type Diagnostic } from '../core/errors.ts'
+import { formatSpan } from '../core/span.ts'
+import type { CompiledPolicy } from './compiled.ts'
+import type { ActionPattern } from './actions/index.ts'
+import { AUTHENTICATED, EVERYONE, type Model, type PlacedPattern } from './model.ts'
+import { canBeHeld, shadowOf } from './shadow.ts'
+
+const WARNING = { severity: 'warning' } as const
+
+/** What is allowed but probably not meant, as warnings. Each has its place. */
+export function checkPolicy({ model }: CompiledPolicy, now: number): readonly Diagnostic[] {
+  return [...roles(model, now), ...selectors(model), ...shadows(model), ...wildcards(model), ...lookAlikes(model)]
+}
+
+function roles({ roles: declared, rules, guardrails }: Model, now: number): readonly Diagnostic[] {
+  const used = new Set([...rules, ...guardrails].flatMap((statement) => statement.roles))
+  return [...declared.values()].flatMap((role) => [
+    ...role.bindings
+      .filter(({ until }) => until !== undefined && until <= now)
+      .map(({ until, span }) =>
+        diagnostic('policy/break-glass-expired', { role: role.name, until: new Date(until!).toISOString() }, span, WARNING),
+      ),
+    ...(canBeHeld(role, now) ? [] : [diagnostic('policy/role-nobody', { role: role.name }, role.span, WARNING)]),
+    ...(used.has(role.name) ? [] : [diagnostic('policy/role-unused', { role: role.name }, role.span, WARNING)]),
+  ])
+}
+
+function selectors({ rules, guardrails }: Model): readonly Diagnostic[] {
+  return [...rules, ...guardrails]
+    .filter(({ resources }) => resources.length === 0)
+    .map(({ kind, id, resourceSpan }) => diagnostic('policy/selector-empty', { where: `${kind} \`${id}\`` }, resourceSpan, WARNING))
+}
+
+function shadows(model: Model): readonly Diagnostic[] {
+  if (model.guardrails.length === 0) return []
+  return model.rules.flatMap((rule) => {
+    const by = rule.resources.map((resource) => shadowOf(rule, resource, model))
+    const first = by[0]
+    // Somewhere it does grant.
+    if (first === undefined || by.includes(undefined)) return []
+    return [diagnostic('policy/rule-shadowed', { rule: rule.id, guardrail: first.id }, rule.span, WARNING)]
+  })
+}
+
+function wildcards({ rules }: Model): readonly Diagnostic[] {
+  return rules.flatMap((rule) => {
+    const role = [EVERYONE, AUTHENTICATED].find((one) => rule.roles.includes(one))
+    const all = rule.actions.find(({ pattern }) => pattern.method === '*' && pattern.rest && pattern.segments.length === 0)
+    if (role === undefined || all === undefined) return []
+    return [diagnostic('policy/wildcard-grant', { rule: rule.id, resource: rule.resources.join(', '), role }, all.span, WARNING)]
+  })
+}
+
+/** Templates on one resource that differ only by case or by a slash at the end. */
+function lookAlikes({ rules, guardrails, world }: Model): readonly Diagnostic[] {
+  const found = new Map<string, Diagnostic>()
+  const groups = new Map<string, Map<string, PlacedPattern>>()
+  for (const { resources, actions } of [...rules, ...guardrails])
+    for (const resource of resources.filter((name) => Object.hasOwn(world.resources, name)))
+      for (const action of actions) {
+        const path = pathOf(action.pattern)
+        const key = `${resource}\n${path.toLowerCase().replace(/\/$/, '')}`
+        const group = groups.get(key) ?? new Map<string, PlacedPattern>()
+        groups.set(key, group)
+        const other = [...group.values()][0]
+        if (other !== undefined && !group.has(path)) {
+          const difference = pathOf(other.pattern).toLowerCase() === path.toLowerCase() ? 'case' : 'the slash at the end'
+          const place = formatSpan(action.span)
+          const details = { text: action.pattern.text, other: other.pattern.text, difference, place: formatSpan(other.span) }
+          if (!found.has(place)) found.set(place, diagnostic('policy/look-alike', details, action.span, WARNING))
+        }
+        if (!group.has(path)) group.set(path, action)
+      }
+  return [...found.values()]
+}
+
+/** The template with its parameters nameless. */
+function pathOf({ segments, rest }: ActionPattern): string {
+  return `/${[...segments.map((segment) => (segment.kind === 'literal' ? segment.text : '{}')), ...(rest ? ['**'] : [])].join('/')}`
+}

@@ -1,0 +1,139 @@
+import type { Decision, Reason } from '../core/decision.ts'
+import { vocabularyOf, type ActionIndex, type ActionPattern } from './actions/index.ts'
+import type { Guardrail, Model, Rule } from './model.ts'
+import type { Condition } from './when/condition.ts'
+
+/** Reasons of one decision at most; what a denial lists beyond them helps nobody. */
+export const MAX_REASONS = 16
+
+/** A rule or guardrail by one of its patterns, ready to be looked at. */
+export interface Slot {
+  readonly id: string
+  readonly pattern: ActionPattern
+  readonly when: Condition | undefined
+}
+
+export interface RuleSlot extends Slot {
+  readonly roles: readonly string[]
+  /** What is decided where this rule alone grants. Made once, because most decisions are this one. */
+  readonly alone: ReadonlyMap<number, Decision>
+}
+
+export interface GuardrailSlot extends Slot {
+  readonly exempt: readonly { readonly index: number; readonly role: string }[]
+}
+
+/** Everything that the patterns of one place in the index bring. */
+export interface Candidates {
+  readonly rulesByRole: ReadonlyMap<number, readonly RuleSlot[]>
+  readonly deniesByRole: ReadonlyMap<number, readonly GuardrailSlot[]>
+  /** Guardrails for everybody but some. */
+  readonly deniesButFor: readonly GuardrailSlot[]
+  readonly scopes: ReadonlySet<string>
+  /** The first rules here, by id, as reasons for who holds none of their roles. */
+  readonly uncovered: readonly Reason[]
+}
+
+export interface CompiledResource {
+  readonly protocol: string
+  readonly index: ActionIndex<Candidates>
+  /** Issuers whose principals may come; undefined for all. */
+  readonly issuers: ReadonlySet<string> | undefined
+  /** Delegated tokens are limited to the actions of their scopes. */
+  readonly scoped: boolean
+}
+
+type Entry =
+  | { readonly kind: 'rule'; readonly rule: Rule; readonly slot: RuleSlot }
+  | { readonly kind: 'guardrail'; readonly guardrail: Guardrail; readonly slot: GuardrailSlot }
+  | { readonly kind: 'scope'; readonly scope: string }
+
+/** Index of each role: the order of their names, so that nothing depends on where they are written. */
+export function roleIndexes(roles: Iterable<string>): ReadonlyMap<string, number> {
+  return new Map([...new Set(roles)].toSorted().map((role, i) => [role, i]))
+}
+
+/** Compiles a model into one index per resource. */
+export function compile(model: Model, indexes: ReadonlyMap<string, number>, version: string): ReadonlyMap<string, CompiledResource> {
+  const entries = new Map<string, (readonly [ActionPattern, Entry])[]>(Object.keys(model.world.resources).map((name) => [name, []]))
+  const add = (resource: string, pattern: ActionPattern, entry: Entry): void => void entries.get(resource)?.push([pattern, entry])
+  for (const rule of model.rules) {
+    const alone = new Map(rule.roles.map((role) => [indexes.get(role)!, granted(rule.id, role, version)]))
+    for (const { pattern } of rule.actions) {
+      const slot: RuleSlot = { id: rule.id, pattern, when: rule.when, roles: rule.roles, alone }
+      for (const resource of rule.resources) add(resource, pattern, { kind: 'rule', rule, slot })
+    }
+  }
+  for (const guardrail of model.guardrails) {
+    const exempt = guardrail.who === 'allBut' ? guardrail.roles.map((role) => ({ index: indexes.get(role)!, role })) : []
+    for (const { pattern } of guardrail.actions) {
+      const slot: GuardrailSlot = { id: guardrail.id, pattern, when: guardrail.when, exempt }
+      for (const resource of guardrail.resources) add(resource, pattern, { kind: 'guardrail', guardrail, slot })
+    }
+  }
+  for (const [resource, scopes] of model.scopes)
+    for (const [scope, patterns] of scopes) for (const pattern of patterns) add(resource, pattern, { kind: 'scope', scope })
+
+  const compiled = new Map<string, CompiledResource>()
+  for (const [name, { protocol, issuers, scopes }] of Object.entries(model.world.resources)) {
+    const vocabulary = vocabularyOf(protocol)
+    if (vocabulary === undefined) continue
+    const index = vocabulary.index(entries.get(name)!, (values) => candidates(values, indexes))
+    compiled.set(name, { protocol, index, issuers: issuers === undefined ? undefined : new Set(issuers), scoped: scopes !== undefined })
+  }
+  return compiled
+}
+
+function granted(id: string, role: string, policyVersion: string): Decision {
+  const reasons = Object.freeze([Object.freeze({ code: 'granted', id, role } as const)])
+  return Object.freeze({ effect: 'allow', rule: id, rules: Object.freeze([id]), reasons, obligations: NONE, policyVersion })
+}
+
+const NONE: readonly never[] = Object.freeze([])
+
+function candidates(entries: readonly Entry[], indexes: ReadonlyMap<string, number>): Candidates {
+  const rulesByRole = new Map<number, RuleSlot[]>()
+  const deniesByRole = new Map<number, GuardrailSlot[]>()
+  const deniesButFor: GuardrailSlot[] = []
+  const scopes = new Set<string>()
+  const uncovered = new Map<string, Reason>()
+  for (const entry of entries.toSorted(byId)) {
+    switch (entry.kind) {
+      case 'rule':
+        for (const role of entry.rule.roles) push(rulesByRole, indexes.get(role)!, entry.slot)
+        if (uncovered.size < MAX_REASONS && !uncovered.has(entry.rule.id))
+          uncovered.set(entry.rule.id, Object.freeze({ code: 'role-not-held', id: entry.rule.id, role: entry.rule.roles[0] ?? '' }))
+        break
+      case 'guardrail':
+        if (entry.guardrail.who === 'allBut') deniesButFor.push(entry.slot)
+        else for (const role of entry.guardrail.roles) push(deniesByRole, indexes.get(role)!, entry.slot)
+        break
+      case 'scope':
+        scopes.add(entry.scope)
+        break
+    }
+  }
+  return {
+    rulesByRole: byIndex(rulesByRole),
+    deniesByRole: byIndex(deniesByRole),
+    deniesButFor,
+    scopes,
+    uncovered: [...uncovered.values()],
+  }
+}
+
+/** Roles in the order of their names, so that the role told for a grant is always the same. */
+function byIndex<T>(map: ReadonlyMap<number, T>): ReadonlyMap<number, T> {
+  return new Map([...map].toSorted(([a], [b]) => a - b))
+}
+
+function byId(a: Entry, b: Entry): number {
+  const [left, right] = [a, b].map((one) => (one.kind === 'scope' ? one.scope : one.slot.id))
+  return left! < right! ? -1 : left! > right! ? 1 : 0
+}
+
+function push<T>(map: Map<number, T[]>, key: number, value: T): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [value])
+  else list.push(value)
+}

@@ -1,0 +1,87 @@
+import { diagnostic } from '../core/errors.ts'
+import type { ClaimType } from '../config/schema.ts'
+import { BUILT_IN_ROLES, type PlacedPattern, type Role } from './model.ts'
+import type { Findings } from './names.ts'
+import { placeWithin } from './place.ts'
+import type { PolicyFile } from './read.ts'
+import { checkCondition, type Finding, type Scope } from './when/check.ts'
+import { Condition } from './when/condition.ts'
+import { parseCondition } from './when/parse.ts'
+import type { World } from './world.ts'
+
+/** Whom and what a condition can meet. */
+interface Meets {
+  readonly roles: readonly string[]
+  readonly resources: readonly string[]
+  readonly actions: readonly PlacedPattern[]
+}
+
+interface Context {
+  readonly file: PolicyFile
+  readonly findings: Findings
+  readonly world: World
+  readonly roles: ReadonlyMap<string, Role>
+}
+
+/** Reads and checks a `when`. Findings point at the characters inside the YAML string. */
+export function resolveCondition(
+  text: string | undefined,
+  where: string,
+  path: readonly PropertyKey[],
+  meets: Meets,
+  context: Context,
+): Condition | undefined {
+  if (text === undefined) return undefined
+  const scalar = context.findings.span(path)
+  const place = ({ from, to }: { from: number; to: number }) => placeWithin(context.file.source, scalar, text, from, to)
+  const parsed = parseCondition(text)
+  if ('problem' in parsed) {
+    context.findings.diagnostics.push(
+      diagnostic('policy/condition', { where, problem: parsed.problem }, place(parsed), { help: parsed.help }),
+    )
+    return undefined
+  }
+  const scope = scopeOf(meets, context)
+  const checked = checkCondition(parsed, text, scope)
+  for (const finding of checked.findings) context.findings.diagnostics.push(told(finding, where, place(finding)))
+  if (checked.findings.length > 0) return undefined
+  const claims = new Map(checked.claims.map((name): [string, ClaimType] => [name, scope.claims.get(name) as ClaimType]))
+  return new Condition(text, parsed, claims, checked.usesParameters)
+}
+
+function told(finding: Finding, where: string, span: ReturnType<typeof placeWithin>) {
+  const inside = `\`when\` of ${where}`
+  switch (finding.kind) {
+    case 'claim':
+      return diagnostic('policy/unknown-claim', { name: finding.name, where: inside }, span, { help: finding.help })
+    case 'field':
+      return diagnostic('policy/unknown-field', { name: finding.name, where: inside, known: finding.known ?? '' }, span, {
+        help: finding.help,
+      })
+    case 'parameter':
+      return diagnostic('policy/unknown-parameter', { name: finding.name, where: inside }, span, { help: finding.help })
+    case 'type':
+      return diagnostic('policy/condition-type', { where, problem: finding.problem }, span, { help: finding.help })
+  }
+}
+
+function scopeOf({ roles, resources, actions }: Meets, { world, roles: declared }: Context): Scope {
+  const issuers = new Set<string>()
+  for (const role of roles) {
+    if (BUILT_IN_ROLES.includes(role)) for (const name of Object.keys(world.issuers)) issuers.add(name)
+    else for (const { issuer } of declared.get(role)?.bindings ?? []) issuers.add(issuer)
+  }
+  const accepted = resources.map((name) => world.resources[name]!.issuers)
+  const claims = new Map<string, ClaimType | 'conflict'>()
+  for (const name of issuers) {
+    if (accepted.length > 0 && !accepted.some((one) => one === undefined || one.includes(name))) continue
+    for (const [claim, { type }] of Object.entries(world.issuers[name]?.claims ?? {})) {
+      const known = claims.get(claim)
+      claims.set(claim, known === undefined || known === type ? type : 'conflict')
+    }
+  }
+  const [first, ...others] = actions
+  const parameters = new Set(first?.pattern.parameters ?? [])
+  for (const { pattern } of others) for (const name of parameters) if (!pattern.parameters.includes(name)) parameters.delete(name)
+  return { claims, parameters }
+}

@@ -1,0 +1,184 @@
+import type { Action } from '../core/action.ts'
+import type { DecisionContext } from '../core/decision.ts'
+import type { Identity } from '../core/principal.ts'
+import { formatSpan } from '../core/span.ts'
+import { vocabularyOf } from './actions/index.ts'
+import { holds, matchedValue, type RoleState } from './bind.ts'
+import { AUTHENTICATED, EVERYONE, type Binding, type Guardrail, type Model, type Rule } from './model.ts'
+import type { Truth } from './when/condition.ts'
+
+/**
+ * The meaning of the policy by its plain definition, one statement at a time. Explanations are made of it; `decide` does
+ * the same by index, and tests hold the two against each other.
+ */
+export interface Question {
+  readonly model: Model
+  /** Bindings that had ended when the policy was loaded give nothing, whenever the question is asked of. */
+  readonly loadedAt: number
+  readonly identity: Identity | undefined
+  readonly action: Action
+  readonly resource: string
+  readonly context: DecisionContext
+}
+
+/** A role as one party has it. */
+export interface RoleExplanation {
+  readonly role: string
+  readonly state: RoleState
+  /** Claim that gave it, or that can't be told; undefined for built-in roles and for those not held. */
+  readonly claim: string | undefined
+  readonly value: string | undefined
+  /** For a role that isn't held: what would give it, one binding each. */
+  readonly wouldGive: readonly string[]
+}
+
+/** A rule or guardrail on the resource, and why it did or did not come to bear. */
+export interface Considered {
+  readonly id: string
+  /** `policy/orders.yaml:12:5` */
+  readonly place: string
+  readonly description: string | undefined
+  readonly covers: boolean
+  /** Of a rule, whether it grants; of a guardrail, whether it denies. */
+  readonly bears: boolean
+  readonly role: RoleState
+  readonly condition: 'none' | 'true' | 'false' | 'error'
+  readonly why: string
+}
+
+function isLive({ until }: Binding, { loadedAt, context }: Question): boolean {
+  return until === undefined || (loadedAt < until && context.time < until)
+}
+
+export function roleState(role: string, question: Question): RoleState {
+  const { identity, model } = question
+  if (role === EVERYONE) return 'held'
+  if (identity === undefined) return 'not-held'
+  if (role === AUTHENTICATED) return authenticated(identity, question)
+  const states = (model.roles.get(role)?.bindings ?? [])
+    .filter((binding) => isLive(binding, question))
+    .map((binding) => holds(binding, identity))
+  return states.includes('held') ? 'held' : states.includes('unknown') ? 'unknown' : 'not-held'
+}
+
+function authenticated(identity: Identity, question: Question): RoleState {
+  const roles = identity.claims['roles']
+  if (!identity.appOnly || identity.listedClient || (Array.isArray(roles) && roles.length > 0)) return 'held'
+  const states = [...question.model.roles.keys()].map((role) => roleState(role, question))
+  if (states.includes('held')) return 'held'
+  return states.includes('unknown') || identity.unknownClaims.has('roles') ? 'unknown' : 'not-held'
+}
+
+export function explainRole(role: string, question: Question): RoleExplanation {
+  const { identity, model } = question
+  const state = roleState(role, question)
+  const bindings = (model.roles.get(role)?.bindings ?? []).filter((binding) => isLive(binding, question))
+  const giving = identity === undefined || state === 'not-held' ? undefined : bindings.find((binding) => holds(binding, identity) === state)
+  return {
+    role,
+    state,
+    claim: giving?.claim,
+    value: giving === undefined || identity === undefined || state !== 'held' ? undefined : matchedValue(giving, identity),
+    wouldGive: state === 'held' ? [] : role === AUTHENTICATED ? [AUTHENTICATES] : bindings.map(describe),
+  }
+}
+
+const AUTHENTICATES = 'a verified credential; for an app-only token also an app role, a bound role or a listed client'
+
+const SHOWN_VALUES = 8
+
+/** "claim `roles` of issuer `entra` containing `Orders.Write`" */
+function describe({ claim, issuer, type, match, values, kind, until }: Binding): string {
+  const shown = [...values].map((value) => `\`${value}\``).toSorted()
+  const listed = shown.slice(0, SHOWN_VALUES).join(', ') + (shown.length > SHOWN_VALUES ? ` and ${shown.length - SHOWN_VALUES} more` : '')
+  const verb = type === 'list' ? 'containing' : 'equal to'
+  const wanted =
+    match === 'none'
+      ? `${verb} none of ${listed}`
+      : shown.length === 1
+        ? `${verb} ${listed}`
+        : `${verb} ${match === 'all' ? 'all' : 'one'} of ${listed}`
+  const ends = until === undefined ? '' : `, until ${new Date(until).toISOString()}`
+  return `claim \`${claim}\` of issuer \`${issuer}\` ${wanted}${kind === undefined ? '' : `, for a principal of kind ${kind}`}${ends}`
+}
+
+interface ConditionResult {
+  readonly condition: Considered['condition']
+  readonly error: string | undefined
+}
+
+/** The condition over all patterns that cover the action: true if it is for any. */
+function conditionOf(statement: Rule | Guardrail, covering: readonly Rule['actions'][number][], question: Question): ConditionResult {
+  const { when } = statement
+  if (when === undefined) return { condition: 'none', error: undefined }
+  const { identity, action, context } = question
+  const truths = covering.map(({ pattern }): Truth =>
+    when.evaluate({
+      claims: identity?.claims ?? {},
+      unknownClaims: identity?.unknownClaims ?? new Set(),
+      time: context.time,
+      ip: context.ip,
+      method: action.method,
+      path: action.path,
+      parameters: vocabularyOf(action.protocol)!.parameters(pattern, action),
+    }),
+  )
+  if (truths.includes(true)) return { condition: 'true', error: undefined }
+  const failed = truths.find((truth) => typeof truth === 'object')
+  return failed === undefined ? { condition: 'false', error: undefined } : { condition: 'error', error: failed.error }
+}
+
+function coveringOf({ actions }: Rule | Guardrail, { action }: Question) {
+  const vocabulary = vocabularyOf(action.protocol)
+  return actions.filter(({ pattern }) => pattern.protocol === action.protocol && vocabulary?.matches(pattern, action) === true)
+}
+
+function best(roles: readonly string[], question: Question): RoleState {
+  const states = roles.map((role) => roleState(role, question))
+  return states.includes('held') ? 'held' : states.includes('unknown') ? 'unknown' : 'not-held'
+}
+
+function names(roles: readonly string[]): string {
+  return `role${roles.length === 1 ? '' : 's'} ${roles.map((role) => `\`${role}\``).join(', ')}`
+}
+
+export function considerRule(rule: Rule, question: Question): Considered {
+  const covering = coveringOf(rule, question)
+  const covers = covering.length > 0
+  const role = best(rule.roles, question)
+  const { condition, error } =
+    covers && role === 'held' ? conditionOf(rule, covering, question) : { condition: 'none' as const, error: undefined }
+  const bears = covers && role === 'held' && (condition === 'none' || condition === 'true')
+  const why = !covers
+    ? 'does not cover this action'
+    : role !== 'held'
+      ? `${names(rule.roles)} ${role === 'unknown' ? 'can not be told' : 'not held'}`
+      : bears
+        ? 'grants'
+        : condition === 'error'
+          ? `its condition can not be evaluated: ${error}`
+          : `its condition is false: ${rule.when?.text}`
+  return { id: rule.id, place: formatSpan(rule.span), description: rule.description, covers, bears, role, condition, why }
+}
+
+export function considerGuardrail(guardrail: Guardrail, question: Question): Considered {
+  const covering = coveringOf(guardrail, question)
+  const covers = covering.length > 0
+  const role = best(guardrail.roles, question)
+  const exempt = guardrail.who === 'allBut' ? role === 'held' : role === 'not-held'
+  const { condition, error } =
+    covers && !exempt ? conditionOf(guardrail, covering, question) : { condition: 'none' as const, error: undefined }
+  const bears = covers && !exempt && condition !== 'false'
+  const why = !covers
+    ? 'does not cover this action'
+    : exempt
+      ? `does not apply: ${names(guardrail.roles)} ${guardrail.who === 'allBut' ? 'held, which is exempt' : 'not held'}`
+      : condition === 'false'
+        ? `does not apply: its condition is false: ${guardrail.when?.text}`
+        : condition === 'error'
+          ? `denies: its condition can not be evaluated (${error}), which counts as applying`
+          : role === 'unknown'
+            ? `denies: ${names(guardrail.roles)} can not be told, which counts as applying`
+            : `denies ${guardrail.who === 'allBut' ? `all but ${names(guardrail.roles)}` : names(guardrail.roles)}`
+  return { id: guardrail.id, place: formatSpan(guardrail.span), description: guardrail.description, covers, bears, role, condition, why }
+}

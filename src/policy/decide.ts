@@ -1,0 +1,203 @@
+import type { Action } from '../core/action.ts'
+import type { Decision, DecisionContext, Reason } from '../core/decision.ts'
+import { MAX_PARTIES, type PartyState } from './bind.ts'
+import { vocabularyOf } from './actions/index.ts'
+import { MAX_REASONS, type Candidates, type CompiledResource, type GuardrailSlot, type RuleSlot, type Slot } from './compile.ts'
+import type { Truth } from './when/condition.ts'
+
+const NONE: readonly never[] = Object.freeze([])
+const NO_CLAIMS = Object.freeze(Object.create(null) as Record<string, never>)
+const NOTHING_UNKNOWN: ReadonlySet<string> = new Set()
+
+/** Decides by the compiled index. Each party of a chain is decided for itself, and the strictest effect wins. */
+export function decideCompiled(
+  resources: ReadonlyMap<string, CompiledResource>,
+  policyVersion: string,
+  subject: PartyState,
+  action: Action,
+  resource: string,
+  context: DecisionContext,
+): Decision {
+  const compiled = resources.get(resource)
+  if (compiled === undefined) return denied([], [{ code: 'unknown-resource' }], policyVersion)
+  if (compiled.protocol !== action.protocol) return denied([], [{ code: 'no-rule' }], policyVersion)
+  const found = compiled.index.find(action)
+  const own = decideParty(compiled, found, subject, action, context, policyVersion)
+  return subject.actor === undefined
+    ? own
+    : chain(own, subject, (party) => decideParty(compiled, found, party, action, context, policyVersion), policyVersion)
+}
+
+function chain(own: Decision, subject: PartyState, decide: (party: PartyState) => Decision, policyVersion: string): Decision {
+  const rules = new Set(own.rules)
+  const reasons = [...own.reasons]
+  let allowed = own.effect === 'allow'
+  let party = subject.actor
+  for (let number = 2; party !== undefined; number++, party = party.actor) {
+    if (number > MAX_PARTIES) {
+      allowed = false
+      reasons.push({ code: 'party', id: party.name })
+      break
+    }
+    const decision = decide(party)
+    for (const rule of decision.rules) rules.add(rule)
+    if (decision.effect === 'allow') continue
+    allowed = false
+    reasons.push({ code: 'party', id: party.name }, ...decision.reasons)
+  }
+  const sorted = [...rules].toSorted()
+  if (!allowed)
+    return denied(
+      sorted,
+      reasons.filter(({ code }) => code !== 'granted'),
+      policyVersion,
+    )
+  return { effect: 'allow', rule: sorted[0], rules: sorted, reasons, obligations: NONE, policyVersion }
+}
+
+function denied(rules: readonly string[], reasons: readonly Reason[], policyVersion: string): Decision {
+  return { effect: 'deny', rule: rules[0], rules, reasons, obligations: NONE, policyVersion }
+}
+
+function decideParty(
+  compiled: CompiledResource,
+  found: readonly Candidates[],
+  party: PartyState,
+  action: Action,
+  context: DecisionContext,
+  policyVersion: string,
+): Decision {
+  const { identity } = party
+  if (identity !== undefined && compiled.issuers !== undefined && !compiled.issuers.has(identity.issuer))
+    return denied([], [{ code: 'issuer', id: identity.issuer }], policyVersion)
+
+  let grants: Map<string, string> | undefined
+  let first: RuleSlot | undefined
+  let firstRole = 0
+  let troubles: Reason[] | undefined
+  let denials: Map<string, Reason> | undefined
+  for (const place of found) {
+    for (const [index, slots] of heldOf(place.rulesByRole, party, context.time))
+      for (const slot of slots) {
+        if (slot.id === first?.id || grants?.has(slot.id) === true) continue
+        const truth = slot.when === undefined || evaluate(slot, party, action, context)
+        const role = party.heldByIndex.get(index)!.role
+        if (truth !== true) (troubles ??= []).push({ code: truth === false ? 'condition-false' : 'condition-error', id: slot.id, role })
+        else if (first === undefined) {
+          first = slot
+          firstRole = index
+        } else (grants ??= new Map([[first.id, party.heldByIndex.get(firstRole)!.role]])).set(slot.id, role)
+      }
+    if (place.deniesByRole.size > 0 || place.deniesButFor.length > 0) denials = guard(place, party, action, context, denials)
+  }
+
+  const scoped = compiled.scoped && identity?.scopes !== undefined
+  const inScope = !scoped || found.some(({ scopes }) => identity.scopes!.some((scope) => scopes.has(scope)))
+  if (denials === undefined && inScope && first !== undefined && grants === undefined) return first.alone.get(firstRole)!
+  const rules = grants === undefined ? (first === undefined ? NONE : [first.id]) : [...grants.keys()].toSorted()
+  if (denials === undefined && inScope && first !== undefined) {
+    const reasons = rules.slice(0, MAX_REASONS).map((id): Reason => ({ code: 'granted', id, role: grants!.get(id)! }))
+    return { effect: 'allow', rule: rules[0], rules, reasons, obligations: NONE, policyVersion }
+  }
+  const reasons: Reason[] = denials === undefined ? [] : [...denials.values()].toSorted(byId).slice(0, MAX_REASONS)
+  if (!inScope) reasons.push({ code: 'scope' })
+  if (first === undefined) reasons.push(...whyNothingGrants(found, party, context.time, troubles))
+  return denied(rules, reasons, policyVersion)
+}
+
+/** Those slots of a map by role whose role is held: by its roles or by the party's, whichever are fewer. */
+function* heldOf<T>(byRole: ReadonlyMap<number, T>, party: PartyState, time: number): Iterable<readonly [number, T]> {
+  if (party.held.length <= byRole.size) {
+    for (const { index, until } of party.held) {
+      const slots = byRole.get(index)
+      if (slots !== undefined && time < until) yield [index, slots]
+    }
+    return
+  }
+  for (const [index, slots] of byRole) {
+    const held = party.heldByIndex.get(index)
+    if (held !== undefined && time < held.until) yield [index, slots]
+  }
+}
+
+function isHeld(party: PartyState, index: number, time: number): boolean {
+  const held = party.heldByIndex.get(index)
+  return held !== undefined && time < held.until
+}
+
+/** Guardrails that apply, by id. An unknown role and a condition that can't be told count as applying. */
+function guard(
+  place: Candidates,
+  party: PartyState,
+  action: Action,
+  context: DecisionContext,
+  denials: Map<string, Reason> | undefined,
+): Map<string, Reason> | undefined {
+  let all = denials
+  const apply = (slot: GuardrailSlot, role: string | undefined, known: boolean): void => {
+    const truth = slot.when === undefined || evaluate(slot, party, action, context)
+    if (truth === false) return
+    const code = truth !== true ? 'guardrail-error' : known ? 'guardrail' : 'guardrail-unknown'
+    const reason: Reason = role === undefined ? { code, id: slot.id } : { code, id: slot.id, role }
+    all ??= new Map()
+    const before = all.get(slot.id)
+    if (before === undefined || rank(reason) < rank(before)) all.set(slot.id, reason)
+  }
+  for (const [index, slots] of heldOf(place.deniesByRole, party, context.time))
+    for (const slot of slots) apply(slot, party.heldByIndex.get(index)!.role, true)
+  for (const { index, role } of party.unknown)
+    if (!isHeld(party, index, context.time)) for (const slot of place.deniesByRole.get(index) ?? []) apply(slot, role, false)
+  for (const slot of place.deniesButFor) {
+    if (slot.exempt.some(({ index }) => isHeld(party, index, context.time))) continue
+    const unsure = slot.exempt.find(({ index }) => party.unknownIndexes.has(index))
+    apply(slot, unsure?.role, unsure === undefined)
+  }
+  return all
+}
+
+/** A guardrail that applies for sure is told before one that only counts as applying; then by role. */
+function rank({ code, role }: Reason): string {
+  return `${['guardrail', 'guardrail-unknown', 'guardrail-error'].indexOf(code)}${role ?? ''}`
+}
+
+function evaluate(slot: Slot, party: PartyState, action: Action, context: DecisionContext): Truth {
+  const { identity } = party
+  return slot.when!.evaluate({
+    claims: identity?.claims ?? NO_CLAIMS,
+    unknownClaims: identity?.unknownClaims ?? NOTHING_UNKNOWN,
+    time: context.time,
+    ip: context.ip,
+    method: action.method,
+    path: action.path,
+    parameters: slot.when!.usesParameters ? vocabularyOf(action.protocol)!.parameters(slot.pattern, action) : NO_PARAMETERS,
+  })
+}
+
+const NO_PARAMETERS: ReadonlyMap<string, string | undefined> = new Map()
+
+const ORDER: readonly Reason['code'][] = ['condition-error', 'condition-false', 'role-unknown', 'role-not-held']
+
+function whyNothingGrants(
+  found: readonly Candidates[],
+  party: PartyState,
+  time: number,
+  troubles: readonly Reason[] | undefined,
+): readonly Reason[] {
+  const reasons = new Map<string, Reason>()
+  const add = (reason: Reason): void => {
+    const before = reasons.get(reason.id!)
+    if (before === undefined || ORDER.indexOf(reason.code) < ORDER.indexOf(before.code)) reasons.set(reason.id!, reason)
+  }
+  for (const reason of troubles ?? []) add(reason)
+  for (const place of found) {
+    for (const { index, role } of party.unknown)
+      if (!isHeld(party, index, time)) for (const { id } of place.rulesByRole.get(index) ?? []) add({ code: 'role-unknown', id, role })
+    for (const reason of place.uncovered) add(reason)
+  }
+  if (reasons.size === 0) return [{ code: 'no-rule' }]
+  return [...reasons.values()].toSorted((a, b) => ORDER.indexOf(a.code) - ORDER.indexOf(b.code) || byId(a, b)).slice(0, MAX_REASONS)
+}
+
+function byId(a: Reason, b: Reason): number {
+  return a.id! < b.id! ? -1 : a.id! > b.id! ? 1 : 0
+}

@@ -1,0 +1,78 @@
+import type { Span } from '../core/span.ts'
+import type { Identity } from '../core/principal.ts'
+import type { ClaimType } from '../config/schema.ts'
+import type { ActionPattern } from './actions/index.ts'
+import type { Condition } from './when/condition.ts'
+import type { World } from './world.ts'
+
+/** Held by everybody, also without a credential. */
+export const EVERYONE = 'everyone'
+/** Held by every proven identity; by an app-only one only with a role of its own or as a listed client. */
+export const AUTHENTICATED = 'authenticated'
+export const BUILT_IN_ROLES: readonly string[] = [AUTHENTICATED, EVERYONE]
+
+export type BindingMatch = 'any' | 'all' | 'none'
+
+/** One way to hold a role. */
+export interface Binding {
+  readonly role: string
+  readonly issuer: string
+  readonly claim: string
+  readonly type: ClaimType
+  readonly match: BindingMatch
+  readonly values: ReadonlySet<string | number | boolean>
+  readonly kind: Identity['kind'] | undefined
+  /** Gives nothing from this instant on, milliseconds since the epoch; undefined for ever. */
+  readonly until: number | undefined
+  readonly span: Span
+}
+
+export interface Role {
+  readonly name: string
+  readonly description: string | undefined
+  readonly bindings: readonly Binding[]
+  readonly span: Span
+}
+
+/** A pattern and where it is written. */
+export interface PlacedPattern {
+  readonly pattern: ActionPattern
+  readonly span: Span
+}
+
+interface Statement {
+  readonly id: string
+  readonly description: string | undefined
+  /** Names, sorted; selectors resolved. */
+  readonly resources: readonly string[]
+  readonly actions: readonly PlacedPattern[]
+  readonly when: Condition | undefined
+  /** Place of the id. */
+  readonly span: Span
+  readonly resourceSpan: Span
+}
+
+/** Grants its actions to whoever holds one of its roles. */
+export interface Rule extends Statement {
+  readonly kind: 'rule'
+  /** Sorted. */
+  readonly roles: readonly string[]
+}
+
+/** Takes its actions away: from holders of a role (`for`), or from everybody but them (`allBut`). */
+export interface Guardrail extends Statement {
+  readonly kind: 'guardrail'
+  readonly who: 'for' | 'allBut'
+  /** Sorted. */
+  readonly roles: readonly string[]
+}
+
+/** A policy with every name resolved. Sorted throughout, so that nothing depends on the order of files or of their parts. */
+export interface Model {
+  readonly world: World
+  readonly roles: ReadonlyMap<string, Role>
+  readonly rules: readonly Rule[]
+  readonly guardrails: readonly Guardrail[]
+  /** Actions by scope, by resource. */
+  readonly scopes: ReadonlyMap<string, ReadonlyMap<string, readonly ActionPattern[]>>
+}

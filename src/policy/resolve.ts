@@ -1,0 +1,225 @@
+import { didYouMean } from '../config/didyoumean.ts'
+import type { Located } from '../config/document.ts'
+import { diagnostic, type Diagnostic } from '../core/errors.ts'
+import { formatSpan, type Span } from '../core/span.ts'
+import { vocabularyOf, type ActionPattern } from './actions/index.ts'
+import { resolveCondition } from './conditions.ts'
+import { BUILT_IN_ROLES, EVERYONE, type Guardrail, type Model, type PlacedPattern, type Role, type Rule } from './model.ts'
+import { Findings, pathOfName, sortedUnique } from './names.ts'
+import type { PolicyFile } from './read.ts'
+import { resolveRoles } from './roles.ts'
+import type { GuardrailText, ResourceText, RuleText } from './schema.ts'
+import { OWN_RESOURCE, type World } from './world.ts'
+
+/** Rules and guardrails of one policy. */
+const MAX_STATEMENTS = 200_000
+
+export interface Resolved {
+  readonly model: Model
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Where the merged wiring was written, for findings about scopes. */
+export interface Places {
+  readonly wiring: Located | undefined
+  readonly bindings: Located | undefined
+}
+
+/** Resolves every name of the policy in its world. The model is whole only if no diagnostic is an error. */
+export function resolve(files: readonly PolicyFile[], world: World, places: Places): Resolved {
+  const diagnostics: Diagnostic[] = []
+  const roles = resolveRoles(files, places.bindings, world, diagnostics)
+  const rules: Rule[] = []
+  const guardrails: Guardrail[] = []
+  const ids = new Map<string, Span>()
+  for (const file of files) {
+    const findings = new Findings(file.root, diagnostics)
+    const context: Context = { file, findings, world, roles, ids }
+    for (const [i, text] of file.value.rules.entries()) rules.push(...resolveRule(text, ['rules', i], context))
+    for (const [i, text] of file.value.guardrails.entries()) guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
+    if (rules.length + guardrails.length > MAX_STATEMENTS) {
+      findings.add('policy/limit', { what: 'rules and guardrails', limit: MAX_STATEMENTS }, [])
+      break
+    }
+  }
+  const scopes = resolveScopes(world, places.wiring, diagnostics)
+  const model = { world, roles, rules: rules.toSorted(byId), guardrails: guardrails.toSorted(byId), scopes }
+  diagnostics.push(...evasions(model))
+  return { model, diagnostics }
+}
+
+function byId(a: { readonly id: string }, b: { readonly id: string }): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+}
+
+interface Context {
+  readonly file: PolicyFile
+  readonly findings: Findings
+  readonly world: World
+  readonly roles: ReadonlyMap<string, Role>
+  readonly ids: Map<string, Span>
+}
+
+type Path = readonly PropertyKey[]
+
+function resolveRule(text: RuleText, path: Path, context: Context): readonly Rule[] {
+  const where = `rule \`${text.id}\``
+  const shared = resolveShared(text, text.actions, 'actions', where, path, context)
+  const names = typeof text.role === 'string' ? [text.role] : text.role
+  const roles = names.filter((name, i) => knownRole(name, where, pathOfName([...path, 'role'], text.role, i), context))
+  const when = resolveCondition(
+    text.when,
+    where,
+    [...path, 'when'],
+    { roles, resources: shared.resources, actions: shared.actions },
+    context,
+  )
+  return [{ kind: 'rule', ...shared, roles: sortedUnique(roles), when }]
+}
+
+function resolveGuardrail(text: GuardrailText, path: Path, context: Context): readonly Guardrail[] {
+  const where = `guardrail \`${text.id}\``
+  const shared = resolveShared(text, text.deny, 'deny', where, path, context)
+  const who = text.for === undefined ? 'allBut' : 'for'
+  const names = text[who]
+  if (names === undefined || (text.for !== undefined && text.allBut !== undefined)) {
+    context.findings.add('policy/guardrail-who', { id: text.id }, [...path, 'id'])
+    return []
+  }
+  const roles = names.filter((name, i) => knownRole(name, where, [...path, who, i], context))
+  // Whoever is met by `allBut` may come from any issuer.
+  const met = who === 'for' ? roles : [EVERYONE]
+  const when = resolveCondition(
+    text.when,
+    where,
+    [...path, 'when'],
+    { roles: met, resources: shared.resources, actions: shared.actions },
+    context,
+  )
+  return [{ kind: 'guardrail', ...shared, who, roles: sortedUnique(roles), when }]
+}
+
+function resolveShared(
+  text: RuleText | GuardrailText,
+  actions: readonly string[],
+  key: 'actions' | 'deny',
+  where: string,
+  path: Path,
+  context: Context,
+) {
+  const { findings, ids } = context
+  const span = findings.span([...path, 'id'])
+  const before = ids.get(text.id)
+  if (before === undefined) ids.set(text.id, span)
+  else findings.add('policy/duplicate-id', { id: text.id, place: formatSpan(before) }, span)
+  const resources = resolveResources(text.resource, where, [...path, 'resource'], context)
+  return {
+    id: text.id,
+    description: text.description,
+    resources,
+    actions: resolveActions(actions, resources, [...path, key], context),
+    span,
+    resourceSpan: findings.span([...path, 'resource']),
+  }
+}
+
+function knownRole(name: string, where: string, path: Path, { findings, roles }: Context): boolean {
+  return findings.known('policy/unknown-role', name, [...roles.keys(), ...BUILT_IN_ROLES], where, path)
+}
+
+function resolveResources(text: ResourceText, where: string, path: Path, { findings, world }: Context): readonly string[] {
+  if (typeof text === 'object' && !Array.isArray(text)) {
+    const wanted = Object.entries(text.labels)
+    if (wanted.length === 0) findings.add('policy/unknown-resource', { name: '{}', where }, path, 'name at least one label')
+    return sortedUnique(
+      Object.entries(world.resources)
+        .filter(([, { labels }]) => wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value))
+        .map(([name]) => name),
+    )
+  }
+  const names = typeof text === 'string' ? [text] : (text as readonly string[])
+  const known = Object.keys(world.resources)
+  return sortedUnique(names.filter((name, i) => findings.known('policy/unknown-resource', name, known, where, pathOfName(path, text, i))))
+}
+
+function resolveActions(
+  texts: readonly string[],
+  resources: readonly string[],
+  path: Path,
+  { findings, world }: Context,
+): readonly PlacedPattern[] {
+  const protocols = sortedUnique(resources.map((name) => world.resources[name]!.protocol))
+  const placed: PlacedPattern[] = []
+  // A selector may match nothing in this environment; what it says must be right all the same.
+  for (const protocol of protocols.length === 0 ? ['http'] : protocols)
+    for (const [i, text] of texts.entries()) {
+      const span = findings.span([...path, i])
+      const pattern = readPattern(text, protocol, span, findings.diagnostics)
+      if (pattern !== undefined) placed.push({ pattern, span })
+    }
+  return placed
+}
+
+function readPattern(text: string, protocol: string, span: Span, diagnostics: Diagnostic[]): ActionPattern | undefined {
+  const vocabulary = vocabularyOf(protocol)
+  if (vocabulary === undefined) {
+    diagnostics.push(diagnostic('policy/not-yet', { feature: `the protocol ${protocol}`, where: `\`${text}\`` }, span))
+    return undefined
+  }
+  const parsed = vocabulary.parse(text)
+  if (parsed.pattern !== undefined) return parsed.pattern
+  if (parsed.notYet !== undefined) diagnostics.push(diagnostic('policy/not-yet', { feature: parsed.notYet, where: 'an action' }, span))
+  else diagnostics.push(diagnostic('policy/action', { text, protocol, problem: parsed.problem }, span, { help: parsed.help }))
+  return undefined
+}
+
+function resolveScopes(world: World, wiring: Located | undefined, diagnostics: Diagnostic[]): Model['scopes'] {
+  const all = new Map<string, ReadonlyMap<string, readonly ActionPattern[]>>()
+  const nowhere: Span = { file: 'ostiary.yaml', line: 1, column: 1, endLine: 1, endColumn: 1 }
+  const findings = wiring === undefined ? undefined : new Findings(wiring, diagnostics)
+  for (const [name, resource] of Object.entries(world.resources)) {
+    const path = ['resources', name]
+    for (const [i, issuer] of (resource.issuers ?? []).entries()) {
+      const known = Object.keys(world.issuers)
+      if (known.includes(issuer)) continue
+      const span = findings?.span([...path, 'issuers', i]) ?? nowhere
+      diagnostics.push(
+        diagnostic('policy/unknown-issuer', { name: issuer, where: `resource \`${name}\`` }, span, { help: didYouMean(issuer, known) }),
+      )
+    }
+    if (resource.scopes === undefined) continue
+    const scopes = new Map<string, readonly ActionPattern[]>()
+    for (const [scope, texts] of Object.entries(resource.scopes)) {
+      const patterns = texts.map((text, i) =>
+        readPattern(text, resource.protocol, findings?.span([...path, 'scopes', scope, i]) ?? nowhere, diagnostics),
+      )
+      scopes.set(
+        scope,
+        patterns.filter((pattern) => pattern !== undefined),
+      )
+    }
+    all.set(name, scopes)
+  }
+  return all
+}
+
+/** Guardrails for some roles over what `everyone` is granted: who drops the credential is no longer met by them. */
+function evasions({ rules, guardrails, world }: Model): readonly Diagnostic[] {
+  const open = rules.filter(({ roles }) => roles.includes(EVERYONE))
+  return guardrails
+    .filter(({ who, roles }) => who === 'for' && !roles.includes(EVERYONE))
+    .flatMap((guardrail) => {
+      const rule = open.find(
+        (one) =>
+          one.resources.some((name) => guardrail.resources.includes(name)) && overlap(one.actions, guardrail.actions, world, one.resources),
+      )
+      return rule === undefined ? [] : [diagnostic('policy/evasion', { id: guardrail.id, rule: rule.id }, guardrail.span)]
+    })
+}
+
+function overlap(a: readonly PlacedPattern[], b: readonly PlacedPattern[], world: World, resources: readonly string[]): boolean {
+  const vocabulary = vocabularyOf(world.resources[resources[0] ?? OWN_RESOURCE]?.protocol ?? 'http')
+  return a.some((one) =>
+    b.some((other) => one.pattern.protocol === other.pattern.protocol && vocabulary?.overlaps(one.pattern, other.pattern) === true),
+  )
+}

@@ -1,0 +1,153 @@
+import { validate } from '../config/validate.ts'
+import type { Located } from '../config/document.ts'
+import { diagnostic, type Diagnostic } from '../core/errors.ts'
+import { formatSpan, type Span } from '../core/span.ts'
+import { z } from 'zod'
+import { BUILT_IN_ROLES, type Binding, type BindingMatch, type Role } from './model.ts'
+import { Findings, instantOf } from './names.ts'
+import type { PolicyFile } from './read.ts'
+import { bindingSchema, type BindingText } from './schema.ts'
+import type { World } from './world.ts'
+
+const ROLE_NAME = /^[a-z][a-z0-9-]{0,62}$/
+
+/** Claims that name one person. Kinds of principal that are no person may be bound by `oid` and `sub`. */
+const STABLE_PERSON = new Set(['oid', 'sub', 'puid', 'uid', 'user_id'])
+const PERSON = new Set([
+  'email',
+  'emails',
+  'mail',
+  'upn',
+  'preferred_username',
+  'unique_name',
+  'verified_primary_email',
+  'verified_secondary_email',
+  'username',
+  'user_name',
+  'login',
+  'login_hint',
+  'name',
+  'nickname',
+  'phone_number',
+  'onprem_sam_account_name',
+])
+const NO_PERSON = new Set<string | undefined>(['workload', 'managed-identity', 'agent'])
+
+/** Resolves the roles of all files, with the bindings that an environment adds. */
+export function resolveRoles(
+  files: readonly PolicyFile[],
+  environment: Located | undefined,
+  world: World,
+  diagnostics: Diagnostic[],
+): ReadonlyMap<string, Role> {
+  const declared = new Map<string, { description: string | undefined; bindings: Binding[]; span: Span; wrong: boolean }>()
+  for (const { root, value } of files) {
+    const findings = new Findings(root, diagnostics)
+    for (const [name, role] of Object.entries(value.roles)) {
+      const span = findings.span(['roles', name], 'key')
+      const before = declared.get(name)
+      if (BUILT_IN_ROLES.includes(name)) findings.add('policy/reserved-role', { name }, span)
+      else if (!ROLE_NAME.test(name)) findings.add('policy/bad-name', { name }, span)
+      else if (before !== undefined) findings.add('policy/duplicate-role', { name, place: formatSpan(before.span) }, span)
+      const bindings = role.bind.map((text, i) => resolveBinding(name, text, ['roles', name, 'bind', i], world, findings))
+      const right = bindings.filter((binding) => binding !== undefined)
+      if (before === undefined)
+        declared.set(name, { description: role.description, bindings: right, span, wrong: right.length < bindings.length })
+    }
+  }
+  if (environment !== undefined) addEnvironment(environment, declared, world, diagnostics)
+  for (const [name, { bindings, span, wrong }] of declared)
+    if (bindings.length === 0 && !wrong && !BUILT_IN_ROLES.includes(name))
+      diagnostics.push(
+        diagnostic('policy/unbound-role', { role: name, where: environment === undefined ? 'here' : 'in this environment' }, span),
+      )
+  return new Map(
+    [...declared]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { description, bindings, span }]) => [name, { name, description, bindings: bindings.toSorted(byMeaning), span }]),
+  )
+}
+
+/** A fixed order for bindings, so that provenance doesn't depend on how files are arranged. */
+function byMeaning(a: Binding, b: Binding): number {
+  const key = (one: Binding): string =>
+    JSON.stringify([one.issuer, one.claim, one.match, [...one.values].map(String).toSorted(), one.kind ?? '', one.until ?? 0])
+  const [left, right] = [key(a), key(b)]
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+const environmentBindings = z.record(z.string(), z.array(bindingSchema))
+
+function addEnvironment(
+  environment: Located,
+  declared: ReadonlyMap<string, { bindings: Binding[]; wrong: boolean }>,
+  world: World,
+  diagnostics: Diagnostic[],
+): void {
+  const checked = validate(environmentBindings, environment)
+  diagnostics.push(...checked.diagnostics)
+  const findings = new Findings(environment, diagnostics)
+  for (const [name, bindings] of Object.entries(checked.value ?? {})) {
+    const role = declared.get(name)
+    if (role === undefined || BUILT_IN_ROLES.includes(name)) {
+      const at = findings.span([name], 'key')
+      const problem = BUILT_IN_ROLES.includes(name) ? 'policy/reserved-role' : undefined
+      if (problem !== undefined) findings.add(problem, { name }, at)
+      else findings.known('policy/unknown-role', name, declared.keys(), '`bindings` of the environment', at)
+      continue
+    }
+    for (const [i, text] of bindings.entries()) {
+      const binding = resolveBinding(name, text, [name, i], world, findings)
+      if (binding === undefined) role.wrong = true
+      else role.bindings.push(binding)
+    }
+  }
+  // A role whose bindings could not be read isn't unbound as well.
+  if (checked.value === undefined) for (const role of declared.values()) role.wrong = true
+}
+
+function resolveBinding(
+  role: string,
+  text: BindingText,
+  path: readonly PropertyKey[],
+  world: World,
+  findings: Findings,
+): Binding | undefined {
+  const where = `role \`${role}\``
+  const given = (['any', 'all', 'none'] as const).filter((match) => text[match] !== undefined)
+  const match: BindingMatch | undefined = given[0]
+  if (given.length !== 1 || match === undefined) {
+    findings.add('policy/binding-values', { role }, path)
+    return undefined
+  }
+  if (!findings.known('policy/unknown-issuer', text.issuer, Object.keys(world.issuers), where, [...path, 'issuer'])) return undefined
+  const { claims } = world.issuers[text.issuer]!
+  if (!findings.known('policy/unknown-claim', text.claim, Object.keys(claims), where, [...path, 'claim'])) return undefined
+  const { type } = claims[text.claim]!
+  let right = true
+  if (match === 'all' && type !== 'list') {
+    findings.add('policy/binding-all', { claim: text.claim, type }, findings.span([...path, 'all'], 'key'))
+    right = false
+  }
+  const values = text[match]!
+  const wanted = type === 'list' ? 'string' : type
+  for (const [i, value] of values.entries()) {
+    if (typeof value === wanted) continue
+    findings.add('policy/binding-type', { claim: text.claim, type, value: String(value) }, [...path, match, i])
+    right = false
+  }
+  if (PERSON.has(text.claim) || (STABLE_PERSON.has(text.claim) && !NO_PERSON.has(text.kind))) {
+    if (text.breakGlass === undefined) {
+      findings.add('policy/person-binding', { role, claim: text.claim }, [...path, 'claim'])
+      right = false
+    }
+  }
+  const until = text.breakGlass === undefined ? undefined : instantOf(text.breakGlass.until)
+  if (text.breakGlass !== undefined && until === undefined) {
+    findings.add('policy/break-glass-time', { text: text.breakGlass.until }, [...path, 'breakGlass', 'until'])
+    right = false
+  }
+  if (!right) return undefined
+  const span = findings.span(path)
+  return { role, issuer: text.issuer, claim: text.claim, type, match, values: new Set(values), kind: text.kind, until, span }
+}

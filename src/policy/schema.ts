@@ -1,0 +1,104 @@
+/** The form of `policy/**` files. The JSON Schemas for editors are generated from here. */
+import { z } from 'zod'
+import { name } from '../config/fields.ts'
+import { API_VERSION } from '../config/schema.ts'
+
+/** Kinds of principal that a binding may ask for. */
+export const principalKind = z.enum(['human', 'workload', 'managed-identity', 'agent', 'human-via-agent'])
+
+const claimValue = z.union([z.string(), z.number(), z.boolean()])
+const values = z.array(claimValue).min(1).max(10_000)
+const instant = z.string().describe('RFC 3339, such as `2026-12-31T00:00:00Z`')
+
+export const bindingSchema = z.strictObject({
+  issuer: z.string().describe('Name of an issuer of `ostiary.yaml`'),
+  claim: z.string().describe('A claim that this issuer brings or declares'),
+  any: values.optional().describe('Held if the claim has at least one of these values'),
+  all: values.optional().describe('Held if the list has all of these values'),
+  none: values.optional().describe('Held if the claim has none of these values'),
+  kind: principalKind.optional().describe('Only principals of this kind'),
+  breakGlass: z.strictObject({ until: instant }).optional().describe('Lets the binding name one person, until then'),
+})
+
+const role = z.strictObject({
+  description: z.string().optional(),
+  bind: z.array(bindingSchema).default([]).describe('Any of them gives the role. An environment may add more'),
+})
+
+const names = z.union([z.string(), z.array(z.string()).min(1).max(1000)])
+const resource = z.union([
+  z.string(),
+  z.array(z.string()).min(1).max(1000),
+  z.strictObject({ labels: z.record(z.string(), z.string()).describe('Every resource that has all of these labels') }),
+])
+const actions = z.array(z.string()).min(1).max(1000).describe('For http: `GET /orders/{id}`, `* /admin/**`')
+const when = z.string().describe('A CEL expression over `claims`, `context`, `request` and `params`')
+
+const rule = z.strictObject({
+  id: name().describe('Unique over all rules and guardrails; stands in records and explanations'),
+  description: z.string().optional(),
+  role: names.describe('Who: a role or several, any of which is enough. `everyone` and `authenticated` are built in'),
+  resource: resource.describe('On what: a name, several, or a selector by labels'),
+  actions,
+  when: when.optional(),
+})
+
+const guardrail = z.strictObject({
+  id: name(),
+  description: z.string().optional(),
+  deny: actions,
+  resource,
+  for: z.array(z.string()).min(1).max(1000).optional().describe('Applies to whoever holds one of these roles, or may hold it'),
+  allBut: z.array(z.string()).min(1).max(1000).optional().describe('Applies to everybody who does not hold one of these roles'),
+  when: when.optional(),
+})
+
+/** A file of `policy/**`. */
+export const policySchema = z.strictObject({
+  apiVersion: z.literal(API_VERSION),
+  roles: z.record(z.string(), role).default({}).describe('Names for what claims prove'),
+  rules: z.array(rule).default([]).describe('They only grant'),
+  guardrails: z.array(guardrail).default([]).describe('They only take away'),
+})
+
+const party = z.strictObject({
+  issuer: z.string(),
+  subject: z.string().default('test'),
+  kind: principalKind.optional().describe('Default: human, or workload where `appOnly`'),
+  claims: z.record(z.string(), z.union([claimValue, z.array(z.string())])).default({}),
+  unknown: z.array(z.string()).default([]).describe('Claims whose value can not be told, as after a group overage'),
+  scopes: z.array(z.string()).optional().describe('Scopes of a delegated token'),
+  appOnly: z.boolean().default(false),
+  listedClient: z.boolean().default(false),
+})
+
+type PartyInput = z.input<typeof party> & { actor?: PartyInput | undefined }
+type PartyOutput = z.output<typeof party> & { actor?: PartyOutput | undefined }
+
+const actingParty: z.ZodType<PartyOutput, PartyInput> = party.extend({
+  get actor() {
+    return actingParty.optional().describe('Who acts for this one')
+  },
+})
+
+const policyTest = z.strictObject({
+  name: z.string().min(1),
+  principal: z.union([z.literal('anonymous'), actingParty]),
+  does: z.string().describe('A concrete action: `GET /orders/7`'),
+  on: z.string().describe('A resource'),
+  expect: z.enum(['allow', 'deny']),
+  because: z.string().optional().describe('Id of the rule or guardrail, or code of a reason, that must be among the reasons'),
+  at: instant.optional(),
+  from: z.string().optional().describe('Address of the caller; default: 192.0.2.1'),
+})
+
+/** A file of `policy/**` whose name ends in `.test.yaml`. */
+export const policyTestSchema = z.strictObject({ apiVersion: z.literal(API_VERSION), tests: z.array(policyTest).max(100_000) })
+
+export type BindingText = z.output<typeof bindingSchema>
+export type RuleText = z.output<typeof rule>
+export type GuardrailText = z.output<typeof guardrail>
+export type ResourceText = z.output<typeof resource>
+export type PolicyText = z.output<typeof policySchema>
+export type PolicyTestText = z.output<typeof policyTest>
+export type PartyText = PartyOutput

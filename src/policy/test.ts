@@ -1,0 +1,175 @@
+import { readDocument, spanOf, type Located } from '../config/document.ts'
+import { didYouMean } from '../config/didyoumean.ts'
+import { validate } from '../config/validate.ts'
+import type { SourceFile } from '../config/wiring.ts'
+import type { Action } from '../core/action.ts'
+import type { Decision } from '../core/decision.ts'
+import type { Diagnostic } from '../core/errors.ts'
+import type { ClaimValue, Identity } from '../core/principal.ts'
+import type { Span } from '../core/span.ts'
+import { MAX_PARTIES } from './bind.ts'
+import { segmentsOf } from './actions/http/template.ts'
+import type { CompiledPolicy } from './compiled.ts'
+import { Findings, instantOf } from './names.ts'
+import { policyTestSchema, type PartyText, type PolicyTestText } from './schema.ts'
+import { isOfType } from './when/condition.ts'
+import { parseAddress } from './when/cidr.ts'
+
+export interface PolicyTestResult {
+  readonly name: string
+  readonly span: Span
+  readonly passed: boolean
+  readonly expected: string
+  readonly actual: string
+  /** What to print of a failure; empty for a case that passed. */
+  readonly message: string
+  readonly decision: Decision
+}
+
+export interface PolicyTestRun {
+  readonly results: readonly PolicyTestResult[]
+  /** Test files and cases that could not be run at all. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+const DEFAULT_ADDRESS = '192.0.2.1'
+
+/** Runs the cases of `*.test.yaml` files. `now` is the time of cases without `at:`, in milliseconds since the epoch. */
+export function runPolicyTests(policy: CompiledPolicy, files: readonly SourceFile[], now: number): PolicyTestRun {
+  const results: PolicyTestResult[] = []
+  const diagnostics: Diagnostic[] = []
+  for (const { path, text } of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+    const document = readDocument(path, text)
+    diagnostics.push(...document.diagnostics)
+    if (document.root === undefined) continue
+    const checked = validate(policyTestSchema, document.root)
+    diagnostics.push(...checked.diagnostics)
+    for (const [i, test] of (checked.value?.tests ?? []).entries()) {
+      const result = runOne(policy, test, i, document.root, diagnostics, now)
+      if (result !== undefined) results.push(result)
+    }
+  }
+  return { results, diagnostics }
+}
+
+function runOne(
+  policy: CompiledPolicy,
+  test: PolicyTestText,
+  index: number,
+  root: Located,
+  diagnostics: Diagnostic[],
+  now: number,
+): PolicyTestResult | undefined {
+  const findings = new Findings(root, diagnostics)
+  const path = ['tests', index]
+  const before = diagnostics.length
+  const where = `test \`${test.name}\``
+  const known = policy.resources.map(({ name }) => name)
+  findings.known('policy/unknown-resource', test.on, known, where, [...path, 'on'])
+  const action = actionOf(test.does)
+  if (typeof action === 'string')
+    findings.add(
+      'policy/action',
+      { text: test.does, protocol: 'http', problem: action },
+      [...path, 'does'],
+      'write for example `GET /orders/7`',
+    )
+  const time = test.at === undefined ? now : instantOf(test.at)
+  if (time === undefined) findings.add('policy/break-glass-time', { text: test.at ?? '' }, [...path, 'at'])
+  if (test.from !== undefined && parseAddress(test.from) === undefined)
+    findings.add('policy/test-principal', { name: test.name, problem: `\`${test.from}\` is not an address` }, [...path, 'from'])
+  const identity =
+    test.principal === 'anonymous' ? undefined : identityOf(policy, test.principal, test.name, [...path, 'principal'], findings, 1)
+  if (diagnostics.length > before || typeof action === 'string' || time === undefined) return undefined
+
+  const principal = identity === undefined ? policy.anonymous : policy.bind(identity)
+  const decision = policy.decide(principal, action, test.on, { time, ip: test.from ?? DEFAULT_ADDRESS })
+  const because = test.because === undefined || isBecause(decision, test.because)
+  const passed = decision.effect === test.expect && because
+  const expected = test.because === undefined ? test.expect : `${test.expect} because ${test.because}`
+  const actual = `${decision.effect} because ${reasonsOf(decision)}`
+  const message = passed ? '' : `expected ${expected}, but got ${actual}${because ? '' : hint(policy, test.because)}`
+  return { name: test.name, span: spanOf(root, [...path, 'name']), passed, expected, actual, message, decision }
+}
+
+/** An id or code among the reasons; of an allow, any granting rule. */
+function isBecause({ effect, rules, reasons }: Decision, because: string): boolean {
+  return (effect === 'allow' && rules.includes(because)) || reasons.some(({ code, id }) => code === because || id === because)
+}
+
+function reasonsOf({ reasons }: Decision): string {
+  return reasons
+    .map(({ code, id, role }) =>
+      [code, ...(id === undefined ? [] : [`\`${id}\``]), ...(role === undefined ? [] : [`(role \`${role}\`)`])].join(' '),
+    )
+    .join(', ')
+}
+
+/** A `because` that names nothing is the likelier mistake than a policy that changed. */
+function hint(policy: CompiledPolicy, because: string | undefined): string {
+  const ids = [...policy.rules, ...policy.guardrails].map(({ id }) => id)
+  if (because === undefined || ids.includes(because)) return ''
+  const near = didYouMean(because, ids)
+  return near === undefined ? '' : `; ${near}`
+}
+
+function actionOf(text: string): Action | string {
+  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+)$/.exec(text)
+  if (match === null) return 'it needs a method and a path'
+  const [, method, path] = match as unknown as [string, string, string]
+  if (method === '*' || /[{}]|\*\*/.test(path)) return 'a test asks for one concrete action, without `*`, `{}` and `**`'
+  if (/[?#]/.test(path)) return 'a path has no query and no fragment'
+  return segmentsOf(path) === undefined ? 'its path is not canonical' : { protocol: 'http', method, path }
+}
+
+function identityOf(
+  policy: CompiledPolicy,
+  party: PartyText,
+  test: string,
+  path: readonly PropertyKey[],
+  findings: Findings,
+  number: number,
+): Identity | undefined {
+  const where = `test \`${test}\``
+  const { issuers } = policy.model.world
+  if (number > MAX_PARTIES + 1) {
+    findings.add('policy/test-principal', { name: test, problem: 'the chain is too long' }, path)
+    return undefined
+  }
+  const actor = party.actor === undefined ? undefined : identityOf(policy, party.actor, test, [...path, 'actor'], findings, number + 1)
+  if (!findings.known('policy/unknown-issuer', party.issuer, Object.keys(issuers), where, [...path, 'issuer'])) return undefined
+  const known = issuers[party.issuer]!.claims
+  const claims = Object.create(null) as Record<string, ClaimValue>
+  for (const [name, value] of Object.entries(party.claims)) {
+    const at = findings.span([...path, 'claims', name], 'key')
+    if (!findings.known('policy/unknown-claim', name, Object.keys(known), where, at)) continue
+    if (isOfType(value, known[name]!.type)) claims[name] = value
+    else findings.add('policy/binding-type', { claim: name, type: known[name]!.type, value: String(value) }, [...path, 'claims', name])
+  }
+  for (const [i, name] of party.unknown.entries())
+    findings.known('policy/unknown-claim', name, Object.keys(known), where, [...path, 'unknown', i])
+  return {
+    issuer: party.issuer,
+    subject: party.subject,
+    kind: party.kind ?? (party.appOnly ? 'workload' : 'human'),
+    claims,
+    unknownClaims: new Set(party.unknown),
+    scopes: party.scopes,
+    appOnly: party.appOnly,
+    listedClient: party.listedClient,
+    actor,
+    display: undefined,
+    evidence: {
+      credential: 'test',
+      issuerUrl: party.issuer,
+      audience: '',
+      client: undefined,
+      tokenId: undefined,
+      keyId: undefined,
+      algorithm: undefined,
+      issuedAt: undefined,
+      expiresAt: Number.POSITIVE_INFINITY,
+      sessionId: undefined,
+    },
+  }
+}

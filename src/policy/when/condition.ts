@@ -1,0 +1,89 @@
+import { isCelError, plan, type CelInput } from '@bufbuild/cel'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import type { Claims, ClaimValue } from '../../core/principal.ts'
+import type { ClaimType } from '../../config/schema.ts'
+import { environment } from './functions.ts'
+import type { ParsedCondition } from './parse.ts'
+
+/** What a condition is evaluated on. */
+export interface Input {
+  readonly claims: Claims
+  readonly unknownClaims: ReadonlySet<string>
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  readonly ip: string
+  readonly method: string
+  readonly path: string
+  /** Values of the template's parameters; undefined for one that can't be decoded. */
+  readonly parameters: ReadonlyMap<string, string | undefined>
+}
+
+/** True, false, or why it can't be told. */
+export type Truth = boolean | { readonly error: string }
+
+type Evaluate = (bindings: Record<string, CelInput>) => unknown
+
+/** A checked condition. Evaluation is bounded by its size and that of the claims, and never throws. */
+export class Condition {
+  readonly text: string
+  /** Claims that it reads with their types, sorted. */
+  readonly claims: ReadonlyMap<string, ClaimType>
+  readonly usesParameters: boolean
+  readonly #parsed: ParsedCondition
+  #evaluate: Evaluate | undefined
+
+  constructor(text: string, parsed: ParsedCondition, claims: ReadonlyMap<string, ClaimType>, usesParameters: boolean) {
+    this.text = text
+    this.claims = claims
+    this.usesParameters = usesParameters
+    this.#parsed = parsed
+  }
+
+  evaluate(input: Input): Truth {
+    const claims = new Map<string, CelInput>()
+    for (const [name, type] of this.claims) {
+      if (input.unknownClaims.has(name)) return { error: `claim \`${name}\` can not be told` }
+      const value = Object.hasOwn(input.claims, name) ? input.claims[name] : undefined
+      if (value === undefined) continue
+      if (!isOfType(value, type)) return { error: `claim \`${name}\` is not of its declared type` }
+      claims.set(name, value)
+    }
+    try {
+      const params = new Map<string, CelInput>()
+      for (const [name, value] of input.parameters) if (value !== undefined) params.set(name, value)
+      // Planned when it is first needed: most conditions of a large policy never are.
+      this.#evaluate ??= plan(environment, this.#parsed.expr) as unknown as Evaluate
+      const value = this.#evaluate({
+        claims,
+        context: new Map<string, CelInput>([
+          ['time', timestampFromMs(input.time)],
+          ['ip', input.ip],
+        ]),
+        request: new Map<string, CelInput>([
+          ['method', input.method],
+          ['path', input.path],
+        ]),
+        params,
+      })
+      if (typeof value === 'boolean') return value
+      return { error: isCelError(value) ? worded(value.message) : 'it is neither true nor false' }
+    } catch {
+      return { error: 'it can not be evaluated' }
+    }
+  }
+}
+
+/** Whether a claim's value is what its issuer declares. */
+export function isOfType(value: ClaimValue, type: ClaimType): boolean {
+  if (type !== 'list') return typeof value === type
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+}
+
+/** The evaluator's message, fit to be shown: one line, and no value of a claim in it. */
+function worded(message: string): string {
+  const missing = /^field not found: (.+)$/.exec(message)
+  if (missing !== null) return `there is no \`${missing[1]}\``
+  if (/^index .* out of bounds/.test(message)) return 'an index is out of bounds'
+  if (/divide by zero|modulus by zero/.test(message)) return 'a number is divided by zero'
+  return 'a value can not be used in this way'
+}

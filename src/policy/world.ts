@@ -1,0 +1,63 @@
+import type { ClaimType, Wiring } from '../config/schema.ts'
+
+/** A claim that policy may speak of. */
+export interface ClaimInfo {
+  readonly type: ClaimType
+  /** Its value may be impossible to tell (group overage, a directory that is down). */
+  readonly mayBeUnknown: boolean
+}
+
+/** Claims that each kind of issuer brings without being declared. Identity hands them in. */
+export type KindClaims = Readonly<Record<string, Readonly<Record<string, ClaimInfo>>>>
+
+export interface IssuerInfo {
+  readonly kind: string
+  readonly claims: Readonly<Record<string, ClaimInfo>>
+}
+
+export interface ResourceInfo {
+  readonly protocol: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Actions by scope; undefined where scopes cap nothing. */
+  readonly scopes: Readonly<Record<string, readonly string[]>> | undefined
+  /** Issuers whose principals may come; undefined for all. */
+  readonly issuers: readonly string[] | undefined
+}
+
+/** What a policy is about: the issuers and resources of the wiring, as far as policy may know them. */
+export interface World {
+  readonly issuers: Readonly<Record<string, IssuerInfo>>
+  readonly resources: Readonly<Record<string, ResourceInfo>>
+}
+
+/** The gateway's own admin API, console and records. It is there without being wired. */
+export const OWN_RESOURCE = 'ostiary'
+
+/** The part of the wiring that policy depends on. */
+export type PolicyWiring = Pick<Wiring, 'issuers' | 'resources'>
+
+/** The world that a wiring describes. Maps have no prototype, so that `constructor` names nothing. */
+export function worldOf(wiring: PolicyWiring, kindClaims: KindClaims): World {
+  const issuers = table<IssuerInfo>()
+  for (const [name, issuer] of Object.entries(wiring.issuers)) {
+    const claims = table<ClaimInfo>()
+    const built = Object.hasOwn(kindClaims, issuer.kind) ? kindClaims[issuer.kind]! : {}
+    for (const [claim, info] of Object.entries(built)) claims[claim] = info
+    for (const [claim, declared] of Object.entries(issuer.claims))
+      claims[claim] = {
+        type: typeof declared === 'string' ? declared : declared.type,
+        // Declaring a built-in claim again doesn't make it more certain.
+        mayBeUnknown: claims[claim]?.mayBeUnknown ?? false,
+      }
+    issuers[name] = { kind: issuer.kind, claims }
+  }
+  const resources = table<ResourceInfo>()
+  resources[OWN_RESOURCE] = { protocol: 'http', labels: table(), scopes: undefined, issuers: undefined }
+  for (const [name, { protocol, labels, scopes, issuers: accepted }] of Object.entries(wiring.resources))
+    resources[name] = { protocol, labels: Object.assign(table<string>(), labels), scopes, issuers: accepted }
+  return { issuers, resources }
+}
+
+function table<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>
+}
