@@ -17,6 +17,11 @@ export const demo = {
     help: 'make it writable for this user, or name another with `--data DIR`',
     exit: 73,
   },
+  'demo/no-config': {
+    message: 'this package holds no `examples/demo`',
+    help: 'install it again',
+    exit: 70,
+  },
   'demo/no-provider': {
     message: 'no demo identity provider answers at {url} ({cause})',
     help: 'start the demo with `npm start`; only it has accounts to borrow',

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ACCOUNTS, findAccount } from './accounts.ts'
-import { readText } from './listener.ts'
+import { readText } from '../listener.ts'
 import { isShape, mint, type MintParts } from './mint.ts'
 import { findApi } from './registrations.ts'
 import { sendError, sendJson } from './reply.ts'

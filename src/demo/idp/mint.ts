@@ -1,4 +1,4 @@
-import { createPrivateKey, sign, type JsonWebKey } from 'node:crypto'
+import { createPrivateKey, sign } from 'node:crypto'
 import type { Clock, Entropy } from '../../core/clock.ts'
 import { accessTokenClaims, accessTokenLife, idTokenClaims, MANAGED_IDENTITY_LIFE, type Claims, type Grant } from './claims.ts'
 import type { Account } from './accounts.ts'
@@ -108,7 +108,7 @@ export function headerOf(key: SigningKey, claims: Claims): Claims {
 
 function signJwt(key: SigningKey, claims: Claims, header: Claims = {}): string {
   const input = `${base64url({ ...headerOf(key, claims), ...header })}.${base64url(claims)}`
-  const privateKey = createPrivateKey({ key: key.privateJwk as JsonWebKey, format: 'jwk' })
+  const privateKey = createPrivateKey({ key: key.privateJwk, format: 'jwk' })
   return `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { escapeHtml } from '../html.ts'
 import type { Account } from './accounts.ts'
 import { DEMO_NOTICE } from './metadata.ts'
 
@@ -42,11 +43,6 @@ export const CONTENT_SECURITY_POLICY = [
   `base-uri 'none'`,
   `frame-ancestors 'none'`,
 ].join('; ')
-
-/** Text made safe for HTML content and quoted attributes. */
-export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-}
 
 function page(title: string, body: string): string {
   return `<!doctype html>

@@ -1,7 +1,7 @@
 import type Provider from 'oidc-provider'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { peopleOf } from './accounts.ts'
-import { readText } from './listener.ts'
+import { readText } from '../listener.ts'
 import { errorPage, signInPage } from './pages.ts'
 import { findClient } from './registrations.ts'
 import { sendHtml } from './reply.ts'

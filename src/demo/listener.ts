@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { isLoopbackHost } from '../../config/fields.ts'
-import { OstiaryError } from '../../core/errors.ts'
+import { isLoopbackHost } from '../config/fields.ts'
+import { OstiaryError } from '../core/errors.ts'
 
 /** Where a part of the demo listens. Port 0 takes any free one. */
 export interface ListenOptions {
