@@ -1,0 +1,7 @@
+import type { HttpAction } from '../../core/action.ts'
+import type { CanonicalRequest } from './canonical.ts'
+
+/** The action that a request is, of the canonical form alone. A WebSocket handshake is a `GET`. */
+export function actionOf(request: Pick<CanonicalRequest, 'method' | 'path'>): HttpAction {
+  return { protocol: 'http', method: request.method, path: request.path }
+}

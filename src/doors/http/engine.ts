@@ -1,0 +1,118 @@
+/**
+ * Between policy and bytes. An engine reads requests, asks the gate what to do with each head, and does it. There is one
+ * built on Node's own servers and undici (`wire.ts`); another may stand beside it, and both must behave the same.
+ */
+import type { Admitted } from '../../core/pipeline.ts'
+import type { BodyFraming } from './canonical.ts'
+
+/** A request's head exactly as it was read. Strings hold one byte per character (latin1). */
+export interface RawRequest {
+  readonly version: '1.0' | '1.1' | '2'
+  readonly method: string
+  /** The request target, or `:path`. */
+  readonly target: string
+  /** Names and values alternating, in order, duplicates included; no pseudo-fields. */
+  readonly rawHeaders: readonly string[]
+  /** `:authority`, `:scheme` and `:protocol` of HTTP/2. */
+  readonly authority: string | undefined
+  readonly scheme: string | undefined
+  readonly protocol: string | undefined
+  /** HTTP/2: the head was also the end. */
+  readonly endStream: boolean
+  /** Whether it came over TLS, and the name that the client asked for there. */
+  readonly secure: boolean
+  readonly serverName: string | undefined
+  /** Address of the other end of the connection. */
+  readonly peer: string
+}
+
+/** Names and values alternating. */
+export type Fields = readonly string[]
+
+/** A response of the gateway itself. `Content-Length` and the date are the engine's to write. */
+export interface Answer {
+  readonly kind: 'answer'
+  readonly status: number
+  readonly fields: Fields
+  readonly body: string
+}
+
+/** A request as it goes to an upstream: everything in it comes from the canonical request that was decided. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path and query, or `*`. */
+  readonly target: string
+  readonly host: string
+  /** Everything but host, framing and connection. */
+  readonly fields: Fields
+  readonly body: BodyFraming
+  readonly expectsContinue: boolean
+  readonly announcesTrailers: boolean
+  readonly acceptsTrailers: boolean
+}
+
+/** Where a resource is, and how to speak with it. One object per configuration of a resource; engines key their pools by it. */
+export interface UpstreamTarget {
+  readonly resource: string
+  readonly secure: boolean
+  readonly hostname: string
+  readonly port: number
+  /** PEM of the authorities to believe instead of the system's. */
+  readonly ca: string | undefined
+  readonly serverName: string
+  /** Speak HTTP/2: over TLS if the server agrees, in clear text at once. */
+  readonly http2: boolean
+  readonly connections: number
+  /** Requests that may wait for a connection. */
+  readonly pending: number
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  readonly headersTimeout: number
+  readonly idleTimeout: number
+}
+
+export type Failure = 'upstream-failed' | 'upstream-timeout' | 'upstream-busy' | 'body-too-large' | 'access-ended' | 'upgrade'
+
+/** A request that was let through. The engine completes `passage` exactly once, however it ends. */
+export interface Forward {
+  readonly kind: 'forward'
+  readonly passage: Admitted
+  readonly request: UpstreamRequest
+  readonly target: UpstreamTarget
+  readonly upgrade: 'websocket' | undefined
+  /** Bytes of request body; 0 is without limit. */
+  readonly bodyLimit: number
+  /** Milliseconds from admission after which the exchange is ended. */
+  readonly maxDuration: number
+  /** The fields of a response to the client, from those that the upstream sent. */
+  respond(status: number, fields: Fields): string[]
+  /** What is answered in place of the upstream. */
+  failure(failure: Failure): Answer
+}
+
+export type Plan = Answer | Forward
+
+/** Policy's side. Never throws and never rejects. */
+export interface Gate {
+  admit(raw: RawRequest): Plan | Promise<Plan>
+  /** The answer to what could not even be read as a request. */
+  unreadable(code: 'http/malformed' | 'http/fields-too-large' | 'http/request-timeout' | 'http/method' | 'http/expectation'): Answer
+}
+
+export interface BoundAddress {
+  readonly host: string
+  readonly port: number
+  readonly secure: boolean
+}
+
+export interface Engine {
+  /** @throws OstiaryError `http/listen`, `http/certificate` */
+  listen(): Promise<readonly BoundAddress[]>
+  /** Keeps connections only to these upstreams. */
+  keep(targets: ReadonlySet<UpstreamTarget>): void
+  /** Stops accepting, lets what is open finish until `deadline` milliseconds have passed, then ends it. */
+  drain(deadline: number): Promise<void>
+  /** Ends everything now. */
+  close(): Promise<void>
+  readonly open: { readonly connections: number; readonly exchanges: number }
+}

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { OstiaryError } from '../../core/errors.ts'
+import type { RecordMode } from '../../core/record.ts'
+import { matchesPattern, parsePattern, type HttpPattern } from '../../policy/actions/http/template.ts'
+import type { UpstreamTarget } from './engine.ts'
+import type { HttpResource } from './schema.ts'
+import type { Authority } from './target.ts'
+
+/** A resource as the request path wants it. */
+export interface ServedResource {
+  readonly name: string
+  readonly config: HttpResource
+  readonly target: UpstreamTarget
+  /** `Host` to tell the upstream, where it isn't the request's. */
+  readonly upstreamHost: string | undefined
+  readonly audience: string | undefined
+  readonly websocketOrigins: ReadonlySet<string> | undefined
+  readonly settings: Settings
+  readonly routes: readonly { readonly pattern: HttpPattern; readonly settings: Settings }[]
+}
+
+/** What a route may say differently. */
+export interface Settings {
+  readonly record: RecordMode
+  readonly bodyLimit: number
+  readonly forwardAuthorization: boolean
+  readonly bindAssertion: boolean
+}
+
+/** Which resource a host belongs to. */
+export interface Directory {
+  readonly resources: readonly ServedResource[]
+  find(authority: Authority, secure: boolean): ServedResource | undefined
+}
+
+/**
+ * Prepares resources for the request path. `previous` hands over upstreams whose configuration hasn't changed, so that
+ * their connections stay. `folder` is where relative CA files are.
+ * @throws OstiaryError `http/host-taken`, `http/certificate`
+ */
+export function directoryOf(
+  resources: Readonly<Record<string, HttpResource>>,
+  bodyLimit: number,
+  folder: string,
+  previous?: Directory,
+): Directory {
+  const before = new Map(previous?.resources.map(({ name, target }) => [name, target]))
+  const served = Object.entries(resources).map(([name, config]) => serve(name, config, bodyLimit, folder, before.get(name)))
+  const exact = new Map<string, ServedResource>()
+  const wildcard = new Map<string, ServedResource>()
+  for (const resource of served) {
+    for (const host of resource.config.hosts) {
+      const map = host.startsWith('*.') ? wildcard : exact
+      const key = host.startsWith('*.') ? host.slice(2) : host
+      const taken = map.get(key)
+      if (taken !== undefined && taken !== resource)
+        throw new OstiaryError('http/host-taken', { host, first: taken.name, second: resource.name })
+      map.set(key, resource)
+    }
+  }
+  return {
+    resources: served,
+    find({ host, port }, secure) {
+      const bound = `:${port ?? (secure ? 443 : 80)}`
+      const found = exact.get(host + bound) ?? exact.get(host)
+      const dot = host.indexOf('.')
+      if (found !== undefined || dot <= 0) return found
+      const parent = host.slice(dot + 1)
+      return wildcard.get(parent + bound) ?? wildcard.get(parent)
+    },
+  }
+}
+
+function serve(
+  name: string,
+  config: HttpResource,
+  bodyLimit: number,
+  folder: string,
+  previous: UpstreamTarget | undefined,
+): ServedResource {
+  const settings: Settings = {
+    record: config.record,
+    bodyLimit: config.body ?? bodyLimit,
+    forwardAuthorization: config.forwardAuthorization,
+    bindAssertion: config.assertion !== false && config.assertion.bindTo === 'request',
+  }
+  const target = targetOf(name, config, folder)
+  return {
+    name,
+    config,
+    target: previous !== undefined && JSON.stringify(previous) === JSON.stringify(target) ? previous : target,
+    upstreamHost: config.upstream.hostField === 'upstream' ? new URL(config.upstream.url).host : undefined,
+    audience: config.assertion === false ? undefined : (config.assertion.audience ?? name),
+    websocketOrigins: config.websocket === false ? undefined : new Set(config.websocket === true ? [] : config.websocket.origins),
+    settings,
+    routes: config.routes.map((route) => ({
+      pattern: parsePattern(`* ${route.path}`).pattern!,
+      settings: {
+        record: route.record ?? settings.record,
+        bodyLimit: route.body ?? settings.bodyLimit,
+        forwardAuthorization: route.forwardAuthorization ?? settings.forwardAuthorization,
+        bindAssertion: settings.bindAssertion || route.assertion?.bindTo === 'request',
+      },
+    })),
+  }
+}
+
+function targetOf(name: string, { upstream }: HttpResource, folder: string): UpstreamTarget {
+  const url = new URL(upstream.url)
+  const secure = url.protocol === 'https:'
+  const hostname = url.hostname.replaceAll(/^\[|\]$/g, '')
+  return {
+    resource: name,
+    secure,
+    hostname,
+    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    ca: upstream.ca === undefined ? undefined : readPem(resolve(folder, upstream.ca)),
+    serverName: upstream.serverName ?? hostname,
+    http2: upstream.http2,
+    connections: upstream.connections,
+    pending: upstream.pending,
+    connectTimeout: upstream.connectTimeout,
+    headersTimeout: upstream.headersTimeout,
+    idleTimeout: upstream.idleTimeout,
+  }
+}
+
+function readPem(path: string): string {
+  try {
+    const text = readFileSync(path, 'utf8')
+    if (!text.includes('-----BEGIN CERTIFICATE-----'))
+      throw new OstiaryError('http/certificate', { file: path, cause: 'no certificate in it' })
+    return text
+  } catch (error) {
+    if (error instanceof OstiaryError) throw error
+    throw new OstiaryError('http/certificate', { file: path, cause: (error as NodeJS.ErrnoException).code ?? 'unknown' })
+  }
+}
+
+/** The settings for a path: of the first route that matches it, or the resource's own. */
+export function settingsFor(resource: ServedResource, method: string, path: string): Settings {
+  for (const { pattern, settings } of resource.routes) if (matchesPattern(pattern, method, path)) return settings
+  return resource.settings
+}

@@ -1,0 +1,182 @@
+import { z } from 'zod'
+import { bytes, duration, isLoopbackHost, listenAddress, name } from '../../config/fields.ts'
+import { resourceBase } from '../../config/schema.ts'
+import { parsePattern } from '../../policy/actions/http/template.ts'
+import { parseCidr } from './forwarded.ts'
+import { parseAuthority } from './target.ts'
+
+const count = (value: number) => z.int().min(1).max(1_000_000).default(value)
+
+/** Every limit of the door has a name, a default and a counter `http_limit` (design, invariant 9). */
+const limits = z.strictObject({
+  url: bytes()
+    .default(8 * 1024)
+    .describe('Length of the request target; longer is 414'),
+  fields: bytes()
+    .default(32 * 1024)
+    .describe('All fields of a request together; larger is 431'),
+  fieldCount: count(100).describe('Fields of a request; more is 431'),
+  body: bytes()
+    .default(1024 ** 3)
+    .describe('Body of a request; larger is 413, `0B` is without limit'),
+  connections: count(10_000).describe('Open connections per listener; further ones are closed'),
+  connectionsPerAddress: count(4096).describe('Open connections from one address, trusted proxies excepted; further ones are closed'),
+  requestsPerConnection: count(100_000).describe('Requests after which a connection is closed'),
+  pipelined: count(100).describe('Requests that wait on one HTTP/1.1 connection; more closes it'),
+  streams: count(100).describe('Concurrent streams of one HTTP/2 connection'),
+  resets: count(100).describe('Streams that the client may reset within ten seconds on one HTTP/2 connection; more closes it'),
+  headTimeout: duration().default(15_000).describe('Time for a request head to arrive; longer is 408'),
+  requestTimeout: duration().default(3_600_000).describe('Time for a whole request to arrive; longer is 408'),
+  keepAlive: duration().default(75_000).describe('How long a connection without request stays open'),
+  idle: duration().default(300_000).describe('How long a connection may stand still within an exchange'),
+  maxDuration: duration()
+    .default(12 * 3_600_000)
+    .describe('How long one exchange may last: streams and WebSockets too'),
+})
+
+const listener = z.strictObject({
+  address: listenAddress(),
+  tls: z
+    .strictObject({
+      cert: z.string().min(1).describe('PEM file with the certificate and its chain'),
+      key: z.string().min(1).describe('PEM file with the key'),
+      names: z
+        .record(z.string(), z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }))
+        .default({})
+        .describe('Other certificates by the name that the client asks for (SNI)'),
+    })
+    .optional()
+    .describe('TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2. Files are read again when they change'),
+})
+
+function isCidr(text: string): boolean {
+  return parseCidr(text) !== undefined
+}
+
+const trustedProxies = z
+  .array(
+    z
+      .string()
+      .refine(isCidr, 'write an address or a CIDR block such as `10.0.0.0/8`')
+      .refine((text) => !isCidr(text) || parseCidr(text)!.prefix > 0, 'this would believe everybody; name the proxies'),
+  )
+  .max(1000)
+  .default([])
+  .describe('Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; default: none')
+
+/** `doors.http`. */
+export const doorSchema = z.strictObject({ listen: z.array(listener).min(1), trustedProxies, limits: limits.prefault({}) })
+
+function isHostPattern(text: string): boolean {
+  const authority = parseAuthority(text.replace(/^\*\./, 'x.'), false)
+  return authority !== undefined && text === text.toLowerCase() && !/\.(?:$|:)/.test(text)
+}
+
+const host = z
+  .string()
+  .refine(isHostPattern, 'write a host in lower case such as `orders.example.com` or `*.example.com`, with `:port` to bind it to one')
+
+const origin = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text),
+    'write an origin such as `https://app.example.com`',
+  )
+
+/** http or https with at most a root path: paths are decided as they are forwarded, so an upstream can't add one. */
+const upstreamUrl = z.string().refine((text) => {
+  if (!URL.canParse(text)) return false
+  const url = new URL(text)
+  return (
+    /^https?:$/.test(url.protocol) &&
+    url.pathname === '/' &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === '' &&
+    url.password === ''
+  )
+}, 'write an http or https URL without path, such as `http://127.0.0.1:3000`')
+
+const publicUrl = z.string().refine((text) => {
+  if (!URL.canParse(text)) return false
+  const url = new URL(text)
+  return url.origin === text.replace(/\/$/, '') && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname)))
+}, 'write an https URL without path (plain http only for 127.0.0.1, [::1] and localhost)')
+
+const upstream = z.strictObject({
+  url: upstreamUrl,
+  ca: z.string().min(1).optional().describe('PEM file of the authorities to believe for this upstream, instead of the system’s'),
+  serverName: z.string().min(1).optional().describe('Name to ask for and to check in TLS; default: the host of `url`'),
+  http2: z
+    .boolean()
+    .default(false)
+    .describe('Speak HTTP/2: over https if the server agrees, over http with prior knowledge. gRPC needs it'),
+  hostField: z
+    .enum(['request', 'upstream'])
+    .default('request')
+    .describe('Which host the upstream is told: the one of the request, or the one of `url`'),
+  connections: z.int().min(1).max(10_000).default(128),
+  pending: z.int().min(0).max(100_000).default(1024).describe('Requests that may wait for a connection; further ones are 503'),
+  connectTimeout: duration().default(5_000),
+  headersTimeout: duration().default(60_000).describe('Time for the head of the response'),
+  idleTimeout: duration().default(600_000).describe('Time that a response may stand still'),
+})
+
+const bindTo = z.enum(['request']).describe('`request`: the assertion also names method and exact path, and is made for each request')
+
+const assertion = z.strictObject({
+  audience: z.string().min(1).max(256).optional().describe('`aud` of the assertion; default: the name of the resource'),
+  bindTo: bindTo.optional(),
+})
+
+const template = z
+  .string()
+  .refine((text) => parsePattern(`* ${text}`).pattern !== undefined, 'write a path template such as `/orders/{id}` or `/admin/**`')
+
+const route = z.strictObject({
+  path: template,
+  record: z.enum(['strict', 'spool', 'best-effort']).optional(),
+  body: bytes().optional().describe('Body limit here'),
+  forwardAuthorization: z.boolean().optional(),
+  assertion: z.strictObject({ bindTo: bindTo.optional() }).optional(),
+})
+
+const cors = z.strictObject({
+  origins: z.array(origin).min(1),
+  methods: z.array(z.string().regex(/^[A-Z]{1,32}$/, 'write a method in upper case')).default(['GET', 'HEAD', 'POST']),
+  headers: z.array(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'write a field name')).default([]),
+  expose: z.array(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'write a field name')).default([]),
+  maxAge: duration().default(600_000),
+  credentials: z.boolean().default(false),
+})
+
+/** A resource with `protocol: http`. */
+export const resourceSchema = resourceBase.extend({
+  protocol: z.literal('http'),
+  hosts: z.array(host).min(1).max(1000).describe('Hosts under which it is reached; `*.` stands for one label'),
+  publicUrl: publicUrl.optional().describe('Origin under which browsers reach it; default: scheme and host of the request'),
+  upstream,
+  signIn: name().optional().describe('Issuer that browsers are sent to; without it they get 401 like everybody'),
+  authorizationUri: z
+    .string()
+    .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,512}$/, 'write a URL')
+    .optional()
+    .describe('`authorization_uri` of `WWW-Authenticate`, for clients that look for it'),
+  assertion: z
+    .union([assertion, z.literal(false)])
+    .default({})
+    .describe('The signed assertion to the upstream'),
+  forwardAuthorization: z.boolean().default(false).describe('Pass the caller’s own `Authorization` on'),
+  websocket: z
+    .union([z.boolean(), z.strictObject({ origins: z.array(origin).default([]) })])
+    .default(false)
+    .describe('Let WebSocket handshakes through, from the own origin and from `origins`'),
+  cors: cors.optional().describe('Answer CORS preflights from here. Without it `OPTIONS` is an action like any other'),
+  body: bytes().optional().describe('Body limit here'),
+  routes: z.array(route).max(1000).default([]).describe('Exceptions; the first that matches the path counts'),
+})
+
+export type DoorConfig = z.output<typeof doorSchema>
+export type HttpLimits = DoorConfig['limits']
+export type HttpResource = z.output<typeof resourceSchema>
+export type CorsConfig = z.output<typeof cors>

@@ -1,0 +1,126 @@
+import type { CanonicalRequest } from './canonical.ts'
+import type { Cookie } from './cookies.ts'
+import { page, problem } from './deny.ts'
+import type { Answer } from './engine.ts'
+import type { Caller } from './forwarded.ts'
+import type { ServedResource } from './resources.ts'
+
+/** Browser sign-in and sessions, as the door needs them. Who implements it owns the cookies' names and contents. */
+export interface BrowserSignIn {
+  /** Name of the session cookie on https and on http origins. */
+  sessionCookie(secure: boolean): string
+  /** Whether a cookie is the gateway's: never forwarded, never set by an upstream. */
+  ownsCookie(name: string): boolean
+  /** A `Set-Cookie` value by which a browser forgets the session cookie. */
+  forget(secure: boolean): string
+  /** Sends the browser to the issuer. `returnTo` is path and query on `origin`. */
+  begin(at: SignInContext & { readonly returnTo: string }): Promise<SignInAnswer>
+  /** Takes the issuer's answer: the query of the callback URL. */
+  callback(at: SignInContext & { readonly query: string }): Promise<SignInAnswer>
+  /** Ends the session at once. */
+  signOut(at: SignInContext): Promise<SignInAnswer>
+}
+
+export interface SignInContext {
+  readonly issuer: string
+  readonly resource: string
+  /** Scheme and host under which the browser sees the resource. The callback is `/.ostiary/callback` on it. */
+  readonly origin: string
+  readonly secure: boolean
+  /** The gateway's own cookies that came with the request. */
+  readonly cookies: readonly Cookie[]
+  readonly ip: string
+}
+
+export type SignInAnswer =
+  | { readonly kind: 'redirect'; readonly location: string; readonly setCookies: readonly string[] }
+  | { readonly kind: 'signed-out'; readonly setCookies: readonly string[] }
+  /** `reason` is fit for the caller: lower case, one line. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly setCookies: readonly string[] }
+  | { readonly kind: 'unavailable' }
+
+export const OWN_PATH = '/.ostiary'
+
+/** Where the browser sees the resource: as configured, or else by the host that was matched. */
+export function originOf(resource: ServedResource, request: CanonicalRequest, caller: Caller): string {
+  const { publicUrl } = resource.config
+  return publicUrl === undefined ? `${caller.secure ? 'https' : 'http'}://${request.host}` : new URL(publicUrl).origin
+}
+
+/** Turns what sign-in says into a response. Nothing of it may be cached, and its pages are framed by nobody. */
+export function signInAnswer(answer: SignInAnswer): Answer {
+  switch (answer.kind) {
+    case 'redirect':
+      return {
+        kind: 'answer',
+        status: 302,
+        fields: ['Location', answer.location, 'Cache-Control', 'no-store', ...setCookies(answer.setCookies)],
+        body: '',
+      }
+    case 'signed-out':
+      return page(200, 'You are signed out', 'The session has ended.', setCookies(answer.setCookies))
+    case 'refused':
+      return problem('http/sign-in-failed', { detail: answer.reason, html: true, fields: setCookies(answer.setCookies) })
+    case 'unavailable':
+      return problem('http/unavailable', { html: true, fields: ['Retry-After', '5'] })
+  }
+}
+
+function setCookies(values: readonly string[]): string[] {
+  return values.flatMap((value) => ['Set-Cookie', value])
+}
+
+export interface OwnPathParts {
+  readonly signIn: BrowserSignIn | undefined
+  readonly jwks: () => object
+}
+
+/** What is served under `/.ostiary/` on every resource's host. None of it reaches the upstream. */
+export function ownPath(
+  request: CanonicalRequest,
+  resource: ServedResource,
+  context: SignInContext | undefined,
+  parts: OwnPathParts,
+): Answer | Promise<Answer> {
+  const { method } = request
+  switch (request.path) {
+    case `${OWN_PATH}/jwks.json`:
+      if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD')
+      return {
+        kind: 'answer',
+        status: 200,
+        fields: ['Content-Type', 'application/jwk-set+json', 'Cache-Control', 'public, max-age=300'],
+        body: JSON.stringify(parts.jwks()),
+      }
+    case `${OWN_PATH}/callback`:
+      if (parts.signIn === undefined || context === undefined) break
+      if (method !== 'GET') return notAllowed('GET')
+      return parts.signIn.callback({ ...context, query: request.query.slice(1) }).then(signInAnswer, unavailable)
+    case `${OWN_PATH}/sign-out`:
+      if (parts.signIn === undefined || context === undefined) break
+      if (method === 'GET') return signOutPage(resource.name)
+      if (method !== 'POST') return notAllowed('GET, POST')
+      if (request.read.origin !== context.origin) return problem('http/cross-site', { html: true })
+      return parts.signIn.signOut(context).then(signInAnswer, unavailable)
+    default:
+  }
+  return problem('http/not-found', {})
+}
+
+function unavailable(): Answer {
+  return signInAnswer({ kind: 'unavailable' })
+}
+
+function notAllowed(methods: string): Answer {
+  return problem('http/method-not-allowed', { fields: ['Allow', methods] })
+}
+
+function signOutPage(resource: string): Answer {
+  return page(
+    200,
+    'Sign out',
+    `This ends your session at ${resource}.`,
+    [],
+    `<form method="post" action="${OWN_PATH}/sign-out"><button>Sign out</button></form>`,
+  )
+}
