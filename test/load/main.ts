@@ -1,0 +1,99 @@
+/**
+ * `npm run load`: what a request costs, next to other proxies on the same machine.
+ *
+ *     npm run load                     the whole table
+ *     npm run load -- --install        installs the other proxies first (apt-get, pip)
+ *     npm run load -- --only nginx,ostiary-spool --repeats 2
+ *     npm run load -- --write          puts the table into docs/performance.md
+ *     npm run load -- soak             full load for a minute: no error, flat memory
+ *     npm run load -- ab               correctness under `ab -k`
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { ab } from './ab.ts'
+import { bench, type Row } from './bench.ts'
+import { candidates } from './candidates/index.ts'
+import { endOnSignals } from './processes.ts'
+import { circumstances, json, markdown } from './report.ts'
+import { soak } from './soak.ts'
+import { install, installCommand } from './tools.ts'
+
+const DOCUMENT = join(import.meta.dirname, '../../docs/performance.md')
+const BEGIN = '<!-- load: begin -->'
+const END = '<!-- load: end -->'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    install: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    repeats: { type: 'string', default: '4' },
+    slice: { type: 'string', default: '2' },
+    seconds: { type: 'string', default: '60' },
+    mode: { type: 'string', default: 'spool' },
+    'no-latency': { type: 'boolean', default: false },
+  },
+})
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+function chosen(): readonly string[] | undefined {
+  const only = values.only?.split(',')
+  const unknown = only?.filter((id) => !candidates.some((candidate) => candidate.id === id)) ?? []
+  if (unknown.length > 0) throw new Error(`unknown candidate ${unknown.join(', ')}; there are ${candidates.map(({ id }) => id).join(', ')}`)
+  return only
+}
+
+function positive(name: 'repeats' | 'slice' | 'seconds'): number {
+  const value = Number(values[name])
+  if (!(value > 0)) throw new Error(`--${name} must be a number above 0`)
+  return value
+}
+
+async function table(): Promise<boolean> {
+  const only = chosen()
+  const repeats = positive('repeats')
+  const seconds = positive('slice')
+  const facts = circumstances(`npm run load${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`, repeats, seconds)
+  const { rows, tokenBytes } = await bench({ only, repeats, seconds, latency: !values['no-latency'], say })
+  const text = markdown(rows, facts, tokenBytes)
+  process.stdout.write(values.json ? `${JSON.stringify(json(rows, facts), undefined, 2)}\n` : `${text}\n`)
+  if (values.write) write(text)
+  return rows.every((row: Row) => row.outcome !== 'failed')
+}
+
+function write(text: string): void {
+  const document = readFileSync(DOCUMENT, 'utf8')
+  const from = document.indexOf(BEGIN)
+  const to = document.indexOf(END)
+  if (from === -1 || to < from) throw new Error(`docs/performance.md has no ${BEGIN} and ${END}`)
+  writeFileSync(DOCUMENT, `${document.slice(0, from + BEGIN.length)}\n${text}\n${document.slice(to)}`)
+}
+
+function installAll(): void {
+  const tools = [...new Set(['nginx', 'wrk', 'h2load', 'ab', ...candidates.flatMap(({ tool }) => tool ?? [])] as const)]
+  for (const name of install(tools)) say(`${name} could not be installed: ${installCommand(name)}`)
+}
+
+endOnSignals()
+try {
+  if (values.install) installAll()
+  const [what = 'table'] = positionals
+  const modes = ['best-effort', 'spool', 'strict'] as const
+  const mode = modes.find((one) => one === values.mode)
+  if (mode === undefined) throw new Error(`--mode is one of ${modes.join(', ')}`)
+  const runs: Record<string, () => Promise<boolean>> = {
+    table,
+    soak: () => soak({ seconds: positive('seconds'), mode, say }),
+    ab: () => ab({ mode, say }),
+  }
+  const run = runs[what]
+  if (run === undefined) throw new Error(`unknown run \`${what}\`; there are ${Object.keys(runs).join(', ')}`)
+  process.exitCode = (await run()) ? 0 : 1
+} catch (error) {
+  say(`load: ${(error as Error).message}`)
+  process.exitCode = 2
+}
