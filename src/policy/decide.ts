@@ -71,52 +71,84 @@ function decideParty(
   if (identity !== undefined && compiled.issuers !== undefined && !compiled.issuers.has(identity.issuer))
     return denied([], [{ code: 'issuer', id: identity.issuer }], policyVersion)
 
-  let grants: Map<string, string> | undefined
-  let first: RuleSlot | undefined
-  let firstRole = 0
-  let troubles: Reason[] | undefined
+  const grants = new Grants(party, action, context)
   let denials: Map<string, Reason> | undefined
   for (const place of found) {
-    for (const [index, slots] of heldOf(place.rulesByRole, party, context.time))
-      for (const slot of slots) {
-        if (slot.id === first?.id || grants?.has(slot.id) === true) continue
-        const truth = slot.when === undefined || evaluate(slot, party, action, context)
-        const role = party.heldByIndex.get(index)!.role
-        if (truth !== true) (troubles ??= []).push({ code: truth === false ? 'condition-false' : 'condition-error', id: slot.id, role })
-        else if (first === undefined) {
-          first = slot
-          firstRole = index
-        } else (grants ??= new Map([[first.id, party.heldByIndex.get(firstRole)!.role]])).set(slot.id, role)
-      }
+    eachHeld(place.rulesByRole, party, context.time, (slots, index) => grants.look(slots, index))
     if (place.deniesByRole.size > 0 || place.deniesButFor.length > 0) denials = guard(place, party, action, context, denials)
   }
+  const { first, firstRole, more, troubles } = grants
 
   const scoped = compiled.scoped && identity?.scopes !== undefined
   const inScope = !scoped || found.some(({ scopes }) => identity.scopes!.some((scope) => scopes.has(scope)))
-  if (denials === undefined && inScope && first !== undefined && grants === undefined) return first.alone.get(firstRole)!
-  const rules = grants === undefined ? (first === undefined ? NONE : [first.id]) : [...grants.keys()].toSorted()
+  if (denials === undefined && inScope && first !== undefined && more === undefined) return first.alone.get(firstRole)!
+  const rules = more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()
   if (denials === undefined && inScope && first !== undefined) {
-    const reasons = rules.slice(0, MAX_REASONS).map((id): Reason => ({ code: 'granted', id, role: grants!.get(id)! }))
+    const reasons = rules.slice(0, MAX_REASONS).map((id): Reason => ({ code: 'granted', id, role: more!.get(id)! }))
     return { effect: 'allow', rule: rules[0], rules, reasons, obligations: NONE, policyVersion }
   }
+  if (denials === undefined && inScope) return denied(NONE, whyNothingGrants(found, party, context.time, troubles), policyVersion)
   const reasons: Reason[] = denials === undefined ? [] : [...denials.values()].toSorted(byId).slice(0, MAX_REASONS)
   if (!inScope) reasons.push({ code: 'scope' })
   if (first === undefined) reasons.push(...whyNothingGrants(found, party, context.time, troubles))
   return denied(rules, reasons, policyVersion)
 }
 
-/** Those slots of a map by role whose role is held: by its roles or by the party's, whichever are fewer. */
-function* heldOf<T>(byRole: ReadonlyMap<number, T>, party: PartyState, time: number): Iterable<readonly [number, T]> {
+/** What one party is granted, as far as it has been looked at. The common case, one unconditional rule, allocates nothing more. */
+class Grants {
+  first: RuleSlot | undefined
+  firstRole = 0
+  /** Role by rule id, where more than one rule grants. */
+  more: Map<string, string> | undefined
+  troubles: Reason[] | undefined
+  readonly #party: PartyState
+  readonly #action: Action
+  readonly #context: DecisionContext
+
+  constructor(party: PartyState, action: Action, context: DecisionContext) {
+    this.#party = party
+    this.#action = action
+    this.#context = context
+  }
+
+  look(slots: readonly RuleSlot[], index: number): void {
+    for (const slot of slots) {
+      if (slot.id === this.first?.id || this.more?.has(slot.id) === true) continue
+      const truth = slot.when === undefined || evaluate(slot, this.#party, this.#action, this.#context)
+      if (truth !== true) this.#trouble(slot.id, index, truth === false)
+      else if (this.first === undefined) {
+        this.first = slot
+        this.firstRole = index
+      } else {
+        this.more ??= new Map([[this.first.id, this.#role(this.firstRole)]])
+        this.more.set(slot.id, this.#role(index))
+      }
+    }
+  }
+
+  #trouble(id: string, index: number, isFalse: boolean): void {
+    this.troubles ??= []
+    this.troubles.push({ code: isFalse ? 'condition-false' : 'condition-error', id, role: this.#role(index) })
+  }
+
+  #role(index: number): string {
+    return this.#party.heldByIndex.get(index)!.role
+  }
+}
+
+/** Calls `use` for each entry whose role is held: going through its roles or through the party's, whichever are fewer. */
+function eachHeld<T>(byRole: ReadonlyMap<number, T>, party: PartyState, time: number, use: (entry: T, index: number) => void): void {
+  if (byRole.size === 0) return
   if (party.held.length <= byRole.size) {
     for (const { index, until } of party.held) {
-      const slots = byRole.get(index)
-      if (slots !== undefined && time < until) yield [index, slots]
+      const entry = byRole.get(index)
+      if (entry !== undefined && time < until) use(entry, index)
     }
     return
   }
-  for (const [index, slots] of byRole) {
+  for (const [index, entry] of byRole) {
     const held = party.heldByIndex.get(index)
-    if (held !== undefined && time < held.until) yield [index, slots]
+    if (held !== undefined && time < held.until) use(entry, index)
   }
 }
 
@@ -143,8 +175,9 @@ function guard(
     const before = all.get(slot.id)
     if (before === undefined || rank(reason) < rank(before)) all.set(slot.id, reason)
   }
-  for (const [index, slots] of heldOf(place.deniesByRole, party, context.time))
+  eachHeld(place.deniesByRole, party, context.time, (slots, index) => {
     for (const slot of slots) apply(slot, party.heldByIndex.get(index)!.role, true)
+  })
   for (const { index, role } of party.unknown)
     if (!isHeld(party, index, context.time)) for (const slot of place.deniesByRole.get(index) ?? []) apply(slot, role, false)
   for (const slot of place.deniesButFor) {
@@ -175,6 +208,8 @@ function evaluate(slot: Slot, party: PartyState, action: Action, context: Decisi
 
 const NO_PARAMETERS: ReadonlyMap<string, string | undefined> = new Map()
 
+const NO_RULE: readonly Reason[] = Object.freeze([Object.freeze({ code: 'no-rule' } as const)])
+
 const ORDER: readonly Reason['code'][] = ['condition-error', 'condition-false', 'role-unknown', 'role-not-held']
 
 function whyNothingGrants(
@@ -183,18 +218,21 @@ function whyNothingGrants(
   time: number,
   troubles: readonly Reason[] | undefined,
 ): readonly Reason[] {
+  const uncovered = found.filter((place) => place.uncovered.length > 0)
+  // The common denial: nothing but rules for roles that aren't held, already listed in order.
+  if (troubles === undefined && party.unknown.length === 0 && uncovered.length < 2) return uncovered[0]?.uncovered ?? NO_RULE
   const reasons = new Map<string, Reason>()
   const add = (reason: Reason): void => {
     const before = reasons.get(reason.id!)
     if (before === undefined || ORDER.indexOf(reason.code) < ORDER.indexOf(before.code)) reasons.set(reason.id!, reason)
   }
   for (const reason of troubles ?? []) add(reason)
-  for (const place of found) {
+  for (const place of uncovered) {
     for (const { index, role } of party.unknown)
       if (!isHeld(party, index, time)) for (const { id } of place.rulesByRole.get(index) ?? []) add({ code: 'role-unknown', id, role })
     for (const reason of place.uncovered) add(reason)
   }
-  if (reasons.size === 0) return [{ code: 'no-rule' }]
+  if (reasons.size === 0) return NO_RULE
   return [...reasons.values()].toSorted((a, b) => ORDER.indexOf(a.code) - ORDER.indexOf(b.code) || byId(a, b)).slice(0, MAX_REASONS)
 }
 

@@ -3,6 +3,9 @@ import { spanOf, type Located } from '../config/document.ts'
 import { diagnostic, type Code, type Details, type Diagnostic } from '../core/errors.ts'
 import type { Span } from '../core/span.ts'
 
+/** Known names, as whatever they are the keys of: looked up for each rule, so never copied. */
+type Names = ReadonlyMap<string, unknown> | ReadonlySet<string> | Readonly<Record<string, unknown>>
+
 /** Collects what is wrong while names are resolved, each with its place in one tree. */
 export class Findings {
   readonly diagnostics: Diagnostic[]
@@ -25,12 +28,12 @@ export class Findings {
   known(
     code: 'policy/unknown-role' | 'policy/unknown-resource' | 'policy/unknown-issuer' | 'policy/unknown-claim',
     name: string,
-    known: Iterable<string>,
+    known: Names,
     where: string,
     at: Span | readonly PropertyKey[],
   ): boolean {
-    const names = [...known]
-    if (names.includes(name)) return true
+    if (known instanceof Map || known instanceof Set ? known.has(name) : Object.hasOwn(known, name)) return true
+    const names = known instanceof Map || known instanceof Set ? known.keys() : Object.keys(known)
     this.add(code, { name, where }, at, didYouMean(name, names))
     return false
   }

@@ -29,12 +29,13 @@ export interface Places {
 export function resolve(files: readonly PolicyFile[], world: World, places: Places): Resolved {
   const diagnostics: Diagnostic[] = []
   const roles = resolveRoles(files, places.bindings, world, diagnostics)
+  const roleNames = new Set([...roles.keys(), ...BUILT_IN_ROLES])
   const rules: Rule[] = []
   const guardrails: Guardrail[] = []
   const ids = new Map<string, Span>()
   for (const file of files) {
     const findings = new Findings(file.root, diagnostics)
-    const context: Context = { file, findings, world, roles, ids }
+    const context: Context = { file, findings, world, roles, roleNames, ids }
     for (const [i, text] of file.value.rules.entries()) rules.push(...resolveRule(text, ['rules', i], context))
     for (const [i, text] of file.value.guardrails.entries()) guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
     if (rules.length + guardrails.length > MAX_STATEMENTS) {
@@ -57,6 +58,8 @@ interface Context {
   readonly findings: Findings
   readonly world: World
   readonly roles: ReadonlyMap<string, Role>
+  /** With those that are built in. */
+  readonly roleNames: ReadonlySet<string>
   readonly ids: Map<string, Span>
 }
 
@@ -123,8 +126,8 @@ function resolveShared(
   }
 }
 
-function knownRole(name: string, where: string, path: Path, { findings, roles }: Context): boolean {
-  return findings.known('policy/unknown-role', name, [...roles.keys(), ...BUILT_IN_ROLES], where, path)
+function knownRole(name: string, where: string, path: Path, { findings, roleNames }: Context): boolean {
+  return findings.known('policy/unknown-role', name, roleNames, where, path)
 }
 
 function resolveResources(text: ResourceText, where: string, path: Path, { findings, world }: Context): readonly string[] {
@@ -138,8 +141,9 @@ function resolveResources(text: ResourceText, where: string, path: Path, { findi
     )
   }
   const names = typeof text === 'string' ? [text] : (text as readonly string[])
-  const known = Object.keys(world.resources)
-  return sortedUnique(names.filter((name, i) => findings.known('policy/unknown-resource', name, known, where, pathOfName(path, text, i))))
+  return sortedUnique(
+    names.filter((name, i) => findings.known('policy/unknown-resource', name, world.resources, where, pathOfName(path, text, i))),
+  )
 }
 
 function resolveActions(

@@ -93,7 +93,7 @@ function addEnvironment(
       const at = findings.span([name], 'key')
       const problem = BUILT_IN_ROLES.includes(name) ? 'policy/reserved-role' : undefined
       if (problem !== undefined) findings.add(problem, { name }, at)
-      else findings.known('policy/unknown-role', name, declared.keys(), '`bindings` of the environment', at)
+      else findings.known('policy/unknown-role', name, declared, '`bindings` of the environment', at)
       continue
     }
     for (const [i, text] of bindings.entries()) {
@@ -120,9 +120,9 @@ function resolveBinding(
     findings.add('policy/binding-values', { role }, path)
     return undefined
   }
-  if (!findings.known('policy/unknown-issuer', text.issuer, Object.keys(world.issuers), where, [...path, 'issuer'])) return undefined
+  if (!findings.known('policy/unknown-issuer', text.issuer, world.issuers, where, [...path, 'issuer'])) return undefined
   const { claims } = world.issuers[text.issuer]!
-  if (!findings.known('policy/unknown-claim', text.claim, Object.keys(claims), where, [...path, 'claim'])) return undefined
+  if (!findings.known('policy/unknown-claim', text.claim, claims, where, [...path, 'claim'])) return undefined
   const { type } = claims[text.claim]!
   let right = true
   if (match === 'all' && type !== 'list') {

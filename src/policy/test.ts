@@ -64,8 +64,7 @@ function runOne(
   const path = ['tests', index]
   const before = diagnostics.length
   const where = `test \`${test.name}\``
-  const known = policy.resources.map(({ name }) => name)
-  findings.known('policy/unknown-resource', test.on, known, where, [...path, 'on'])
+  findings.known('policy/unknown-resource', test.on, policy.model.world.resources, where, [...path, 'on'])
   const action = actionOf(test.does)
   if (typeof action === 'string')
     findings.add(
@@ -137,17 +136,16 @@ function identityOf(
     return undefined
   }
   const actor = party.actor === undefined ? undefined : identityOf(policy, party.actor, test, [...path, 'actor'], findings, number + 1)
-  if (!findings.known('policy/unknown-issuer', party.issuer, Object.keys(issuers), where, [...path, 'issuer'])) return undefined
+  if (!findings.known('policy/unknown-issuer', party.issuer, issuers, where, [...path, 'issuer'])) return undefined
   const known = issuers[party.issuer]!.claims
   const claims = Object.create(null) as Record<string, ClaimValue>
   for (const [name, value] of Object.entries(party.claims)) {
     const at = findings.span([...path, 'claims', name], 'key')
-    if (!findings.known('policy/unknown-claim', name, Object.keys(known), where, at)) continue
+    if (!findings.known('policy/unknown-claim', name, known, where, at)) continue
     if (isOfType(value, known[name]!.type)) claims[name] = value
     else findings.add('policy/binding-type', { claim: name, type: known[name]!.type, value: String(value) }, [...path, 'claims', name])
   }
-  for (const [i, name] of party.unknown.entries())
-    findings.known('policy/unknown-claim', name, Object.keys(known), where, [...path, 'unknown', i])
+  for (const [i, name] of party.unknown.entries()) findings.known('policy/unknown-claim', name, known, where, [...path, 'unknown', i])
   return {
     issuer: party.issuer,
     subject: party.subject,

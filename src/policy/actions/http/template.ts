@@ -116,19 +116,22 @@ export function normalSegment(segment: string): string {
   })
 }
 
+const PLAIN_PATH = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*$/
+
 /**
- * The segments of a canonical path, each in its normal form. Undefined for what isn't one: no leading slash, an empty
- * segment inside, a dot segment. Doors refuse those before; a decision about them grants nothing.
+ * A canonical path with each segment in its normal form. Undefined for what isn't one: no leading slash, an empty segment
+ * inside, a dot segment. Doors refuse those before; a decision about them grants nothing.
  */
+export function normalPath(path: string): string | undefined {
+  if (path.charCodeAt(0) !== 0x2f) return undefined
+  const normal = PLAIN_PATH.test(path) ? path : path.split('/').map(normalSegment).join('/')
+  if (normal.includes('//') || (normal.includes('/.') && /\/\.{1,2}(?:\/|$)/.test(normal))) return undefined
+  return normal
+}
+
+/** The segments of a canonical path in normal form; undefined where `normalPath` is. */
 export function segmentsOf(path: string): readonly string[] | undefined {
-  if (!path.startsWith('/')) return undefined
-  const parts = path.slice(1).split('/')
-  for (let i = 0; i < parts.length; i++) {
-    const part = normalSegment(parts[i]!)
-    if (part === '.' || part === '..' || (part === '' && i < parts.length - 1)) return undefined
-    parts[i] = part
-  }
-  return parts
+  return normalPath(path)?.slice(1).split('/')
 }
 
 function methodMatches(pattern: string, method: string): boolean {

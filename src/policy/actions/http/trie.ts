@@ -1,4 +1,4 @@
-import { normalSegment, type HttpPattern } from './template.ts'
+import { normalPath, type HttpPattern } from './template.ts'
 
 interface Building<V> {
   readonly literals: Map<string, Building<V>>
@@ -9,6 +9,8 @@ interface Building<V> {
 
 interface Node<T> {
   readonly literals: ReadonlyMap<string, Node<T>>
+  /** The literal where there is just one. */
+  readonly only: { readonly text: string; readonly node: Node<T> } | undefined
   readonly parameter: Node<T> | undefined
   readonly end: Methods<T> | undefined
   readonly rest: Methods<T> | undefined
@@ -61,14 +63,19 @@ export class HttpIndex<T> {
 
   /** Everything that covers the request; nothing for a path that isn't canonical. */
   find(method: string, path: string): readonly T[] {
+    const normal = normalPath(path)
     const found: T[] = []
-    return path.charCodeAt(0) === 0x2f && walk(this.#root, method, path, 1, found) ? found : []
+    if (normal !== undefined) walk(this.#root, method, normal, 1, found)
+    return found
   }
 }
 
 function frozen<V, T>(node: Building<V>, combine: (values: readonly V[]) => T): Node<T> {
+  const literals = new Map([...node.literals].map(([text, child]) => [text, frozen(child, combine)]))
+  const [first] = literals
   return {
-    literals: new Map([...node.literals].map(([text, child]) => [text, frozen(child, combine)])),
+    literals,
+    only: literals.size === 1 && first !== undefined ? { text: first[0], node: first[1] } : undefined,
     parameter: node.parameter === undefined ? undefined : frozen(node.parameter, combine),
     end: methods(node.end, combine),
     rest: methods(node.rest, combine),
@@ -88,34 +95,32 @@ function take<T>(place: Methods<T> | undefined, method: string, found: T[]): voi
   if (value !== undefined) found.push(value)
 }
 
-/** Goes down from `start`, the first character of a segment. Answers false where the path isn't canonical. */
-function walk<T>(node: Node<T>, method: string, path: string, start: number, found: T[]): boolean {
-  const slash = path.indexOf('/', start)
-  const end = slash === -1 ? path.length : slash
-  const segment = normalSegment(path.slice(start, end))
-  if (segment === '.' || segment === '..' || (segment === '' && slash !== -1)) return false
-  take(node.rest, method, found)
-  const literal = node.literals.get(segment)
-  const parameter = segment === '' ? undefined : node.parameter
-  if (slash === -1) {
-    take(literal?.end, method, found)
-    take(parameter?.end, method, found)
-    return true
+/** Goes down from `start`, the first character of a segment of a path in normal form. */
+function walk<T>(from: Node<T>, method: string, path: string, at: number, found: T[]): void {
+  let node = from
+  let start = at
+  for (;;) {
+    const slash = path.indexOf('/', start)
+    const end = slash === -1 ? path.length : slash
+    if (node.rest !== undefined) take(node.rest, method, found)
+    const literal = literalOf(node, path, start, end)
+    const parameter = start === end ? undefined : node.parameter
+    if (slash === -1) {
+      if (literal !== undefined) take(literal.end, method, found)
+      if (parameter !== undefined) take(parameter.end, method, found)
+      return
+    }
+    start = slash + 1
+    if (literal !== undefined && parameter !== undefined) walk(parameter, method, path, start, found)
+    const next = literal ?? parameter
+    if (next === undefined) return
+    node = next
   }
-  if (literal === undefined && parameter === undefined) return restIsCanonical(path, end)
-  return (
-    (literal === undefined || walk(literal, method, path, slash + 1, found)) &&
-    (parameter === undefined || walk(parameter, method, path, slash + 1, found))
-  )
 }
 
-/** No empty and no dot segment from `slash` on. Such a path has been refused by the door; this is the second lock. */
-function restIsCanonical(path: string, slash: number): boolean {
-  for (let start = slash + 1; ;) {
-    const next = path.indexOf('/', start)
-    const segment = normalSegment(path.slice(start, next === -1 ? path.length : next))
-    if (segment === '.' || segment === '..' || (segment === '' && next !== -1)) return false
-    if (next === -1) return true
-    start = next + 1
-  }
+/** The child for the segment. Most nodes have one literal at most, for which no string has to be cut and hashed. */
+function literalOf<T>(node: Node<T>, path: string, start: number, end: number): Node<T> | undefined {
+  if (node.only !== undefined)
+    return node.only.text.length === end - start && path.startsWith(node.only.text, start) ? node.only.node : undefined
+  return node.literals.size === 0 ? undefined : node.literals.get(path.slice(start, end))
 }
