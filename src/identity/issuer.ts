@@ -1,0 +1,85 @@
+import type { z } from 'zod'
+import type { ClaimType, IssuerBase } from '../config/schema.ts'
+import type { Clock, Entropy } from '../core/clock.ts'
+import type { RejectReason, UnavailableCause } from '../core/credential.ts'
+import type { Meter } from '../core/meter.ts'
+import type { Identity } from '../core/principal.ts'
+import type { Secret } from '../core/secret.ts'
+
+/** A claim that a kind of issuer brings, for policy to speak of. */
+export interface ClaimInfo {
+  readonly type: ClaimType
+  /** True where a token may leave it open, such as `groups` after an overage. */
+  readonly mayBeUnknown: boolean
+}
+
+/** What issuers are built with. */
+export interface IssuerDeps {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly meter: Meter
+  /** Where last-known-good keys are kept. */
+  readonly dataDir: string
+  /** Where relative file names of the configuration start. */
+  readonly folder: string
+  readonly log: (line: string) => void
+  /** Requests of the gateway itself: proxy and private authorities are in it. */
+  readonly fetch: typeof fetch
+}
+
+/** The provider's endpoints, as its discovery document names them (OpenID Connect Discovery §3). */
+export interface ProviderMetadata {
+  readonly issuer: string
+  readonly authorizationEndpoint: string | undefined
+  readonly tokenEndpoint: string | undefined
+  readonly endSessionEndpoint: string | undefined
+  /** RFC 9207: the authorization response carries `iss`, so one without it is refused. */
+  readonly issInResponse: boolean
+}
+
+/** What a token proved, or why it didn't. */
+export type TokenResult =
+  | { readonly outcome: 'identity'; readonly identity: Identity; readonly expiresAt: number }
+  | { readonly outcome: 'rejected'; readonly reason: RejectReason; readonly claim?: string | undefined }
+  | { readonly outcome: 'unavailable'; readonly cause: UnavailableCause }
+
+/** Sign-in of browsers and of the command line, from the issuer's `signIn:`. */
+export interface SignInSettings {
+  readonly clientId: string
+  /** Undefined for a public client. Resolved anew at each use, so that a rotated secret is picked up. */
+  readonly clientSecret: (() => Secret) | undefined
+  readonly scopes: readonly string[]
+  /** Scopes that the command line asks for, so that its token is for the gateway. */
+  readonly cliScopes: readonly string[]
+}
+
+/** One configured issuer. */
+export interface Issuer {
+  /** Its configured name. */
+  readonly name: string
+  readonly kind: string
+  readonly signIn: SignInSettings | undefined
+  /** URL of the discovery document that clients should use. */
+  readonly discoveryUrl: string
+  /** Whether a token with this `iss` is this issuer's to judge. Tokens are routed by it, never tried. */
+  owns(iss: string): boolean
+  /** Judges an access token. At once where the key is known. */
+  verifyAccessToken(token: string): TokenResult | Promise<TokenResult>
+  /** Judges an ID token of a sign-in: `aud` is the client, `nonce` the one that was sent (OpenID Connect Core §3.1.3.7). */
+  verifyIdToken(token: string, expected: { readonly clientId: string; readonly nonce: string }): Promise<TokenResult>
+  /** @throws OstiaryError `identity/provider-unavailable` */
+  metadata(): Promise<ProviderMetadata>
+  /** For readiness: whether keys are at hand, and how old they are. */
+  status(): { readonly ready: boolean; readonly detail: string }
+  /** Called back with the ids of keys that left: what they signed ends. */
+  onKeysLeft(listener: (issuer: string, keyIds: readonly string[]) => void): void
+  close(): void
+}
+
+/** A kind of issuer: one folder, one line in `index.ts`. */
+export interface IssuerKind {
+  /** Extends `issuerBase`. */
+  readonly schema: z.ZodType
+  readonly claims: Readonly<Record<string, ClaimInfo>>
+  create(name: string, config: IssuerBase, deps: IssuerDeps): Issuer
+}
