@@ -1,0 +1,448 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { systemEntropy, type Clock, type Timer } from '../core/clock.ts'
+import { OstiaryError } from '../core/errors.ts'
+import { idMaker } from '../core/id.ts'
+import { noMeter, type Meter } from '../core/meter.ts'
+import type { DecisionEvent, GatewayEvent, Outcome, Recorder, RecordMode } from '../core/record.ts'
+import type { Wiring } from '../config/schema.ts'
+import { Anchor, type AnchorStatus, type SignedCheckpoint } from './anchors.ts'
+import { checkpointMessage } from './chain.ts'
+import { citedVersions } from './cited.ts'
+import { causeOf, realDisk, type Disk } from './disk.ts'
+import { decisionText, eventText, iso, outcomeText, principalTexts } from './encode.ts'
+import { Gaps } from './gaps.ts'
+import { Journal, type Entry, type Failure, type JournalHooks } from './journal.ts'
+import { lock, type Lock } from './lock.ts'
+import { findEnd, type Found } from './recover.ts'
+import { isFull, Reserve } from './reserve.ts'
+import { planRemoval, remove } from './retention.ts'
+
+/** Signs checkpoints: `sign` is called about once a second and must not wait. Ed25519; the keyring has one. */
+export interface CheckpointSigner {
+  /** Key that the next signature is made with. */
+  readonly kid: string
+  sign(bytes: Uint8Array): Uint8Array
+}
+
+export interface AuditLogOptions {
+  /** Folder of the segments, made if it isn't there. Nothing but the record belongs there. */
+  readonly dir: string
+  readonly clock: Clock
+  readonly signer: CheckpointSigner
+  /** `audit:` of the wiring. Its anchors are overridden by `anchors`. */
+  readonly options: Wiring['audit']
+  /** Anchor files as absolute paths; default: those of `options`, relative to the working directory. */
+  readonly anchors?: readonly string[]
+  readonly newId?: () => string
+  readonly meter?: Meter
+  /** Called whenever health turns, with the status then. */
+  readonly onDegraded?: (status: AuditStatus) => void
+  /** Bytes held back for the time when the disk is full. Default: 1 MiB. */
+  readonly reserve?: number
+  readonly disk?: Disk
+}
+
+/** How the record is doing. */
+export interface AuditStatus {
+  readonly healthy: boolean
+  /** What fails, such as `write: ENOSPC`; undefined while all is well. */
+  readonly reason: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly since: number | undefined
+  /** Characters waiting for the disk, of `queueLimit`. */
+  readonly queued: number
+  readonly queueLimit: number
+  /** Number of the last line that was written, and of the last that would survive a power cut. */
+  readonly lastSeq: number
+  readonly durableSeq: number
+  readonly anchors: readonly AnchorStatus[]
+}
+
+/** Added to the queue's limit for what belongs to effects that have happened: outcomes and events. */
+const HEADROOM = 0.25
+const BEAT_EVERY = 10_000
+const RETENTION_EVERY = 3_600_000
+/** Bytes held back by default. */
+export const DEFAULT_RESERVE = 1024 * 1024
+
+/**
+ * Opens the record in `dir` for writing, as the only process that does. What a crash left is moved aside and recorded;
+ * the chain goes on. Resolves once the opening itself is durable.
+ * @throws OstiaryError `audit/locked`, `audit/unavailable`, `audit/unreadable`
+ */
+export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
+  let held: Lock | undefined
+  try {
+    mkdirSync(options.dir, { recursive: true, mode: 0o700 })
+    chmodSync(options.dir, 0o700)
+    held = lock(options.dir, options.clock)
+    const log = new AuditLog(options, held, await findEnd(options.dir))
+    await log.ready()
+    return log
+  } catch (error) {
+    held?.release()
+    throw error instanceof OstiaryError ? error : unavailable(causeOf(error), error)
+  }
+}
+
+function unavailable(cause: string, error?: unknown): OstiaryError {
+  return new OstiaryError('audit/unavailable', { cause }, { cause: error })
+}
+
+/** The record as the gateway writes it. Made by `openAuditLog`. */
+export class AuditLog implements Recorder {
+  readonly #options: AuditLogOptions
+  readonly #clock: Clock
+  readonly #meter: Meter
+  readonly #lock: Lock
+  readonly #id: string
+  readonly #journal: Journal
+  readonly #anchors: readonly Anchor[]
+  readonly #reserve: Reserve
+  readonly #gaps = new Gaps()
+  readonly #principalText = principalTexts()
+  readonly #limit: number
+  readonly #found: Found
+  #checkpointTimer: Timer | undefined
+  #beatTimer: Timer | undefined
+  #retentionAt: number
+  #retaining: Promise<void> | undefined
+  #gapTold = false
+  #signing: string | undefined
+  #stopped: string | undefined
+
+  constructor(options: AuditLogOptions, held: Lock, found: Found) {
+    this.#options = options
+    this.#clock = options.clock
+    this.#meter = options.meter ?? noMeter
+    this.#lock = held
+    this.#found = found
+    const newId = options.newId ?? idMaker(options.clock, systemEntropy)
+    this.#id = found.log ?? newId()
+    this.#limit = options.options.queue
+    const disk = options.disk ?? realDisk
+    const files = options.anchors ?? options.options.anchors.map(({ file }) => resolve(file))
+    this.#anchors = files.map((file) => new Anchor(file, disk, (status) => this.#anchorTurned(status)))
+    this.#reserve = new Reserve(join(options.dir, 'reserve'), options.reserve ?? DEFAULT_RESERVE, disk)
+    this.#retentionAt = this.#clock.monotonic()
+    this.#journal = new Journal(
+      { dir: options.dir, disk, clock: this.#clock, segmentSize: options.options.segmentSize, hooks: this.#hooks() },
+      found.position,
+      found.fresh,
+      found.cited,
+    )
+  }
+
+  /** Records the opening and what was found; called once by `openAuditLog`. */
+  async ready(): Promise<void> {
+    const { clean, unsigned, torn, damage, position } = this.#found
+    const anchors = this.#anchors.map(({ file }) => file)
+    const from = position.seq - unsigned + 1
+    this.#event('audit.opened', {
+      pid: process.pid,
+      clean,
+      anchors,
+      ...(unsigned > 0 ? { unsignedFrom: from, unsignedTo: position.seq } : {}),
+    })
+    for (const { segment, bytes, sha256, movedTo } of torn) this.#event('audit.recovered', { segment, bytes, sha256, movedTo })
+    if (damage !== undefined) this.#event('audit.damaged', { ...damage })
+    try {
+      if (!this.#reserve.hold()) throw unavailable('ENOSPC')
+      this.#journal.push(this.#checkpoint(false))
+      await this.#journal.flush()
+    } catch (error) {
+      this.#journal.close()
+      throw error instanceof OstiaryError ? error : unavailable(causeOf(error), error)
+    }
+    this.#beatTimer = this.#clock.after(BEAT_EVERY, () => this.#beat())
+    this.#retain()
+  }
+
+  decided(event: DecisionEvent, mode: RecordMode): void | Promise<void> {
+    const cause = this.#refusal(this.#limit)
+    if (cause !== undefined) {
+      const best = mode === 'best-effort'
+      this.#meter.count('audit.unrecorded', { mode })
+      this.#gaps.count(best ? 'dropped' : 'refused', cause, event.time)
+      this.#dirty()
+      if (best) return
+      throw unavailable(cause)
+    }
+    const principal = this.#principalText(event.principal)
+    const text = decisionText(event, mode, principal)
+    const policy = event.policyVersion
+    this.#dirty()
+    if (mode !== 'strict') return this.#journal.push({ text, principal, policy })
+    return this.#waitFor({ text, principal, policy })
+  }
+
+  completed(id: string, outcome: Outcome, mode: RecordMode): void {
+    const best = mode === 'best-effort'
+    const cause = this.#refusal(best ? this.#limit : this.#limit * (1 + HEADROOM), best)
+    const now = this.#clock.now()
+    this.#dirty()
+    if (cause === undefined) return this.#journal.push({ text: outcomeText(id, now, outcome) })
+    this.#meter.count('audit.unrecorded', { mode })
+    this.#gaps.count(best ? 'dropped' : 'lost', cause, now)
+  }
+
+  /** Spooled, even while the disk fails; what finds no room in the queue any more is counted and told later. */
+  note(event: GatewayEvent): void {
+    const cause = this.#refusal(this.#limit * (1 + HEADROOM), false)
+    this.#dirty()
+    if (cause === undefined) this.#journal.push(this.#eventEntry(event))
+    else {
+      this.#meter.count('audit.unrecorded', { mode: 'event' })
+      this.#gaps.count('lost', cause, event.time)
+    }
+  }
+
+  noteDurably(event: GatewayEvent): Promise<void> {
+    const cause = this.#refusal(this.#limit)
+    if (cause !== undefined) {
+      this.#gaps.count('refused', cause, event.time)
+      return Promise.reject(unavailable(cause))
+    }
+    this.#dirty()
+    return this.#waitFor(this.#eventEntry(event))
+  }
+
+  /** Resolves when all that was recorded so far is durable. @throws OstiaryError `audit/unavailable` */
+  async flush(): Promise<void> {
+    if (this.#stopped !== undefined) throw unavailable(this.#stopped)
+    await this.#journal.flush().catch((error: unknown) => {
+      throw unavailable(causeOf(error), error)
+    })
+  }
+
+  status(): AuditStatus {
+    const { failure, queued, head, durable } = this.#journal
+    const reason =
+      this.#stopped ??
+      (failure === undefined ? undefined : describe(failure)) ??
+      (this.#signing === undefined ? undefined : `sign: ${this.#signing}`)
+    return {
+      healthy: reason === undefined && this.#anchors.every(({ status }) => status.healthy),
+      reason: reason ?? this.#anchors.map(({ status }) => status).find(({ healthy }) => !healthy)?.cause,
+      since: failure?.since,
+      queued,
+      queueLimit: this.#limit,
+      lastSeq: head.seq,
+      durableSeq: durable.seq,
+      anchors: this.#anchors.map(({ status }) => status),
+    }
+  }
+
+  /** Policy versions that records here cite: what else is kept may go. @throws OstiaryError `audit/unreadable` */
+  cited(): Promise<ReadonlySet<string>> {
+    return citedVersions(this.#options.dir, this.#journal.cited)
+  }
+
+  /** Writes all that is queued, a closing checkpoint, its anchors, and gives the folder free. Never throws. */
+  async close(): Promise<void> {
+    if (this.#stopped !== undefined) return
+    for (const timer of [this.#checkpointTimer, this.#beatTimer]) timer?.cancel()
+    if (this.#journal.failure === undefined) {
+      if (!this.#gaps.empty) this.#journal.push(this.#gapEntry())
+      await this.#journal.flush().catch(() => undefined)
+      this.#stopped = 'closed'
+      this.#journal.push(this.#checkpoint(true))
+      await this.#journal.flush().catch(() => undefined)
+    }
+    this.#stopped = 'closed'
+    this.#checkpointTimer?.cancel()
+    this.#journal.close()
+    await this.#retaining
+    await Promise.all(this.#anchors.map((anchor) => anchor.close()))
+    this.#reserve.release()
+    this.#lock.release()
+  }
+
+  /** Why nothing more can be taken now; undefined if it can. `failing` says whether a failing disk counts. */
+  #refusal(limit: number, failing = true): string | undefined {
+    if (this.#stopped !== undefined) return this.#stopped
+    const { failure, queued } = this.#journal
+    if (failing && failure !== undefined) return describe(failure)
+    return queued >= limit ? 'the queue is full' : undefined
+  }
+
+  #waitFor(entry: Omit<Entry, 'waiter'>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const refuse = (error: unknown): void => {
+        this.#gaps.count('refused', causeOf(error), this.#clock.now())
+        reject(unavailable(causeOf(error), error))
+      }
+      this.#journal.push({ ...entry, waiter: { resolve, reject: refuse } })
+    })
+  }
+
+  #eventEntry(event: GatewayEvent): Entry {
+    const principal = event.principal === undefined ? undefined : this.#principalText(event.principal)
+    return { text: eventText(event, principal), principal }
+  }
+
+  #event(kind: string, details: GatewayEvent['details']): void {
+    this.note({ kind, time: this.#clock.now(), details })
+  }
+
+  /** Something was recorded that no checkpoint covers yet. */
+  #dirty(): void {
+    this.#checkpointTimer ??= this.#clock.after(this.#options.options.checkpointEvery, () => this.#onCheckpoint())
+  }
+
+  #onCheckpoint(): void {
+    this.#checkpointTimer = undefined
+    if (this.#stopped !== undefined) return
+    this.#journal.inspect()
+    if (this.#journal.failure !== undefined) return this.#dirty()
+    if (!this.#gaps.empty) this.#journal.push(this.#gapEntry())
+    this.#journal.push(this.#checkpoint(false))
+  }
+
+  /** Signs all that stands before it. Its text is made when its place in the chain is known. */
+  #checkpoint(final: boolean): Entry {
+    let signed: SignedCheckpoint | undefined
+    return {
+      transient: true,
+      text: ({ seq, previous }) => {
+        const claim = { log: this.#id, seq, time: iso(this.#clock.now()), previous, final }
+        try {
+          const { kid } = this.#options.signer
+          signed = { ...claim, kid, signature: Buffer.from(this.#options.signer.sign(checkpointMessage(claim))).toString('base64url') }
+        } catch (error) {
+          return this.#cantSign(error)
+        }
+        this.#signing = undefined
+        const cited = [...this.#journal.cited].slice(0, 256)
+        const policies = cited.length < 256 ? `,"policies":${JSON.stringify(cited)}` : ''
+        return `"time":"${claim.time}","kind":"checkpoint","log":"${this.#id}","final":${final}${policies},"kid":${JSON.stringify(signed.kid)},"signature":"${signed.signature}"`
+      },
+      durable: () => {
+        if (signed === undefined) return
+        this.#meter.count('audit.checkpoints')
+        for (const anchor of this.#anchors) anchor.offer(signed)
+      },
+    }
+  }
+
+  #cantSign(error: unknown): undefined {
+    const first = this.#signing === undefined
+    this.#signing = causeOf(error)
+    this.#meter.count('audit.failures', { operation: 'sign' })
+    if (first) this.#options.onDegraded?.(this.status())
+    this.#dirty()
+  }
+
+  #gapEntry(): Entry {
+    const { failure } = this.#journal
+    const gap = this.#gaps.take(this.#clock.now(), failure?.since, failure === undefined ? undefined : describe(failure))
+    return { text: gap.text, durable: gap.told, transient: true }
+  }
+
+  #hooks(): JournalHooks {
+    return {
+      header: (previous) =>
+        `"time":"${iso(this.#clock.now())}","kind":"segment","version":1,"log":"${this.#id}","previous":"${previous}","checkpointEvery":${this.#options.options.checkpointEvery}`,
+      closing: () => this.#checkpoint(false),
+      probe: () => this.#probe(),
+      failed: (failure) => this.#failed(failure),
+      recovered: () => this.#recovered(),
+      rolled: () => this.#retainSoon(),
+      lost: (segment) => this.#event('audit.segment-altered', { segment }),
+      wrote: (records, bytes) => {
+        this.#meter.count('audit.records', {}, records)
+        this.#meter.count('audit.bytes', {}, bytes)
+      },
+    }
+  }
+
+  #failed(failure: Failure): void {
+    this.#gapTold = false
+    this.#meter.count('audit.failures', { operation: failure.operation })
+    if (isFull(failure.cause)) this.#release()
+    this.#options.onDegraded?.(this.status())
+  }
+
+  #release(): void {
+    try {
+      this.#reserve.release()
+    } catch {
+      this.#meter.count('audit.failures', { operation: 'reserve' })
+    }
+  }
+
+  /** The record of the failure itself shows whether the disk works again. It is said once. */
+  #probe(): Entry {
+    if (this.#gapTold && this.#gaps.empty) return { text: () => undefined, transient: true }
+    const entry = this.#gapEntry()
+    return {
+      ...entry,
+      durable: () => {
+        this.#gapTold = true
+        entry.durable?.()
+      },
+    }
+  }
+
+  #recovered(): boolean {
+    try {
+      if (!this.#reserve.hold()) return false
+    } catch {
+      return false
+    }
+    this.#dirty()
+    queueMicrotask(() => this.#options.onDegraded?.(this.status()))
+    return true
+  }
+
+  #anchorTurned({ file, healthy, cause }: AnchorStatus): void {
+    if (!healthy) this.#meter.count('audit.failures', { operation: 'anchor' })
+    if (this.#stopped === undefined)
+      this.#event(healthy ? 'audit.anchor-works' : 'audit.anchor-fails', healthy ? { file } : { file, cause: cause ?? '' })
+    this.#options.onDegraded?.(this.status())
+  }
+
+  #beat(): void {
+    if (this.#stopped !== undefined) return
+    if (!this.#lock.beat()) return this.#lockLost()
+    this.#beatTimer = this.#clock.after(BEAT_EVERY, () => this.#beat())
+    if (this.#clock.monotonic() - this.#retentionAt >= RETENTION_EVERY) this.#retain()
+  }
+
+  /** Somebody took the lock away: writing on could break the chain. */
+  #lockLost(): void {
+    this.#stopped = 'its lock was taken away'
+    this.#checkpointTimer?.cancel()
+    this.#journal.close()
+    this.#meter.count('audit.failures', { operation: 'lock' })
+    this.#options.onDegraded?.(this.status())
+  }
+
+  #retainSoon(): void {
+    this.#clock.after(1, () => this.#retain())
+  }
+
+  #retain(): void {
+    this.#retentionAt = this.#clock.monotonic()
+    this.#retaining ??= this.#removeOld()
+      .catch(() => this.#meter.count('audit.failures', { operation: 'retention' }))
+      .finally(() => (this.#retaining = undefined))
+  }
+
+  /** The removal is durable and signed before anything is removed. */
+  async #removeOld(): Promise<void> {
+    const { dir, options } = this.#options
+    const removal = await planRemoval(dir, this.#clock.now(), options.keepFor, options.keepAtMost)
+    if (removal === undefined || this.#stopped !== undefined || this.#journal.failure !== undefined) return
+    const { segments, remainingFrom, remainingHash, bytes } = removal
+    this.#event('audit.retention', { segments: segments.length, from: segments[0]!.first, bytes, remainingFrom, remainingHash })
+    this.#journal.push(this.#checkpoint(false))
+    await this.#journal.flush()
+    if (this.#stopped === undefined) remove(dir, removal)
+  }
+}
+
+function describe({ operation, cause }: Failure): string {
+  return `${operation}: ${cause}`
+}
