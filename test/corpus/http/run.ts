@@ -101,7 +101,7 @@ async function sentinel(target: Target, gateway: UnderTest): Promise<void> {
 const ENDS_HERE = ['te', 'upgrade', 'keepalive', 'proxyconnection', 'proxyauthorization', 'http2settings', 'trailers']
 
 /** What holds for every request that reaches an upstream, whatever the row. */
-function lawful(seen: Seen, gateway: UnderTest): void {
+export function lawful(seen: Seen, gateway: UnderTest): void {
   assert.equal(valuesOf(seen, 'host').length, 1)
   assert.deepEqual(valuesOf(seen, 'authorization'), [], "the caller's credential arrived")
   for (const role of ['reader', 'admin'] as const)

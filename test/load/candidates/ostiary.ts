@@ -15,9 +15,9 @@ function wiring({ port, upstreamPort, workload }: Place, adminPort: number, reco
     apiVersion: 'ostiary.dev/v1',
     issuers: { entra: { kind: 'entra', authority: workload.origin, tenant: TENANT, audiences: [API] } },
     resources: {
-      orders: { protocol: 'http', hosts: [HOST], upstream: `http://127.0.0.1:${upstreamPort}`, record },
+      orders: { protocol: 'http', hosts: [HOST], upstream: { url: `http://127.0.0.1:${upstreamPort}` }, record },
     },
-    doors: { http: { listen: `127.0.0.1:${port}` } },
+    doors: { http: { listen: [{ address: `127.0.0.1:${port}` }] } },
     admin: { listen: `127.0.0.1:${adminPort}` },
   }
 }
@@ -25,7 +25,7 @@ function wiring({ port, upstreamPort, workload }: Place, adminPort: number, reco
 function policy(): unknown {
   return {
     apiVersion: 'ostiary.dev/v1',
-    roles: Object.fromEntries(ROLES.map((role, i) => [`role-${i}`, [{ issuer: 'entra', claim: 'roles', any: [role] }]])),
+    roles: Object.fromEntries(ROLES.map((role, i) => [`role-${i}`, { bind: [{ issuer: 'entra', claim: 'roles', any: [role] }] }])),
     rules: RULES.map(({ id, role, template }) => ({
       id,
       role: `role-${ROLES.indexOf(role)}`,
