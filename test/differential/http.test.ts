@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { Client } from '../corpus/http/client.ts'
 import { startUnderTest, type Role, type UnderTest } from '../corpus/http/gateway.ts'
 import { H2Client } from '../corpus/http/h2.ts'
@@ -31,51 +31,48 @@ interface Attempt {
 }
 
 /** Parts of which readers of URLs disagree, with harmless ones between them. */
-const piece = fc.constantFrom(
-  ...[
-    'orders',
-    'admin',
-    'public',
-    '1',
-    'a',
-    '..',
-    '.',
-    '',
-    '%2e',
-    '%2e%2e',
-    '%2E.',
-    '..;',
-    ';',
-    ';a=b',
-    '%2f',
-    '%5c',
-    '\\',
-    '%00',
-    '%61dmin',
-  ],
-  ...[
-    '%C3%A9',
-    '%c3%a9',
-    '%c0%af',
-    '%25',
-    '%252e',
-    '%',
-    '%zz',
-    '*',
-    '{id}',
-    '~',
-    '%7e',
-    'ORDERS',
-    'caf\u00e9',
-    '@',
-    ':',
-    '&',
-    '=',
-    '+',
-    '%2B',
-    '%20',
-  ],
-)
+const PIECES = [
+  'orders',
+  'admin',
+  'public',
+  'ORDERS',
+  '1',
+  'a',
+  '',
+  '.',
+  '..',
+  '..;',
+  ';',
+  ';a=b',
+  '\\',
+  '*',
+  '{id}',
+  '~',
+  '@',
+  ':',
+  '&',
+  '=',
+  '+',
+  'caf\u00e9',
+  '%',
+  '%zz',
+  '%00',
+  '%20',
+  '%25',
+  '%252e',
+  '%2B',
+  '%2E.',
+  '%2e',
+  '%2e%2e',
+  '%2f',
+  '%5c',
+  '%61dmin',
+  '%7e',
+  '%C3%A9',
+  '%c3%a9',
+  '%c0%af',
+] as const
+const piece = fc.constantFrom(...PIECES)
 const path = fc.array(
   fc.array(piece, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('')),
   { minLength: 1, maxLength: 4 },
@@ -142,7 +139,7 @@ function ambiguous(target: string): boolean {
   const segments = route.slice(1).split('/')
   const decoded = segments.map((segment) => segment.replaceAll(/%2e/gi, '.').replaceAll(/;.*/g, ''))
   return (
-    /[^\x21-\x7e]|#|\\|%(?![0-9a-fA-F]{2})|%(2f|5c|00|25|3b)/i.test(route) ||
+    /[^\x21-\x7e]|#|\\|%(?![0-9a-fA-F]{2})|%(2f|5c|00|3b|25[0-9a-f]{2})/i.test(route) ||
     segments.some((segment, i) => segment === '' && i < segments.length - 1) ||
     decoded.some((segment) => segment === '.' || segment === '..')
   )
