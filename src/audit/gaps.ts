@@ -24,7 +24,7 @@ export class Gaps {
   }
 
   /** The record that says so, and what to call once it is durable. */
-  take(now: number, since = this.#since ?? now, cause = this.#cause): { readonly text: string; told(): void } {
+  take(now: number, since = this.#since ?? now, cause = this.#cause): { readonly text: string; readonly told: () => void } {
     const [dropped, refused, lost] = [this.#dropped, this.#refused, this.#lost]
     return {
       text: `"time":"${iso(now)}","kind":"gap","since":"${iso(Math.min(since, this.#since ?? since))}","cause":${JSON.stringify(cause)},"dropped":${dropped},"refused":${refused},"lost":${lost}`,

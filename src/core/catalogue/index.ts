@@ -5,9 +5,10 @@ import { demo } from './demo.ts'
 import { http } from './http.ts'
 import { identity } from './identity.ts'
 import { policy } from './policy.ts'
+import { secrets } from './secrets.ts'
 import { server } from './server.ts'
 
 /** Every error a user can meet, by code. One file per family; docs/reference/errors.md is generated from it. */
-export const catalogue = { ...config, ...policy, ...identity, ...http, ...audit, ...server, ...cli, ...demo }
+export const catalogue = { ...config, ...policy, ...identity, ...http, ...audit, ...secrets, ...server, ...cli, ...demo }
 
 export type Code = keyof typeof catalogue
