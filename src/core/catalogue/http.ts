@@ -7,6 +7,7 @@ export const http = {
     help: 'send a request that RFC 9112 or RFC 9113 allows',
     status: 400,
   },
+  'http/version': { message: 'this version of HTTP is not spoken here', help: 'speak HTTP/1.1, or HTTP/2 over TLS', status: 505 },
   'http/method': {
     message: 'the method is not supported here',
     help: 'CONNECT and TRACE are never forwarded; send another method',
@@ -22,7 +23,7 @@ export const http = {
   'http/path-dots': { message: 'the path holds a dot segment', help: 'send the path without `.` and `..` segments', status: 400 },
   'http/path-separator': {
     message: 'the path holds an encoded separator',
-    help: 'send the path without `%2F` and `%5C`',
+    help: 'send the path without `%2F`, `%5C` and `%3B`',
     status: 400,
   },
   'http/path-unreserved': {

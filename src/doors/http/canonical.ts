@@ -116,11 +116,14 @@ export function canonical(raw: RawRequest, limits: CanonicalLimits): Canonical {
   const refuse = (code: Code): Refusal => ({ ok: false, code, authority })
 
   if (scan.problem !== undefined) return refuse(scan.problem)
+  if (raw.version === 'other') return refuse('http/version')
   if (!METHOD.test(raw.method)) return refuse('http/malformed')
   const websocket = raw.protocol === 'websocket' && raw.method === 'CONNECT'
   if (raw.protocol !== undefined && !websocket) return refuse('http/upgrade')
   if (raw.method === 'TRACE' || (raw.method === 'CONNECT' && !websocket)) return refuse('http/method')
   if (raw.target.length > limits.url) return refuse('http/url-too-long')
+  // `:path` has no absolute form (RFC 9113 §8.3.1).
+  if (raw.version === '2' && !/^[/*]/.test(raw.target)) return refuse('http/target-form')
   const target = parseTarget(raw.target, raw.method, raw.secure)
   if (!target.ok) return refuse(target.code)
   if (typeof host === 'string') return refuse(host)
@@ -316,10 +319,10 @@ function hostOf(raw: RawRequest, scan: Scan): Authority | Code {
   if (scan.host.length > 1) return 'http/host-duplicate'
   const named = scan.host[0] === undefined ? undefined : (parseAuthority(scan.host[0], raw.secure) ?? 'http/host-invalid')
   if (raw.version !== '2') return named ?? 'http/host-missing'
+  if (raw.scheme !== (raw.secure ? 'https' : 'http')) return 'http/target-form'
   if (raw.authority === undefined) return named ?? 'http/host-missing'
   const authority = parseAuthority(raw.authority, raw.secure)
   if (authority === undefined) return 'http/host-invalid'
-  if (raw.scheme !== (raw.secure ? 'https' : 'http')) return 'http/target-form'
   return named === undefined || (typeof named !== 'string' && same(named, authority)) ? authority : 'http/host-mismatch'
 }
 

@@ -4,13 +4,17 @@ import type { Pipeline } from '../../core/pipeline.ts'
 import type { AssertionSigner } from './assertion.ts'
 import type { BoundAddress, Engine } from './engine.ts'
 import { trustedProxies } from './forwarded.ts'
-import { createGate } from './gate.ts'
+import { createGate, type GateParts } from './gate.ts'
 import { directoryOf } from './resources.ts'
 import type { DoorConfig, HttpResource } from './schema.ts'
 import type { BrowserSignIn } from './signin.ts'
 import { createNodeEngine, type EngineParts } from './wire.ts'
 
 export interface HttpDoorParts {
+  /** Name of the door in records. Default: `http`. */
+  readonly name?: string
+  /** See `GateParts.local`. */
+  readonly local?: GateParts['local']
   /** `doors.http`. */
   readonly config: DoorConfig
   /** Resources with `protocol: http`, by name. */
@@ -69,6 +73,8 @@ export function createHttpDoor(parts: HttpDoorParts): HttpDoor {
     trusted,
     limits: config.limits,
     directory: () => directory,
+    name: parts.name ?? 'http',
+    local: parts.local,
   })
   const makeEngine = parts.engine ?? createNodeEngine
   const engine = makeEngine({ config, folder, gate, trusted, clock, entropy, meter, log: parts.log ?? (() => undefined) })

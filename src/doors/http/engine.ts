@@ -7,7 +7,7 @@ import type { BodyFraming } from './canonical.ts'
 
 /** A request's head exactly as it was read. Strings hold one byte per character (latin1). */
 export interface RawRequest {
-  readonly version: '1.0' | '1.1' | '2'
+  readonly version: '1.0' | '1.1' | '2' | 'other'
   readonly method: string
   /** The request target, or `:path`. */
   readonly target: string
@@ -24,6 +24,8 @@ export interface RawRequest {
   readonly serverName: string | undefined
   /** Address of the other end of the connection. */
   readonly peer: string
+  /** Port of this end of it. */
+  readonly localPort: number
 }
 
 /** Names and values alternating. */
@@ -35,6 +37,8 @@ export interface Answer {
   readonly status: number
   readonly fields: Fields
   readonly body: string
+  /** Close the connection after it (HTTP/1.1). */
+  readonly close?: boolean
 }
 
 /** A request as it goes to an upstream: everything in it comes from the canonical request that was decided. */
@@ -57,6 +61,8 @@ export interface UpstreamTarget {
   readonly secure: boolean
   readonly hostname: string
   readonly port: number
+  /** A Unix socket to connect to instead of host and port. */
+  readonly socketPath: string | undefined
   /** PEM of the authorities to believe instead of the system's. */
   readonly ca: string | undefined
   readonly serverName: string

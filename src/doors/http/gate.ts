@@ -31,6 +31,10 @@ export interface GateParts {
   readonly limits: HttpLimits
   /** The resources in force now. */
   readonly directory: () => Directory
+  /** Name of the door in records. */
+  readonly name: string
+  /** Paths that the door's owner answers itself, whatever the host, before any resource is looked for: health, mostly. */
+  readonly local?: ((path: string, query: string, secure: boolean) => Answer | Promise<Answer> | undefined) | undefined
 }
 
 /** Everything about one request that the later steps want. */
@@ -58,7 +62,11 @@ export function createGate(parts: GateParts): Gate {
     const read = canonical(raw, limits)
     if (!read.ok) return refuse(raw, read)
     const { request } = read
-    const resource = parts.directory().find(request.authority, raw.secure)
+    if (parts.local !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
+      const answer = parts.local(request.path, request.query.slice(1), raw.secure)
+      if (answer !== undefined) return answer
+    }
+    const resource = parts.directory().find(request.authority, raw)
     if (resource === undefined) return turnedAway('http/unknown-host')
     if (raw.serverName !== undefined && raw.serverName.toLowerCase() !== request.authority.host) return turnedAway('http/server-name')
 
@@ -80,7 +88,7 @@ export function createGate(parts: GateParts): Gate {
       return ownPath(request, resource, context, { signIn, jwks: () => assertions.jwks() })
     if (resource.config.cors !== undefined && isPreflight(request)) return preflight(resource.config.cors, request.read.origin)
 
-    const sessionCookie = issuer === undefined ? undefined : signIn?.sessionCookie(caller.secure)
+    const sessionCookie = issuer === undefined && parts.local === undefined ? undefined : signIn?.sessionCookie(caller.secure)
     const { credential, clearSession } = presented(request.authorization, own, sessionCookie)
     const settings = settingsFor(resource, request.method, request.path)
     const trace = traceOf(request.traceparent, request.tracestate, entropy)
@@ -96,7 +104,7 @@ export function createGate(parts: GateParts): Gate {
       fields: clearSession ? forget(caller) : [],
     }
     const passage = pipeline.admit({
-      door: 'http',
+      door: parts.name,
       resource: resource.name,
       action: actionOf(request),
       credential,
@@ -215,10 +223,12 @@ export function createGate(parts: GateParts): Gate {
   /** A request without canonical form. Where it names a resource, its refusal is recorded as one of a malformed credential. */
   function refuse(raw: RawRequest, { code, authority }: Refusal): Answer | Promise<Answer> {
     meter.count('http_refused', { code })
-    const resource = authority === undefined ? undefined : parts.directory().find(authority, raw.secure)
-    if (resource === undefined) return problem(code, {})
+    const resource = authority === undefined ? undefined : parts.directory().find(authority, raw)
+    // Where a message ends may be what is wrong with it: nothing after it on the connection is read.
+    const close = (answer: Answer): Answer => ({ ...answer, close: true })
+    if (resource === undefined) return close(problem(code, {}))
     const passage = pipeline.admit({
-      door: 'http',
+      door: parts.name,
       resource: resource.name,
       action: { protocol: 'http', ...harmless(raw) },
       credential: { kind: 'unusable', reason: 'malformed' },
@@ -226,7 +236,7 @@ export function createGate(parts: GateParts): Gate {
       trace: undefined,
       recordMode: resource.settings.record,
     })
-    const answer = ({ id }: Admitted): Answer => problem(code, { decision: id })
+    const answer = ({ id }: Admitted): Answer => close(problem(code, { decision: id }))
     return passage instanceof Promise ? passage.then(answer) : answer(passage)
   }
 

@@ -119,7 +119,8 @@ export function serveH1(server: Server, parts: H1Parts): void {
     }
     // The bytes of this connection no longer make sense. A request under way is broken off before the answer goes out.
     turn?.current?.abandon()
-    new RawClient(socket as Socket, parts.clock).answer(gate.unreadable(codeOf(error)))
+    const code = turn?.busy === true ? 'http/malformed' : codeOf(error)
+    new RawClient(socket as Socket, parts.clock).answer(gate.unreadable(code))
   })
 }
 
@@ -139,7 +140,7 @@ function rawRequest(request: IncomingMessage): RawRequest {
   const socket = request.socket as TLSSocket
   const name: unknown = socket.servername
   return {
-    version: request.httpVersion === '1.1' ? '1.1' : '1.0',
+    version: request.httpVersion === '1.1' || request.httpVersion === '1.0' ? request.httpVersion : 'other',
     method: request.method ?? '',
     target: request.url ?? '',
     rawHeaders: request.rawHeaders,
@@ -147,9 +148,10 @@ function rawRequest(request: IncomingMessage): RawRequest {
     scheme: undefined,
     protocol: undefined,
     endStream: false,
-    secure: socket.encrypted === true,
+    secure: 'encrypted' in socket,
     serverName: typeof name === 'string' && name !== '' ? name : undefined,
     peer: socket.remoteAddress ?? '',
+    localPort: socket.localPort ?? 0,
   }
 }
 
@@ -205,6 +207,7 @@ class Downstream1 implements Downstream {
   answer(answer: Answer): void {
     this.headSent = true
     const { body, status } = answer
+    if (answer.close === true) this.#response.shouldKeepAlive = false
     this.#stopReading()
     const length = status === 204 || status === 304 ? [] : ['Content-Length', String(Buffer.byteLength(body))]
     this.#response.writeHead(status, [...answer.fields, ...length])

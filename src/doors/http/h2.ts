@@ -116,6 +116,7 @@ function rawRequest(stream: ServerHttp2Stream, rawHeaders: readonly string[]): R
     secure: true,
     serverName: typeof name === 'string' && name !== '' ? name : undefined,
     peer: socket?.remoteAddress ?? '',
+    localPort: socket?.localPort ?? 0,
   }
 }
 

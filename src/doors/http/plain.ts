@@ -12,8 +12,7 @@ import type { UpstreamCall, UpstreamFailure, UpstreamHandler } from './upstream.
 /** A request on a fresh connection to `target`, with exactly these fields. */
 export function plainRequest(target: UpstreamTarget, method: string, path: string, headers: readonly string[]): ClientRequest {
   const options = {
-    host: target.hostname,
-    port: target.port,
+    ...(target.socketPath === undefined ? { host: target.hostname, port: target.port } : { socketPath: target.socketPath }),
     method,
     path,
     headers: headers as unknown as Record<string, string>,

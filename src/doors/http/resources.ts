@@ -15,6 +15,8 @@ export interface ServedResource {
   /** `Host` to tell the upstream, where it isn't the request's. */
   readonly upstreamHost: string | undefined
   readonly audience: string | undefined
+  /** Port of `publicUrl`, if it says one. */
+  readonly publicPort: number | undefined
   readonly websocketOrigins: ReadonlySet<string> | undefined
   readonly settings: Settings
   readonly routes: readonly { readonly pattern: HttpPattern; readonly settings: Settings }[]
@@ -28,10 +30,17 @@ export interface Settings {
   readonly bindAssertion: boolean
 }
 
+/** Where a request came in. */
+export interface Listener {
+  readonly secure: boolean
+  readonly localPort: number
+}
+
 /** Which resource a host belongs to. */
 export interface Directory {
   readonly resources: readonly ServedResource[]
-  find(authority: Authority, secure: boolean): ServedResource | undefined
+  /** `listener` is the connection's own end. A host without port in the configuration is the host at that port, or at the scheme's. */
+  find(authority: Authority, listener: Listener): ServedResource | undefined
 }
 
 /**
@@ -61,13 +70,15 @@ export function directoryOf(
   }
   return {
     resources: served,
-    find({ host, port }, secure) {
+    find({ host, port }, { secure, localPort }) {
       const bound = `:${port ?? (secure ? 443 : 80)}`
-      const found = exact.get(host + bound) ?? exact.get(host)
       const dot = host.indexOf('.')
-      if (found !== undefined || dot <= 0) return found
-      const parent = host.slice(dot + 1)
-      return wildcard.get(parent + bound) ?? wildcard.get(parent)
+      const parent = dot <= 0 ? undefined : host.slice(dot + 1)
+      const atPort = exact.get(host + bound) ?? (parent === undefined ? undefined : wildcard.get(parent + bound))
+      if (atPort !== undefined) return atPort
+      const found = exact.get(host) ?? (parent === undefined ? undefined : wildcard.get(parent))
+      // Another port is another authority, unless it is the one that browsers are told.
+      return port === undefined || port === localPort || port === found?.publicPort ? found : undefined
     },
   }
 }
@@ -92,6 +103,7 @@ function serve(
     target: previous !== undefined && JSON.stringify(previous) === JSON.stringify(target) ? previous : target,
     upstreamHost: config.upstream.hostField === 'upstream' ? new URL(config.upstream.url).host : undefined,
     audience: config.assertion === false ? undefined : (config.assertion.audience ?? name),
+    publicPort: portOf(config.publicUrl),
     websocketOrigins: config.websocket === false ? undefined : new Set(config.websocket === true ? [] : config.websocket.origins),
     settings,
     routes: config.routes.map((route) => ({
@@ -106,6 +118,11 @@ function serve(
   }
 }
 
+function portOf(url: string | undefined): number | undefined {
+  const port = url === undefined ? '' : new URL(url).port
+  return port === '' ? undefined : Number(port)
+}
+
 function targetOf(name: string, { upstream }: HttpResource, folder: string): UpstreamTarget {
   const url = new URL(upstream.url)
   const secure = url.protocol === 'https:'
@@ -115,6 +132,7 @@ function targetOf(name: string, { upstream }: HttpResource, folder: string): Ups
     secure,
     hostname,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    socketPath: upstream.socketPath,
     ca: upstream.ca === undefined ? undefined : readPem(resolve(folder, upstream.ca)),
     serverName: upstream.serverName ?? hostname,
     http2: upstream.http2,

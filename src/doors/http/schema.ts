@@ -111,6 +111,7 @@ const upstream = z.strictObject({
     .boolean()
     .default(false)
     .describe('Speak HTTP/2: over https if the server agrees, over http with prior knowledge. gRPC needs it'),
+  socketPath: z.string().startsWith('/').optional().describe('Unix socket to connect to, instead of host and port of `url`'),
   hostField: z
     .enum(['request', 'upstream'])
     .default('request')

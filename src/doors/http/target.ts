@@ -41,9 +41,9 @@ export function isUtf8(bytes: Uint8Array): boolean {
 }
 
 /**
- * The path in its one form: as received, with the hexadecimal digits of percent-encodings in upper case (RFC 3986 §6.2.2.1).
- * Every path that another server could read as a different one is refused: empty segments, dot segments, path parameters,
- * backslashes, encoded separators, encoded unreserved characters, control characters, double encodings, what isn't UTF-8.
+ * The path as received, or why it is refused: every path that another server could read as a different one. That is empty
+ * segments, dot segments, path parameters, backslashes, encoded separators, encoded unreserved characters, control
+ * characters, double encodings, and what isn't UTF-8.
  */
 export function canonicalPath(raw: string): Parsed<string> {
   if (raw.charCodeAt(0) !== 0x2f) return refused('http/target-form')
@@ -75,7 +75,7 @@ function canonicalEncodings(raw: string): Parsed<string> {
   for (let i = raw.indexOf('%'); i >= 0; i = raw.indexOf('%', i + 3)) {
     const byte = encodedByte(raw, i)
     if (byte < 0x20 || byte === 0x7f) return refused('http/path-encoding')
-    if (byte === 0x2f || byte === 0x5c) return refused('http/path-separator')
+    if (byte === 0x2f || byte === 0x5c || byte === 0x3b) return refused('http/path-separator')
     // `%252e` is `.` to whoever decodes twice.
     if (byte === 0x25 && encodedByte(raw, i + 2) >= 0) return refused('http/path-encoding')
     if (UNRESERVED[byte] === 1) return refused('http/path-unreserved')
@@ -85,7 +85,7 @@ function canonicalEncodings(raw: string): Parsed<string> {
       high = []
     }
   }
-  return { ok: true, value: raw.replaceAll(/%[0-9a-fA-F]{2}/g, (encoding) => encoding.toUpperCase()) }
+  return { ok: true, value: raw }
 }
 
 /** Checks a query (from its `?` on, or empty). It is not decided on and so not rewritten: visible ASCII without `#`, encodings well-formed. */
@@ -106,7 +106,7 @@ export interface Authority {
   readonly port: number | undefined
 }
 
-const HOST = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/
+const HOST = /^(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/
 const AUTHORITY = /^(\[[0-9A-Fa-f:.]{2,45}\]|[^:[\]@]{1,254})(?::([1-9][0-9]{0,4}))?$/
 
 /** Parses `host[:port]`: host in lower case, one trailing dot and the default port of the scheme removed. No user information. */
@@ -149,7 +149,7 @@ export function parseTarget(raw: string, method: string, secure: boolean): Parse
     if (absolute === null || absolute[1]!.toLowerCase() !== (secure ? 'https' : 'http'))
       return refused(raw.includes('#') ? 'http/fragment' : 'http/target-form')
     authority = absolute[2]!
-    rest = absolute[3]! === '' ? '/' : absolute[3]!
+    rest = absolute[3] === '' ? '/' : absolute[3]!
   }
   const cut = rest.indexOf('?')
   const path = canonicalPath(cut < 0 ? rest : rest.slice(0, cut))

@@ -89,6 +89,7 @@ function poolFor(target: UpstreamTarget): Pool {
     timeout: target.connectTimeout,
     allowH2: target.http2,
     lookup: loopbackLookup,
+    ...(target.socketPath === undefined ? {} : { socketPath: target.socketPath }),
     ...(target.http2 ? { preferH2: true, useH2c: !target.secure } : {}),
     ...(target.ca === undefined ? {} : { ca: target.ca }),
     ...(isIP(target.serverName) === 0 ? { servername: target.serverName } : {}),
@@ -151,18 +152,17 @@ class PooledCall implements UpstreamCall, Dispatcher.DispatchHandler {
     const headers = ['Host', host, ...fields]
     if (typeof body === 'number') headers.push('Content-Length', String(body))
     if (acceptsTrailers && this.#target.http2) headers.push('TE', 'trailers')
+    // One name for all requests: a change of it would make undici reconnect.
+    const { serverName: servername } = this.#target
+    const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
+      method,
+      path: target,
+      headers,
+      body: this.#body ?? null,
+      servername,
+    }
     try {
-      this.#pool.dispatch(
-        {
-          method: method as Dispatcher.HttpMethod,
-          path: target,
-          headers,
-          body: this.#body ?? null,
-          // One name for all requests: a change of it would make undici reconnect.
-          ...{ servername: this.#target.serverName },
-        },
-        this,
-      )
+      this.#pool.dispatch(options, this)
     } catch {
       this.#fail('upstream-failed')
     }

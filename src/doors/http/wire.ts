@@ -60,9 +60,9 @@ export function createNodeEngine(parts: EngineParts): Engine {
   const stopAccepting = (): void => {
     draining = true
     sweep?.cancel()
-    for (const { server, stop } of listeners) {
-      stop()
-      server.closeIdleConnections()
+    for (const listener of listeners) {
+      listener.stop()
+      listener.server.closeIdleConnections()
     }
     for (const session of h2.sessions) session.close()
   }
@@ -84,7 +84,7 @@ export function createNodeEngine(parts: EngineParts): Engine {
     async drain(deadline) {
       stopAccepting()
       // A WebSocket can last for hours; its other end knows how to come back.
-      for (const one of running) if (one.stream === true) one.end('shut-down')
+      for (const one of running) if (one.stream) one.end('shut-down')
       const end = clock.monotonic() + deadline
       while (running.size > 0 && clock.monotonic() < end) {
         await new Promise<void>((resume) => void clock.after(DRAIN_LOOK_MS, resume))
