@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { Diagnostic } from '../core/errors.ts'
-import { DiagnosticsError } from '../core/errors.ts'
-import type { Located } from '../config/document.ts'
+import { diagnostic, DiagnosticsError, type Diagnostic } from '../core/errors.ts'
+import { spanOf, type Located } from '../config/document.ts'
 import { readSources } from '../config/load.ts'
 import type { Wiring } from '../config/schema.ts'
 import { readWiring, type Sources } from '../config/wiring.ts'
-import { loadPolicy, runPolicyTests, type CompiledPolicy, type PolicyTestResult } from '../policy/index.ts'
-import { families, GATEWAY_ISSUER, kindClaims } from './families.ts'
+import { checkPolicy, loadPolicy, runPolicyTests, type CompiledPolicy, type PolicyTestResult } from '../policy/index.ts'
+import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims } from './families.ts'
 
 /** One version of the whole configuration: what was read, and what came of it. */
 export interface Configuration {
@@ -22,17 +21,27 @@ export interface Configuration {
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** Reads and compiles a configuration folder. Findings are answered, not thrown. */
-export function loadConfiguration(folder: string, environment?: string): Configuration {
-  return compile(folder, readSources(folder, environment))
+/** Reads and compiles a configuration folder. Findings are answered, not thrown. `now` is in milliseconds since the epoch. */
+export function loadConfiguration(folder: string, environment?: string, now = Date.now()): Configuration {
+  const configuration = compile(folder, readSources(folder, environment), now)
+  const warnings = configuration.policy === undefined ? [] : checkPolicy(configuration.policy, now)
+  return { ...configuration, diagnostics: [...configuration.diagnostics, ...warnings] }
 }
 
 /** Compiles sources that were read before, such as a version kept for the record. */
-export function compile(folder: string, sources: Sources): Configuration {
+export function compile(folder: string, sources: Sources, now: number): Configuration {
   const { wiring, root, bindings, diagnostics } = readWiring(sources, families)
   if (wiring === undefined) return { folder, sources, wiring, root, policy: undefined, diagnostics }
-  const loaded = loadPolicy({ sources, wiring: withGateway(wiring), bindings, kindClaims, mustAdminister: true, digest })
-  return { folder, sources, wiring, root, policy: loaded.policy, diagnostics: [...diagnostics, ...loaded.diagnostics] }
+  const own = [...reserved(wiring, root)]
+  const loaded = loadPolicy({ sources, wiring: withGateway(wiring), wiringRoot: root, bindings, kindClaims, mustAdminister: true, now, digest })
+  return { folder, sources, wiring, root, policy: own.length > 0 ? undefined : loaded.policy, diagnostics: [...diagnostics, ...own, ...loaded.diagnostics] }
+}
+
+/** The gateway's own names can't be given to something else. */
+function* reserved(wiring: Wiring, root: Located | undefined): Generator<Diagnostic> {
+  const at = (path: readonly string[]) => (root === undefined ? undefined : spanOf(root, path, 'key'))
+  if (Object.hasOwn(wiring.issuers, GATEWAY_ISSUER)) yield diagnostic('server/reserved', { name: GATEWAY_ISSUER, what: 'issuer' }, at(['issuers', GATEWAY_ISSUER]))
+  if (Object.hasOwn(wiring.resources, GATEWAY_RESOURCE)) yield diagnostic('server/reserved', { name: GATEWAY_RESOURCE, what: 'resource' }, at(['resources', GATEWAY_RESOURCE]))
 }
 
 /** The gateway itself is an issuer that policy may bind roles to. */
@@ -41,9 +50,11 @@ function withGateway(wiring: Wiring): Wiring {
   return { ...wiring, issuers: { ...wiring.issuers, [GATEWAY_ISSUER]: gateway } }
 }
 
-/** Runs the policy's own tests. @throws DiagnosticsError where the configuration itself is wrong */
-export function testConfiguration(folder: string, environment?: string): readonly PolicyTestResult[] {
-  const { policy, sources, diagnostics } = loadConfiguration(folder, environment)
+/** Runs the policy's own tests. @throws DiagnosticsError where the configuration or a test file itself is wrong */
+export function testConfiguration(folder: string, environment?: string, now = Date.now()): readonly PolicyTestResult[] {
+  const { policy, sources, diagnostics } = compile(folder, readSources(folder, environment), now)
   if (policy === undefined) throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
-  return runPolicyTests(policy, sources.tests)
+  const run = runPolicyTests(policy, sources.tests, now)
+  if (run.diagnostics.length > 0) throw new DiagnosticsError(run.diagnostics)
+  return run.results
 }

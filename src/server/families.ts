@@ -1,6 +1,7 @@
 import type { Families } from '../config/schema.ts'
 import { doorKinds } from '../doors/index.ts'
 import { issuerKinds } from '../identity/index.ts'
+import { OWN_RESOURCE } from '../policy/index.ts'
 
 /** Every kind that is built in, gathered from the families' own lists. */
 export const families: Families = {
@@ -12,7 +13,7 @@ export const families: Families = {
 /** The gateway as an issuer of its own: whoever used the one-time link that it printed on its terminal. */
 export const GATEWAY_ISSUER = 'ostiary'
 /** The gateway as a resource: admin API, console and record, under the same policy as everything else. */
-export const GATEWAY_RESOURCE = 'ostiary'
+export const GATEWAY_RESOURCE = OWN_RESOURCE
 
 /** Claims that policy may speak of, by kind of issuer. */
 export const kindClaims = {

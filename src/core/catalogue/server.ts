@@ -12,6 +12,7 @@ export const server = {
     help: 'make it writable for this user, or set `dataDir` in ostiary.yaml',
     exit: 73,
   },
+  'server/reserved': { message: 'the name `{name}` is the gateway’s own', help: 'give the {what} another name', exit: 65 },
   'server/needs-restart': {
     message: 'a change of `{what}` takes effect only after a restart',
     help: 'restart the gateway; until then it runs as before',

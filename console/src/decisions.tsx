@@ -1,0 +1,92 @@
+import { useEffect, useState } from 'preact/hooks'
+import { ApiError, get, type Problem } from './api.ts'
+import { Failure, go, Link } from './main.tsx'
+import { instant, verdictTag, type DecisionSummary } from './summary.tsx'
+
+const KEPT = 200
+
+/** The newest decisions, live. */
+export function Decisions() {
+  const [decisions, setDecisions] = useState<readonly DecisionSummary[] | undefined>()
+  const [problem, setProblem] = useState<Problem | undefined>()
+  const [verdict, setVerdict] = useState('')
+  const [text, setText] = useState('')
+
+  useEffect(() => {
+    const parameters = new URLSearchParams({ limit: '100', ...(verdict === '' ? {} : { verdict }) })
+    setDecisions(undefined)
+    // The first answer tells a refusal apart from a connection that is lost: an event stream can't.
+    let source: EventSource | undefined
+    let current = true
+    get<readonly DecisionSummary[]>(`/api/decisions?${parameters.toString()}`).then(
+      (list) => {
+        if (!current) return
+        setDecisions(list)
+        parameters.set('limit', '1')
+        source = new EventSource(`/api/decisions/live?${parameters.toString()}`)
+        source.addEventListener('message', ({ data }) => {
+          const next = JSON.parse(String(data)) as DecisionSummary
+          setDecisions((known = []) => [next, ...known.filter(({ id }) => id !== next.id)].slice(0, KEPT))
+        })
+      },
+      (error: unknown) => current && setProblem(error instanceof ApiError ? error.problem : { title: 'the gateway can not be reached', status: 0 }),
+    )
+    return () => {
+      current = false
+      source?.close()
+    }
+  }, [verdict])
+
+  if (problem !== undefined) return <Failure problem={problem} />
+  const wanted = text.trim().toLowerCase()
+  const shown = decisions?.filter((one) => wanted === '' || `${one.action} ${one.resource} ${one.who} ${one.because ?? ''} ${one.id}`.toLowerCase().includes(wanted))
+  return (
+    <>
+      <div class="bar">
+        <h1>Decisions</h1>
+        <input type="search" placeholder="Filter what is shown" aria-label="Filter what is shown" value={text} onInput={(event) => setText(event.currentTarget.value)} />
+        <select aria-label="Verdict" value={verdict} onChange={(event) => setVerdict(event.currentTarget.value)}>
+          <option value="">every verdict</option>
+          <option value="allowed">allowed</option>
+          <option value="denied">denied</option>
+          <option value="unauthenticated">unauthenticated</option>
+          <option value="rejected">rejected</option>
+          <option value="unavailable">unavailable</option>
+        </select>
+      </div>
+      <section class="panel scroll">
+        {shown?.length === 0 && <p class="empty">Nothing yet. Each request through a door appears here as it is decided.</p>}
+        {shown !== undefined && shown.length > 0 && (
+          <table>
+            <thead>
+              <tr>
+                <th>Time</th>
+                <th>Verdict</th>
+                <th>Who</th>
+                <th>Action</th>
+                <th>Resource</th>
+                <th>Because</th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map((one) => (
+                <tr class="row" key={one.id} onClick={() => go(`/decisions/${one.id}`)}>
+                  <td class="time">{instant(one.time).slice(11)}</td>
+                  <td>{verdictTag(one.verdict)}</td>
+                  <td>{one.who}</td>
+                  <td>
+                    <Link to={`/decisions/${one.id}`}>
+                      <code>{one.action}</code>
+                    </Link>
+                  </td>
+                  <td>{one.resource}</td>
+                  <td class="quiet">{one.because}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </section>
+    </>
+  )
+}

@@ -1,0 +1,16 @@
+import type { DecisionSummary } from '../../src/server/admin/summary.ts'
+
+export type { DecisionSummary }
+
+const TAGS: Readonly<Record<DecisionSummary['verdict'], string>> = { allowed: 'good', denied: 'bad', rejected: 'bad', unauthenticated: 'warn', unavailable: 'warn' }
+
+export function verdictTag(verdict: DecisionSummary['verdict']) {
+  return <span class={`tag ${TAGS[verdict]}`}>{verdict}</span>
+}
+
+/** Local time to the millisecond, for people who compare with logs. */
+export function instant(time: number | string): string {
+  const date = new Date(time)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`
+}

@@ -1,0 +1,19 @@
+import type { AssertionSigner, BrowserSignIn } from '../doors/index.ts'
+import type { Identities } from '../identity/index.ts'
+import type { Keyring } from '../secrets/keyring.ts'
+
+/** The gateway's assertion key as the doors want it. `issuer` becomes `iss`. */
+export function assertionSigner(keyring: Keyring, issuer: string): AssertionSigner {
+  return {
+    issuer,
+    get kid() {
+      return keyring.assertion.kid
+    },
+    sign: (input) => keyring.assertion.sign(input),
+    jwks: () => keyring.jwks('assertion'),
+  }
+}
+
+export function browserSignIn(identities: Identities): BrowserSignIn | undefined {
+  return identities.signIn as unknown as BrowserSignIn
+}

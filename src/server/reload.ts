@@ -1,0 +1,95 @@
+import { DiagnosticsError } from '../core/errors.ts'
+import type { HttpDoor } from '../doors/index.ts'
+import type { Sources } from '../config/wiring.ts'
+import { compile, type Configuration } from './configuration.ts'
+import type { ReloadStatus } from './admin/parts.ts'
+import { httpResources, type Parts } from './start.ts'
+import { watchFolder } from './watch.ts'
+
+export interface ReloaderParts {
+  readonly parts: Parts
+  readonly read: () => Sources
+  readonly running: Configuration
+  readonly door: HttpDoor | undefined
+  readonly watch: boolean
+}
+
+/** Wiring that is read once: a change of it is reported, and waits for a restart. */
+const FIXED = ['name', 'dataDir', 'issuers', 'doors', 'admin', 'audit', 'sessions', 'outbound'] as const
+
+/** Takes on changed configurations, whole or not at all, one after the other. */
+export class Reloader {
+  readonly #parts: ReloaderParts
+  readonly #watcher: { close(): void } | undefined
+  #running: Configuration
+  #status: ReloadStatus
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: ReloaderParts) {
+    this.#parts = parts
+    this.#running = parts.running
+    this.#status = { time: parts.parts.clock.now(), accepted: true, version: parts.running.policy?.version, diagnostics: parts.running.diagnostics }
+    const { folder, clock } = parts.parts
+    this.#watcher = parts.watch ? watchFolder(folder, parts.running.sources.environment?.name, clock, () => void this.reload()) : undefined
+  }
+
+  get status(): ReloadStatus {
+    return this.#status
+  }
+
+  /** Reads the folder and takes it on if nothing in it is wrong. Never rejects; the status says what came of it. */
+  reload(): Promise<ReloadStatus> {
+    const next = this.#queue.then(() => this.#reload())
+    this.#queue = next
+    return next
+  }
+
+  /** A configuration that was found wrong elsewhere, at start. */
+  refused(configuration: Configuration): void {
+    this.#refuse(configuration.diagnostics)
+  }
+
+  close(): void {
+    this.#watcher?.close()
+  }
+
+  async #reload(): Promise<ReloadStatus> {
+    const { parts, read, door } = this.#parts
+    const { clock, audit, versions, policies, log } = parts
+    let configuration: Configuration
+    try {
+      configuration = compile(parts.folder, read(), clock.now())
+    } catch (error) {
+      // The folder can't be read now, as in the middle of a deployment: what runs goes on.
+      log(`reload: ${error instanceof Error ? error.message : String(error)}`)
+      return (this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics: error instanceof DiagnosticsError ? error.diagnostics : [] })
+    }
+    const { policy, wiring, diagnostics } = configuration
+    if (policy === undefined || wiring === undefined) return this.#refuse(diagnostics)
+    if (policy.version === policies.current.version) return (this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics })
+    const held = FIXED.filter((key) => JSON.stringify(wiring[key]) !== JSON.stringify(this.#running.wiring?.[key]))
+    try {
+      // Before it is in force it is kept: no record may cite a version that nobody can look up.
+      versions.keep(policy.version, configuration.sources, clock.now())
+      await audit.noteDurably({ kind: 'policy-changed', time: clock.now(), details: { from: policies.current.version, to: policy.version, needsRestart: held } })
+      door?.update(httpResources(wiring))
+    } catch (error) {
+      log(`reload: refused, ${error instanceof Error ? error.message : String(error)}`)
+      return (this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics })
+    }
+    policies.swap(policy)
+    this.#running = configuration
+    for (const key of held) log(`reload: a change of \`${key}\` takes effect only after a restart`)
+    log(`policy ${policy.version.slice(0, 19)} is in force`)
+    return (this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics })
+  }
+
+  #refuse(diagnostics: Configuration['diagnostics']): ReloadStatus {
+    const { clock, audit, policies, log } = this.#parts.parts
+    const errors = diagnostics.filter(({ severity }) => severity === 'error')
+    for (const { message, span } of errors.slice(0, 5)) log(`reload: ${span === undefined ? '' : `${span.file}:${span.line}:${span.column} `}${message}`)
+    log(`reload: refused whole, version ${policies.current.version.slice(0, 19)} stays in force`)
+    audit.note({ kind: 'policy-refused', time: clock.now(), details: { errors: errors.slice(0, 20).map(({ code, message }) => `${code}: ${message}`) } })
+    return (this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics })
+  }
+}

@@ -1,0 +1,185 @@
+import { mkdirSync } from 'node:fs'
+import { isAbsolute, join, resolve } from 'node:path'
+import { systemClock, systemEntropy, type Clock, type Entropy } from '../core/clock.ts'
+import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
+import { idMaker } from '../core/id.ts'
+import { Pipeline } from '../core/pipeline.ts'
+import { readSources } from '../config/load.ts'
+import type { Wiring } from '../config/schema.ts'
+import type { Sources } from '../config/wiring.ts'
+import { openAuditLog, PolicyVersions, type AuditLog } from '../audit/index.ts'
+import { createHttpDoor, type BoundAddress, type DoorConfig, type HttpDoor, type HttpResource } from '../doors/index.ts'
+import { createIdentity, type Identities } from '../identity/index.ts'
+import { openKeyring, type Keyring } from '../secrets/keyring.ts'
+import type { CompiledPolicy } from '../policy/index.ts'
+import { startAdmin, type Admin } from './admin/start.ts'
+import { assertionSigner, browserSignIn } from './adapters.ts'
+import { compile, type Configuration } from './configuration.ts'
+import { GATEWAY_RESOURCE } from './families.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { PolicyHolder } from './policies.ts'
+import { Reloader } from './reload.ts'
+
+export interface StartOptions {
+  /** Configuration folder. */
+  readonly folder: string
+  readonly environment?: string | undefined
+  /** In place of reading the folder: what the demo lays over it. */
+  readonly read?: (() => Sources) | undefined
+  /** In place of the configured data directory. */
+  readonly dataDir?: string | undefined
+  /** Take on changes of the folder as they happen. Default: true. */
+  readonly watch?: boolean
+  readonly clock?: Clock
+  readonly entropy?: Entropy
+  /** One line for the operator. */
+  readonly log?: (line: string) => void
+}
+
+/** A running gateway. */
+export interface Gateway {
+  readonly name: string
+  readonly dataDir: string
+  /** Addresses of the doors, in the order of the configuration. */
+  readonly doors: readonly BoundAddress[]
+  readonly admin: Admin
+  readonly policyVersion: string
+  reload(): Promise<{ readonly accepted: boolean }>
+  /** Lets what is open finish for `deadline` milliseconds, then ends everything. */
+  stop(deadline: number): Promise<void>
+}
+
+/** Parts that are shared by whoever puts doors together. */
+export interface Parts {
+  readonly folder: string
+  readonly wiring: Wiring
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly newId: () => string
+  readonly log: (line: string) => void
+  readonly metrics: Metrics
+  readonly keyring: Keyring
+  readonly audit: AuditLog
+  readonly versions: PolicyVersions
+  readonly identities: Identities
+  readonly policies: PolicyHolder<CompiledPolicy>
+  readonly pipeline: Pipeline
+}
+
+/**
+ * Puts the gateway together and starts it: every listener is bound and the record is open when the promise resolves.
+ * @throws DiagnosticsError where the configuration is wrong and no earlier version of it can run instead
+ * @throws OstiaryError `server/data-dir`, `http/listen`, `audit/…`
+ */
+export async function startGateway(options: StartOptions): Promise<Gateway> {
+  const { clock = systemClock, entropy = systemEntropy, log = () => undefined } = options
+  const folder = resolve(options.folder)
+  const read = options.read ?? (() => readSources(folder, options.environment))
+  const first = compile(folder, read(), clock.now())
+  const dataDir = dataDirectory(folder, options.dataDir ?? first.wiring?.dataDir)
+  const versions = new PolicyVersions(join(dataDir, 'policies'))
+  const running = first.policy === undefined ? lastGood(first, versions, clock, log) : first
+  const wiring = running.wiring!
+  const policy = running.policy!
+
+  const closers: (() => Promise<void> | void)[] = []
+  const undo = async (): Promise<void> => {
+    for (const close of closers.toReversed()) await close()
+  }
+  try {
+    const metrics = createMetrics()
+    const newId = idMaker(clock, entropy)
+    const keyring = await openKeyring({ dir: join(dataDir, 'keys'), clock })
+    const audit = await openAuditLog({ dir: join(dataDir, 'audit'), clock, signer: keyring.checkpoint, options: wiring.audit, anchors: anchorsOf(wiring, folder), meter: metrics, onDegraded: (reason) => log(`record: ${reason}`) })
+    closers.push(() => audit.close())
+    const identities = createIdentity({ wiring, deps: { clock, entropy, meter: metrics, dataDir, folder, log, sessionKey: keyring.sessionKey } })
+    closers.push(() => identities.close())
+    const policies = new PolicyHolder(policy)
+    const pipeline = new Pipeline({ clock, newId, authenticator: identities.authenticator, policies, recorder: audit })
+    closers.push(() => pipeline.open.close())
+    const parts: Parts = { folder, wiring, dataDir, clock, entropy, newId, log, metrics, keyring, audit, versions, identities, policies, pipeline }
+
+    const door = httpDoor(parts)
+    if (door !== undefined) closers.push(() => door.close())
+    const reloader = new Reloader({ parts, read, running, door, watch: options.watch !== false })
+    closers.push(() => reloader.close())
+    const addresses = door === undefined ? [] : await door.listen()
+    const admin = await startAdmin(parts, reloader, addresses)
+    closers.push(() => admin.close())
+
+    versions.keep(policy.version, running.sources, clock.now())
+    audit.note({ kind: 'started', time: clock.now(), details: { name: wiring.name, policyVersion: policy.version, doors: addresses.map(({ host, port }) => `${host}:${port}`) } })
+    if (first.policy === undefined) reloader.refused(first)
+    return {
+      name: wiring.name,
+      dataDir,
+      doors: addresses,
+      admin,
+      get policyVersion() {
+        return policies.current.version
+      },
+      reload: () => reloader.reload(),
+      async stop(deadline) {
+        admin.draining()
+        await Promise.all([door?.drain(deadline), admin.drain(deadline)])
+        pipeline.open.endAll('shut-down')
+        audit.note({ kind: 'stopped', time: clock.now(), details: { name: wiring.name } })
+        await undo()
+      },
+    }
+  } catch (error) {
+    await undo()
+    throw error
+  }
+}
+
+function httpDoor(parts: Parts): HttpDoor | undefined {
+  const config = parts.wiring.doors['http'] as DoorConfig | undefined
+  if (config === undefined) return undefined
+  return createHttpDoor({
+    config,
+    resources: httpResources(parts.wiring),
+    pipeline: parts.pipeline,
+    signIn: browserSignIn(parts.identities),
+    assertions: assertionSigner(parts.keyring, parts.wiring.name),
+    clock: parts.clock,
+    entropy: parts.entropy,
+    newId: parts.newId,
+    meter: parts.metrics,
+    log: parts.log,
+    folder: parts.folder,
+  })
+}
+
+/** The resources that the HTTP door serves. The gateway's own is served by its admin listener only. */
+export function httpResources(wiring: Wiring): Readonly<Record<string, HttpResource>> {
+  return Object.fromEntries(Object.entries(wiring.resources).filter(([name, { protocol }]) => protocol === 'http' && name !== GATEWAY_RESOURCE)) as unknown as Readonly<Record<string, HttpResource>>
+}
+
+function anchorsOf(wiring: Wiring, folder: string): readonly string[] {
+  return wiring.audit.anchors.map(({ file }) => (isAbsolute(file) ? file : join(folder, file)))
+}
+
+/** Where the gateway keeps what it keeps, made if it is missing. */
+function dataDirectory(folder: string, configured: string | undefined): string {
+  const dir = resolve(folder, configured ?? 'data')
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    mkdirSync(join(dir, 'policies'), { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new OstiaryError('server/data-dir', { dir, cause: (error as NodeJS.ErrnoException).code ?? 'unknown' })
+  }
+  return dir
+}
+
+/** A configuration that is wrong at start: the last version that was in force runs on, and says so loudly. */
+function lastGood(broken: Configuration, versions: PolicyVersions, clock: Clock, log: (line: string) => void): Configuration {
+  const errors = broken.diagnostics.filter(({ severity }) => severity === 'error')
+  const kept = versions.last()
+  if (kept === undefined) throw new DiagnosticsError(errors)
+  const configuration = compile(broken.folder, kept.sources, clock.now())
+  if (configuration.policy === undefined || configuration.wiring === undefined) throw new DiagnosticsError(errors)
+  log(`the configuration is refused (${errors.length} errors, see \`ostiary check\`); the last good version ${configuration.policy.version.slice(0, 19)} runs on`)
+  return configuration
+}
