@@ -76,8 +76,6 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
     },
     scopes: ['openid', 'profile', 'email', 'offline_access', REFRESH_SCOPE, ...APIS.flatMap((api) => scopesOf(api))],
     claims: { openid: ID_TOKEN_CLAIMS, profile: PROFILE_CLAIMS },
-    subjectTypes: ['pairwise'],
-    pairwiseIdentifier: (_, accountId, { clientId }) => pairwise(accountOf(accountId), clientId),
     clientAuthMethods: ['none', 'client_secret_post', 'client_secret_basic'],
     responseTypes: ['code'],
     pkce: { required: () => true },
@@ -203,6 +201,7 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
   // As Entra does for http://localhost: the port doesn't count, because who listens there chose it at start.
   provider.Client.prototype.redirectUriAllowed = isLoopbackUri
   provider.Client.prototype.postLogoutRedirectUriAllowed = isLoopbackUri
+  pairwiseSubjects(provider)
   provider.use(async (ctx, next) => {
     await next()
     if (ctx.path === PATHS.devicecode && ctx.status === 200) ctx.body = deviceAnswer(ctx.body as DeviceAnswer)
@@ -215,6 +214,21 @@ function lifeOf(
   { resourceServer }: { readonly resourceServer?: { readonly accessTokenTTL?: number | undefined } | undefined },
 ): number {
   return resourceServer?.accessTokenTTL ?? 3600
+}
+
+interface IdTokenPrototype {
+  readonly client: { readonly clientId: string }
+  payload(): Promise<Record<string, unknown>>
+}
+
+/** The library has pairwise subjects, but not for public clients that use the device flow, which Entra has. */
+function pairwiseSubjects(provider: Provider): void {
+  const prototype = provider.IdToken.prototype as unknown as IdTokenPrototype
+  const { payload } = prototype
+  prototype.payload = async function (this: IdTokenPrototype) {
+    const claims = await payload.call(this)
+    return { ...claims, sub: pairwise(accountOf(String(claims['sub'])), this.client.clientId) }
+  }
 }
 
 /** A scope asks for one API at most; `{guid}/.default` means the same as `api://{guid}/.default`. */
@@ -247,7 +261,6 @@ function accountOf(id: string): Account {
 
 function clientsOf(tenant: string): ClientMetadata[] {
   const interactive = {
-    subject_type: 'pairwise',
     token_endpoint_auth_method: 'none',
     grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
     response_types: ['code'],

@@ -32,6 +32,8 @@ export async function signIn(provider: Provider, tenant: string, request: Incomi
       session.loginAccount({ accountId: account.name, transient: false })
       session.authorizations = {}
       await session.persist()
+      interaction.session.accountId = account.name
+      await interaction.persist()
     }
   }
   const done = { login: { accountId: account.name, amr: ['pwd'] }, select_account: {}, consent: {} }

@@ -1,0 +1,426 @@
+/** Each flow end to end over HTTP, with openid-client as a client that knows nothing of this provider. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import * as oidc from 'openid-client'
+import { HOME_TENANT, PARTNER_TENANT } from './accounts.ts'
+import { startIdp, type Idp } from './index.ts'
+import { ORDERS_API_SECRET } from './inspect.ts'
+import { makeSigningKey } from './keys.ts'
+import { CI, CI_SECRET, CLI, GATEWAY, ORDERS_API, ORDERS_V1_API } from './registrations.ts'
+import { systemClock } from '../../core/clock.ts'
+
+let idp: Idp
+before(async () => {
+  idp = await startIdp({ port: 0, keys: [await makeSigningKey(systemClock)] })
+})
+after(() => idp.close())
+
+const REDIRECT = 'http://orders.localhost:12345/.ostiary/callback'
+const SCOPE = `openid profile offline_access ${ORDERS_API.uri}/access_as_user`
+
+/** What a browser does with redirects, cookies and forms, and no more. */
+class Browser {
+  readonly #jar = new Map<string, string>()
+
+  async #send(url: string, form?: Readonly<Record<string, string>>): Promise<Response> {
+    const cookie = [...this.#jar].map(([name, value]) => `${name}=${value}`).join('; ')
+    const response = await fetch(url, {
+      redirect: 'manual',
+      headers: { accept: 'text/html', cookie, ...(form === undefined ? {} : { origin: idp.authority }) },
+      ...(form === undefined ? {} : { method: 'POST', body: new URLSearchParams(form) }),
+    })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (value === '') this.#jar.delete(name)
+      else this.#jar.set(name, value)
+    }
+    return response
+  }
+
+  /** Follows redirects within the provider; answers the page, or where a redirect leads out of it. */
+  async open(
+    url: string,
+    form?: Readonly<Record<string, string>>,
+  ): Promise<{ readonly url: string; readonly status: number; readonly html: string }> {
+    let response = await this.#send(url, form)
+    let at = url
+    for (let hops = 0; hops < 10 && response.headers.has('location'); hops++) {
+      at = new URL(response.headers.get('location')!, at).href
+      if (!at.startsWith(`${idp.authority}/`)) return { url: at, status: response.status, html: '' }
+      response = await this.#send(at)
+    }
+    return { url: at, status: response.status, html: await response.text() }
+  }
+
+  /** Fills a page's hidden fields and sends it off. */
+  async submit(page: { readonly url: string; readonly html: string }, fields: Readonly<Record<string, string>>) {
+    const hidden = [...page.html.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name!, value!])
+    const action = /<form[^>]* action="([^"]+)"/.exec(page.html)?.[1]
+    return this.open(action === undefined ? page.url : new URL(action, page.url).href, { ...Object.fromEntries(hidden), ...fields })
+  }
+}
+
+function discover(clientId: string, authentication: oidc.ClientAuth = oidc.None(), tenant = HOME_TENANT): Promise<oidc.Configuration> {
+  return oidc.discovery(new URL(`${idp.authority}/${tenant}/v2.0`), clientId, undefined, authentication, {
+    execute: [oidc.allowInsecureRequests],
+  })
+}
+
+interface SignedIn {
+  readonly config: oidc.Configuration
+  readonly tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers
+}
+
+async function signIn(browser: Browser, account: string, scope = SCOPE, more: Readonly<Record<string, string>> = {}): Promise<SignedIn> {
+  const config = await discover(GATEWAY.clientId)
+  const verifier = oidc.randomPKCECodeVerifier()
+  const [state, nonce] = [oidc.randomState(), oidc.randomNonce()]
+  const url = oidc.buildAuthorizationUrl(config, {
+    redirect_uri: REDIRECT,
+    scope,
+    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    state,
+    nonce,
+    ...more,
+  })
+  const picker = await browser.open(url.href)
+  const back = picker.html === '' ? picker : await browser.submit(picker, { account })
+  const tokens = await oidc.authorizationCodeGrant(config, new URL(back.url), {
+    pkceCodeVerifier: verifier,
+    expectedState: state,
+    expectedNonce: nonce,
+  })
+  return { config, tokens }
+}
+
+async function verified(token: string, tenant = HOME_TENANT) {
+  const keys = createRemoteJWKSet(new URL(`${idp.authority}/${tenant}/discovery/v2.0/keys`))
+  return (await jwtVerify(token, keys, { algorithms: ['RS256'] })).payload
+}
+
+describe('authorization code with PKCE', () => {
+  test('one click gives an access token, an ID token and a refresh token', async () => {
+    const { tokens } = await signIn(new Browser(), 'publisher')
+    const access = await verified(tokens.access_token)
+    assert.equal(access['aud'], ORDERS_API.clientId)
+    assert.equal(access['azp'], GATEWAY.clientId)
+    assert.equal(access['scp'], 'access_as_user')
+    assert.deepEqual(access['roles'], ['Orders.Read', 'Orders.Write'])
+    assert.equal(access['ver'], '2.0')
+    const id = tokens.claims()!
+    assert.equal(id['oid'], access['oid'])
+    assert.equal(id['tid'], HOME_TENANT)
+    assert.equal(id['preferred_username'], 'publisher@home.example')
+    assert.deepEqual(id['roles'], ['Orders.Read', 'Orders.Write'])
+    assert.equal(id['ver'], '2.0')
+    assert.equal(typeof tokens.refresh_token, 'string')
+  })
+
+  test('the ID token has the names of the documentation, and what the protocol adds', async () => {
+    const { tokens } = await signIn(new Browser(), 'nobody')
+    const expected = 'aio aud exp iat iss name nbf nonce oid preferred_username rh sub tid uti ver'.split(' ')
+    assert.deepEqual(Object.keys(tokens.claims()!).toSorted(), expected)
+  })
+
+  test('an overage is in the ID token too', async () => {
+    const { tokens } = await signIn(new Browser(), 'overage')
+    assert.deepEqual(tokens.claims()!['_claim_names'], { groups: 'src1' })
+    assert.equal(tokens.claims()!['groups'], undefined)
+  })
+
+  test('the API decides the version: a v1 token from the v2 endpoint', async () => {
+    const { tokens } = await signIn(new Browser(), 'reader', `openid ${ORDERS_V1_API.uri}/user_impersonation`)
+    const access = await verified(tokens.access_token)
+    assert.equal(access['ver'], '1.0')
+    assert.equal(access.iss, `${idp.authority}/sts/${HOME_TENANT}/`)
+    assert.equal(access['appid'], GATEWAY.clientId)
+    assert.equal(tokens.refresh_token, undefined)
+  })
+
+  test('the picker names what each account may do, and runs nothing', async () => {
+    const page = await openPicker(new Browser())
+    assert.match(page.html, /<button class="account" name="account" value="reader"><b>reader<\/b> <span>reads orders<\/span>/)
+    assert.match(page.html, /demo and tests only/)
+    assert.doesNotMatch(page.html, /<script|value="outsider"|value="ci"/)
+    const { headers } = await fetch(idp.authority)
+    assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'/)
+  })
+
+  test('another account is one click, and `prompt=none` keeps the last', async () => {
+    const browser = new Browser()
+    const first = await signIn(browser, 'reader')
+    const second = await signIn(browser, 'admin')
+    assert.notEqual(first.tokens.claims()!['oid'], second.tokens.claims()!['oid'])
+    const third = await signIn(browser, 'unused', `openid profile ${ORDERS_API.uri}/access_as_user`, { prompt: 'none' })
+    assert.equal(third.tokens.claims()!['oid'], second.tokens.claims()!['oid'])
+  })
+
+  test('`prompt=none` without a session is told to the client', async () => {
+    await assert.rejects(
+      signIn(new Browser(), 'unused', SCOPE, { prompt: 'none' }),
+      (error) => (error as oidc.AuthorizationResponseError).error === 'login_required',
+    )
+  })
+
+  test('a code is good once', async () => {
+    const config = await discover(GATEWAY.clientId)
+    const verifier = oidc.randomPKCECodeVerifier()
+    const page = await openPicker(new Browser(), { code_challenge: await oidc.calculatePKCECodeChallenge(verifier) })
+    const back = await page.browser.submit(page, { account: 'reader' })
+    const redeem = () => oidc.authorizationCodeGrant(config, new URL(back.url), { pkceCodeVerifier: verifier, expectedState: 'a-state' })
+    await redeem()
+    await assert.rejects(redeem(), (error) => (error as oidc.ResponseBodyError).error === 'invalid_grant')
+  })
+
+  test('nobody signs in without PKCE, with a redirect away from this machine, or as somebody of another tenant', async () => {
+    const none = await openPicker(new Browser(), { code_challenge: '', code_challenge_method: '' })
+    assert.match(none.url, /error=invalid_request/)
+    const away = await openPicker(new Browser(), { redirect_uri: 'https://elsewhere.example/callback' })
+    assert.equal(away.status, 400)
+    assert.match(away.html, /invalid_redirect_uri/)
+    const page = await openPicker(new Browser())
+    const stranger = await page.browser.submit(page, { account: 'outsider' })
+    assert.equal(stranger.status, 400)
+    assert.match(stranger.html, /AADSTS50020/)
+  })
+
+  test('an API that there is not is named as Entra names it', async () => {
+    const page = await openPicker(new Browser(), { resource: 'api://nowhere' })
+    assert.match(decodeURIComponent(page.url), /AADSTS500011/)
+  })
+
+  async function openPicker(browser: Browser, more: Readonly<Record<string, string>> = {}) {
+    const url = new URL(`${idp.authority}/${HOME_TENANT}/oauth2/v2.0/authorize`)
+    const parameters = {
+      client_id: GATEWAY.clientId,
+      response_type: 'code',
+      redirect_uri: REDIRECT,
+      scope: SCOPE,
+      state: 'a-state',
+      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+      code_challenge_method: 'S256',
+      ...more,
+    }
+    for (const [name, value] of Object.entries(parameters)) if (value !== '') url.searchParams.set(name, value)
+    return { browser, ...(await browser.open(url.href)) }
+  }
+})
+
+describe('refresh', () => {
+  test('gives new tokens, and a new refresh token in place of the old', async () => {
+    const { config, tokens } = await signIn(new Browser(), 'reader')
+    const again = await oidc.refreshTokenGrant(config, tokens.refresh_token!)
+    assert.notEqual((await verified(again.access_token))['uti'], (await verified(tokens.access_token))['uti'])
+    await assert.rejects(
+      oidc.refreshTokenGrant(config, tokens.refresh_token!),
+      (error) => (error as oidc.ResponseBodyError).error === 'invalid_grant',
+    )
+  })
+})
+
+describe('device code', () => {
+  test('answers as Entra does, waits, and gives a token once somebody agreed', async () => {
+    const config = await discover(CLI.clientId)
+    const device = await oidc.initiateDeviceAuthorization(config, { scope: SCOPE })
+    const { status, body } = await poll(device.device_code)
+    assert.equal(status, 400)
+    assert.equal(body['error'], 'authorization_pending')
+    assert.equal(device.verification_uri, `${idp.authority}/${HOME_TENANT}/oauth2/deviceauth`)
+    assert.equal(device.verification_uri_complete, undefined)
+    assert.equal(device.expires_in, 900)
+    assert.equal(device.interval, 5)
+    assert.match(String(device['message']), new RegExp(`${device.user_code} to authenticate\\.$`))
+
+    const browser = new Browser()
+    const codePage = await browser.open(device.verification_uri)
+    assert.match(codePage.html, /<label for="user_code">/)
+    const confirmPage = await browser.submit(codePage, { user_code: device.user_code.toLowerCase() })
+    assert.match(confirmPage.html, /Is this your device\?/)
+    const picker = await browser.submit(confirmPage, { confirm: 'yes' })
+    const done = await browser.submit(picker, { account: 'auditor' })
+    assert.match(done.html, /the device has its token/)
+
+    const granted = await poll(device.device_code)
+    assert.equal(granted.status, 200)
+    const access = await verified(String(granted.body['access_token']))
+    assert.equal(access['azp'], CLI.clientId)
+    assert.deepEqual(access['roles'], ['Gateway.Audit'])
+    assert.equal(typeof granted.body['refresh_token'], 'string')
+  })
+
+  test('somebody who says no ends it', async () => {
+    const config = await discover(CLI.clientId)
+    const device = await oidc.initiateDeviceAuthorization(config, { scope: SCOPE })
+    const browser = new Browser()
+    const confirmPage = await browser.submit(await browser.open(device.verification_uri), { user_code: device.user_code })
+    await browser.submit(confirmPage, { abort: 'yes' })
+    assert.equal((await poll(device.device_code)).body['error'], 'access_denied')
+  })
+
+  test('a wrong code is told, with the form again', async () => {
+    const browser = new Browser()
+    const page = await browser.submit(await browser.open(`${idp.authority}/${HOME_TENANT}/oauth2/deviceauth`), { user_code: 'BBBB-BBBB' })
+    assert.match(page.html, /role="alert">This code is unknown/)
+    assert.match(page.html, /name="user_code"/)
+  })
+
+  async function poll(code: string): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
+    const form = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: code, client_id: CLI.clientId }
+    const response = await fetch(`${idp.authority}/${HOME_TENANT}/oauth2/v2.0/token`, { method: 'POST', body: new URLSearchParams(form) })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+})
+
+describe('client credentials', () => {
+  for (const scope of [`${ORDERS_API.uri}/.default`, `${ORDERS_API.clientId}/.default`]) {
+    test(`an app-only token for ${scope}`, async () => {
+      const config = await discover(CI.clientId, oidc.ClientSecretPost(CI_SECRET))
+      const tokens = await oidc.clientCredentialsGrant(config, { scope })
+      const access = await verified(tokens.access_token)
+      assert.equal(access['idtyp'], 'app')
+      assert.equal(access['azp'], CI.clientId)
+      assert.equal(access['azpacr'], '1')
+      assert.equal(access.sub, access['oid'])
+      assert.equal(access['scp'], undefined)
+      assert.deepEqual(access['roles'], ['Orders.Read.All', 'Orders.Write.All'])
+      assert.equal(tokens.refresh_token, undefined)
+      assert.equal(tokens.expires_in, Number(access.exp) - Number(access.iat))
+    })
+  }
+
+  test('a wrong secret, and a tenant where the client is not', async () => {
+    const wrong = await discover(CI.clientId, oidc.ClientSecretPost('a guess'))
+    const scope = `${ORDERS_API.uri}/.default`
+    await assert.rejects(
+      oidc.clientCredentialsGrant(wrong, { scope }),
+      (error) => (error as oidc.ResponseBodyError).error === 'invalid_client',
+    )
+    const elsewhere = await discover(CI.clientId, oidc.ClientSecretPost(CI_SECRET), PARTNER_TENANT)
+    await assert.rejects(
+      oidc.clientCredentialsGrant(elsewhere, { scope }),
+      (error) => (error as oidc.ResponseBodyError).error === 'invalid_client',
+    )
+  })
+})
+
+describe('introspection and revocation', () => {
+  const asApi = () => discover(ORDERS_API.clientId, oidc.ClientSecretBasic(ORDERS_API_SECRET))
+
+  test('an access token is active until it is revoked', async () => {
+    const { config, tokens } = await signIn(new Browser(), 'reader')
+    const api = await asApi()
+    const before = await oidc.tokenIntrospection(api, tokens.access_token)
+    assert.equal(before.active, true)
+    assert.equal(before.scope, 'access_as_user')
+    assert.equal(before.client_id, GATEWAY.clientId)
+    assert.equal(before.jti, (await verified(tokens.access_token))['uti'])
+    await oidc.tokenRevocation(config, tokens.access_token)
+    assert.deepEqual({ ...(await oidc.tokenIntrospection(api, tokens.access_token)) }, { active: false })
+  })
+
+  test('a revoked refresh token gives nothing more', async () => {
+    const { config, tokens } = await signIn(new Browser(), 'reader')
+    const api = await asApi()
+    assert.equal((await oidc.tokenIntrospection(api, tokens.refresh_token!)).active, true)
+    await oidc.tokenRevocation(config, tokens.refresh_token!)
+    assert.equal((await oidc.tokenIntrospection(api, tokens.refresh_token!)).active, false)
+    await assert.rejects(
+      oidc.refreshTokenGrant(config, tokens.refresh_token!),
+      (error) => (error as oidc.ResponseBodyError).error === 'invalid_grant',
+    )
+  })
+
+  test('a token of another client stays', async () => {
+    const { tokens } = await signIn(new Browser(), 'reader')
+    const cli = await discover(CLI.clientId)
+    await assert.rejects(
+      oidc.tokenRevocation(cli, tokens.access_token),
+      (error) => (error as oidc.ResponseBodyError).error === 'invalid_grant',
+    )
+    assert.equal((await oidc.tokenIntrospection(await asApi(), tokens.access_token)).active, true)
+  })
+
+  test('what is expired, altered, of another tenant or no token is not active', async () => {
+    const api = await asApi()
+    const tokens = [
+      idp.mint('reader', { shape: 'expired' }).token,
+      idp.mint('reader', { shape: 'bad-signature' }).token,
+      idp.mint('reader', { shape: 'unsigned' }).token,
+      idp.mint('outsider').token,
+      'gibberish',
+    ]
+    for (const token of tokens) assert.deepEqual({ ...(await oidc.tokenIntrospection(api, token)) }, { active: false })
+  })
+
+  test('only a client that proves itself may ask', async () => {
+    const { token } = idp.mint('reader')
+    for (const authentication of [oidc.None(), oidc.ClientSecretPost('a guess')])
+      await assert.rejects(
+        oidc.tokenIntrospection(await discover(ORDERS_API.clientId, authentication), token),
+        (error) => (error as oidc.ResponseBodyError).status === 401,
+      )
+    const unknown = await discover('toString', oidc.ClientSecretPost('x'))
+    await assert.rejects(oidc.tokenIntrospection(unknown, token), (error) => (error as oidc.ResponseBodyError).status === 401)
+  })
+})
+
+describe('sign-out', () => {
+  test('asks, ends the session and returns to the client', async () => {
+    const browser = new Browser()
+    const { config } = await signIn(browser, 'reader')
+    const home = 'http://orders.localhost:12345/'
+    const url = oidc.buildEndSessionUrl(config, { client_id: GATEWAY.clientId, post_logout_redirect_uri: home, state: 'a-state' })
+    const page = await browser.open(url.href)
+    assert.match(page.html, /You are signed in as <b>reader<\/b>/)
+    assert.equal((await browser.submit(page, { logout: 'yes' })).url, `${home}?state=a-state`)
+    await assert.rejects(
+      signIn(browser, 'unused', SCOPE, { prompt: 'none' }),
+      (error) => (error as oidc.AuthorizationResponseError).error === 'login_required',
+    )
+  })
+
+  test('returns nowhere else', async () => {
+    const browser = new Browser()
+    const { config } = await signIn(browser, 'reader')
+    const url = oidc.buildEndSessionUrl(config, { client_id: GATEWAY.clientId, post_logout_redirect_uri: 'https://elsewhere.example/' })
+    const page = await browser.open(url.href)
+    assert.equal(page.status, 400)
+    assert.match(page.html, /post_logout_redirect_uri not registered/)
+  })
+})
+
+describe('rotation of keys', () => {
+  test('old tokens stay good, new ones have a new key, sessions and refresh tokens go on', async () => {
+    const browser = new Browser()
+    const { config, tokens } = await signIn(browser, 'reader')
+    const old = idp.mint('reader').token
+    const response = await fetch(`${idp.authority}/demo/rotate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
+    const { kid } = (await response.json()) as { readonly kid: string }
+    const kidOf = (token: string): unknown =>
+      (JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()) as { kid?: unknown }).kid
+
+    assert.notEqual(kidOf(old), kid)
+    assert.equal((await verified(old))['name'], 'reader')
+    assert.equal((await verified(tokens.access_token))['name'], 'reader')
+    assert.equal(kidOf(idp.mint('reader').token), kid)
+    const again = await oidc.refreshTokenGrant(config, tokens.refresh_token!)
+    assert.equal(kidOf(again.access_token), kid)
+    assert.equal(kidOf(again.id_token!), kid)
+    const silent = await signIn(browser, 'unused', `openid profile ${ORDERS_API.uri}/access_as_user`, { prompt: 'none' })
+    assert.equal((await verified(silent.tokens.access_token))['name'], 'reader')
+    const keys = (await (await fetch(`${idp.authority}/common/discovery/v2.0/keys`)).json()) as { readonly keys: readonly unknown[] }
+    assert.equal(keys.keys.length, 2)
+  })
+
+  test('the oldest key leaves in the end', async () => {
+    const { token } = idp.mint('reader')
+    for (let i = 0; i < 4; i++) await idp.rotate()
+    await assert.rejects(verified(token), (error) => (error as { code?: string }).code === 'ERR_JWKS_NO_MATCHING_KEY')
+  })
+})
