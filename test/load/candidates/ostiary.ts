@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '../../..')
 function wiring({ port, upstreamPort, workload }: Place, adminPort: number, record: RecordMode): unknown {
   return {
     apiVersion: 'ostiary.dev/v1',
-    issuers: { entra: { kind: 'entra', authority: workload.origin, tenant: TENANT, audiences: [API] } },
+    issuers: { entra: { kind: 'entra', authority: workload.origin, tenants: [TENANT], audiences: [API] } },
     resources: {
       orders: { protocol: 'http', hosts: [HOST], upstream: { url: `http://127.0.0.1:${upstreamPort}` }, record },
     },

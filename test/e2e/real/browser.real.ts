@@ -1,0 +1,125 @@
+/** A real browser signs in, looks around, and signs out. Needs Debian's `chromium`; only `.ci/run` runs it. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { chromium, type Browser } from 'playwright-core'
+import { startRealDemo, type RealDemo } from './demo.ts'
+
+const ORDERS = 'http://orders.localhost:8080'
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+let demo: RealDemo
+let browser: Browser
+
+before(async () => {
+  demo = await startRealDemo()
+  browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: FLAGS })
+})
+
+after(async () => {
+  await browser?.close()
+  await demo?.stop()
+})
+
+test('a browser is sent to sign in, comes back to where it wanted to go, and is out once it signs out', async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${ORDERS}/?from=the-beginning`)
+  assert.ok(page.url().startsWith('http://127.0.0.1:8082/'), `it is at ${page.url()}`)
+  await page
+    .getByRole('button', { name: /^reader/ })
+    .first()
+    .click()
+  await page.waitForURL(`${ORDERS}/**`)
+  assert.equal(page.url(), `${ORDERS}/?from=the-beginning`)
+  assert.equal(await page.getByRole('heading', { level: 1 }).textContent(), 'Orders')
+
+  const cookies = (await context.cookies(ORDERS)).filter(({ httpOnly }) => httpOnly)
+  assert.ok(cookies.length >= 1, 'the session is behind a cookie that scripts can not read')
+  for (const { name, value } of cookies) assert.ok(value.length < 200, `${name} is a handle, no token`)
+
+  const denied = await page.evaluate(async () => (await fetch('/orders/7', { method: 'DELETE' })).status)
+  assert.equal(denied, 403)
+
+  const echoed = await page.evaluate(
+    () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = new WebSocket('ws://orders.localhost:8080/orders/socket')
+        socket.onopen = () => socket.send('hello')
+        socket.onmessage = ({ data }) => resolve(String(data))
+        socket.onerror = () => reject(new Error('the socket failed'))
+      }),
+  )
+  assert.match(echoed, /hello/)
+
+  await page.getByRole('link', { name: 'Sign out' }).click()
+  const confirm = page.getByRole('button', { name: /sign out/i })
+  if ((await confirm.count()) > 0) await confirm.click()
+  await page.waitForLoadState()
+  const replay = await context.request.get(`${ORDERS}/orders`, { headers: { accept: 'application/json' }, maxRedirects: 0 })
+  assert.equal(replay.status(), 401)
+  const old = cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+  const stolen = await fetch('http://127.0.0.1:8080/orders', {
+    headers: { host: 'orders.localhost:8080', cookie: old, accept: 'application/json' },
+  })
+  assert.equal(stolen.status, 401, 'the old cookie is worth nothing')
+  await context.close()
+})
+
+test('two tabs sign in at the same time', async () => {
+  const context = await browser.newContext()
+  const [one, two] = [await context.newPage(), await context.newPage()]
+  await one.goto(`${ORDERS}/?tab=1`)
+  await two.goto(`${ORDERS}/?tab=2`)
+  for (const [page, tab] of [
+    [one, 1],
+    [two, 2],
+  ] as const) {
+    await page
+      .getByRole('button', { name: /^reader/ })
+      .first()
+      .click()
+    await page.waitForURL(`${ORDERS}/**`)
+    assert.equal(page.url(), `${ORDERS}/?tab=${tab}`)
+  }
+  await context.close()
+})
+
+test('a script gets 401 in place of a page to sign in on', async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${ORDERS}/healthz`)
+  const answer = await page.evaluate(async () => {
+    const { status, redirected, headers } = await fetch('/orders')
+    return { status, redirected, challenge: headers.get('www-authenticate') }
+  })
+  assert.deepEqual({ status: answer.status, redirected: answer.redirected }, { status: 401, redirected: false })
+  assert.match(answer.challenge ?? '', /^Bearer/)
+  await context.close()
+})
+
+test('the link of the screen opens the console, once', async () => {
+  const link = /(http:\/\/127\.0\.0\.1:8081\/\S+)/.exec(demo.output())?.[1]
+  assert.ok(link !== undefined, 'the screen shows a link')
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(link)
+  await page.getByRole('heading').first().waitFor()
+  const me = await page.evaluate(async () => (await fetch('/api/me')).status)
+  assert.equal(me, 200)
+  await context.close()
+  const stranger = await browser.newContext()
+  const again = await stranger.newPage()
+  await again.goto(link)
+  const refused = await again.evaluate(async () => (await fetch('/api/me')).status)
+  assert.equal(refused, 401, 'the link is used up')
+  await stranger.close()
+})
