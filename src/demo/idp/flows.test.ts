@@ -231,7 +231,7 @@ describe('device code', () => {
     assert.equal(device.verification_uri_complete, undefined)
     assert.equal(device.expires_in, 900)
     assert.equal(device.interval, 5)
-    assert.match(String(device['message']), new RegExp(`${device.user_code} to authenticate\\.$`))
+    assert.match(device['message'] as string, new RegExp(`${device.user_code} to authenticate\\.$`))
 
     const browser = new Browser()
     const codePage = await browser.open(device.verification_uri)

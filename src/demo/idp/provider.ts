@@ -218,14 +218,14 @@ function lifeOf(
 
 interface IdTokenPrototype {
   readonly client: { readonly clientId: string }
-  payload(): Promise<Record<string, unknown>>
+  payload: (this: IdTokenPrototype) => Promise<Record<string, unknown>>
 }
 
 /** The library has pairwise subjects, but not for public clients that use the device flow, which Entra has. */
 function pairwiseSubjects(provider: Provider): void {
   const prototype = provider.IdToken.prototype as unknown as IdTokenPrototype
   const { payload } = prototype
-  prototype.payload = async function (this: IdTokenPrototype) {
+  prototype.payload = async function () {
     const claims = await payload.call(this)
     return { ...claims, sub: pairwise(accountOf(String(claims['sub'])), this.client.clientId) }
   }
