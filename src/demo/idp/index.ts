@@ -5,7 +5,7 @@
 import type Provider from 'oidc-provider'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { systemClock, systemEntropy, type Clock, type Entropy } from '../../core/clock.ts'
-import { findAccount, HOME_TENANT, peopleOf, TENANTS, type Account } from './accounts.ts'
+import { ACCOUNTS, findAccount, HOME_TENANT, TENANTS, type Account } from './accounts.ts'
 import { memoryStore } from './adapter.ts'
 import { control } from './control.ts'
 import { inspector, type Inspector } from './inspect.ts'
@@ -97,7 +97,7 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
       // Only under its own name: a page that had its name pointed at loopback must not speak to it.
       if (request.headers.host !== host) return sendError(response, 421, 'invalid_request', `use ${authority}`)
       if (foreign(request, authority)) return sendError(response, 403, 'invalid_request', 'a request of another site was refused')
-      if (pathname === '/') return sendHtml(response, 200, homePage(authority, HOME_TENANT, peopleOf(HOME_TENANT)))
+      if (pathname === '/') return sendHtml(response, 200, homePage(authority, HOME_TENANT, ACCOUNTS))
       if (pathname.startsWith('/demo/')) return control(parts, rotate, request, response, pathname)
       const [, id = '', rest = ''] = /^\/([^/]+)(\/.*)$/.exec(pathname) ?? []
       const tenant = tenants.get(id)

@@ -26,7 +26,7 @@ input { width: 100%; padding: .6rem .75rem; border: 1px solid var(--soft); borde
 .notice { margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .85rem; color: var(--warn) }
 .failure { color: var(--warn); font-weight: 600 }
 code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere }
-table { width: 100%; border-collapse: collapse; font-size: .9rem } th, td { text-align: start; padding: .35rem .5rem .35rem 0; vertical-align: top }
+table { width: 100%; border-collapse: collapse; font-size: .9rem } th, td { text-align: start; padding: .35rem .75rem .35rem 0; vertical-align: top } th { white-space: nowrap }
 `
 
 /** Redirects that follow a form are checked against `form-action` too, and they lead to clients on loopback. */

@@ -1,11 +1,11 @@
 /** An order, and who made it. */
 export interface Order {
-  readonly id: number
+  readonly id: string
   readonly item: string
   readonly quantity: number
   readonly status: 'open' | 'shipped'
-  /** Subject of whoever created it, as the gateway asserted it. */
-  readonly createdBy: string
+  /** Subject of whoever created it, as the gateway asserted it; undefined for those that were there from the start. */
+  readonly createdBy?: string | undefined
 }
 
 /** Orders kept at most; further ones are refused. */
@@ -19,16 +19,16 @@ const SEED: readonly (readonly [item: string, quantity: number, status: Order['s
   ['hinge, pair', 8, 'shipped'],
   ['letter plate', 2, 'open'],
   ['door closer', 3, 'open'],
-  ['peephole', 5, 'shipped'],
+  ['strike plate, brass', 40, 'shipped'],
 ]
 
 /** The orders of the demo, in memory: the same seven at every start. */
 export class OrderBook {
-  readonly #orders = new Map<number, Order>()
+  readonly #orders = new Map<string, Order>()
   #last = 0
 
   constructor() {
-    for (const [item, quantity, status] of SEED) this.#put({ item, quantity, status, createdBy: 'seed' })
+    for (const [item, quantity, status] of SEED) this.#put({ item, quantity, status })
   }
 
   list(): readonly Order[] {
@@ -36,7 +36,7 @@ export class OrderBook {
   }
 
   get(id: string): Order | undefined {
-    return /^[1-9][0-9]{0,8}$/.test(id) ? this.#orders.get(Number(id)) : undefined
+    return this.#orders.get(id)
   }
 
   /** The new order, or what is wrong with `input`. */
@@ -53,12 +53,11 @@ export class OrderBook {
 
   /** True if there was such an order. */
   delete(id: string): boolean {
-    const order = this.get(id)
-    return order !== undefined && this.#orders.delete(order.id)
+    return this.#orders.delete(id)
   }
 
   #put(order: Omit<Order, 'id'>): Order {
-    const made = { id: ++this.#last, ...order }
+    const made = { id: String(++this.#last), ...order }
     this.#orders.set(made.id, made)
     return made
   }

@@ -211,11 +211,11 @@ describe('an assertion bound to a request', () => {
 describe('orders', () => {
   test('are listed, read, created by whom the gateway says, and deleted', async () => {
     const token = await assertion()
-    const list = JSON.parse((await call('GET', '/orders', token)).text) as { readonly orders: readonly { readonly id: number }[] }
-    assert.equal(list.orders[0]!.id, 1)
+    const list = JSON.parse((await call('GET', '/orders', token)).text) as { readonly orders: readonly { readonly id: string }[] }
+    assert.equal(list.orders[0]!.id, '1')
     const made = await call('POST', '/orders', token, { item: 'knocker', quantity: 2 })
     assert.equal(made.status, 201)
-    const order = JSON.parse(made.text) as { readonly id: number; readonly createdBy: string }
+    const order = JSON.parse(made.text) as { readonly id: string; readonly createdBy: string }
     assert.equal(order.createdBy, 'tenant/reader')
     assert.equal(made.headers.get('location'), `/orders/${order.id}`)
     assert.equal((await call('GET', `/orders/${order.id}`, token)).status, 200)

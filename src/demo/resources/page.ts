@@ -26,7 +26,7 @@ export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('
 export function ordersPage(orders: readonly Order[], claims: Asserted): string {
   const rows = orders.map(
     ({ id, item, quantity, status }) =>
-      `<tr><td class="number">${id}</td><th scope="row">${escapeHtml(item)}</th><td class="number">${quantity}</td><td>${status}</td></tr>`,
+      `<tr><td class="number">${escapeHtml(id)}</td><th scope="row">${escapeHtml(item)}</th><td class="number">${quantity}</td><td>${status}</td></tr>`,
   )
   const { sub = '', roles, ost_kind: kind, ost_issuer: issuer } = claims
   const named = Array.isArray(roles) ? roles.map(String).join(', ') : ''
