@@ -51,7 +51,7 @@ function unitTests(patterns: readonly string[]): boolean {
           '--test-coverage-lines=80',
         ]
   const reporter =
-    process.env['CI'] === 'true' || process.stdout.isTTY !== true ? ['--test-reporter=./tools/reporter.ts'] : ['--test-reporter=spec']
+    process.env['CI'] === 'true' || !process.stdout.isTTY ? ['--test-reporter=./tools/reporter.ts'] : ['--test-reporter=spec']
   return run(
     'tests',
     node,

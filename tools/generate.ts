@@ -27,7 +27,10 @@ interface JsonSchema {
 }
 
 function jsonSchema(schema: z.ZodType, title: string): JsonSchema {
-  return { ...(z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' }) as JsonSchema), title } as JsonSchema
+  return {
+    ...(z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' }) as JsonSchema),
+    title,
+  } as JsonSchema
 }
 
 function errors(): string {
@@ -44,13 +47,18 @@ function escape(text: string): string {
 function commandLine(): string {
   const section = (command: Command, path: readonly string[]): string => {
     const name = [...path, command.name()]
-    const own = command.commands.length > 0 ? '' : `## \`${name.join(' ')}\`\n\n${escape(command.description())}\n\n\`\`\`\n${command.helpInformation().trimEnd()}\n\`\`\`\n\n`
+    const own =
+      command.commands.length > 0
+        ? ''
+        : `## \`${name.join(' ')}\`\n\n${escape(command.description())}\n\n\`\`\`\n${command.helpInformation().trimEnd()}\n\`\`\`\n\n`
     return own + command.commands.map((child) => section(child, name)).join('')
   }
-  return `# Command line\n\n${NOTE}Every command answers for people by default and in JSON with \`--json\`. \`OSTIARY_ADMIN\` names the gateway's admin address, \`OSTIARY_TOKEN\` an access token, \`NO_COLOR\` turns colours off.\n\n${section(
-    program(() => {}),
-    [],
-  )}`.trimEnd() + '\n'
+  return (
+    `# Command line\n\n${NOTE}Every command answers for people by default and in JSON with \`--json\`. \`OSTIARY_ADMIN\` names the gateway's admin address, \`OSTIARY_TOKEN\` an access token, \`NO_COLOR\` turns colours off.\n\n${section(
+      program(() => {}),
+      [],
+    )}`.trimEnd() + '\n'
+  )
 }
 
 function configuration(schema: JsonSchema): string {
@@ -62,7 +70,8 @@ function configuration(schema: JsonSchema): string {
     for (const [name, child] of Object.entries(node.properties ?? {})) {
       const here = path === '' ? name : `${path}.${name}`
       const kind = kindOf(child)
-      const fallback = child.default === undefined ? (node.required?.includes(name) === true ? 'required' : '') : `\`${JSON.stringify(child.default)}\``
+      const fallback =
+        child.default === undefined ? (node.required?.includes(name) === true ? 'required' : '') : `\`${JSON.stringify(child.default)}\``
       rows.push(`| \`${here}\` | ${escape(kind)} | ${escape(fallback)} | ${escape(child.description ?? '')} |`)
       visit(child, here)
     }
@@ -84,7 +93,8 @@ function kindOf(node: JsonSchema): string {
 /** Every generated file: its path from the root, and its text. */
 export function generated(): ReadonlyMap<string, string> {
   const wiring = jsonSchema(wiringSchema(families), 'ostiary.yaml')
-  const file = (schema: JsonSchema): string => `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema }, undefined, 2)}\n`
+  const file = (schema: JsonSchema): string =>
+    `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema }, undefined, 2)}\n`
   return new Map([
     ['schemas/ostiary.json', file(wiring)],
     ['schemas/environment.json', file(jsonSchema(environmentExtras.loose(), 'environments/<name>.yaml'))],

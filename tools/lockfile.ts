@@ -16,7 +16,21 @@ interface Entry {
   optionalDependencies?: Record<string, string>
 }
 
-const SYSTEMS: Readonly<Record<string, string>> = { android: 'android', darwin: 'darwin', freebsd: 'freebsd', openbsd: 'openbsd', netbsd: 'netbsd', linux: 'linux', linuxmusl: 'linux', win32: 'win32', windows: 'win32', wasm32: 'none', openharmony: 'openharmony', sunos: 'sunos', aix: 'aix' }
+const SYSTEMS: Readonly<Record<string, string>> = {
+  android: 'android',
+  darwin: 'darwin',
+  freebsd: 'freebsd',
+  openbsd: 'openbsd',
+  netbsd: 'netbsd',
+  linux: 'linux',
+  linuxmusl: 'linux',
+  win32: 'win32',
+  windows: 'win32',
+  wasm32: 'none',
+  openharmony: 'openharmony',
+  sunos: 'sunos',
+  aix: 'aix',
+}
 const PROCESSORS = new Set(['arm64', 'arm', 'x64', 'ia32', 'riscv64', 'ppc64', 's390x', 'loong64', 'mips64el', 'wasm32'])
 
 function stub(name: string, version: string, dev: boolean): Entry {

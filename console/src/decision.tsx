@@ -1,5 +1,5 @@
 import type { Explanation, PartyExplanation } from '../../src/policy/explain.ts'
-import { Failure, Link, useApi } from './main.tsx'
+import { Failure, Link, useApi } from './page.tsx'
 import { instant, verdictTag, type DecisionSummary } from './summary.tsx'
 
 interface Answer {
@@ -40,7 +40,8 @@ export function Decision({ id }: { readonly id: string }) {
             <>
               <dt>Outcome</dt>
               <dd>
-                {decision.outcome.result}, status {decision.outcome.status}, {decision.outcome.bytesIn} bytes in, {decision.outcome.bytesOut} bytes out, {decision.outcome.duration.toFixed(1)} ms
+                {decision.outcome.result}, status {decision.outcome.status}, {decision.outcome.bytesIn} bytes in,{' '}
+                {decision.outcome.bytesOut} bytes out, {decision.outcome.duration.toFixed(1)} ms
               </dd>
             </>
           )}
@@ -134,7 +135,13 @@ function Party({ party, acting }: { readonly party: PartyExplanation; readonly a
                   <td>
                     <span class={`tag ${role.state === 'held' ? 'good' : role.state === 'unknown' ? 'warn' : ''}`}>{role.state}</span>
                   </td>
-                  <td class="quiet">{role.claim === undefined ? (role.state === 'held' ? 'built in' : '') : `claim ${role.claim}${role.value === undefined ? '' : `: ${role.value}`}`}</td>
+                  <td class="quiet">
+                    {role.claim === undefined
+                      ? role.state === 'held'
+                        ? 'built in'
+                        : ''
+                      : `claim ${role.claim}${role.value === undefined ? '' : `: ${role.value}`}`}
+                  </td>
                 </tr>
               ))}
             </tbody>
@@ -144,7 +151,8 @@ function Party({ party, acting }: { readonly party: PartyExplanation; readonly a
           <li>
             <strong>Scopes</strong>
             <p>
-              <span class={`tag ${party.scopes.state === 'covered' ? 'good' : 'bad'}`}>{party.scopes.state}</span> <code>{party.scopes.held.join(' ')}</code>
+              <span class={`tag ${party.scopes.state === 'covered' ? 'good' : 'bad'}`}>{party.scopes.state}</span>{' '}
+              <code>{party.scopes.held.join(' ')}</code>
             </p>
           </li>
         )}
@@ -153,14 +161,19 @@ function Party({ party, acting }: { readonly party: PartyExplanation; readonly a
           {party.rules.length + party.guardrails.length === 0 && <p class="quiet">None covers this action.</p>}
           <table>
             <tbody>
-              {[...party.rules.map((one) => ({ ...one, kind: 'rule' })), ...party.guardrails.map((one) => ({ ...one, kind: 'guardrail' }))].map((one) => (
+              {[
+                ...party.rules.map((one) => ({ ...one, kind: 'rule' })),
+                ...party.guardrails.map((one) => ({ ...one, kind: 'guardrail' })),
+              ].map((one) => (
                 <tr>
                   <td>
                     <code>{one.id}</code>
                     <div class="quiet">{one.place}</div>
                   </td>
                   <td>
-                    <span class={`tag ${one.bears ? (one.kind === 'rule' ? 'good' : 'bad') : ''}`}>{one.bears ? (one.kind === 'rule' ? 'grants' : 'denies') : one.kind}</span>
+                    <span class={`tag ${one.bears ? (one.kind === 'rule' ? 'good' : 'bad') : ''}`}>
+                      {one.bears ? (one.kind === 'rule' ? 'grants' : 'denies') : one.kind}
+                    </span>
                   </td>
                   <td>{one.why}</td>
                 </tr>

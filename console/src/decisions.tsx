@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError, get, type Problem } from './api.ts'
-import { Failure, go, Link } from './main.tsx'
+import { Failure, go, Link } from './page.tsx'
 import { instant, verdictTag, type DecisionSummary } from './summary.tsx'
 
 const KEPT = 200
@@ -29,7 +29,8 @@ export function Decisions() {
           setDecisions((known = []) => [next, ...known.filter(({ id }) => id !== next.id)].slice(0, KEPT))
         })
       },
-      (error: unknown) => current && setProblem(error instanceof ApiError ? error.problem : { title: 'the gateway can not be reached', status: 0 }),
+      (error: unknown) =>
+        current && setProblem(error instanceof ApiError ? error.problem : { title: 'the gateway can not be reached', status: 0 }),
     )
     return () => {
       current = false
@@ -39,12 +40,20 @@ export function Decisions() {
 
   if (problem !== undefined) return <Failure problem={problem} />
   const wanted = text.trim().toLowerCase()
-  const shown = decisions?.filter((one) => wanted === '' || `${one.action} ${one.resource} ${one.who} ${one.because ?? ''} ${one.id}`.toLowerCase().includes(wanted))
+  const shown = decisions?.filter(
+    (one) => wanted === '' || `${one.action} ${one.resource} ${one.who} ${one.because ?? ''} ${one.id}`.toLowerCase().includes(wanted),
+  )
   return (
     <>
       <div class="bar">
         <h1>Decisions</h1>
-        <input type="search" placeholder="Filter what is shown" aria-label="Filter what is shown" value={text} onInput={(event) => setText(event.currentTarget.value)} />
+        <input
+          type="search"
+          placeholder="Filter what is shown"
+          aria-label="Filter what is shown"
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
         <select aria-label="Verdict" value={verdict} onChange={(event) => setVerdict(event.currentTarget.value)}>
           <option value="">every verdict</option>
           <option value="allowed">allowed</option>

@@ -1,4 +1,4 @@
-import { Failure, useApi } from './main.tsx'
+import { Failure, useApi } from './page.tsx'
 
 interface PolicyAnswer {
   readonly version: string

@@ -1,8 +1,14 @@
-import type { DecisionSummary } from '../../src/server/admin/summary.ts'
+import type { DecisionSummary } from '../../src/server/admin/shapes.ts'
 
 export type { DecisionSummary }
 
-const TAGS: Readonly<Record<DecisionSummary['verdict'], string>> = { allowed: 'good', denied: 'bad', rejected: 'bad', unauthenticated: 'warn', unavailable: 'warn' }
+const TAGS: Readonly<Record<DecisionSummary['verdict'], string>> = {
+  allowed: 'good',
+  denied: 'bad',
+  rejected: 'bad',
+  unauthenticated: 'warn',
+  unavailable: 'warn',
+}
 
 export function verdictTag(verdict: DecisionSummary['verdict']) {
   return <span class={`tag ${TAGS[verdict]}`}>{verdict}</span>

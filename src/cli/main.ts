@@ -21,11 +21,11 @@ export function program(onExit: (code: number) => void): Command {
   for (const register of commands) {
     register(root, (run) => async (...all: unknown[]) => {
       const command = all.at(-1) as Command
-      const json = (command.optsWithGlobals() as { json?: boolean }).json === true
+      const json = command.optsWithGlobals<{ json?: boolean }>().json === true
       try {
         onExit((await run({ output: makeOutput(json) }, all.slice(0, -1), command)) ?? 0)
       } catch (error) {
-        const { config } = command.optsWithGlobals() as { config?: string }
+        const { config } = command.optsWithGlobals<{ config?: string }>()
         onExit(report(error, json, config))
       }
     })

@@ -12,7 +12,7 @@ const SWEEP_MS = 500
 export class OpenExchanges {
   readonly #clock: Clock
   readonly #policies: PolicySource
-  readonly #open = new Set<Passage>()
+  readonly #open = new Map<string, Passage>()
   readonly #unsubscribe: () => void
   #timer: Timer | undefined
 
@@ -26,8 +26,13 @@ export class OpenExchanges {
     return this.#open.size
   }
 
+  /** The open exchange with this decision id. */
+  find(id: string): Passage | undefined {
+    return this.#open.get(id)
+  }
+
   add(passage: Passage): void {
-    this.#open.add(passage)
+    this.#open.set(passage.id, passage)
     // The record may have been waited for: what changed meanwhile counts.
     if (passage.policy !== this.#policies.current) this.#redecide(passage)
     if (passage.verified?.revoked === true) this.#end(passage, 'revoked')
@@ -35,13 +40,13 @@ export class OpenExchanges {
   }
 
   remove(passage: Passage): void {
-    this.#open.delete(passage)
+    this.#open.delete(passage.id)
   }
 
   /** Ends what has expired or was revoked. Runs by itself; callable at once after a revocation. */
   sweep(): void {
     const now = this.#clock.now()
-    for (const passage of this.#open) {
+    for (const passage of this.#open.values()) {
       if (passage.verified === undefined) continue
       if (passage.verified.revoked) this.#end(passage, 'revoked')
       else if (passage.verified.expiresAt <= now) this.#end(passage, 'expired')
@@ -50,7 +55,7 @@ export class OpenExchanges {
 
   /** Decides every open exchange anew under the policy in force now. */
   redecide(): void {
-    for (const passage of this.#open) this.#redecide(passage)
+    for (const passage of this.#open.values()) this.#redecide(passage)
   }
 
   #redecide(passage: Passage): void {
@@ -62,7 +67,7 @@ export class OpenExchanges {
   }
 
   endAll(cause: EndCause): void {
-    for (const passage of this.#open) this.#end(passage, cause)
+    for (const passage of this.#open.values()) this.#end(passage, cause)
   }
 
   close(): void {
@@ -78,7 +83,7 @@ export class OpenExchanges {
   }
 
   #end(passage: Passage, cause: EndCause): void {
-    this.#open.delete(passage)
+    this.#open.delete(passage.id)
     passage.end(cause)
   }
 }

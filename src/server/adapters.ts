@@ -1,4 +1,5 @@
-import type { AssertionSigner, BrowserSignIn } from '../doors/index.ts'
+import type { AssertionSigner } from '../doors/http/assertion.ts'
+import type { BrowserSignIn } from '../doors/http/signin.ts'
 import type { Identities } from '../identity/index.ts'
 import type { Keyring } from '../secrets/keyring.ts'
 

@@ -33,15 +33,33 @@ export function compile(folder: string, sources: Sources, now: number): Configur
   const { wiring, root, bindings, diagnostics } = readWiring(sources, families)
   if (wiring === undefined) return { folder, sources, wiring, root, policy: undefined, diagnostics }
   const own = [...reserved(wiring, root)]
-  const loaded = loadPolicy({ sources, wiring: withGateway(wiring), wiringRoot: root, bindings, kindClaims, mustAdminister: true, now, digest })
-  return { folder, sources, wiring, root, policy: own.length > 0 ? undefined : loaded.policy, diagnostics: [...diagnostics, ...own, ...loaded.diagnostics] }
+  const loaded = loadPolicy({
+    sources,
+    wiring: withGateway(wiring),
+    wiringRoot: root,
+    bindings,
+    kindClaims,
+    mustAdminister: true,
+    now,
+    digest,
+  })
+  return {
+    folder,
+    sources,
+    wiring,
+    root,
+    policy: own.length > 0 ? undefined : loaded.policy,
+    diagnostics: [...diagnostics, ...own, ...loaded.diagnostics],
+  }
 }
 
 /** The gateway's own names can't be given to something else. */
 function* reserved(wiring: Wiring, root: Located | undefined): Generator<Diagnostic> {
   const at = (path: readonly string[]) => (root === undefined ? undefined : spanOf(root, path, 'key'))
-  if (Object.hasOwn(wiring.issuers, GATEWAY_ISSUER)) yield diagnostic('server/reserved', { name: GATEWAY_ISSUER, what: 'issuer' }, at(['issuers', GATEWAY_ISSUER]))
-  if (Object.hasOwn(wiring.resources, GATEWAY_RESOURCE)) yield diagnostic('server/reserved', { name: GATEWAY_RESOURCE, what: 'resource' }, at(['resources', GATEWAY_RESOURCE]))
+  if (Object.hasOwn(wiring.issuers, GATEWAY_ISSUER))
+    yield diagnostic('server/reserved', { name: GATEWAY_ISSUER, what: 'issuer' }, at(['issuers', GATEWAY_ISSUER]))
+  if (Object.hasOwn(wiring.resources, GATEWAY_RESOURCE))
+    yield diagnostic('server/reserved', { name: GATEWAY_RESOURCE, what: 'resource' }, at(['resources', GATEWAY_RESOURCE]))
 }
 
 /** The gateway itself is an issuer that policy may bind roles to. */

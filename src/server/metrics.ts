@@ -30,13 +30,11 @@ export function createMetrics(): Metrics {
       counter.inc(labels, by)
     },
     gauge(name, help, read) {
-      new Gauge({
+      const gauge = new Gauge({
         name: `ostiary_${name}`,
         help,
+        collect: () => gauge.set(read()),
         registers: [registry],
-        collect() {
-          this.set(read())
-        },
       })
     },
     render: () => registry.metrics(),

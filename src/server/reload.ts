@@ -1,9 +1,9 @@
 import { DiagnosticsError } from '../core/errors.ts'
-import type { HttpDoor } from '../doors/index.ts'
+import type { HttpDoor } from '../doors/http/door.ts'
 import type { Sources } from '../config/wiring.ts'
 import { compile, type Configuration } from './configuration.ts'
 import type { ReloadStatus } from './admin/parts.ts'
-import { httpResources, type Parts } from './start.ts'
+import { httpResources, type Parts } from './parts.ts'
 import { watchFolder } from './watch.ts'
 
 export interface ReloaderParts {
@@ -28,7 +28,12 @@ export class Reloader {
   constructor(parts: ReloaderParts) {
     this.#parts = parts
     this.#running = parts.running
-    this.#status = { time: parts.parts.clock.now(), accepted: true, version: parts.running.policy?.version, diagnostics: parts.running.diagnostics }
+    this.#status = {
+      time: parts.parts.clock.now(),
+      accepted: true,
+      version: parts.running.policy?.version,
+      diagnostics: parts.running.diagnostics,
+    }
     const { folder, clock } = parts.parts
     this.#watcher = parts.watch ? watchFolder(folder, parts.running.sources.environment?.name, clock, () => void this.reload()) : undefined
   }
@@ -62,16 +67,26 @@ export class Reloader {
     } catch (error) {
       // The folder can't be read now, as in the middle of a deployment: what runs goes on.
       log(`reload: ${error instanceof Error ? error.message : String(error)}`)
-      return (this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics: error instanceof DiagnosticsError ? error.diagnostics : [] })
+      return (this.#status = {
+        time: clock.now(),
+        accepted: false,
+        version: policies.current.version,
+        diagnostics: error instanceof DiagnosticsError ? error.diagnostics : [],
+      })
     }
     const { policy, wiring, diagnostics } = configuration
     if (policy === undefined || wiring === undefined) return this.#refuse(diagnostics)
-    if (policy.version === policies.current.version) return (this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics })
+    if (policy.version === policies.current.version)
+      return (this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics })
     const held = FIXED.filter((key) => JSON.stringify(wiring[key]) !== JSON.stringify(this.#running.wiring?.[key]))
     try {
       // Before it is in force it is kept: no record may cite a version that nobody can look up.
       versions.keep(policy.version, configuration.sources, clock.now())
-      await audit.noteDurably({ kind: 'policy-changed', time: clock.now(), details: { from: policies.current.version, to: policy.version, needsRestart: held } })
+      await audit.noteDurably({
+        kind: 'policy-changed',
+        time: clock.now(),
+        details: { from: policies.current.version, to: policy.version, needsRestart: held },
+      })
       door?.update(httpResources(wiring))
     } catch (error) {
       log(`reload: refused, ${error instanceof Error ? error.message : String(error)}`)
@@ -87,9 +102,14 @@ export class Reloader {
   #refuse(diagnostics: Configuration['diagnostics']): ReloadStatus {
     const { clock, audit, policies, log } = this.#parts.parts
     const errors = diagnostics.filter(({ severity }) => severity === 'error')
-    for (const { message, span } of errors.slice(0, 5)) log(`reload: ${span === undefined ? '' : `${span.file}:${span.line}:${span.column} `}${message}`)
+    for (const { message, span } of errors.slice(0, 5))
+      log(`reload: ${span === undefined ? '' : `${span.file}:${span.line}:${span.column} `}${message}`)
     log(`reload: refused whole, version ${policies.current.version.slice(0, 19)} stays in force`)
-    audit.note({ kind: 'policy-refused', time: clock.now(), details: { errors: errors.slice(0, 20).map(({ code, message }) => `${code}: ${message}`) } })
+    audit.note({
+      kind: 'policy-refused',
+      time: clock.now(),
+      details: { errors: errors.slice(0, 20).map(({ code, message }) => `${code}: ${message}`) },
+    })
     return (this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics })
   }
 }

@@ -7,16 +7,17 @@ import { Pipeline } from '../core/pipeline.ts'
 import { readSources } from '../config/load.ts'
 import type { Wiring } from '../config/schema.ts'
 import type { Sources } from '../config/wiring.ts'
-import { openAuditLog, PolicyVersions, type AuditLog } from '../audit/index.ts'
-import { createHttpDoor, type BoundAddress, type DoorConfig, type HttpDoor, type HttpResource } from '../doors/index.ts'
-import { createIdentity, type Identities } from '../identity/index.ts'
-import { openKeyring, type Keyring } from '../secrets/keyring.ts'
-import type { CompiledPolicy } from '../policy/index.ts'
+import { openAuditLog, PolicyVersions } from '../audit/index.ts'
+import { createHttpDoor, type HttpDoor } from '../doors/http/door.ts'
+import type { BoundAddress } from '../doors/http/engine.ts'
+import type { DoorConfig } from '../doors/http/schema.ts'
+import { createIdentity } from '../identity/index.ts'
+import { openKeyring } from '../secrets/keyring.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner, browserSignIn } from './adapters.ts'
 import { compile, type Configuration } from './configuration.ts'
-import { GATEWAY_RESOURCE } from './families.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
+import { createMetrics } from './metrics.ts'
+import { httpResources, type Parts } from './parts.ts'
 import { PolicyHolder } from './policies.ts'
 import { Reloader } from './reload.ts'
 
@@ -49,24 +50,6 @@ export interface Gateway {
   stop(deadline: number): Promise<void>
 }
 
-/** Parts that are shared by whoever puts doors together. */
-export interface Parts {
-  readonly folder: string
-  readonly wiring: Wiring
-  readonly dataDir: string
-  readonly clock: Clock
-  readonly entropy: Entropy
-  readonly newId: () => string
-  readonly log: (line: string) => void
-  readonly metrics: Metrics
-  readonly keyring: Keyring
-  readonly audit: AuditLog
-  readonly versions: PolicyVersions
-  readonly identities: Identities
-  readonly policies: PolicyHolder<CompiledPolicy>
-  readonly pipeline: Pipeline
-}
-
 /**
  * Puts the gateway together and starts it: every listener is bound and the record is open when the promise resolves.
  * @throws DiagnosticsError where the configuration is wrong and no earlier version of it can run instead
@@ -90,15 +73,41 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
   try {
     const metrics = createMetrics()
     const newId = idMaker(clock, entropy)
-    const keyring = await openKeyring({ dir: join(dataDir, 'keys'), clock })
-    const audit = await openAuditLog({ dir: join(dataDir, 'audit'), clock, signer: keyring.checkpoint, options: wiring.audit, anchors: anchorsOf(wiring, folder), meter: metrics, onDegraded: (reason) => log(`record: ${reason}`) })
+    const keyring = openKeyring({ dir: join(dataDir, 'keys'), clock, entropy })
+    const audit = await openAuditLog({
+      dir: join(dataDir, 'audit'),
+      clock,
+      signer: keyring.checkpoint,
+      options: wiring.audit,
+      anchors: anchorsOf(wiring, folder),
+      meter: metrics,
+      onDegraded: ({ healthy, reason }) => log(healthy ? 'record: written again' : `record: ${reason ?? 'degraded'}`),
+    })
     closers.push(() => audit.close())
-    const identities = createIdentity({ wiring, deps: { clock, entropy, meter: metrics, dataDir, folder, log, sessionKey: keyring.sessionKey } })
+    const identities = createIdentity({
+      wiring,
+      deps: { clock, entropy, meter: metrics, dataDir, folder, log, sessionKey: keyring.sessionKey },
+    })
     closers.push(() => identities.close())
     const policies = new PolicyHolder(policy)
     const pipeline = new Pipeline({ clock, newId, authenticator: identities.authenticator, policies, recorder: audit })
     closers.push(() => pipeline.open.close())
-    const parts: Parts = { folder, wiring, dataDir, clock, entropy, newId, log, metrics, keyring, audit, versions, identities, policies, pipeline }
+    const parts: Parts = {
+      folder,
+      wiring,
+      dataDir,
+      clock,
+      entropy,
+      newId,
+      log,
+      metrics,
+      keyring,
+      audit,
+      versions,
+      identities,
+      policies,
+      pipeline,
+    }
 
     const door = httpDoor(parts)
     if (door !== undefined) closers.push(() => door.close())
@@ -109,7 +118,11 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
     closers.push(() => admin.close())
 
     versions.keep(policy.version, running.sources, clock.now())
-    audit.note({ kind: 'started', time: clock.now(), details: { name: wiring.name, policyVersion: policy.version, doors: addresses.map(({ host, port }) => `${host}:${port}`) } })
+    audit.note({
+      kind: 'started',
+      time: clock.now(),
+      details: { name: wiring.name, policyVersion: policy.version, doors: addresses.map(({ host, port }) => `${host}:${port}`) },
+    })
     if (first.policy === undefined) reloader.refused(first)
     return {
       name: wiring.name,
@@ -152,11 +165,6 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
   })
 }
 
-/** The resources that the HTTP door serves. The gateway's own is served by its admin listener only. */
-export function httpResources(wiring: Wiring): Readonly<Record<string, HttpResource>> {
-  return Object.fromEntries(Object.entries(wiring.resources).filter(([name, { protocol }]) => protocol === 'http' && name !== GATEWAY_RESOURCE)) as unknown as Readonly<Record<string, HttpResource>>
-}
-
 function anchorsOf(wiring: Wiring, folder: string): readonly string[] {
   return wiring.audit.anchors.map(({ file }) => (isAbsolute(file) ? file : join(folder, file)))
 }
@@ -180,6 +188,8 @@ function lastGood(broken: Configuration, versions: PolicyVersions, clock: Clock,
   if (kept === undefined) throw new DiagnosticsError(errors)
   const configuration = compile(broken.folder, kept.sources, clock.now())
   if (configuration.policy === undefined || configuration.wiring === undefined) throw new DiagnosticsError(errors)
-  log(`the configuration is refused (${errors.length} errors, see \`ostiary check\`); the last good version ${configuration.policy.version.slice(0, 19)} runs on`)
+  log(
+    `the configuration is refused (${errors.length} errors, see \`ostiary check\`); the last good version ${configuration.policy.version.slice(0, 19)} runs on`,
+  )
   return configuration
 }

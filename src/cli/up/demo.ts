@@ -57,7 +57,8 @@ function refusePublic(folder: string, sources: Sources): void {
   const { wiring } = compile(folder, sources, Date.now())
   const http = wiring?.doors['http'] as DoorConfig | undefined
   const addresses = [...(http?.listen.map(({ address }) => address) ?? []), ...(wiring === undefined ? [] : [wiring.admin.listen])]
-  for (const { host, port } of addresses) if (!isLoopbackHost(host)) throw new OstiaryError('cli/demo-public', { address: `${host}:${port}` })
+  for (const { host, port } of addresses)
+    if (!isLoopbackHost(host)) throw new OstiaryError('cli/demo-public', { address: `${host}:${port}` })
 }
 
 function shown(path: string): string {
@@ -73,7 +74,10 @@ function describe(gateway: Gateway, folder: string, dataDir: string, caFile: str
   return {
     title: 'demo: everything on loopback, anybody can sign in',
     places: [
-      { what: 'orders, an API behind the gateway', where: [orders, ...(https === undefined ? [] : [`https://orders.localhost:${https.port}   (curl --cacert ${shown(caFile)})`])] },
+      {
+        what: 'orders, an API behind the gateway',
+        where: [orders, ...(https === undefined ? [] : [`https://orders.localhost:${https.port}   (curl --cacert ${shown(caFile)})`])],
+      },
       { what: 'console', where: [`${gateway.admin.link ?? gateway.admin.url}   (this link signs in once)`] },
       { what: 'identity provider, for demo and tests only', where: ['http://127.0.0.1:8082'] },
       { what: 'policy', where: [`${shown(join(folder, 'policy'))}   (edit it: no restart)`] },

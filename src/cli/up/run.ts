@@ -29,7 +29,13 @@ export async function runUp(options: UpOptions, output: Output): Promise<number>
   }
   if (options.quiet !== true) {
     const shown = demo?.screen(gateway) ?? { title: gateway.name, places: places(gateway), trials: [] as readonly Trial[] }
-    output.answer(screen(shown.title, shown.places, shown.trials, 'Ctrl-C ends it.'), { name: gateway.name, doors: gateway.doors, admin: gateway.admin.url, policyVersion: gateway.policyVersion, dataDir: gateway.dataDir })
+    output.answer(screen(shown.title, shown.places, shown.trials, 'Ctrl-C ends it.'), {
+      name: gateway.name,
+      doors: gateway.doors,
+      admin: gateway.admin.url,
+      policyVersion: gateway.policyVersion,
+      dataDir: gateway.dataDir,
+    })
   }
   await ended()
   if (options.quiet !== true && !output.json) process.stderr.write('\nending: open exchanges may finish, once more to end now\n')
@@ -40,7 +46,9 @@ export async function runUp(options: UpOptions, output: Output): Promise<number>
 }
 
 function places(gateway: Gateway): readonly Place[] {
-  const doors = gateway.doors.map(({ host, port, secure }) => `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`)
+  const doors = gateway.doors.map(
+    ({ host, port, secure }) => `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+  )
   return [
     { what: 'door', where: doors.length === 0 ? ['none'] : doors },
     { what: 'console and admin API', where: [gateway.admin.link ?? gateway.admin.url] },

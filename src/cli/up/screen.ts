@@ -17,7 +17,8 @@ export interface Trial {
 export function screen(title: string, places: readonly Place[], trials: readonly Trial[], end: string): string {
   const width = Math.max(...places.map(({ what }) => what.length)) + 2
   const lines = ['', `${paint('bold', `Ostiary ${version()}`)}  ${title}`, '']
-  for (const { what, where } of places) for (const [i, text] of where.entries()) lines.push(`  ${(i === 0 ? what : '').padEnd(width)}${text}`)
+  for (const { what, where } of places)
+    for (const [i, text] of where.entries()) lines.push(`  ${(i === 0 ? what : '').padEnd(width)}${text}`)
   if (trials.length > 0) lines.push('', 'In another terminal:')
   for (const [i, { say, command, prints }] of trials.entries()) {
     lines.push('', `  ${i + 1}. ${say}`, `     ${paint('cyan', command)}`)

@@ -1,14 +1,39 @@
-import { Hono } from 'hono'
+import { Hono, type Context } from 'hono'
 import { stream } from 'hono/streaming'
 import { OstiaryError } from '../../core/errors.ts'
 import type { AuditQuery } from '../../audit/index.ts'
 import type { AdminEnv } from './app.ts'
 import type { AdminParts, ShownRecord } from './parts.ts'
 import { queryFrom } from './query.ts'
+import type { DecisionSummary } from './shapes.ts'
+import { summaryOf } from './summary.ts'
 
-/** Reading the record: `/api/decisions/{id}`, `/api/audit/search`, `/api/audit/tail`, `/api/audit/verify`. Each read is itself recorded. */
+/** Reading the record: `/api/decisions`, `/api/audit/search`, `/api/audit/tail`, `/api/audit/verify`. Each read is itself recorded. */
 export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
   const routes = new Hono<AdminEnv>()
+
+  routes.get('/decisions', async (context) => {
+    const query = required(context.req.query())
+    const summaries: DecisionSummary[] = []
+    for await (const { found } of parts.search({ ...query, kinds: ['decision'] })) {
+      const summary = summaryOf(found)
+      if (summary !== undefined) summaries.push(summary)
+    }
+    return context.json(summaries)
+  })
+
+  routes.get('/decisions/live', (context) => {
+    const query = required(context.req.query())
+    context.header('content-type', 'text/event-stream')
+    return stream(context, async (out) => {
+      const stop = new AbortController()
+      out.onAbort(() => stop.abort())
+      for await (const { found } of parts.tail({ ...query, kinds: ['decision'] }, true, stop.signal)) {
+        const summary = summaryOf(found)
+        if (summary !== undefined) await out.write(`data: ${JSON.stringify(summary)}\n\n`)
+      }
+    })
+  })
 
   routes.get('/decisions/:id', async (context) => {
     const id = context.req.param('id').slice(0, 64)
@@ -20,7 +45,14 @@ export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
         { 'content-type': 'application/problem+json' },
       )
     }
-    return context.json({ id, text: found.text, explanation: found.explanation, record: found.record })
+    return context.json({
+      id: found.summary.id,
+      text: found.text,
+      explanation: found.explanation,
+      decision: found.summary,
+      record: found.found.record,
+      principal: found.found.principal,
+    })
   })
 
   routes.get('/audit/search', (context) => lines(context, (query) => parts.search(query)))
@@ -38,20 +70,20 @@ export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
   return routes
 }
 
-type Context = Parameters<Parameters<Hono<AdminEnv>['get']>[1] & ((...all: never) => unknown)>[0]
-
-/** Answers JSON lines, or server-sent events where the caller asks for them (the console's live view). */
-function lines(context: Context, read: (query: AuditQuery, signal: AbortSignal) => AsyncIterable<ShownRecord>): Response {
-  const query = queryFrom(context.req.query(), Date.now())
+function required(parameters: Readonly<Record<string, string>>): AuditQuery {
+  const query = queryFrom(parameters, Date.now())
   if ('problem' in query) throw new OstiaryError('server/bad-request', { problem: query.problem })
-  const events = context.req.header('accept')?.includes('text/event-stream') === true
-  context.header('content-type', events ? 'text/event-stream' : 'application/x-ndjson')
+  return query.query
+}
+
+/** Answers JSON lines. */
+function lines(context: Context<AdminEnv>, read: (query: AuditQuery, signal: AbortSignal) => AsyncIterable<ShownRecord>): Response {
+  const query = required(context.req.query())
+  context.header('content-type', 'application/x-ndjson')
   return stream(context, async (out) => {
     const stop = new AbortController()
     out.onAbort(() => stop.abort())
-    for await (const { text, record } of read(query.query, stop.signal)) {
-      const line = JSON.stringify({ text, ...record })
-      await out.write(events ? `data: ${line}\n\n` : `${line}\n`)
-    }
+    for await (const { text, found } of read(query, stop.signal))
+      await out.write(`${JSON.stringify({ text, record: found.record, outcome: found.outcome })}\n`)
   })
 }

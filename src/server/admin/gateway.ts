@@ -1,6 +1,8 @@
 import { Hono } from 'hono'
 import { OstiaryError } from '../../core/errors.ts'
+import { formatSpan } from '../../core/span.ts'
 import type { AdminEnv } from './app.ts'
+import type { CompiledPolicy } from '../../policy/index.ts'
 import type { AdminParts } from './parts.ts'
 
 /** What the gateway is and runs: `/api/me`, `/api/status`, `/api/policy`, `/api/keys`. */
@@ -28,8 +30,14 @@ export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
   routes.get('/status', (context) => context.json(parts.status()))
 
   routes.get('/policy', (context) => {
-    const { version, roles, rules, resources } = parts.policy()
-    return context.json({ version, roles, rules, resources, lastReload: parts.lastReload() })
+    const { version, roles, rules, guardrails, resources } = parts.policy()
+    return context.json({
+      version,
+      roles: roles.map(roleAnswer),
+      rules: [...rules, ...guardrails].map(statementAnswer),
+      resources,
+      lastReload: parts.lastReload(),
+    })
   })
 
   routes.post('/policy/reload', async (context) => {
@@ -43,8 +51,42 @@ export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
       throw new OstiaryError('server/bad-request', {
         problem: `there is no key for \`${purpose.slice(0, 32)}\`; there are \`assertion\` and \`checkpoint\``,
       })
-    return context.json(await parts.rotate(purpose))
+    return context.json(parts.rotate(purpose, context.get('passage').principal))
   })
 
   return routes
+}
+
+type Role = CompiledPolicy['roles'][number]
+type Statement = CompiledPolicy['rules'][number] | CompiledPolicy['guardrails'][number]
+
+function roleAnswer({ name, description, bindings, span }: Role): object {
+  return {
+    name,
+    description,
+    place: formatSpan(span),
+    bindings: bindings.map(({ issuer, claim, match, values, kind, until }) => ({
+      issuer,
+      claim,
+      match,
+      values: [...values],
+      kind,
+      until: until === undefined ? undefined : new Date(until).toISOString(),
+    })),
+  }
+}
+
+function statementAnswer(statement: Statement): object {
+  const { id, kind, description, resources, roles, actions, when, span } = statement
+  return {
+    id,
+    kind,
+    description,
+    place: formatSpan(span),
+    resources,
+    who: statement.kind === 'guardrail' ? statement.who : 'for',
+    roles,
+    actions: actions.map(({ pattern }) => pattern.text),
+    when: when?.text,
+  }
 }

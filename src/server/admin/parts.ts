@@ -1,14 +1,23 @@
 import type { Passage } from '../../core/passage.ts'
-import type { Explanation } from '../../policy/index.ts'
-import type { AuditQuery, AuditRecord } from '../../audit/index.ts'
-import type { CompiledPolicy } from '../../policy/index.ts'
+import type { AuditQuery, FoundDecision, FoundRecord } from '../../audit/index.ts'
+import type { Principal } from '../../core/principal.ts'
+import type { DecisionSummary } from './shapes.ts'
+import type { CompiledPolicy, Explanation } from '../../policy/index.ts'
 import type { Diagnostic } from '../../core/errors.ts'
 import type { Metrics } from '../metrics.ts'
 
 /** One record as the API answers it: for people and for programs. */
 export interface ShownRecord {
   readonly text: string
-  readonly record: AuditRecord
+  readonly found: FoundRecord
+}
+
+/** A decision with its explanation; none where the credential was refused, or its policy is no longer kept. */
+export interface Explained {
+  readonly text: string
+  readonly explanation: Explanation | undefined
+  readonly found: FoundDecision
+  readonly summary: DecisionSummary
 }
 
 /** The last attempt to take on a changed configuration. */
@@ -32,12 +41,12 @@ export interface AdminParts {
   lastReload(): ReloadStatus
   reload(): Promise<ReloadStatus>
   status(): Readonly<Record<string, unknown>>
-  rotate(purpose: string): Promise<{ readonly kid: string; readonly previous: string }>
+  rotate(purpose: 'assertion' | 'checkpoint', principal: Principal): { readonly kid: string; readonly previous: string }
   search(query: AuditQuery): AsyncIterable<ShownRecord>
   tail(query: AuditQuery, follow: boolean, signal: AbortSignal): AsyncIterable<ShownRecord>
   verify(): Promise<{ readonly ok: boolean; readonly text: string }>
   /** `last` is the newest decision that isn't about the gateway itself. */
-  explain(id: string): Promise<{ readonly explanation: Explanation; readonly text: string; readonly record: AuditRecord } | undefined>
+  explain(id: string): Promise<Explained | undefined>
   /** A fault of the program, for its log. */
   fault(error: unknown): void
 }

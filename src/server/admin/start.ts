@@ -11,7 +11,7 @@ import { doorSchema, resourceSchema, type HttpResource } from '../../doors/http/
 import { assertionSigner, browserSignIn } from '../adapters.ts'
 import { GATEWAY_ISSUER, GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
-import type { Parts } from '../start.ts'
+import type { Parts } from '../parts.ts'
 import { adminApp } from './app.ts'
 import { adminParts } from './compose.ts'
 import { OneTimeLinks } from './link.ts'
@@ -43,10 +43,20 @@ export async function startAdmin(parts: Parts, reloader: Reloader, doors: readon
   let url = ''
 
   const socketPath = join(parts.dataDir, 'admin.sock')
-  const upstream = createServer(getRequestListener(adminApp(adminParts(parts, reloader, { doors, url: () => url })).fetch))
+  const listener = getRequestListener(adminApp(adminParts(parts, reloader, { doors, url: () => url })).fetch)
+  const upstream = createServer((request, response) => void listener(request, response))
   rmSync(socketPath, { force: true })
   await new Promise<void>((resolve, reject) => {
-    upstream.once('error', (error: NodeJS.ErrnoException) => reject(new OstiaryError('server/listen', { address: socketPath, what: 'the admin application', cause: error.code ?? 'unknown', where: 'dataDir' })))
+    upstream.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        new OstiaryError('server/listen', {
+          address: socketPath,
+          what: 'the admin application',
+          cause: error.code ?? 'unknown',
+          where: 'dataDir',
+        }),
+      ),
+    )
     upstream.listen(socketPath, resolve)
   })
   chmodSync(socketPath, 0o600)
@@ -64,7 +74,12 @@ export async function startAdmin(parts: Parts, reloader: Reloader, doors: readon
     const ends = clock.now() + LINK_SESSION_MS
     const session = await parts.identities.sessions.create(operator(wiring.name, ends), ends)
     parts.audit.note({ kind: 'one-time-link', time: clock.now(), details: { session: session.id } })
-    return { kind: 'answer', status: 303, fields: ['Location', '/', 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer', 'Set-Cookie', session.setCookie(secure)], body: '' }
+    return {
+      kind: 'answer',
+      status: 303,
+      fields: ['Location', '/', 'Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer', 'Set-Cookie', session.setCookie(secure)],
+      body: '',
+    }
   }
 
   const door: HttpDoor = createHttpDoor({
@@ -98,7 +113,14 @@ export async function startAdmin(parts: Parts, reloader: Reloader, doors: readon
     throw error
   }
   // The link is for whoever can read this terminal: it makes sense only where the browser is on this machine, too.
-  const mayLink = isLoopbackHost(host) && policies.current.decide(policies.current.bind(operator(wiring.name, clock.now() + 1)), { protocol: 'http', method: 'GET', path: '/' }, GATEWAY_RESOURCE, { time: clock.now(), ip: host }).effect === 'allow'
+  const mayLink =
+    isLoopbackHost(host) &&
+    policies.current.decide(
+      policies.current.bind(operator(wiring.name, clock.now() + 1)),
+      { protocol: 'http', method: 'GET', path: '/' },
+      GATEWAY_RESOURCE,
+      { time: clock.now(), ip: host },
+    ).effect === 'allow'
   return {
     get url() {
       return url
@@ -162,7 +184,9 @@ function operator(gateway: string, expiresAt: number): Identity {
 
 /** What a client needs to know to sign in. Holds nothing that isn't in the provider's own public documents. */
 function clientDocument({ wiring, identities }: Parts): object {
-  const issuers = identities.issuers.flatMap(({ name, discoveryUrl, signIn }) => (signIn === undefined ? [] : [{ name, discovery: discoveryUrl, clientId: signIn.clientId, scopes: signIn.cliScopes }]))
+  const issuers = identities.issuers.flatMap(({ name, discoveryUrl, signIn }) =>
+    signIn === undefined ? [] : [{ name, discovery: discoveryUrl, clientId: signIn.clientId, scopes: signIn.cliScopes }],
+  )
   return { gateway: wiring.name, issuers }
 }
 
@@ -171,7 +195,13 @@ function readiness({ audit, identities }: Parts, ready: boolean): Answer {
   const record = audit.status()
   const issuers = identities.issuers.map((issuer) => ({ name: issuer.name, ...issuer.status() }))
   const ok = ready && record.healthy
-  return json({ status: ok ? (issuers.every((issuer) => issuer.ready) ? 'ready' : 'degraded') : ready ? 'record unavailable' : 'ending', issuers: issuers.map(({ name, ready: has }) => ({ name, ready: has })) }, ok ? 200 : 503)
+  return json(
+    {
+      status: ok ? (issuers.every((issuer) => issuer.ready) ? 'ready' : 'degraded') : ready ? 'record unavailable' : 'ending',
+      issuers: issuers.map(({ name, ready: has }) => ({ name, ready: has })),
+    },
+    ok ? 200 : 503,
+  )
 }
 
 function plain(status: number, body: string): Answer {

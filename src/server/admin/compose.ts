@@ -1,0 +1,116 @@
+import { join } from 'node:path'
+import { formatAction } from '../../core/action.ts'
+import { decisionInputs, findDecision, search, tail, verifyDataDirectory, type AuditQuery, type FoundRecord } from '../../audit/index.ts'
+import type { BoundAddress } from '../../doors/http/engine.ts'
+import { renderExplanation, type CompiledPolicy } from '../../policy/index.ts'
+import { compile } from '../configuration.ts'
+import { GATEWAY_RESOURCE } from '../families.ts'
+import type { Reloader } from '../reload.ts'
+import type { Parts } from '../parts.ts'
+import type { AdminParts, Explained } from './parts.ts'
+import { lineOf, summaryOf } from './summary.ts'
+
+export interface Surroundings {
+  readonly doors: readonly BoundAddress[]
+  readonly url: () => string
+}
+
+/** The admin API's parts, from those of the gateway. */
+export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Surroundings): AdminParts {
+  const { audit, clock, dataDir, keyring, metrics, pipeline, policies, wiring } = parts
+  const dir = join(dataDir, 'audit')
+  const started = clock.now()
+
+  metrics.gauge('open_exchanges', 'exchanges that are under way', () => pipeline.open.size)
+  metrics.gauge('record_queue', 'characters of the record that wait for the disk', () => audit.status().queued)
+  metrics.gauge('record_healthy', '1 while the record can be written', () => (audit.status().healthy ? 1 : 0))
+  metrics.gauge('policy_accepted', '1 if the last change of the configuration was taken on', () => (reloader.status.accepted ? 1 : 0))
+
+  return {
+    metrics,
+    consoleFolder: join(import.meta.dirname, '../../../dist/console'),
+    passage: (id) => pipeline.open.find(id),
+    origins: () => [url(), ...(wiring.admin.publicUrl === undefined ? [] : [new URL(wiring.admin.publicUrl).origin])],
+    policy: () => policies.current,
+    lastReload: () => reloader.status,
+    reload: () => reloader.reload(),
+    status: () => ({
+      name: wiring.name,
+      startedAt: new Date(started).toISOString(),
+      doors: doors.map(({ host, port, secure }) => ({ host, port, secure })),
+      policyVersion: policies.current.version,
+      record: audit.status(),
+      issuers: parts.identities.issuers.map((issuer) => ({ name: issuer.name, kind: issuer.kind, ...issuer.status() })),
+      keys: keyring.origins(),
+      openExchanges: pipeline.open.size,
+    }),
+    rotate(purpose, principal) {
+      const rotation = keyring.rotate(purpose)
+      audit.rotated(rotation, principal)
+      return { kid: rotation.kid, previous: rotation.previous }
+    },
+    async *search(query) {
+      for await (const found of search(dir, query)) yield { text: lineOf(found), found }
+    },
+    async *tail(query, follow, signal) {
+      for await (const found of tail(dir, query, { follow, signal })) yield { text: lineOf(found), found }
+    },
+    verify: () => verifyDataDirectory(dataDir, {}),
+    explain: (id) => explain(parts, dir, id),
+    fault: (error) => parts.log(`admin: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+  }
+}
+
+async function explain(parts: Parts, dir: string, id: string): Promise<Explained | undefined> {
+  const found = await findDecision(dir, id === 'last' ? ((await newest(dir)) ?? '') : id)
+  if (found === undefined) return undefined
+  const { record, principal } = found
+  const summary = summaryOf(found)!
+  const inputs = decisionInputs(record, principal)
+  const head = [
+    `decision  ${record.id}`,
+    `${record.verdict}  ${formatAction(record.action)}  on ${record.resource}`,
+    `at  ${record.time}, from ${record.ip}, door ${record.door}`,
+  ]
+  if (record.verdict === 'rejected' || record.verdict === 'unavailable') {
+    const lines = [...head, `because  ${summary.because ?? 'unknown'}`, '', 'The credential was not accepted, so no rule was looked at.']
+    return { text: `${lines.join('\n')}\n`, explanation: undefined, found, summary }
+  }
+  const policy = policyOf(parts, inputs.policyVersion, inputs.context.time)
+  if (policy === undefined)
+    return {
+      text: `${[...head, `policy  ${inputs.policyVersion} is no longer kept`].join('\n')}\n`,
+      explanation: undefined,
+      found,
+      summary,
+    }
+  const principalNow = inputs.identity === undefined ? policy.anonymous : policy.bind(inputs.identity)
+  const explanation = policy.explain(principalNow, inputs.action, inputs.resource, inputs.context)
+  const outcome =
+    found.outcome === undefined
+      ? []
+      : [
+          `outcome  ${found.outcome.result}, status ${found.outcome.status}, ${found.outcome.bytesOut} bytes, ${found.outcome.duration.toFixed(1)} ms`,
+        ]
+  const caution = inputs.exact ? [] : ['The record was cut where it was too long: what follows may differ from what was decided.']
+  return { text: `${[...head, ...outcome, ...caution].join('\n')}\n\n${renderExplanation(explanation)}`, explanation, found, summary }
+}
+
+/** The newest decision that isn't about the gateway itself: whoever asks for the last one doesn't mean his own question. */
+async function newest(dir: string): Promise<string | undefined> {
+  const query: AuditQuery = { kinds: ['decision'], limit: 10_000 }
+  let own: FoundRecord | undefined
+  for await (const found of search(dir, query)) {
+    if (found.record.kind !== 'decision') continue
+    if (found.record.resource !== GATEWAY_RESOURCE) return found.record.id
+    own ??= found
+  }
+  return own?.record.kind === 'decision' ? own.record.id : undefined
+}
+
+/** The version that decided: running, or kept, and compiled as of then. */
+function policyOf({ policies, versions, folder }: Parts, version: string, time: number): CompiledPolicy | undefined {
+  if (policies.current.version === version) return policies.current
+  const kept = versions.read(version)
+  return kept === undefined ? undefined : compile(folder, kept.sources, time).policy
+}

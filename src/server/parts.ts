@@ -1,0 +1,36 @@
+import type { AuditLog, PolicyVersions } from '../audit/index.ts'
+import type { Wiring } from '../config/schema.ts'
+import type { Clock, Entropy } from '../core/clock.ts'
+import type { Pipeline } from '../core/pipeline.ts'
+import type { HttpResource } from '../doors/http/schema.ts'
+import type { Identities } from '../identity/index.ts'
+import type { CompiledPolicy } from '../policy/index.ts'
+import type { Keyring } from '../secrets/keyring.ts'
+import { GATEWAY_RESOURCE } from './families.ts'
+import type { Metrics } from './metrics.ts'
+import type { PolicyHolder } from './policies.ts'
+
+/** Parts that are shared by whoever puts doors together. */
+export interface Parts {
+  readonly folder: string
+  readonly wiring: Wiring
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly newId: () => string
+  readonly log: (line: string) => void
+  readonly metrics: Metrics
+  readonly keyring: Keyring
+  readonly audit: AuditLog
+  readonly versions: PolicyVersions
+  readonly identities: Identities
+  readonly policies: PolicyHolder<CompiledPolicy>
+  readonly pipeline: Pipeline
+}
+
+/** The resources that the HTTP door serves. The gateway's own is served by its admin listener only. */
+export function httpResources(wiring: Wiring): Readonly<Record<string, HttpResource>> {
+  return Object.fromEntries(
+    Object.entries(wiring.resources).filter(([name, { protocol }]) => protocol === 'http' && name !== GATEWAY_RESOURCE),
+  ) as unknown as Readonly<Record<string, HttpResource>>
+}
