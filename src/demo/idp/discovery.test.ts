@@ -107,6 +107,20 @@ describe('keys', () => {
   })
 })
 
+test('any request target gets an answer that is no fault', async () => {
+  const segment = fc.oneof(
+    fc.constantFrom(HOME_TENANT, 'common', 'demo', 'token', 'oauth2', 'v2.0', 'signin', '..', '', '%2e', '__proto__'),
+    fc.webSegment(),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(segment, { maxLength: 6 }), fc.constantFrom('GET', 'POST', 'PUT'), async (segments, method) => {
+      const { status } = await raw(method, `/${segments.join('/')}`, {})
+      assert.ok(status < 500, `${method} /${segments.join('/')}: ${status}`)
+    }),
+    { numRuns: 150 },
+  )
+})
+
 describe('who may ask', () => {
   test('only under its own name', async () => {
     const { status } = await raw('GET', '/demo/accounts', { host: 'rebound.example' })

@@ -93,7 +93,7 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
       response.setHeader('content-security-policy', CONTENT_SECURITY_POLICY)
       response.setHeader('x-content-type-options', 'nosniff')
       response.setHeader('referrer-policy', 'same-origin')
-      const { pathname } = new URL(request.url ?? '/', authority)
+      const pathname = (request.url ?? '').split('?', 1)[0]!
       // Only under its own name: a page that had its name pointed at loopback must not speak to it.
       if (request.headers.host !== host) return sendError(response, 421, 'invalid_request', `use ${authority}`)
       if (foreign(request, authority)) return sendError(response, 403, 'invalid_request', 'a request of another site was refused')
