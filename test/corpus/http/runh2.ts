@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import type { Target } from './client.ts'
 import type { UnderTest } from './gateway.ts'
 import { block, FLAG, frame, FRAME, H2Client, type Field } from './h2.ts'
-import { RESET, type H2Row } from './h2rows.ts'
+import { RESET, type H2Row } from './h2row.ts'
 import type { Recorder } from './recorder.ts'
-import { fill, lawful } from './run.ts'
+import { fill, lawful, sentinel } from './run.ts'
 
-export async function runH2Row(row: H2Row, gateway: UnderTest, recorder: Recorder, target: Target): Promise<void> {
+export async function runH2Row(row: H2Row, gateway: UnderTest, recorder: Recorder, target: Target, plain: Target): Promise<void> {
   recorder.take()
   recorder.takeDefects()
   const client = new H2Client(target)
@@ -17,7 +17,7 @@ export async function runH2Row(row: H2Row, gateway: UnderTest, recorder: Recorde
     const status = result.status ?? RESET
     const shown = `${status === RESET ? 'no answer' : status}, reset ${result.reset}, goaway ${client.goaway}: ${result.body.slice(0, 200)}`
     assert.ok(row.answers.includes(status), `not ${row.answers.map((one) => (one === RESET ? 'a reset' : one)).join(' or ')} but ${shown}`)
-    await sentinel(target, gateway)
+    await sentinel(plain, gateway)
     const seen = recorder.take().filter((one) => !one.target.startsWith('/orders/sentinel-'))
     assert.deepEqual(recorder.takeDefects(), [], 'the upstream received something ambiguous')
     if (row.upstream === 'none')
@@ -44,8 +44,6 @@ function send(client: H2Client, row: H2Row, gateway: UnderTest, target: Target):
   )
 }
 
-let number = 0
-
 /** A request on a connection of its own, with the headers of an ordinary client. */
 export function plainRequest(path: string, gateway: UnderTest): readonly Field[] {
   return [
@@ -55,16 +53,4 @@ export function plainRequest(path: string, gateway: UnderTest): readonly Field[]
     [':path', path],
     ['authorization', `Bearer ${gateway.tokenFor('reader')}`],
   ]
-}
-
-async function sentinel(target: Target, gateway: UnderTest): Promise<void> {
-  const path = `/orders/sentinel-${++number}`
-  const client = new H2Client(target)
-  try {
-    client.request(1, plainRequest(path, gateway))
-    const { body } = await client.done(1)
-    assert.equal(body, `GET ${path}`, 'somebody else got an answer that is not their own')
-  } finally {
-    client.close()
-  }
 }
