@@ -14,6 +14,9 @@ interface Group {
   readonly tests: readonly { readonly tcId: number; readonly comment: string; readonly jws: unknown; readonly result: string }[]
 }
 
+/** Vectors of RFC 7520 whose JWK states another algorithm than the token has (`PS256` and `ES521`): a key's `alg` is honoured here. */
+const OTHER_ALG = new Set([346, 347, 350, 351])
+
 const allowed = new Set<string>(algorithmNames)
 
 /** What the verifier says to one vector: `accepted`, or the reason. Vectors without kid get the one key of their set. */
@@ -58,7 +61,8 @@ for (const file of ['json_web_signature_test.json', 'json_web_key_test.json']) {
       for (const { tcId, comment, jws, result } of group.tests) {
         if (result !== 'valid') continue
         const said = judge(group, jws)
-        if (said === 'accepted') accepted++
+        if (OTHER_ALG.has(tcId)) assert.match(said, /^algorithm$|no key that can be used/)
+        else if (said === 'accepted') accepted++
         else assert.fail(`${tcId} ${comment}: ${said}`)
       }
     }

@@ -1,0 +1,102 @@
+import { verify } from 'node:crypto'
+import { algorithms } from './algorithms.ts'
+import { isObject, readJson, type JsonObject } from './json.ts'
+import { MAX_KID, type VerificationKey } from './jwk.ts'
+import { Refusal } from './refusal.ts'
+
+/** Longest token accepted, in characters; judged before anything is decoded. */
+export const MAX_TOKEN = 16 * 1024
+
+/** A token taken apart, of which nothing is proven yet. */
+export interface Jws {
+  readonly header: Header
+  /** Payload as sent. */
+  readonly content: Buffer
+  /** What was signed: header and payload as received, with the dot. */
+  readonly signed: string
+  readonly signature: Buffer
+}
+
+export interface Header {
+  readonly alg: string
+  readonly kid: string | undefined
+  readonly typ: string | undefined
+  /** Entra marks tokens for Microsoft Graph by a `nonce` here; nobody but Graph can verify them. */
+  readonly hasNonce: boolean
+}
+
+/** A JWS whose payload is a claims set (RFC 7519 §4). */
+export interface Jwt extends Jws {
+  readonly payload: JsonObject
+}
+
+/** Keys come from the configured issuer only, whatever a token says (RFC 8725 §3.10). */
+const FOREIGN_KEY_MEMBERS = ['jwk', 'jku', 'x5u', 'x5c'] as const
+
+/**
+ * Takes a token in compact serialisation apart (RFC 7515 §7.1) and refuses what no issuer may send.
+ * @throws Refusal `too-large`, `malformed`, `encrypted`, `unsigned`, `critical-header`, `unknown-key`, `signature`
+ */
+export function readJws(token: string): Jws {
+  if (token.length > MAX_TOKEN) throw new Refusal('too-large')
+  const parts = token.split('.', 6)
+  if (parts.length === 5) throw new Refusal('encrypted') // RFC 7516 §7.1
+  const [head, body, tail] = parts
+  if (parts.length !== 3 || head === undefined || body === undefined || tail === undefined) throw new Refusal('malformed')
+  const header = readHeader(decode(head))
+  const content = decode(body)
+  const signature = decode(tail)
+  if (signature.length === 0) throw new Refusal('signature')
+  return { header, content, signed: `${head}.${body}`, signature }
+}
+
+/** The same for a token that carries claims. @throws Refusal as `readJws` */
+export function readJwt(token: string): Jwt {
+  const jws = readJws(token)
+  const payload = readJson(jws.content)
+  if (!isObject(payload)) throw new Refusal('malformed')
+  return { ...jws, payload }
+}
+
+/** Base64url without padding, in the one form that its octets have (RFC 7515 §2, RFC 4648 §3.5). */
+function decode(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64url')
+  if (bytes.toString('base64url') !== text) throw new Refusal('malformed')
+  return bytes
+}
+
+function readHeader(bytes: Buffer): Header {
+  const header = readJson(bytes)
+  if (!isObject(header)) throw new Refusal('malformed')
+  const { alg, kid, typ } = header
+  if ('enc' in header || 'zip' in header) throw new Refusal('encrypted')
+  // No extension is understood, and RFC 7515 §4.1.11 has those that must be refused then.
+  if ('crit' in header || 'b64' in header) throw new Refusal('critical-header')
+  if (FOREIGN_KEY_MEMBERS.some((member) => member in header)) throw new Refusal('unknown-key')
+  if (typeof alg !== 'string') throw new Refusal('malformed')
+  if (alg.toLowerCase() === 'none') throw new Refusal('unsigned')
+  if (kid !== undefined && (typeof kid !== 'string' || kid === '' || Buffer.byteLength(kid) > MAX_KID)) throw new Refusal('unknown-key')
+  if (typ !== undefined && typeof typ !== 'string') throw new Refusal('malformed')
+  return { alg, kid, typ, hasNonce: 'nonce' in header }
+}
+
+/** The key id that a token names, once its algorithm is one of `allowed`. @throws Refusal `algorithm`, `unknown-key` */
+export function keyIdOf({ header }: Jws, allowed: ReadonlySet<string>): string {
+  if (!allowed.has(header.alg) || !algorithms.has(header.alg)) throw new Refusal('algorithm')
+  if (header.kid === undefined) throw new Refusal('unknown-key')
+  return header.kid
+}
+
+/** Verifies a signature with a key of the issuer (RFC 7515 §5.2). @throws Refusal `algorithm`, `signature` */
+export function checkSignature(jws: Jws, key: VerificationKey): void {
+  const algorithm = algorithms.get(jws.header.alg)
+  if (algorithm === undefined || !key.algorithms.has(jws.header.alg)) throw new Refusal('algorithm')
+  if (jws.signature.length !== (algorithm.length ?? key.signatureLength)) throw new Refusal('signature')
+  let good: boolean
+  try {
+    good = verify(algorithm.hash, Buffer.from(jws.signed, 'latin1'), { key: key.key, ...algorithm.options }, jws.signature)
+  } catch {
+    good = false
+  }
+  if (!good) throw new Refusal('signature')
+}
