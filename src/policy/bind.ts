@@ -40,7 +40,7 @@ export function matchedValue({ match, claim, values }: Binding, identity: Identi
   return match === 'all' ? matched.join(', ') : matched[0]
 }
 
-/** A role that is held, and until when: milliseconds since the epoch, or infinity. */
+/** A role that is held or can't be told, and until when: milliseconds since the epoch, or infinity. */
 export interface Held {
   readonly index: number
   readonly role: string
@@ -52,8 +52,9 @@ export interface PartyState {
   /** By index, ascending, which is the order of names. */
   readonly held: readonly Held[]
   readonly heldByIndex: ReadonlyMap<number, Held>
-  readonly unknown: readonly { readonly index: number; readonly role: string }[]
-  readonly unknownIndexes: ReadonlySet<number>
+  /** Roles that can't be told, and until when: also a breakGlass binding over such a claim ends. */
+  readonly unknown: readonly Held[]
+  readonly unknownByIndex: ReadonlyMap<number, Held>
   readonly identity: Identity | undefined
   /** Who acts for this one. */
   readonly actor: PartyState | undefined
@@ -141,13 +142,13 @@ export class Binder {
     // One party more than allowed is kept, so that the decision sees that there are too many.
     const actor = identity.actor === undefined || party > MAX_PARTIES ? undefined : this.#bind(identity.actor, party + 1)
     const until = new Map<string, number>()
-    const unknown = new Set<string>()
+    const unknown = new Map<string, number>()
     const reasons = new Map<string, Binding>()
     for (const binding of this.#candidates(identity)) {
       const state = holds(binding, identity)
-      if (state === 'unknown') unknown.add(binding.role)
-      if (state !== 'held') continue
       const ends = binding.until ?? Number.POSITIVE_INFINITY
+      if (state === 'unknown') unknown.set(binding.role, Math.max(ends, unknown.get(binding.role) ?? ends))
+      if (state !== 'held') continue
       const before = until.get(binding.role)
       if (before === undefined || ends > before) {
         until.set(binding.role, ends)
@@ -155,12 +156,12 @@ export class Binder {
       }
     }
     // Known for a time only: after it, the role is as unknown as the other binding leaves it.
-    for (const role of unknown) if (until.get(role) === Number.POSITIVE_INFINITY) unknown.delete(role)
+    for (const role of unknown.keys()) if (until.get(role) === Number.POSITIVE_INFINITY) unknown.delete(role)
     this.#authenticated(identity, until, unknown)
     until.set(EVERYONE, Number.POSITIVE_INFINITY)
 
     const held = [...until].map(([role, ends]) => ({ index: this.#index(role), role, until: ends }))
-    const unsure = [...unknown].map((role) => ({ index: this.#index(role), role }))
+    const unsure = [...unknown].map(([role, ends]) => ({ index: this.#index(role), role, until: ends }))
     const state = stateOf(held, unsure, identity, actor === undefined ? undefined : this.stateOf(actor))
     const provenance: RoleProvenance[] = [
       ...state.held.map(({ role }): RoleProvenance => {
@@ -188,12 +189,14 @@ export class Binder {
     )
   }
 
-  #authenticated(identity: Identity, until: Map<string, number>, unknown: Set<string>): void {
+  #authenticated(identity: Identity, until: Map<string, number>, unknown: Map<string, number>): void {
     const roles = identity.claims['roles']
     const certain = !identity.appOnly || identity.listedClient || (Array.isArray(roles) && roles.length > 0)
     const ends = certain ? Number.POSITIVE_INFINITY : Math.max(Number.NEGATIVE_INFINITY, ...until.values())
     if (ends !== Number.NEGATIVE_INFINITY) until.set(AUTHENTICATED, ends)
-    if (ends !== Number.POSITIVE_INFINITY && (unknown.size > 0 || identity.unknownClaims.has('roles'))) unknown.add(AUTHENTICATED)
+    if (ends === Number.POSITIVE_INFINITY) return
+    const unsure = identity.unknownClaims.has('roles') ? Number.POSITIVE_INFINITY : Math.max(Number.NEGATIVE_INFINITY, ...unknown.values())
+    if (unsure !== Number.NEGATIVE_INFINITY) unknown.set(AUTHENTICATED, unsure)
   }
 
   #index(role: string): number {
@@ -232,7 +235,7 @@ export class Binder {
 
 function stateOf(
   held: readonly Held[],
-  unknown: readonly { readonly index: number; readonly role: string }[],
+  unknown: readonly Held[],
   identity: Identity | undefined,
   actor: PartyState | undefined,
 ): PartyState {
@@ -242,7 +245,7 @@ function stateOf(
     held: sorted,
     heldByIndex: new Map(sorted.map((one) => [one.index, one])),
     unknown: unsure,
-    unknownIndexes: new Set(unsure.map(({ index }) => index)),
+    unknownByIndex: new Map(unsure.map((one) => [one.index, one])),
     identity,
     actor,
     name: identity === undefined ? 'anonymous' : `${identity.issuer}/${identity.subject}`,

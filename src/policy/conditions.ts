@@ -72,14 +72,14 @@ function scopeOf({ roles, resources, actions }: Meets, { world, roles: declared 
     else for (const { issuer } of declared.get(role)?.bindings ?? []) issuers.add(issuer)
   }
   const accepted = resources.map((name) => world.resources[name]!.issuers)
+  const coming = [...issuers].filter((name) => accepted.some((one) => one === undefined || one.includes(name)))
   const claims = new Map<string, ClaimType | 'conflict'>()
-  for (const name of issuers) {
-    if (accepted.length > 0 && !accepted.some((one) => one === undefined || one.includes(name))) continue
+  // Where nobody can come, the names are still checked, against all that the roles could have brought.
+  for (const name of coming.length === 0 ? issuers : coming)
     for (const [claim, { type }] of Object.entries(world.issuers[name]?.claims ?? {})) {
       const known = claims.get(claim)
       claims.set(claim, known === undefined || known === type ? type : 'conflict')
     }
-  }
   const [first, ...others] = actions
   const parameters = new Set(first?.pattern.parameters ?? [])
   for (const { pattern } of others) for (const name of parameters) if (!pattern.parameters.includes(name)) parameters.delete(name)

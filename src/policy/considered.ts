@@ -79,8 +79,15 @@ export function explainRole(role: string, question: Question): RoleExplanation {
     state,
     claim: giving?.claim,
     value: giving === undefined || identity === undefined || state !== 'held' ? undefined : matchedValue(giving, identity),
-    wouldGive: state === 'held' ? [] : role === AUTHENTICATED ? [AUTHENTICATES] : bindings.map(describe),
+    wouldGive: state === 'held' ? [] : role === AUTHENTICATED ? [AUTHENTICATES] : nearestFirst(bindings, identity).map(describe),
   }
+}
+
+/** Bindings of the asker's own issuer, then those that a person could meet. */
+function nearestFirst(bindings: readonly Binding[], identity: Identity | undefined): readonly Binding[] {
+  const far = ({ issuer, kind }: Binding): number =>
+    (issuer === (identity?.issuer ?? issuer) ? 0 : 2) + (kind === undefined || kind === (identity?.kind ?? 'human') ? 0 : 1)
+  return bindings.toSorted((a, b) => far(a) - far(b))
 }
 
 const AUTHENTICATES = 'a verified credential; for an app-only token also an app role, a bound role or a listed client'

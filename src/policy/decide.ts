@@ -157,6 +157,11 @@ function isHeld(party: PartyState, index: number, time: number): boolean {
   return held !== undefined && time < held.until
 }
 
+function isUnknown(party: PartyState, index: number, time: number): boolean {
+  const unknown = party.unknownByIndex.get(index)
+  return unknown !== undefined && time < unknown.until && !isHeld(party, index, time)
+}
+
 /** Guardrails that apply, by id. An unknown role and a condition that can't be told count as applying. */
 function guard(
   place: Candidates,
@@ -179,10 +184,10 @@ function guard(
     for (const slot of slots) apply(slot, party.heldByIndex.get(index)!.role, true)
   })
   for (const { index, role } of party.unknown)
-    if (!isHeld(party, index, context.time)) for (const slot of place.deniesByRole.get(index) ?? []) apply(slot, role, false)
+    if (isUnknown(party, index, context.time)) for (const slot of place.deniesByRole.get(index) ?? []) apply(slot, role, false)
   for (const slot of place.deniesButFor) {
     if (slot.exempt.some(({ index }) => isHeld(party, index, context.time))) continue
-    const unsure = slot.exempt.find(({ index }) => party.unknownIndexes.has(index))
+    const unsure = slot.exempt.find(({ index }) => isUnknown(party, index, context.time))
     apply(slot, unsure?.role, unsure === undefined)
   }
   return all
@@ -229,7 +234,7 @@ function whyNothingGrants(
   for (const reason of troubles ?? []) add(reason)
   for (const place of uncovered) {
     for (const { index, role } of party.unknown)
-      if (!isHeld(party, index, time)) for (const { id } of place.rulesByRole.get(index) ?? []) add({ code: 'role-unknown', id, role })
+      if (isUnknown(party, index, time)) for (const { id } of place.rulesByRole.get(index) ?? []) add({ code: 'role-unknown', id, role })
     for (const reason of place.uncovered) add(reason)
   }
   if (reasons.size === 0) return NO_RULE

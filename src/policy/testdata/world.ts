@@ -22,8 +22,8 @@ const resource = { protocol: 'http', description: undefined, issuers: undefined,
 
 export const wiring: PolicyWiring = {
   issuers: {
-    entra: { ...issuer, kind: 'entra', claims: { level: 'number', vip: 'boolean', department: 'string' } },
-    ci: { ...issuer, kind: 'oidc', claims: { repository: 'string', level: 'string' } },
+    entra: { ...issuer, kind: 'entra', claims: { level: 'number', rank: 'number', vip: 'boolean', department: 'string' } },
+    ci: { ...issuer, kind: 'oidc', claims: { repository: 'string', rank: 'string', groups: 'list', department: 'string' } },
   },
   resources: {
     orders: { ...resource, labels: { tier: 'business', zone: 'a' } },

@@ -150,7 +150,7 @@ class Checker {
     }
     const root = operand.exprKind.value.name
     const { from, to } = this.#extent(whole)
-    const at = { name: field, from: Math.max(from, to - field.length), to }
+    const at = { name: field, from: whole.exprKind.case === 'constExpr' ? from : Math.max(from, to - field.length), to }
     if (root === 'claims') {
       const type = this.#scope.claims.get(field)
       if (type === undefined) throw new Stop({ kind: 'claim', ...at, help: didYouMean(field, this.#scope.claims.keys()) })

@@ -20,9 +20,11 @@ export function extentOf(expr: Expr, source: SourceInfo, text: string): Extent {
       return { from: own, to: own + (LITERAL.exec(text)?.[0].length ?? 1) }
     }
     case 'selectExpr': {
-      const operand = exprKind.value.operand
-      const from = operand === undefined ? own : extentOf(operand, source, text).from
-      return { from: Math.min(from, own), to: own + 1 + exprKind.value.field.length }
+      const { operand, field } = exprKind.value
+      const before = operand === undefined ? { from: own, to: own } : extentOf(operand, source, text)
+      // The position is that of the dot, or of `has` where it is asked for.
+      const at = text.indexOf(field, before.to)
+      return { from: before.from, to: (at === -1 ? own : at) + field.length }
     }
     case 'callExpr': {
       const { target, args } = exprKind.value

@@ -23,12 +23,13 @@ export interface HttpPattern {
 export type Segment = { readonly kind: 'literal'; readonly text: string } | { readonly kind: 'parameter'; readonly name: string }
 
 export type ParsedPattern =
-  | { readonly pattern: HttpPattern; readonly problem?: undefined }
+  | { readonly pattern: HttpPattern; readonly problem?: undefined; readonly help?: undefined; readonly notYet?: undefined }
   | {
       readonly pattern?: undefined
       readonly problem: string
       readonly help?: string | undefined
-      readonly notYet?: string
+      /** A part of the language that isn't carried out yet, named. */
+      readonly notYet?: string | undefined
     }
 
 const MAX_TEMPLATE = 2048
@@ -53,7 +54,8 @@ export function parsePattern(text: string): ParsedPattern {
   // A guardrail on `delete` would protect nothing, because methods are case-sensitive.
   if (!STANDARD.has(method) && STANDARD.has(method.toUpperCase()))
     return { problem: `methods are case-sensitive`, help: `did you mean \`${method.toUpperCase()}\`?` }
-  if (!template.startsWith('/')) return { problem: 'its path does not start with `/`', help: `write \`${method} /${template.trim()}\`` }
+  if (!template.startsWith('/'))
+    return { problem: 'its path does not start with `/`', help: `write \`${method} /${template.trim().replace(/^\//, '')}\`` }
   return parseTemplate(text, method, template)
 }
 

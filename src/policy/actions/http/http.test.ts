@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { action, actionText, path } from '../../testdata/random.ts'
+import { covers, overlaps } from './compare.ts'
+import { matchesPattern, normalPath, normalSegment, parametersOf, parsePattern, segmentsOf, type HttpPattern } from './template.ts'
+import { HttpIndex } from './trie.ts'
+
+const RUNS = { numRuns: 300 }
+
+function pattern(text: string): HttpPattern {
+  const parsed = parsePattern(text)
+  assert.ok(parsed.pattern !== undefined, parsed.problem)
+  return parsed.pattern
+}
+
+/** The index's answer for a single pattern. */
+function found(text: string, method: string, at: string): boolean {
+  return HttpIndex.build([[pattern(text), text]], (values) => values).find(method, at).length > 0
+}
+
+describe('what a pattern covers', () => {
+  const cases: readonly (readonly [pattern: string, request: string, covered: boolean])[] = [
+    ['GET /', 'GET /', true],
+    ['GET /a', 'GET /a', true],
+    ['GET /a', 'GET /a/', false],
+    ['GET /a/', 'GET /a', false],
+    ['GET /a', 'GET /A', false],
+    ['GET /a', 'HEAD /a', true],
+    ['HEAD /a', 'GET /a', false],
+    ['GET /a', 'get /a', false],
+    ['GET /a', 'POST /a', false],
+    ['* /a', 'PROPFIND /a', true],
+    ['GET /a/{x}', 'GET /a/b', true],
+    ['GET /a/{x}', 'GET /a/', false],
+    ['GET /a/{x}', 'GET /a', false],
+    ['GET /a/{x}', 'GET /a/b/', false],
+    ['GET /a/{x}', 'GET /a/b/c', false],
+    ['GET /a/{x}/c', 'GET /a/b/c', true],
+    ['GET /a/**', 'GET /a', false],
+    ['GET /a/**', 'GET /a/', true],
+    ['GET /a/**', 'GET /a/b', true],
+    ['GET /a/**', 'GET /a/b/c/', true],
+    ['GET /**', 'GET /', true],
+    ['GET /**', 'GET /a/b', true],
+    ['GET /a/{x}/**', 'GET /a//b', false],
+    ['GET /a:b', 'GET /a%3Ab', true],
+    ['GET /a:b', 'GET /a%3ab', true],
+    ['GET /a%3Ab', 'GET /a:b', true],
+    ['GET /café', 'GET /caf%c3%a9', true],
+    ['GET /caf%C3%A9', 'GET /caf%c3%a9', true],
+    ['GET /a%20b', 'GET /a%20b', true],
+    ['GET /%61', 'GET /a', true],
+    ['GET /a', 'GET /%61', true],
+    ['GET /{x}', 'GET /a%2Fb', true],
+    ['GET /**', 'GET /a//b', false],
+    ['GET /**', 'GET //', false],
+    ['GET /**', 'GET /./a', false],
+    ['GET /**', 'GET /a/..', false],
+    ['GET /**', 'GET /a/%2e%2E/b', false],
+    ['GET /**', 'GET /.well-known/x', true],
+    ['GET /**', 'GET /...', true],
+    ['GET /**', 'GET a', false],
+    ['* /**', 'OPTIONS *', false],
+    ['* /**', 'CONNECT host:443', false],
+    ['* /**', 'GET ', false],
+    ['GET /a%2525', 'GET /a%25', false],
+  ]
+  for (const [text, request, covered] of cases)
+    test(`${text} ${covered ? 'covers' : 'does not cover'} ${request}`, () => {
+      const [method, at] = [request.slice(0, request.indexOf(' ')), request.slice(request.indexOf(' ') + 1)]
+      assert.equal(matchesPattern(pattern(text), method, at), covered)
+      assert.equal(found(text, method, at), covered)
+    })
+})
+
+describe('what is no pattern', () => {
+  const cases: readonly (readonly [text: string, problem: RegExp, help?: RegExp])[] = [
+    ['', /method and a path/],
+    ['/orders', /method and a path/, /`GET \/orders`/],
+    ['GET', /method and a path/],
+    ['GET orders', /does not start with `\/`/, /`GET \/orders`/],
+    ['GET  /orders', /does not start/, /`GET \/orders`/],
+    ['get /orders', /case-sensitive/, /did you mean `GET`/],
+    ['delete /orders', /case-sensitive/, /`DELETE`/],
+    ['GET,POST /x', /not a method/, /one action per method/],
+    ['GET /a//b', /empty segment/],
+    ['GET /a/**/b', /only comes last/],
+    ['GET /a/*', /not a segment/, /\{name\}/],
+    ['GET /a/x**', /not a segment/],
+    ['GET /a/{x}.json', /not a segment/, /whole segment/],
+    ['GET /a/{}', /not a segment/],
+    ['GET /a/{x}/{x}', /twice/],
+    ['GET /a?x=1', /query/],
+    ['GET /a#b', /fragment/],
+    ['GET /a b', /space/],
+    ['GET /a\\b', /backslash/],
+    ['GET /a\u0000', /control/],
+    ['GET /a\u00a0b', /space/],
+    ['GET /a%2', /hexadecimal/],
+    ['GET /a%2Fb', /separator/],
+    ['GET /a%5cb', /separator/],
+    ['GET /a%00', /separator or control/],
+    ['GET /a/..', /dot segment/],
+    ['GET /./a', /dot segment/],
+    ['GET /%2e%2e/a', /dot segment/],
+    ['GET /\ud800', /Unicode/],
+    [`GET /${'a/'.repeat(80)}`, /64 segments/],
+    [`GET /${'a'.repeat(3000)}`, /longer than/],
+  ]
+  for (const [text, problem, help] of cases)
+    test(JSON.stringify(text.slice(0, 40)), () => {
+      const parsed = parsePattern(text)
+      assert.match(parsed.problem ?? '', problem)
+      if (help !== undefined) assert.match(parsed.help ?? '', help)
+    })
+  test('an operation id is a later part of the language', () =>
+    assert.equal(parsePattern('listOrders').notYet, 'the operation id `listOrders`'))
+})
+
+test('parameters are decoded; one that is no UTF-8 has no value', () => {
+  const one = pattern('GET /a/{x}/{y_1}/**')
+  assert.deepEqual(
+    [...parametersOf(one, '/a/b%20c/%E4/z')],
+    [
+      ['x', 'b c'],
+      ['y_1', undefined],
+    ],
+  )
+  assert.deepEqual(
+    [...parametersOf(one, '/a/%C3%A9/a%2Fb/z')],
+    [
+      ['x', 'é'],
+      ['y_1', 'a/b'],
+    ],
+  )
+})
+
+test('the normal form is total, stable and keeps the number of segments', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string(), path), (text) => {
+      const normal = normalSegment(text)
+      assert.equal(normalSegment(normal), normal)
+      const segments = segmentsOf(text)
+      if (segments !== undefined) assert.equal(segments.length, text.split('/').length - 1)
+      assert.equal(normalPath(text) === undefined, segments === undefined)
+    }),
+    RUNS,
+  )
+})
+
+test('reading a pattern never throws', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.string().map((text) => `GET /${text}`),
+      ),
+      (text) => {
+        const parsed = parsePattern(text)
+        assert.equal(parsed.pattern === undefined, parsed.problem !== undefined)
+      },
+    ),
+    RUNS,
+  )
+})
+
+test('the index finds exactly what a scan finds', () => {
+  let hits = 0
+  fc.assert(
+    fc.property(fc.array(actionText, { maxLength: 30 }), fc.array(action, { minLength: 10, maxLength: 10 }), (texts, requests) => {
+      const patterns = texts.map(pattern)
+      const index = HttpIndex.build(
+        patterns.map((one, i) => [one, i]),
+        (values) => values,
+      )
+      for (const { method, path: at } of requests) {
+        const scan = patterns.flatMap((one, i) => (matchesPattern(one, method, at) ? [i] : []))
+        hits += scan.length
+        assert.deepEqual(
+          [...new Set(index.find(method, at).flat())].toSorted((a, b) => a - b),
+          scan,
+        )
+      }
+    }),
+    RUNS,
+  )
+  assert.ok(hits > 500, `requests meet patterns: ${hits}`)
+})
+
+test('what one pattern covers and where two overlap agrees with what they match', () => {
+  const seen = { covers: 0, overlaps: 0 }
+  fc.assert(
+    fc.property(actionText, actionText, fc.array(action, { minLength: 20, maxLength: 20 }), (left, right, requests) => {
+      const [a, b] = [pattern(left), pattern(right)]
+      const [covered, overlapping] = [covers(a, b), overlaps(a, b)]
+      assert.equal(overlapping, overlaps(b, a))
+      if (covered) seen.covers++
+      if (overlapping) seen.overlaps++
+      // A request made of the second pattern is a witness; random ones are more.
+      const witness = {
+        method: b.method === '*' ? 'BREW' : b.method,
+        path: `/${[...b.segments.map((one) => (one.kind === 'literal' ? one.text : 'q')), ...(b.rest ? ['q'] : [])].join('/')}`,
+      }
+      assert.ok(matchesPattern(b, witness.method, witness.path))
+      if (covered) assert.ok(matchesPattern(a, witness.method, witness.path))
+      for (const { method, path: at } of requests) {
+        const [inA, inB] = [matchesPattern(a, method, at), matchesPattern(b, method, at)]
+        if (covered && inB) assert.ok(inA, `${left} covers ${right}, but not ${method} ${at}`)
+        if (inA && inB) assert.ok(overlapping, `${left} and ${right} both match ${method} ${at}`)
+      }
+    }),
+    RUNS,
+  )
+  assert.ok(seen.covers > 20 && seen.overlaps > 50, JSON.stringify(seen))
+})
+
+test('comparing is not only sound but complete on a small alphabet', () => {
+  const segments = ['a', 'b', '{x}']
+  const templates = [
+    '/',
+    '/**',
+    ...segments.flatMap((one) => [`/${one}`, `/${one}/`, `/${one}/**`, ...segments.map((two) => `/${one}/${two === '{x}' ? '{y}' : two}`)]),
+  ]
+  const paths = [
+    '/',
+    ...['a', 'b', 'q'].flatMap((one) => [
+      `/${one}`,
+      `/${one}/`,
+      ...['a', 'b', 'q'].flatMap((two) => [`/${one}/${two}`, `/${one}/${two}/`, `/${one}/${two}/q`]),
+    ]),
+  ]
+  const patterns = templates.map((text) => pattern(`GET ${text}`))
+  for (const a of patterns)
+    for (const b of patterns) {
+      const inB = paths.filter((at) => matchesPattern(b, 'GET', at))
+      assert.equal(
+        covers(a, b),
+        inB.every((at) => matchesPattern(a, 'GET', at)),
+        `${a.text} covers ${b.text}`,
+      )
+      assert.equal(
+        overlaps(a, b),
+        inB.some((at) => matchesPattern(a, 'GET', at)),
+        `${a.text} overlaps ${b.text}`,
+      )
+    }
+})
