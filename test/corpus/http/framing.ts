@@ -1,5 +1,4 @@
 /** Attacks 40 to 46 on framing: two readings of where one request ends and the next begins. */
-import assert from 'node:assert/strict'
 import { CLOSED, HOST, READER, refusedForGood, request, type Expectation, type Row } from './row.ts'
 
 /** What an attacker hides: another request, with rights of its own if ever it is taken for one. */

@@ -52,7 +52,7 @@ rows('upgrades', upgradeRows)
 rows('answers of an upstream', answerRows)
 
 describe('the same framing over TLS', () => {
-  for (const row of framingRows.filter(({ id }) => id === 40 || id === 42))
+  for (const row of [...framingRows, ...bodyRows].filter(({ id }) => id === 40 || id === 42))
     test(`${row.id} ${row.name}`, () => runRow(row, gateway, recorder, tls()))
 })
 

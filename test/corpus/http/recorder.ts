@@ -76,6 +76,8 @@ export async function startRecorder(): Promise<Recorder> {
   const server: Server = createServer((socket) => {
     const connection = ++connections
     let rest = ''
+    /** Head whose body was asked for. */
+    let invited: string | undefined
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => undefined)
@@ -83,7 +85,15 @@ export async function startRecorder(): Promise<Recorder> {
       rest += bytes.toString('latin1')
       for (;;) {
         const taken = takeRequest(rest, connection, defects)
-        if (taken === undefined) return
+        if (taken === undefined) {
+          const head = /^[^]*?\r\n\r\n/.exec(rest)?.[0]
+          if (head !== undefined && head !== invited && /\r\nexpect: *100-continue\r\n/i.test(head)) {
+            invited = head
+            socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+          }
+          return
+        }
+        invited = undefined
         rest = rest.slice(taken.raw.length)
         requests.push(taken)
         const answer = recorder.answer?.(taken) ?? { bytes: ok(`${taken.method} ${taken.target}`) }
