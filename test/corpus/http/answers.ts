@@ -210,6 +210,20 @@ const hop = ok(
 
 const fields: readonly Row[] = [
   {
+    id: 108,
+    name: 'an answer that says to be compressed arrives as it is',
+    send: request('GET /orders/1 HTTP/1.1', [HOST, READER, 'Accept-Encoding: br, gzip']),
+    upstreamAnswers: ok('first', 'Content-Encoding: br', 'Vary: Accept-Encoding'),
+    expect: {
+      ...body('first'),
+      response: ([first]) => {
+        assert.equal(first!.body, 'first')
+        assert.equal(headerOf(first!, 'content-encoding'), 'br')
+      },
+    },
+    why: 'what is not unpacked can not explode',
+  },
+  {
     id: 32,
     name: 'hop-by-hop headers of an answer end here',
     send: get,

@@ -1,5 +1,6 @@
 /** Framing as it should be (40 to 45), requests on one connection (51), and bodies that are refused or not waited for (50). */
 import assert from 'node:assert/strict'
+import { valuesOf } from './recorder.ts'
 import { CLOSED, HOST, passes, passesOrRefused, READER, refusedForGood, request, type Row } from './row.ts'
 
 /** What an attacker hides: another request, with rights of its own if ever it is taken for one. */
@@ -135,6 +136,16 @@ const proper: readonly Row[] = [
 ]
 
 const bodies: readonly Row[] = [
+  {
+    id: 108,
+    name: 'a body that says to be compressed arrives as it is',
+    send: post(['Content-Encoding: gzip', 'Content-Length: 5'], 'hello'),
+    expect: passes((seen) => {
+      assert.equal(seen.body, 'hello')
+      assert.equal(valuesOf(seen, 'content-encoding').join(), 'gzip')
+    }),
+    why: 'what is not unpacked can not explode',
+  },
   {
     id: 50,
     name: 'GET with a length and a request in its body',

@@ -148,3 +148,14 @@ test('103 rapid reset: 500 streams are opened and reset, and the gateway goes on
   const { answer } = await baseline('/orders/after-reset', READER)
   assert.equal(answer.status, 200)
 })
+
+test('105 three hundred half requests hinder nobody', async () => {
+  const half = Array.from({ length: 300 }, () => new Client(plain(), ['GET']))
+  try {
+    for (const client of half) await client.send('GET /orders/1 HTTP/1.1\r\nHost: orders.localhost\r\nX-')
+    const { answer } = await baseline('/orders/1', READER)
+    assert.equal(answer.status, 200)
+  } finally {
+    for (const client of half) client.close()
+  }
+})
