@@ -18,7 +18,7 @@ test('a decision, its outcome and an event are in the record, in order and owner
   const records = recordsOf(folder.path)
   assert.deepEqual(
     records.map(({ kind, id, event }) => id ?? event ?? kind),
-    ['segment', 'audit.opened', 'checkpoint', 'principal', 'd1', 'd2', 'd1', 'policy.changed', 'checkpoint'],
+    ['segment', 'audit-opened', 'checkpoint', 'principal', 'd1', 'd2', 'd1', 'policy.changed', 'checkpoint'],
   )
   assert.deepEqual(
     records.map(({ seq }) => seq),

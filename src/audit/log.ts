@@ -4,8 +4,10 @@ import { systemEntropy, type Clock, type Timer } from '../core/clock.ts'
 import { OstiaryError } from '../core/errors.ts'
 import { idMaker } from '../core/id.ts'
 import { noMeter, type Meter } from '../core/meter.ts'
+import type { Principal } from '../core/principal.ts'
 import type { DecisionEvent, GatewayEvent, Outcome, Recorder, RecordMode } from '../core/record.ts'
 import type { Wiring } from '../config/schema.ts'
+import type { Rotation } from '../secrets/keyring.ts'
 import { Anchor, type AnchorStatus, type SignedCheckpoint } from './anchors.ts'
 import { checkpointMessage } from './chain.ts'
 import { citedVersions } from './cited.ts'
@@ -36,8 +38,8 @@ export interface AuditLogOptions {
   readonly anchors?: readonly string[]
   readonly newId?: () => string
   readonly meter?: Meter
-  /** Called whenever health turns, with the status then. */
-  readonly onDegraded?: (status: AuditStatus) => void
+  /** Called with a line for the operator whenever something begins to fail, and when it works again. */
+  readonly onDegraded?: (line: string) => void
   /** Bytes held back for the time when the disk is full. Default: 1 MiB. */
   readonly reserve?: number
   readonly disk?: Disk
@@ -45,8 +47,9 @@ export interface AuditLogOptions {
 
 /** How the record is doing. */
 export interface AuditStatus {
+  /** Records are being taken. */
   readonly healthy: boolean
-  /** What fails, such as `write: ENOSPC`; undefined while all is well. */
+  /** What fails, such as `write: ENOSPC`; undefined while all is well. A failing anchor or signature doesn't stop records. */
   readonly reason: string | undefined
   /** Milliseconds since the epoch. */
   readonly since: number | undefined
@@ -139,14 +142,14 @@ export class AuditLog implements Recorder {
     const { clean, unsigned, torn, damage, position } = this.#found
     const anchors = this.#anchors.map(({ file }) => file)
     const from = position.seq - unsigned + 1
-    this.#event('audit.opened', {
+    this.#event('audit-opened', {
       pid: process.pid,
       clean,
       anchors,
       ...(unsigned > 0 ? { unsignedFrom: from, unsignedTo: position.seq } : {}),
     })
-    for (const { segment, bytes, sha256, movedTo } of torn) this.#event('audit.recovered', { segment, bytes, sha256, movedTo })
-    if (damage !== undefined) this.#event('audit.damaged', { ...damage })
+    for (const { segment, bytes, sha256, movedTo } of torn) this.#event('audit-recovered', { segment, bytes, sha256, movedTo })
+    if (damage !== undefined) this.#event('audit-damaged', { ...damage })
     try {
       if (!this.#reserve.hold()) throw unavailable('ENOSPC')
       this.#journal.push(this.#checkpoint(false))
@@ -208,6 +211,15 @@ export class AuditLog implements Recorder {
     return this.#waitFor(this.#eventEntry(event))
   }
 
+  /**
+   * Records the rotation of a key. After that of a checkpoint key this comes before anything that the new key signs:
+   * call it in the same turn of the event loop as the rotation.
+   */
+  rotated({ purpose, kid, previous, endorsement }: Rotation, principal?: Principal): void {
+    const details = { purpose, kid, previous, ...endorsement }
+    this.note({ kind: 'key-rotated', time: this.#clock.now(), principal, details })
+  }
+
   /** Resolves when all that was recorded so far is durable. @throws OstiaryError `audit/unavailable` */
   async flush(): Promise<void> {
     if (this.#stopped !== undefined) throw unavailable(this.#stopped)
@@ -218,19 +230,21 @@ export class AuditLog implements Recorder {
 
   status(): AuditStatus {
     const { failure, queued, head, durable } = this.#journal
-    const reason =
-      this.#stopped ??
-      (failure === undefined ? undefined : describe(failure)) ??
-      (this.#signing === undefined ? undefined : `sign: ${this.#signing}`)
+    const stopped = this.#stopped ?? (failure === undefined ? undefined : describe(failure))
+    const anchors = this.#anchors.map(({ status }) => status)
+    const failing = anchors.find(({ healthy }) => !healthy)
     return {
-      healthy: reason === undefined && this.#anchors.every(({ status }) => status.healthy),
-      reason: reason ?? this.#anchors.map(({ status }) => status).find(({ healthy }) => !healthy)?.cause,
+      healthy: stopped === undefined,
+      reason:
+        stopped ??
+        (this.#signing === undefined ? undefined : `sign: ${this.#signing}`) ??
+        (failing === undefined ? undefined : `anchor ${failing.file}: ${failing.cause ?? ''}`),
       since: failure?.since,
       queued,
       queueLimit: this.#limit,
       lastSeq: head.seq,
       durableSeq: durable.seq,
-      anchors: this.#anchors.map(({ status }) => status),
+      anchors,
     }
   }
 
@@ -330,7 +344,7 @@ export class AuditLog implements Recorder {
     const first = this.#signing === undefined
     this.#signing = causeOf(error)
     this.#meter.count('audit.failures', { operation: 'sign' })
-    if (first) this.#options.onDegraded?.(this.status())
+    if (first) this.#tell(`checkpoints can not be signed (${this.#signing}): the record goes on without`)
     this.#dirty()
   }
 
@@ -349,7 +363,7 @@ export class AuditLog implements Recorder {
       failed: (failure) => this.#failed(failure),
       recovered: () => this.#recovered(),
       rolled: () => this.#retainSoon(),
-      lost: (segment) => this.#event('audit.segment-altered', { segment }),
+      lost: (segment) => this.#event('audit-segment-altered', { segment }),
       wrote: (records, bytes) => {
         this.#meter.count('audit.records', {}, records)
         this.#meter.count('audit.bytes', {}, bytes)
@@ -361,7 +375,7 @@ export class AuditLog implements Recorder {
     this.#gapTold = false
     this.#meter.count('audit.failures', { operation: failure.operation })
     if (isFull(failure.cause)) this.#release()
-    this.#options.onDegraded?.(this.status())
+    this.#tell(`nothing can be recorded (${describe(failure)}): what needs a record is refused`)
   }
 
   #release(): void {
@@ -392,15 +406,19 @@ export class AuditLog implements Recorder {
       return false
     }
     this.#dirty()
-    queueMicrotask(() => this.#options.onDegraded?.(this.status()))
+    this.#tell('records are taken again')
     return true
   }
 
   #anchorTurned({ file, healthy, cause }: AnchorStatus): void {
     if (!healthy) this.#meter.count('audit.failures', { operation: 'anchor' })
     if (this.#stopped === undefined)
-      this.#event(healthy ? 'audit.anchor-works' : 'audit.anchor-fails', healthy ? { file } : { file, cause: cause ?? '' })
-    this.#options.onDegraded?.(this.status())
+      this.#event(healthy ? 'audit-anchor-works' : 'audit-anchor-fails', healthy ? { file } : { file, cause: cause ?? '' })
+    this.#tell(healthy ? `anchor ${file} works again` : `anchor ${file} fails (${cause ?? ''}): the record goes on without`)
+  }
+
+  #tell(line: string): void {
+    this.#options.onDegraded?.(line)
   }
 
   #beat(): void {
@@ -416,7 +434,7 @@ export class AuditLog implements Recorder {
     this.#checkpointTimer?.cancel()
     this.#journal.close()
     this.#meter.count('audit.failures', { operation: 'lock' })
-    this.#options.onDegraded?.(this.status())
+    this.#tell('the lock of the record was taken away: nothing is recorded any more, and what needs a record is refused')
   }
 
   #retainSoon(): void {
@@ -436,7 +454,7 @@ export class AuditLog implements Recorder {
     const removal = await planRemoval(dir, this.#clock.now(), options.keepFor, options.keepAtMost)
     if (removal === undefined || this.#stopped !== undefined || this.#journal.failure !== undefined) return
     const { segments, remainingFrom, remainingHash, bytes } = removal
-    this.#event('audit.retention', { segments: segments.length, from: segments[0]!.first, bytes, remainingFrom, remainingHash })
+    this.#event('audit-retention', { segments: segments.length, from: segments[0]!.first, bytes, remainingFrom, remainingHash })
     this.#journal.push(this.#checkpoint(false))
     await this.#journal.flush()
     if (this.#stopped === undefined) remove(dir, removal)

@@ -54,8 +54,8 @@ export interface Line {
   readonly oversized: boolean
 }
 
-/** Reads a file's lines from the start, in batches of a chunk, in memory that doesn't grow with the file. */
-export async function* readLines(path: string): AsyncGenerator<readonly Line[]> {
+/** Reads a file's lines from the start up to `limit` bytes, in batches of a chunk, in memory that doesn't grow with the file. */
+export async function* readLines(path: string, limit = Number.POSITIVE_INFINITY): AsyncGenerator<readonly Line[]> {
   const file = await open(path, 'r')
   try {
     let rest: Buffer = Buffer.alloc(0)
@@ -64,7 +64,7 @@ export async function* readLines(path: string): AsyncGenerator<readonly Line[]> 
     let skipping = false
     const chunk = Buffer.allocUnsafe(CHUNK)
     for (let position = 0; ;) {
-      const { bytesRead } = await file.read(chunk, 0, CHUNK, position)
+      const { bytesRead } = await file.read(chunk, 0, Math.min(CHUNK, limit - position), position)
       if (bytesRead === 0) break
       position += bytesRead
       const read = chunk.subarray(0, bytesRead)

@@ -36,14 +36,15 @@ test('keys are made on the first run, owner-only, and stay the same afterwards',
     assert.equal(statSync(join(dir.path, `${purpose}.json`)).mode & 0o777, 0o600)
   const again = openKeyring({ dir: dir.path, clock })
   for (const purpose of ['assertion', 'checkpoint'] as const) {
-    const signature = again.signer(purpose).sign(message)
-    assert.equal(again.signer(purpose).kid, keyring.signer(purpose).kid)
+    const signature = again[purpose].sign(message)
+    assert.equal(again[purpose].kid, keyring[purpose].kid)
     assert.equal(keyring.jwks(purpose).keys.length, 1)
     assert.ok(verifies(keyring.jwks(purpose).keys[0]!, message, signature))
     assert.ok(!verifies(keyring.jwks(purpose).keys[0]!, Buffer.from('else'), signature))
   }
   assert.deepEqual(again.sealing()[0].key.reveal(), keyring.sealing()[0].key.reveal())
   assert.equal(keyring.sealing()[0].key.reveal().length, 32)
+  assert.deepEqual(keyring.sessionKey.reveal(), keyring.sealing()[0].key.reveal())
   assert.ok(keyring.origins().every(({ why, createdAt }) => why === 'first run' && createdAt === clock.now()))
 })
 
@@ -64,7 +65,7 @@ test('after a rotation the new key signs, and the old one is published for the o
   using dir = folder()
   const clock = new ManualClock()
   const keyring = openKeyring({ dir: dir.path, clock })
-  const signer = keyring.signer('assertion')
+  const signer = keyring.assertion
   const old = signer.sign(message)
   const { kid, previous, previousUntil } = keyring.rotate('assertion')
   assert.equal(signer.kid, kid)

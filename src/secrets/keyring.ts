@@ -61,7 +61,12 @@ const OVERLAP = { assertion: 3_600_000, session: 12 * 3_600_000, checkpoint: Num
 
 /** The gateway's own keys. */
 export interface Keyring {
-  signer(purpose: SigningPurpose): Signer
+  /** Signs the assertions that upstreams receive. */
+  readonly assertion: Signer
+  /** Signs the checkpoints of the record. */
+  readonly checkpoint: Signer
+  /** The sealing key in force, for what doesn't outlive it. */
+  readonly sessionKey: Secret<Uint8Array>
   /** Keys that are accepted now, the signing one first. */
   jwks(purpose: SigningPurpose): Jwks
   /** Keys that open what was sealed, the sealing one first. */
@@ -101,14 +106,20 @@ export function openKeyring({ dir, clock, entropy = systemEntropy, overlap = {} 
       .keys.filter(({ retiredAt }) => retiredAt === undefined || clock.now() < retiredAt + overlaps[purpose])
       .toReversed()
 
+  const signer = (purpose: SigningPurpose): Signer => ({
+    get kid() {
+      return ring(purpose).current.kid
+    },
+    alg: ALGORITHMS[purpose],
+    sign: (bytes) => signWith(purpose, ring(purpose).privateKey!, bytes),
+  })
+
   return {
-    signer: (purpose) => ({
-      get kid() {
-        return ring(purpose).current.kid
-      },
-      alg: ALGORITHMS[purpose],
-      sign: (bytes) => signWith(purpose, ring(purpose).privateKey!, bytes),
-    }),
+    assertion: signer('assertion'),
+    checkpoint: signer('checkpoint'),
+    get sessionKey() {
+      return new Secret(octets(ring('session').current.secret!))
+    },
     jwks: (purpose) => ({ keys: accepted(purpose).flatMap(published) }),
     sealing: () =>
       accepted('session').map(({ kid, secret }) => ({ kid, key: new Secret(octets(secret!)) })) as unknown as readonly [

@@ -1,0 +1,61 @@
+import type { Action } from '../core/action.ts'
+import type { DecisionContext } from '../core/decision.ts'
+import type { ClaimValue, Identity } from '../core/principal.ts'
+import type { DecisionRecord, PrincipalRecord, WhoInFull } from './schema.ts'
+
+/** What a decision was made on, as the record has it: enough to make it again. */
+export interface DecisionInputs {
+  /** Undefined for anonymous, and where the credential was refused. */
+  readonly identity: Identity | undefined
+  readonly action: Action
+  readonly resource: string
+  readonly context: DecisionContext
+  readonly policyVersion: string
+  /** False if something was cut when it was recorded: what is computed from it may come out differently. */
+  readonly exact: boolean
+}
+
+/** Rebuilds the inputs of a recorded decision. `principal` is the record that it refers to. */
+export function decisionInputs(decision: DecisionRecord, principal: PrincipalRecord | undefined): DecisionInputs {
+  const { action, resource, ip, policy } = decision
+  return {
+    identity: principal === undefined ? undefined : identityOf(principal.principal),
+    action: { protocol: action.protocol, method: action.method, path: action.path },
+    resource,
+    context: { time: Date.parse(decision.time), ip },
+    policyVersion: policy,
+    exact:
+      decision.truncated !== true && principal?.truncated !== true && (principal !== undefined || decision.principal.kind === 'anonymous'),
+  }
+}
+
+function identityOf(who: WhoInFull): Identity | undefined {
+  const { evidence, kind } = who
+  if (kind === 'anonymous' || evidence === undefined) return undefined
+  const claims: Record<string, ClaimValue> = Object.create(null)
+  for (const [name, value] of Object.entries(who.claims)) if (value !== null) claims[name] = value
+  return {
+    issuer: who.issuer,
+    subject: who.subject,
+    kind,
+    claims,
+    unknownClaims: new Set(who.unknownClaims),
+    scopes: who.scopes,
+    appOnly: who.appOnly === true,
+    listedClient: who.listedClient === true,
+    actor: who.actor === undefined ? undefined : identityOf(who.actor),
+    display: who.display,
+    evidence: {
+      credential: evidence.credential,
+      issuerUrl: evidence.issuerUrl,
+      audience: evidence.audience,
+      client: evidence.client,
+      tokenId: evidence.tokenId,
+      keyId: evidence.keyId,
+      algorithm: evidence.algorithm,
+      issuedAt: evidence.issuedAt ?? undefined,
+      expiresAt: evidence.expiresAt ?? 0,
+      sessionId: evidence.sessionId,
+    },
+  }
+}
