@@ -1,3 +1,15 @@
 import type { CatalogueEntry } from '../errors.ts'
 
-export const identity = {} as const satisfies Record<string, CatalogueEntry>
+export const identity = {
+  'identity/provider-unavailable': {
+    message: 'the provider of issuer `{issuer}` can not be reached ({cause})',
+    help: 'check that the gateway can reach {url}, through the proxy if one is configured',
+    status: 503,
+    exit: 69,
+  },
+  'identity/outbound-ca': {
+    message: 'the authorities in `{file}` can not be used ({cause})',
+    help: 'name a PEM file of certificates in `outbound.ca`',
+    exit: 66,
+  },
+} as const satisfies Record<string, CatalogueEntry>
