@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
+import { commands } from './commands/index.ts'
+import { program } from './main.ts'
+import { renderDiagnostic } from './output.ts'
+
+/** Runs the command line in process and answers what it wrote. */
+async function run(...args: readonly string[]): Promise<{ readonly exit: number; readonly out: string; readonly err: string }> {
+  const written = { out: '', err: '' }
+  const { write: out } = process.stdout
+  const { write: err } = process.stderr
+  process.stdout.write = (text: string | Uint8Array) => ((written.out += String(text)), true)
+  process.stderr.write = (text: string | Uint8Array) => ((written.err += String(text)), true)
+  const { main } = await import('./main.ts')
+  try {
+    const exit = await main(args)
+    return { exit, ...written }
+  } finally {
+    process.stdout.write = out
+    process.stderr.write = err
+  }
+}
+
+test('every command is there, with a description', () => {
+  const root = program(() => {})
+  assert.equal(root.commands.length, commands.length)
+  assert.deepEqual(
+    root.commands.map((command) => command.name()),
+    ['up', 'token', 'login', 'logout', 'whoami', 'check', 'test', 'explain', 'audit', 'keys', 'completion'],
+  )
+})
+
+test('wrong usage is 2 and says what was meant', async () => {
+  const { exit, err } = await run('chek')
+  assert.equal(exit, 2)
+  assert.match(err, /check/)
+})
+
+test('`up` without a configuration says what to write', async () => {
+  const { exit, err } = await run('up')
+  assert.equal(exit, 2)
+  assert.match(err, /ostiary up --config DIR/)
+})
+
+test('`check` names file, line and what was meant, and answers JSON', async () => {
+  const missing = await run('check', '/nowhere/at/all')
+  assert.equal(missing.exit, 66)
+  assert.match(missing.err, /ostiary\.yaml/)
+  const json = await run('check', '/nowhere/at/all', '--json')
+  assert.equal((JSON.parse(json.out) as { error: { code: string } }).error.code, 'config/not-found')
+})
+
+test('a gateway that is not there is one clear line', async () => {
+  const { exit, err } = await run('whoami', '--admin', 'http://127.0.0.1:9')
+  assert.equal(exit, 69)
+  assert.match(err, /no gateway answers at http:\/\/127\.0\.0\.1:9/)
+  assert.ok(!err.includes('    at '), err)
+})
+
+test('completion scripts are shell that the shell can read', async () => {
+  const { out } = await run('completion', 'bash')
+  const checked = spawnSync('bash', ['-n'], { input: out, encoding: 'utf8' })
+  assert.equal(checked.status, 0, checked.stderr)
+  const completed = spawnSync('bash', ['-c', `${out}\nCOMP_WORDS=(ostiary audit ver); COMP_CWORD=2; _ostiary; echo "\${COMPREPLY[@]}"`], { encoding: 'utf8' })
+  assert.equal(completed.stdout.trim(), 'verify')
+  for (const shell of ['zsh', 'fish']) assert.match((await run('completion', shell)).out, /ostiary/)
+  assert.equal((await run('completion', 'tcsh')).exit, 2)
+})
+
+test('a diagnostic shows its place', () => {
+  const shown = renderDiagnostic({ code: 'config/missing', severity: 'error', message: '`a` is missing', help: 'add it', span: { file: 'no/such.yaml', line: 3, column: 5, endLine: 3, endColumn: 6 } })
+  assert.match(shown, /--> no\/such\.yaml:3:5/)
+  assert.match(shown, /help: add it/)
+  assert.ok(new DiagnosticsError([]).message.length > 0)
+  assert.equal(new OstiaryError('cli/no-config').exit, 2)
+})
