@@ -108,6 +108,8 @@ export function serveH1(server: Server, parts: H1Parts): void {
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const turn = turns.get(socket)
+    // Bytes after a request that was the last one by its own word are nobody's (RFC 9112 §9.6).
+    if (error.code === 'HPE_CLOSED_CONNECTION' && turn?.busy === true) return
     if (
       !socket.writable ||
       error.code === 'ECONNRESET' ||
@@ -232,7 +234,11 @@ class Downstream1 implements Downstream {
 
   /** A request that isn't wholly in yet is not waited for: the connection closes after the answer. */
   #stopReading(): void {
-    if (this.body.complete) return
+    if (this.body.complete) {
+      // Unread bytes would hold back the next request of the connection.
+      this.body.resume()
+      return
+    }
     const { clock } = this.#parts
     const socket = this.#socket
     this.#response.shouldKeepAlive = false
