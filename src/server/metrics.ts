@@ -30,7 +30,7 @@ export function createMetrics(): Metrics {
       counter.inc(labels, by)
     },
     gauge(name, help, read) {
-      const gauge = new Gauge({
+      const gauge: Gauge = new Gauge({
         name: `ostiary_${name}`,
         help,
         collect: () => gauge.set(read()),

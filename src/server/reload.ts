@@ -1,3 +1,4 @@
+import type { Timer } from '../core/clock.ts'
 import { DiagnosticsError } from '../core/errors.ts'
 import type { HttpDoor } from '../doors/http/door.ts'
 import type { Sources } from '../config/wiring.ts'
@@ -14,6 +15,8 @@ export interface ReloaderParts {
   readonly watch: boolean
 }
 
+const TIDY_MS = 3_600_000
+
 /** Wiring that is read once: a change of it is reported, and waits for a restart. */
 const FIXED = ['name', 'dataDir', 'issuers', 'doors', 'admin', 'audit', 'sessions', 'outbound'] as const
 
@@ -24,6 +27,8 @@ export class Reloader {
   #running: Configuration
   #status: ReloadStatus
   #queue: Promise<unknown> = Promise.resolve()
+  #expiry: Timer | undefined
+  #tidying: Timer | undefined
 
   constructor(parts: ReloaderParts) {
     this.#parts = parts
@@ -36,6 +41,12 @@ export class Reloader {
     }
     const { folder, clock } = parts.parts
     this.#watcher = parts.watch ? watchFolder(folder, parts.running.sources.environment?.name, clock, () => void this.reload()) : undefined
+  }
+
+  /** Access that ends by itself ends on time, and policy versions that nothing cites any more go. Called once all runs. */
+  begin(): void {
+    this.#awaitExpiry()
+    this.#tidyLater()
   }
 
   get status(): ReloadStatus {
@@ -56,6 +67,8 @@ export class Reloader {
 
   close(): void {
     this.#watcher?.close()
+    this.#expiry?.cancel()
+    this.#tidying?.cancel()
   }
 
   async #reload(): Promise<ReloadStatus> {
@@ -94,9 +107,57 @@ export class Reloader {
     }
     policies.swap(policy)
     this.#running = configuration
+    this.#awaitExpiry()
     for (const key of held) log(`reload: a change of \`${key}\` takes effect only after a restart`)
     log(`policy ${policy.version.slice(0, 19)} is in force`)
     return (this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics })
+  }
+
+  /** A binding that ends makes another version of what is running, whatever the folder holds by then. */
+  #awaitExpiry(): void {
+    const { clock, policies } = this.#parts.parts
+    this.#expiry?.cancel()
+    const { changesAt } = policies.current
+    if (changesAt === undefined) return
+    this.#expiry = clock.after(Math.max(0, changesAt - clock.now()), () => {
+      this.#queue = this.#queue.then(() => this.#expire())
+    })
+  }
+
+  async #expire(): Promise<void> {
+    const { parts } = this.#parts
+    const now = parts.clock.now()
+    const configuration = compile(parts.folder, this.#running.sources, now)
+    // The same sources compiled before; should they not now, waiting a second is better than spinning.
+    if (configuration.policy === undefined || configuration.policy.version === parts.policies.current.version) {
+      this.#expiry = parts.clock.after(1000, () => this.#awaitExpiry())
+      return
+    }
+    try {
+      parts.versions.keep(configuration.policy.version, configuration.sources, now)
+    } catch (error) {
+      // Access ends on time even where the version that ends it can't be kept.
+      parts.log(`policy versions: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    parts.audit.note({
+      kind: 'policy-changed',
+      time: now,
+      details: { from: parts.policies.current.version, to: configuration.policy.version, why: 'a binding has ended' },
+    })
+    parts.policies.swap(configuration.policy)
+    this.#running = configuration
+    this.#awaitExpiry()
+  }
+
+  #tidyLater(): void {
+    const { clock, audit, versions, log } = this.#parts.parts
+    this.#tidying = clock.after(TIDY_MS, () => {
+      audit
+        .cited()
+        .then((cited) => versions.prune(cited))
+        .catch((error: unknown) => log(`policy versions: ${error instanceof Error ? error.message : String(error)}`))
+        .finally(() => this.#tidyLater())
+    })
   }
 
   #refuse(diagnostics: Configuration['diagnostics']): ReloadStatus {

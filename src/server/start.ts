@@ -81,7 +81,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       options: wiring.audit,
       anchors: anchorsOf(wiring, folder),
       meter: metrics,
-      onDegraded: ({ healthy, reason }) => log(healthy ? 'record: written again' : `record: ${reason ?? 'degraded'}`),
+      onDegraded: log,
     })
     closers.push(() => audit.close())
     const identities = createIdentity({
@@ -123,6 +123,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       time: clock.now(),
       details: { name: wiring.name, policyVersion: policy.version, doors: addresses.map(({ host, port }) => `${host}:${port}`) },
     })
+    reloader.begin()
     if (first.policy === undefined) reloader.refused(first)
     return {
       name: wiring.name,

@@ -15,9 +15,8 @@ export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
   routes.get('/decisions', async (context) => {
     const query = required(context.req.query())
     const summaries: DecisionSummary[] = []
-    for await (const { found } of parts.search({ ...query, kinds: ['decision'] })) {
-      const summary = summaryOf(found)
-      if (summary !== undefined) summaries.push(summary)
+    for await (const { record, outcome } of parts.search({ ...query, kinds: ['decision'] })) {
+      if (record.kind === 'decision') summaries.push(summaryOf(record, outcome))
     }
     return context.json(summaries)
   })
@@ -28,9 +27,8 @@ export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
     return stream(context, async (out) => {
       const stop = new AbortController()
       out.onAbort(() => stop.abort())
-      for await (const { found } of parts.tail({ ...query, kinds: ['decision'] }, true, stop.signal)) {
-        const summary = summaryOf(found)
-        if (summary !== undefined) await out.write(`data: ${JSON.stringify(summary)}\n\n`)
+      for await (const { record } of parts.tail({ ...query, kinds: ['decision'] }, true, stop.signal)) {
+        if (record.kind === 'decision') await out.write(`data: ${JSON.stringify(summaryOf(record, undefined))}\n\n`)
       }
     })
   })
@@ -83,7 +81,7 @@ function lines(context: Context<AdminEnv>, read: (query: AuditQuery, signal: Abo
   return stream(context, async (out) => {
     const stop = new AbortController()
     out.onAbort(() => stop.abort())
-    for await (const { text, found } of read(query, stop.signal))
-      await out.write(`${JSON.stringify({ text, record: found.record, outcome: found.outcome })}\n`)
+    for await (const { text, record, outcome } of read(query, stop.signal))
+      await out.write(`${JSON.stringify({ text, record, outcome })}\n`)
   })
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { formatAction } from '../../core/action.ts'
-import { decisionInputs, findDecision, search, tail, verifyDataDirectory, type AuditQuery, type FoundRecord } from '../../audit/index.ts'
+import { decisionInputs, findDecision, renderRecord, search, tail, verifyDataDirectory, type AuditQuery } from '../../audit/index.ts'
+import { OstiaryError } from '../../core/errors.ts'
 import type { BoundAddress } from '../../doors/http/engine.ts'
 import { renderExplanation, type CompiledPolicy } from '../../policy/index.ts'
 import { compile } from '../configuration.ts'
@@ -8,7 +9,7 @@ import { GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
 import type { AdminParts, Explained } from './parts.ts'
-import { lineOf, summaryOf } from './summary.ts'
+import { summaryOf } from './summary.ts'
 
 export interface Surroundings {
   readonly doors: readonly BoundAddress[]
@@ -50,10 +51,11 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
       return { kid: rotation.kid, previous: rotation.previous }
     },
     async *search(query) {
-      for await (const found of search(dir, query)) yield { text: lineOf(found), found }
+      for await (const { record, outcome } of search(dir, query)) yield { text: renderRecord(record, outcome), record, outcome }
     },
     async *tail(query, follow, signal) {
-      for await (const found of tail(dir, query, { follow, signal })) yield { text: lineOf(found), found }
+      for await (const record of tail(dir, query, { follow, clock, signal }))
+        yield { text: renderRecord(record), record, outcome: undefined }
     },
     verify: () => verifyDataDirectory(dataDir, {}),
     explain: (id) => explain(parts, dir, id),
@@ -65,7 +67,7 @@ async function explain(parts: Parts, dir: string, id: string): Promise<Explained
   const found = await findDecision(dir, id === 'last' ? ((await newest(dir)) ?? '') : id)
   if (found === undefined) return undefined
   const { record, principal } = found
-  const summary = summaryOf(found)!
+  const summary = summaryOf(record, found.outcome)
   const inputs = decisionInputs(record, principal)
   const head = [
     `decision  ${record.id}`,
@@ -89,9 +91,7 @@ async function explain(parts: Parts, dir: string, id: string): Promise<Explained
   const outcome =
     found.outcome === undefined
       ? []
-      : [
-          `outcome  ${found.outcome.result}, status ${found.outcome.status}, ${found.outcome.bytesOut} bytes, ${found.outcome.duration.toFixed(1)} ms`,
-        ]
+      : [`outcome  ${found.outcome.result}, status ${found.outcome.status}, ${found.outcome.bytesOut} bytes, ${found.outcome.duration} ms`]
   const caution = inputs.exact ? [] : ['The record was cut where it was too long: what follows may differ from what was decided.']
   return { text: `${[...head, ...outcome, ...caution].join('\n')}\n\n${renderExplanation(explanation)}`, explanation, found, summary }
 }
@@ -99,18 +99,22 @@ async function explain(parts: Parts, dir: string, id: string): Promise<Explained
 /** The newest decision that isn't about the gateway itself: whoever asks for the last one doesn't mean his own question. */
 async function newest(dir: string): Promise<string | undefined> {
   const query: AuditQuery = { kinds: ['decision'], limit: 10_000 }
-  let own: FoundRecord | undefined
-  for await (const found of search(dir, query)) {
-    if (found.record.kind !== 'decision') continue
-    if (found.record.resource !== GATEWAY_RESOURCE) return found.record.id
-    own ??= found
+  let own: string | undefined
+  for await (const { record } of search(dir, query)) {
+    if (record.kind !== 'decision') continue
+    if (record.resource !== GATEWAY_RESOURCE) return record.id
+    own ??= record.id
   }
-  return own?.record.kind === 'decision' ? own.record.id : undefined
+  return own
 }
 
 /** The version that decided: running, or kept, and compiled as of then. */
 function policyOf({ policies, versions, folder }: Parts, version: string, time: number): CompiledPolicy | undefined {
   if (policies.current.version === version) return policies.current
-  const kept = versions.read(version)
-  return kept === undefined ? undefined : compile(folder, kept.sources, time).policy
+  try {
+    return compile(folder, versions.read(version).sources, time).policy
+  } catch (error) {
+    if (error instanceof OstiaryError) return undefined
+    throw error
+  }
 }

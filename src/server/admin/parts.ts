@@ -1,5 +1,5 @@
 import type { Passage } from '../../core/passage.ts'
-import type { AuditQuery, FoundDecision, FoundRecord } from '../../audit/index.ts'
+import type { AuditQuery, AuditRecord, FoundDecision, OutcomeRecord } from '../../audit/index.ts'
 import type { Principal } from '../../core/principal.ts'
 import type { DecisionSummary } from './shapes.ts'
 import type { CompiledPolicy, Explanation } from '../../policy/index.ts'
@@ -9,7 +9,9 @@ import type { Metrics } from '../metrics.ts'
 /** One record as the API answers it: for people and for programs. */
 export interface ShownRecord {
   readonly text: string
-  readonly found: FoundRecord
+  readonly record: AuditRecord
+  /** Of an allowed decision that is over, where it was looked for. */
+  readonly outcome: OutcomeRecord | undefined
 }
 
 /** A decision with its explanation; none where the credential was refused, or its policy is no longer kept. */

@@ -5,9 +5,12 @@ import { queryFrom } from './query.ts'
 const NOW = Date.UTC(2026, 0, 31, 12)
 
 test('filters become a query', () => {
-  assert.deepEqual(queryFrom({ principal: 'reader', verdict: 'denied', since: '15m', until: '2026-01-31T12:00:00Z', limit: '5', follow: 'true' }, NOW), {
-    query: { principal: 'reader', verdict: 'denied', since: NOW - 900_000, until: NOW, limit: 5 },
-  })
+  assert.deepEqual(
+    queryFrom({ principal: 'reader', verdict: 'denied', since: '15m', until: '2026-01-31T12:00:00Z', limit: '5', follow: 'true' }, NOW),
+    {
+      query: { principal: 'reader', verdict: 'denied', since: NOW - 900_000, until: NOW, limit: 5 },
+    },
+  )
 })
 
 test('a filter that is not understood is refused: it would show too much', () => {
