@@ -5,6 +5,7 @@ import type { RejectReason, UnavailableCause } from '../core/credential.ts'
 import type { Meter } from '../core/meter.ts'
 import type { Identity } from '../core/principal.ts'
 import type { Secret } from '../core/secret.ts'
+import type { Jwt } from './jose/compact.ts'
 
 /** A claim that a kind of issuer brings, for policy to speak of. */
 export interface ClaimInfo {
@@ -63,8 +64,10 @@ export interface Issuer {
   readonly discoveryUrl: string
   /** Whether a token with this `iss` is this issuer's to judge. Tokens are routed by it, never tried. */
   owns(iss: string): boolean
-  /** Judges an access token. At once where the key is known. */
-  verifyAccessToken(token: string): TokenResult | Promise<TokenResult>
+  /** Whether `iss` is of this provider although not owned, such as another tenant's: then this issuer says why it refuses. */
+  resembles(iss: string): boolean
+  /** Judges an access token. At once where the key is known. `parsed` is the same token, where it was taken apart already. */
+  verifyAccessToken(token: string, parsed?: Jwt): TokenResult | Promise<TokenResult>
   /** Judges an ID token of a sign-in: `aud` is the client, `nonce` the one that was sent (OpenID Connect Core §3.1.3.7). */
   verifyIdToken(token: string, expected: { readonly clientId: string; readonly nonce: string }): Promise<TokenResult>
   /** @throws OstiaryError `identity/provider-unavailable` */

@@ -21,4 +21,14 @@ export const secrets = {
     help: 'make it a folder that this user may write',
     exit: 73,
   },
+  'secrets/not-set': {
+    message: 'the environment variable `{name}`, which a secret is read from, is not set',
+    help: 'set it in the environment of the gateway',
+    exit: 78,
+  },
+  'secrets/unreadable': {
+    message: 'the secret in `{file}` can not be read ({cause})',
+    help: 'check that the file exists, holds the secret alone, and that this user may read it',
+    exit: 66,
+  },
 } as const satisfies Record<string, CatalogueEntry>

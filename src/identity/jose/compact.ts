@@ -2,7 +2,7 @@ import { verify } from 'node:crypto'
 import { algorithms } from './algorithms.ts'
 import { isObject, readJson, type JsonObject } from './json.ts'
 import { MAX_KID, type VerificationKey } from './jwk.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal, refused, type Rejected } from './refusal.ts'
 
 /** Longest token accepted, in characters; judged before anything is decoded. */
 export const MAX_TOKEN = 16 * 1024
@@ -56,6 +56,11 @@ export function readJwt(token: string): Jwt {
   const payload = readJson(jws.content)
   if (!isObject(payload)) throw new Refusal('malformed')
   return { ...jws, payload }
+}
+
+/** The same with its refusal as an answer. */
+export function parseJwt(token: string): Jwt | Rejected {
+  return refused(() => readJwt(token))
 }
 
 /** Base64url without padding, in the one form that its octets have (RFC 7515 §2, RFC 4648 §3.5). */

@@ -14,8 +14,15 @@ export class Refusal extends Error {
   }
 }
 
+/** A refusal as an answer. */
+export interface Rejected {
+  readonly outcome: 'rejected'
+  readonly reason: RejectReason
+  readonly claim?: string | undefined
+}
+
 /** Runs a judgement and turns its refusal into an answer. */
-export function refused<T>(judge: () => T): T | { readonly outcome: 'rejected'; readonly reason: RejectReason; readonly claim?: string } {
+export function refused<T>(judge: () => T): T | Rejected {
   try {
     return judge()
   } catch (error) {

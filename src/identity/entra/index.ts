@@ -1,0 +1,64 @@
+import { declaredClaims } from '../claims.ts'
+import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
+import type { IssuerBase } from '../../config/schema.ts'
+import { parseJwt } from '../jose/compact.ts'
+import { signInSettings } from '../signin.ts'
+import { entraClaims } from './claims.ts'
+import { entraSchema, type EntraConfig } from './schema.ts'
+import { Tenants } from './tenants.ts'
+import { verifyAccess, verifyId, type EntraVerifier } from './verify.ts'
+
+/** Microsoft Entra ID: both token versions, an exact list of tenants, keys bound to their issuer. */
+export const entra: IssuerKind = {
+  schema: entraSchema,
+  claims: entraClaims,
+  create: (name, config, deps) => createEntra(name, config as IssuerBase & EntraConfig, deps),
+}
+
+function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issuer {
+  const listeners: ((issuer: string, keyIds: readonly string[]) => void)[] = []
+  const tenants = new Tenants(name, config, deps, (keyIds) => {
+    for (const listener of listeners) listener(name, keyIds)
+  })
+  const verifier: EntraVerifier = {
+    name,
+    tenants,
+    audiences: new Set(config.audiences),
+    clients: new Set(config.clients.map((id) => id.toLowerCase())),
+    agents: new Set(config.agents.map((id) => id.toLowerCase())),
+    declared: declaredClaims(entraClaims, config.claims),
+    maxLifetime: config.maxLifetime,
+    now: () => deps.clock.now(),
+  }
+  const first = tenants.realms[0]!
+  for (const { keys } of tenants.realms) keys.start()
+  return {
+    name,
+    kind: 'entra',
+    signIn: signInSettings(config.signIn, [`${config.audiences[0]!}/.default`], deps.folder),
+    discoveryUrl: `${config.authority}/${first.tenant}/v2.0/.well-known/openid-configuration`,
+    owns: (iss) => tenants.realmOf(iss) !== undefined,
+    resembles: (iss) => tenants.resemblance(iss) !== undefined,
+    verifyAccessToken(token, parsed) {
+      const jwt = parsed ?? parseJwt(token)
+      return 'outcome' in jwt ? jwt : verifyAccess(verifier, jwt)
+    },
+    async verifyIdToken(token, expected) {
+      const jwt = parseJwt(token)
+      return 'outcome' in jwt ? jwt : verifyId(verifier, jwt, expected)
+    },
+    metadata: () => first.keys.metadata(),
+    status() {
+      const lacking = tenants.realms.filter(({ version, keys }) => version === '2.0' && keys.documents === undefined)
+      if (lacking.length > 0) return { ready: false, detail: `no keys of ${lacking.length} of ${config.tenants.length} tenants` }
+      const failing = tenants.realms.filter(({ keys }) => keys.failure !== undefined)
+      const age = Math.max(...tenants.realms.filter(({ keys }) => keys.documents !== undefined).map(({ keys }) => keys.age))
+      const detail = `keys got ${Math.round(age / 60_000)} min ago`
+      return { ready: true, detail: failing.length === 0 ? detail : `${detail}; the provider does not answer` }
+    },
+    onKeysLeft: (listener) => void listeners.push(listener),
+    close() {
+      for (const { keys } of tenants.realms) keys.close()
+    },
+  }
+}
