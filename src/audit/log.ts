@@ -222,7 +222,9 @@ export class AuditLog implements Recorder {
 
   /** Resolves when all that was recorded so far is durable. @throws OstiaryError `audit/unavailable` */
   async flush(): Promise<void> {
-    if (this.#stopped !== undefined) throw unavailable(this.#stopped)
+    const { failure } = this.#journal
+    const cause = this.#stopped ?? (failure === undefined ? undefined : describe(failure))
+    if (cause !== undefined) throw unavailable(cause)
     await this.#journal.flush().catch((error: unknown) => {
       throw unavailable(causeOf(error), error)
     })

@@ -175,7 +175,7 @@ test('a file that is missing is a removal, a copied one an addition, a renamed o
   assert.equal(copied.problem?.looksLike, 'added')
   const renamed = await verifyLines(
     lines.map((line) =>
-      line.segment === names[1] ? { ...line, segment: String(Number(names[1]!.slice(0, 10)) + 1).padStart(10, '0') + '.jsonl' } : line,
+      line.segment === names[1] ? { ...line, segment: String(Number(names[1]?.slice(0, 10)) + 1).padStart(10, '0') + '.jsonl' } : line,
     ),
     true,
   )

@@ -1,5 +1,5 @@
 /** What tests of the record share: principals, decisions, a signer, a folder of its own. */
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,14 +25,16 @@ export function temporary(): { readonly path: string } & Disposable {
 }
 
 export interface TestSigner extends CheckpointSigner {
-  readonly publicKey: KeyObject
   readonly jwk: { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string; readonly kid: string }
 }
 
 export function testSigner(kid = 'k1'): TestSigner {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const { x } = publicKey.export({ format: 'jwk' })
-  return { kid, sign: (bytes) => sign(null, bytes, privateKey), publicKey, jwk: { kty: 'OKP', crv: 'Ed25519', x: x!, kid } }
+  return signerOf(generateKeyPairSync('ed25519').privateKey, kid)
+}
+
+export function signerOf(privateKey: KeyObject, kid = 'k1'): TestSigner {
+  const { x } = createPublicKey(privateKey).export({ format: 'jwk' })
+  return { kid, sign: (bytes) => sign(null, bytes, privateKey), jwk: { kty: 'OKP', crv: 'Ed25519', x: x!, kid } }
 }
 
 export function identityOf(more: Partial<Identity> = {}): Identity {
@@ -124,6 +126,13 @@ export function linesOf(dir: string): string[] {
     .flatMap((name) => readFileSync(join(dir, name), 'utf8').split('\n').slice(0, -1))
 }
 
+/** All records in order; what isn't JSON is left out. */
 export function recordsOf(dir: string): Record<string, unknown>[] {
-  return linesOf(dir).map((line) => JSON.parse(line) as Record<string, unknown>)
+  return linesOf(dir).flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Record<string, unknown>]
+    } catch {
+      return []
+    }
+  })
 }
