@@ -7,6 +7,11 @@ export const identity = {
     status: 503,
     exit: 69,
   },
+  'identity/outbound-proxy': {
+    message: 'the proxy for requests of the gateway itself can not be used ({cause})',
+    help: 'write its URL in `outbound.proxy`, or correct HTTPS_PROXY and HTTP_PROXY',
+    exit: 78,
+  },
   'identity/outbound-ca': {
     message: 'the authorities in `{file}` can not be used ({cause})',
     help: 'name a PEM file of certificates in `outbound.ca`',

@@ -1,0 +1,54 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { rootCertificates } from 'node:tls'
+import { EnvHttpProxyAgent, fetch as undiciFetch } from 'undici'
+import type { Wiring } from '../config/schema.ts'
+import { OstiaryError } from '../core/errors.ts'
+
+/** Requests that the gateway makes for itself. */
+export interface Outbound {
+  readonly fetch: typeof fetch
+  close(): Promise<void>
+}
+
+/** What is on this machine is reached directly, whatever the environment says. */
+const DIRECT = 'localhost,127.0.0.1,::1'
+
+/**
+ * A `fetch` that goes through the configured proxy, or else the environment's (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), and trusts the
+ * configured authorities besides the usual ones.
+ * @throws OstiaryError `identity/outbound-ca`, `identity/outbound-proxy`
+ */
+export function openOutbound({ proxy, ca }: Wiring['outbound'], folder: string, env: NodeJS.ProcessEnv = process.env): Outbound {
+  const tls = ca === undefined ? {} : { ca: [...rootCertificates, ...readAuthorities(resolve(folder, ca))] }
+  const noProxy = `${env['no_proxy'] ?? env['NO_PROXY'] ?? ''},${DIRECT}`
+  let agent: EnvHttpProxyAgent
+  try {
+    agent = new EnvHttpProxyAgent({
+      ...(proxy === undefined ? {} : { httpProxy: proxy, httpsProxy: proxy }),
+      noProxy,
+      connect: tls,
+      requestTls: tls,
+      proxyTls: tls,
+      connections: 16,
+    } as ConstructorParameters<typeof EnvHttpProxyAgent>[0])
+  } catch (error) {
+    throw new OstiaryError('identity/outbound-proxy', { cause: (error as { code?: string }).code ?? 'it is not a URL' })
+  }
+  const request = (input: Parameters<typeof undiciFetch>[0], init?: Parameters<typeof undiciFetch>[1]) =>
+    undiciFetch(input, { ...init, dispatcher: agent })
+  return { fetch: request as unknown as typeof fetch, close: () => agent.destroy() }
+}
+
+function readAuthorities(file: string): readonly string[] {
+  try {
+    const blocks = readFileSync(file, 'latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
+    if (blocks === null) throw new OstiaryError('identity/outbound-ca', { file, cause: 'no certificate in it' })
+    for (const block of blocks) new X509Certificate(block)
+    return blocks
+  } catch (error) {
+    if (error instanceof OstiaryError) throw error
+    throw new OstiaryError('identity/outbound-ca', { file, cause: (error as { code?: string }).code ?? 'unknown' })
+  }
+}
