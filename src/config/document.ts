@@ -22,47 +22,78 @@ export interface ReadDocument {
 /** Larger files are refused before they are parsed, in UTF-16 code units. */
 const MAX_TEXT = 16 * 1024 * 1024
 const MAX_DEPTH = 64
+/** One slip can make a cascade of findings; the first ones tell it. */
+const MAX_FINDINGS = 20
 
 /**
- * Reads one YAML 1.2 document (so `no` is a string), strictly: duplicate keys, tags, several documents and keys that
- * aren't strings are findings. Anchors and aliases are refused, because what is merged by reference can't be reviewed
- * where it is used.
+ * Reads one YAML 1.2 document (so `no` is a string), strictly: duplicate keys, tags, directives, several documents, keys
+ * that aren't strings and numbers that can't be held exactly are findings. Anchors and aliases are refused, because what is
+ * merged by reference can't be reviewed where it is used. Never throws; time and memory are linear in the text.
  */
 export function readDocument(file: string, text: string): ReadDocument {
   const whole: Span = { file, line: 1, column: 1, endLine: 1, endColumn: 1 }
   if (text.length > MAX_TEXT) return { root: undefined, diagnostics: [diagnostic('config/too-large', { file, limit: MAX_TEXT }, whole)] }
   const lines = new LineCounter()
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    uniqueKeys: true,
-    version: '1.2',
-    merge: false,
-    stringKeys: true,
-    prettyErrors: false,
-    logLevel: 'silent',
-  })
   const spanAt = (from: number, to: number): Span => {
     const start = lines.linePos(from)
     const end = lines.linePos(Math.max(from, to))
     return { file, line: start.line || 1, column: start.col || 1, endLine: end.line || 1, endColumn: end.col || 1 }
   }
-  const diagnostics: Diagnostic[] = [...document.errors, ...document.warnings].map((error) =>
-    diagnostic('config/yaml', { problem: lowerFirst(error.message.split('\n')[0] ?? error.code) }, spanAt(error.pos[0], error.pos[1])),
-  )
-  if (diagnostics.length > 0) return { root: undefined, diagnostics }
+  const diagnostics: Diagnostic[] = []
+  const problem = (what: string, span: Span): void => void diagnostics.push(diagnostic('config/yaml', { problem: what }, span))
+  const failed = (): ReadDocument => ({ root: undefined, diagnostics: diagnostics.slice(0, MAX_FINDINGS) })
+  let document: ReturnType<typeof parseDocument>
+  try {
+    document = parseDocument(text, {
+      lineCounter: lines,
+      // The library compares each key with every other; they are compared below.
+      uniqueKeys: false,
+      version: '1.2',
+      merge: false,
+      stringKeys: true,
+      prettyErrors: false,
+      // Not `silent`, which would leave out whatever comes after the first document without a word.
+      logLevel: 'error',
+    })
+  } catch {
+    problem(TOO_DEEP, whole)
+    return failed()
+  }
+  for (const { message, code, pos } of [...document.errors, ...document.warnings]) {
+    const first = lowerFirst(message.split('\n')[0] ?? code)
+    const told = code === 'MULTIPLE_DOCS' ? 'a file holds one document, without `---` or `...` after it' : first
+    problem(first.startsWith('maximum call stack') ? TOO_DEEP : told, spanAt(pos[0], pos[1]))
+  }
+  const { yaml, tags } = document.directives ?? {}
+  if (yaml?.explicit === true || Object.keys(tags ?? {}).length > 1) problem('directives (`%`) are not allowed', whole)
+  if (diagnostics.length > 0) return failed()
 
+  const scalar = (value: unknown, span: Span): Located => {
+    if (value === null || typeof value === 'string' || typeof value === 'boolean') return { kind: 'scalar', span, value }
+    if (typeof value === 'number' && Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value)))
+      return { kind: 'scalar', span, value }
+    problem(
+      typeof value === 'number' ? 'this number can not be held exactly; in quotes it is text' : 'this kind of value is not supported',
+      span,
+    )
+    return { kind: 'scalar', span, value: null }
+  }
   const locate = (node: unknown, fallback: Span, depth: number): Located => {
     const span = rangeSpan(node, spanAt) ?? fallback
     if (depth > MAX_DEPTH) {
-      diagnostics.push(diagnostic('config/yaml', { problem: `nested deeper than ${MAX_DEPTH} levels` }, span))
+      problem(TOO_DEEP, span)
       return { kind: 'scalar', span, value: null }
     }
+    plainNode(node, span)
     if (isMap(node)) {
       const entries = new Map<string, Entry>()
       for (const pair of node.items) {
         const keySpan = rangeSpan(pair.key, spanAt) ?? span
         const key = isScalar(pair.key) ? pair.key.value : undefined
-        if (typeof key !== 'string') diagnostics.push(diagnostic('config/yaml', { problem: 'a key must be a plain string' }, keySpan))
+        plainNode(pair.key, keySpan)
+        if (typeof key !== 'string') problem('a key must be a plain string', keySpan)
+        else if (key === '__proto__') problem('a key can not be `__proto__`', keySpan)
+        else if (entries.has(key)) problem(`the key \`${key}\` is there twice`, keySpan)
         else entries.set(key, { keySpan, node: locate(pair.value, keySpan, depth + 1) })
       }
       return { kind: 'map', span, entries }
@@ -72,16 +103,20 @@ export function readDocument(file: string, text: string): ReadDocument {
       diagnostics.push(diagnostic('config/alias', { name: node.source }, span))
       return { kind: 'scalar', span, value: null }
     }
-    const value = isScalar(node) ? node.value : null
-    if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-      return { kind: 'scalar', span, value }
-    diagnostics.push(diagnostic('config/yaml', { problem: 'this kind of value is not supported' }, span))
-    return { kind: 'scalar', span, value: null }
+    return scalar(isScalar(node) ? node.value : null, span)
+  }
+  /** What a node is must be seen where it stands: no tag that changes it, no anchor that reuses it. */
+  const plainNode = (node: unknown, span: Span): void => {
+    const { tag, anchor } = (node ?? {}) as { tag?: string; anchor?: string }
+    if (anchor !== undefined) diagnostics.push(diagnostic('config/alias', { name: anchor }, span))
+    if (tag !== undefined) problem('tags (`!`) are not allowed', span)
   }
   const root = document.contents === null ? undefined : locate(document.contents, whole, 0)
   if (root === undefined) diagnostics.push(diagnostic('config/empty', { file }, whole))
-  return { root: diagnostics.length > 0 ? undefined : root, diagnostics }
+  return diagnostics.length > 0 ? failed() : { root, diagnostics }
 }
+
+const TOO_DEEP = `nested deeper than ${MAX_DEPTH} levels`
 
 function rangeSpan(node: unknown, spanAt: (from: number, to: number) => Span): Span | undefined {
   const range = (node as Node | null | undefined)?.range

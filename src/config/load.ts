@@ -4,6 +4,10 @@ import { OstiaryError } from '../core/errors.ts'
 import type { SourceFile, Sources } from './wiring.ts'
 
 const MAX_FILES = 10_000
+const MAX_FOLDERS_DEEP = 32
+/** A file larger than this, in bytes, isn't read at all. */
+const MAX_BYTES = 64 * 1024 * 1024
+const ENVIRONMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 /**
  * Reads a configuration folder: `ostiary.yaml`, `environments/<environment>.yaml` and `policy/**` in the order of their
@@ -12,6 +16,8 @@ const MAX_FILES = 10_000
  */
 export function readSources(folder: string, environment?: string): Sources {
   const wiring = readOne(folder, 'ostiary.yaml', () => new OstiaryError('config/not-found', { file: join(folder, 'ostiary.yaml') }))
+  if (environment !== undefined && !ENVIRONMENT_NAME.test(environment))
+    throw new OstiaryError('config/no-environment', { name: environment })
   const policy: SourceFile[] = []
   const tests: SourceFile[] = []
   for (const path of walk(folder, 'policy')) {
@@ -30,34 +36,61 @@ export function readSources(folder: string, environment?: string): Sources {
 }
 
 function readOne(folder: string, path: string, missing: () => OstiaryError): SourceFile {
+  const file = join(folder, path)
+  const unreadable = (cause: string): OstiaryError => new OstiaryError('config/unreadable', { file, cause })
+  let bytes: Buffer
   try {
-    return { path, text: readFileSync(join(folder, path), 'utf8') }
+    const stats = statSync(file)
+    // A pipe would be waited for without end.
+    if (!stats.isFile()) throw unreadable('it is not a file')
+    if (stats.size > MAX_BYTES) throw unreadable(`it is larger than ${MAX_BYTES} bytes`)
+    bytes = readFileSync(file)
   } catch (error) {
+    if (error instanceof OstiaryError) throw error
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') throw missing()
-    throw new OstiaryError('config/unreadable', { file: join(folder, path), cause: code ?? 'unknown' })
+    throw unreadable(code ?? 'unknown')
+  }
+  try {
+    // What can't be decoded must not become another text that can.
+    return { path, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }
+  } catch {
+    throw unreadable('it is not UTF-8')
   }
 }
 
 function walk(folder: string, below: string): string[] {
   const found: string[] = []
-  const visit = (relative: string): void => {
-    let names: string[]
-    try {
-      names = readdirSync(join(folder, relative)).toSorted()
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (relative === below && code === 'ENOENT') return
-      throw new OstiaryError('config/unreadable', { file: join(folder, relative), cause: code ?? 'unknown' })
-    }
-    for (const entry of names) {
+  const visit = (relative: string, depth: number): void => {
+    if (depth > MAX_FOLDERS_DEEP)
+      throw new OstiaryError('config/unreadable', { file: join(folder, relative), cause: `more than ${MAX_FOLDERS_DEEP} folders deep` })
+    for (const entry of entriesOf(folder, relative, relative === below)) {
       if (entry.startsWith('.')) continue
       const path = `${relative}/${entry}`
       if (found.length >= MAX_FILES) throw new OstiaryError('config/unreadable', { file: path, cause: `more than ${MAX_FILES} files` })
-      if (statSync(join(folder, path)).isDirectory()) visit(path)
+      if (isFolder(join(folder, path))) visit(path, depth + 1)
       else found.push(path)
     }
   }
-  visit(below)
+  visit(below, 1)
   return found.toSorted()
+}
+
+function entriesOf(folder: string, relative: string, mayBeMissing: boolean): readonly string[] {
+  try {
+    return readdirSync(join(folder, relative)).toSorted()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (mayBeMissing && code === 'ENOENT') return []
+    throw new OstiaryError('config/unreadable', { file: join(folder, relative), cause: code ?? 'unknown' })
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch (error) {
+    // A link that leads nowhere may be a guardrail that isn't there.
+    throw new OstiaryError('config/unreadable', { file: path, cause: (error as NodeJS.ErrnoException).code ?? 'unknown' })
+  }
 }

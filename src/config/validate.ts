@@ -26,19 +26,11 @@ function findings(issue: Issue, root: Located, prefix: readonly PropertyKey[], s
           didYouMean(key, known) ?? (known.length === 0 ? undefined : `write one of ${known.map((name) => `\`${name}\``).join(', ')}`)
         return diagnostic('config/unknown-key', { key, where }, spanOf(root, [...path, key], 'key'), { help })
       })
-    case 'invalid_type': {
-      const missing = issue.input === undefined && !exists(root, path)
-      if (missing)
-        return [
-          diagnostic(
-            'config/missing',
-            { key: String(path.at(-1)), where: path.length < 2 ? 'the document' : `\`${path.slice(0, -1).map(String).join('.')}\`` },
-            spanOf(root, path),
-          ),
-        ]
-      return [diagnostic('config/wrong-type', { where, expected: issue.expected }, spanOf(root, path))]
-    }
+    case 'invalid_type':
+      if (!exists(root, path)) return [missing(root, path)]
+      return [diagnostic('config/wrong-type', { where, expected: TYPE_NAMES[issue.expected] ?? issue.expected }, spanOf(root, path))]
     case 'invalid_value': {
+      if (!exists(root, path)) return [missing(root, path)]
       const allowed = issue.values.map(String)
       const given = String(valueAt(root, path))
       return [
@@ -54,18 +46,27 @@ function findings(issue: Issue, root: Located, prefix: readonly PropertyKey[], s
       // Speak of the arm that came furthest: the one whose first finding lies deepest.
       const arms = issue.errors.filter((arm) => arm.length > 0).toSorted((a, b) => depth(b) - depth(a) || a.length - b.length)
       const arm = arms[0]
-      if (arm === undefined) return [diagnostic('config/invalid', { where, problem: issue.message.toLowerCase() }, spanOf(root, path))]
+      if (!exists(root, path)) return [missing(root, path)]
+      // No arm fits at all, and the schema says better than any of them what to write.
+      if (arm === undefined || (depth(arm) === 0 && issue.message !== 'Invalid input'))
+        return [diagnostic('config/invalid', { where, problem: lowerFirst(issue.message) }, spanOf(root, path))]
       return arm.flatMap((inner) => findings(inner, root, path, schema))
     }
     default:
-      return [
-        diagnostic(
-          'config/invalid',
-          { where, problem: issue.message.charAt(0).toLowerCase() + issue.message.slice(1) },
-          spanOf(root, path),
-        ),
-      ]
+      return [diagnostic('config/invalid', { where, problem: lowerFirst(issue.message) }, spanOf(root, path))]
   }
+}
+
+/** What YAML calls them. */
+const TYPE_NAMES: Readonly<Record<string, string | undefined>> = { array: 'list', object: 'map', record: 'map', nullable: 'null' }
+
+function missing(root: Located, path: readonly PropertyKey[]): Diagnostic {
+  const where = path.length < 2 ? 'the document' : `\`${path.slice(0, -1).map(String).join('.')}\``
+  return diagnostic('config/missing', { key: String(path.at(-1)), where }, spanOf(root, path))
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
 function depth(arm: readonly Issue[]): number {
@@ -116,7 +117,8 @@ function unwrapped(schema: z.ZodType): readonly z.ZodType[] {
 function childOf(schema: z.ZodType, step: PropertyKey): readonly z.ZodType[] {
   return unwrapped(schema).flatMap((inner) => {
     const def = inner._zod.def as Def
-    const child = def.shape?.[String(step)] ?? def.valueType ?? def.element
+    const field = def.shape !== undefined && Object.hasOwn(def.shape, step) ? def.shape[String(step)] : undefined
+    const child = field ?? def.valueType ?? def.element
     return child === undefined ? [] : [child]
   })
 }

@@ -36,6 +36,11 @@ export function readWiring(sources: Pick<Sources, 'wiring' | 'environment'>, fam
   const diagnostics = [...base.diagnostics]
   let root = base.root
   let bindings: Located | undefined
+  if (root !== undefined && root.kind !== 'map') {
+    // Laid over what is no map, an environment would be the whole wiring.
+    diagnostics.push(diagnostic('config/wrong-type', { where: 'the document', expected: 'map' }, root.span))
+    return { wiring: undefined, root, bindings, diagnostics }
+  }
   if (sources.environment !== undefined) {
     const over = readDocument(sources.environment.path, sources.environment.text)
     diagnostics.push(...over.diagnostics)
