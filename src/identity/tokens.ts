@@ -1,0 +1,185 @@
+import type { Clock, Entropy } from '../core/clock.ts'
+import type { AuthResult, Presentation, RejectReason, Verified } from '../core/credential.ts'
+import type { Meter } from '../core/meter.ts'
+import type { Identity } from '../core/principal.ts'
+import type { Secret } from '../core/secret.ts'
+import { Budget, type BudgetLimits } from './budget.ts'
+import { TokenCache } from './cache.ts'
+import type { Issuer, TokenResult } from './issuer.ts'
+import { MAX_TOKEN, parseJwt } from './jose/compact.ts'
+
+export interface TokenLimits {
+  /** Verified tokens kept at most. */
+  readonly entries: number
+  /** Refused tokens kept at most, and for how many milliseconds. */
+  readonly refusedEntries: number
+  readonly refusedFor: number
+  /** Verifications that wait for keys at most. */
+  readonly waiting: number
+  readonly cold: BudgetLimits
+}
+
+export const tokenLimits: TokenLimits = {
+  entries: 10_000,
+  refusedEntries: 1_000,
+  refusedFor: 5_000,
+  waiting: 1_000,
+  cold: { rate: 200, burst: 400, sources: 10_000 },
+}
+
+export interface TokenParts {
+  readonly issuers: readonly Issuer[]
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly meter: Meter
+  readonly limits?: Partial<TokenLimits>
+}
+
+/** A key as far as the tokens are concerned that it signed: whether it is still published. */
+interface KeyState {
+  left: boolean
+}
+
+/** What a token proved. It ends with its key, however long ago it fell out of the cache. */
+class VerifiedToken implements Verified {
+  readonly identity: Identity
+  readonly expiresAt: number
+  readonly key: KeyState
+  #revoked = false
+
+  constructor(identity: Identity, expiresAt: number, key: KeyState) {
+    this.identity = identity
+    this.expiresAt = expiresAt
+    this.key = key
+  }
+
+  get revoked(): boolean {
+    return this.#revoked || this.key.left
+  }
+
+  set revoked(value: boolean) {
+    this.#revoked = value
+  }
+}
+
+type Rejected = Extract<AuthResult, { outcome: 'rejected' }>
+type Answer = Extract<AuthResult, { outcome: 'verified' }>
+
+/** Refusals that the same token may not meet a moment later. */
+const PASSING: ReadonlySet<RejectReason> = new Set(['unknown-key', 'not-yet-valid', 'issued-in-future', 'revoked'])
+
+/**
+ * Authenticates bearer tokens: each is verified once, by the issuer that its `iss` names, and known from then on until it expires or
+ * its key leaves. What is known is answered at once; what isn't costs a signature, so each source has a budget of those.
+ */
+export class Tokens {
+  readonly #parts: TokenParts
+  readonly #limits: TokenLimits
+  readonly #verified: TokenCache<Answer & { readonly verified: VerifiedToken }>
+  readonly #refused: TokenCache<Rejected>
+  readonly #waiting = new Map<string, Promise<AuthResult>>()
+  readonly #keys = new Map<string, KeyState>()
+  readonly #budget: Budget
+
+  constructor(parts: TokenParts) {
+    this.#parts = parts
+    this.#limits = { ...tokenLimits, ...parts.limits }
+    this.#verified = new TokenCache(this.#limits.entries, parts.entropy)
+    this.#refused = new TokenCache(this.#limits.refusedEntries, parts.entropy)
+    this.#budget = new Budget(parts.clock, this.#limits.cold)
+    for (const issuer of parts.issuers) issuer.onKeysLeft((name, keyIds) => this.#end(name, keyIds))
+  }
+
+  /** Verified tokens that are known. */
+  get size(): number {
+    return this.#verified.size
+  }
+
+  authenticate(secret: Secret, at: Presentation): AuthResult | Promise<AuthResult> {
+    const token = secret.reveal()
+    const now = this.#parts.clock.now()
+    const known = this.#verified.get(token, now)
+    if (known !== undefined) return known // revoked or not: whoever ended it ended this object, and the path reads that
+    if (token.length > MAX_TOKEN) return { outcome: 'rejected', reason: 'too-large' }
+    const refusal = this.#refused.get(token, now)
+    if (refusal !== undefined) return refusal
+    const waiting = this.#waiting.get(token)
+    if (waiting !== undefined) return waiting
+    if (!this.#budget.take(at.source)) return this.#overloaded('source')
+    return this.#verify(token)
+  }
+
+  #verify(token: string): AuthResult | Promise<AuthResult> {
+    const result = this.#judge(token)
+    if (!(result instanceof Promise)) return this.#admit(token, result)
+    if (this.#waiting.size >= this.#limits.waiting) {
+      result.catch(() => undefined)
+      return this.#overloaded('waiting')
+    }
+    const answer = result.then((settled) => this.#admit(token, settled)).finally(() => this.#waiting.delete(token))
+    this.#waiting.set(token, answer)
+    return answer
+  }
+
+  /** A token goes to the issuer that owns its `iss`: it is never tried on another. */
+  #judge(token: string): TokenResult | Promise<TokenResult> {
+    const jwt = parseJwt(token)
+    if ('outcome' in jwt) return jwt
+    const { iss } = jwt.payload
+    if (typeof iss !== 'string') return { outcome: 'rejected', reason: 'issuer' }
+    const { issuers } = this.#parts
+    const issuer = issuers.find((one) => one.owns(iss)) ?? issuers.find((one) => one.resembles(iss))
+    return issuer?.verifyAccessToken(token, jwt) ?? { outcome: 'rejected', reason: 'issuer' }
+  }
+
+  #admit(token: string, result: TokenResult): AuthResult {
+    const { clock, meter } = this.#parts
+    switch (result.outcome) {
+      case 'identity': {
+        const { identity, expiresAt } = result
+        const verified = new VerifiedToken(identity, expiresAt, this.#keyState(identity.issuer, identity.evidence.keyId ?? ''))
+        const answer = { outcome: 'verified', verified } as const
+        this.#verified.set(token, answer, expiresAt)
+        meter.count('identity_tokens', { outcome: 'verified' })
+        return answer
+      }
+      case 'rejected':
+        if (!PASSING.has(result.reason)) this.#refused.set(token, result, clock.now() + this.#limits.refusedFor)
+        meter.count('identity_tokens', { outcome: result.reason })
+        return result
+      case 'unavailable':
+        meter.count('identity_tokens', { outcome: 'unavailable' })
+        return result
+    }
+  }
+
+  #keyState(issuer: string, keyId: string): KeyState {
+    const id = keyName(issuer, keyId)
+    const known = this.#keys.get(id)
+    if (known !== undefined) return known
+    const state = { left: false }
+    this.#keys.set(id, state)
+    return state
+  }
+
+  /** Keys that left end what they signed: in the cache, and where a stream still holds on to it. */
+  #end(issuer: string, keyIds: readonly string[]): void {
+    for (const keyId of keyIds) {
+      const id = keyName(issuer, keyId)
+      const state = this.#keys.get(id)
+      if (state === undefined) continue
+      state.left = true
+      this.#keys.delete(id)
+    }
+    this.#verified.remove(({ verified }) => verified.key.left)
+  }
+
+  #overloaded(limit: 'source' | 'waiting'): AuthResult {
+    this.#parts.meter.count('identity_limit', { limit })
+    return { outcome: 'unavailable', cause: 'overloaded' }
+  }
+}
+
+function keyName(issuer: string, keyId: string): string {
+  return `${issuer}\n${keyId}`
+}
