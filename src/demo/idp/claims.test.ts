@@ -23,32 +23,31 @@ function tokenOf(name: string, options: MintOptions = {}): { readonly header: Js
   return { header: read(header), claims: read(payload), token }
 }
 
-/** Names of claims as Microsoft's samples print them, and those that the registrations ask for besides. */
+/** Names of claims as Microsoft's samples print them. */
 const V1_USER =
   'aud iss iat nbf exp acr aio amr appid appidacr family_name given_name ipaddr name oid rh scp sub tid unique_name uti ver'.split(' ')
 const V2_USER = 'aud iss iat nbf exp aio azp azpacr name oid preferred_username rh scp sub tid uti ver'.split(' ')
 const V1_APP = 'aud iss iat nbf exp appid appidacr idp idtyp oid sub rh tid uti ver'.split(' ')
 const V2_APP = V1_APP.map((name) => ({ appid: 'azp', appidacr: 'azpacr' })[name] ?? name)
 const ID_TOKEN = 'aud iss iat nbf exp aio name nonce oid preferred_username rh sub tid uti ver'.split(' ')
-const OPTIONAL = ['acct']
 
 const SHAPES: readonly (readonly [account: string, version: '1.0' | '2.0', names: readonly string[]])[] = [
-  ['reader', '2.0', [...V2_USER, ...OPTIONAL, 'roles']],
-  ['reader', '1.0', [...V1_USER, ...OPTIONAL, 'roles']],
-  ['publisher', '2.0', [...V2_USER, ...OPTIONAL, 'roles', 'groups']],
-  ['nobody', '2.0', [...V2_USER, ...OPTIONAL]],
-  ['nobody', '1.0', [...V1_USER, ...OPTIONAL]],
-  ['guest', '1.0', [...V1_USER, ...OPTIONAL, 'roles', 'email', 'idp']],
-  ['guest', '2.0', [...V2_USER, ...OPTIONAL, 'roles', 'email', 'idp']],
-  ['overage', '2.0', [...V2_USER, ...OPTIONAL, 'roles', '_claim_names', '_claim_sources']],
-  ['outsider', '2.0', [...V2_USER, ...OPTIONAL, 'roles']],
+  ['reader', '2.0', [...V2_USER, 'roles']],
+  ['reader', '1.0', [...V1_USER, 'roles']],
+  ['publisher', '2.0', [...V2_USER, 'roles', 'groups']],
+  ['nobody', '2.0', [...V2_USER]],
+  ['nobody', '1.0', [...V1_USER]],
+  ['guest', '1.0', [...V1_USER, 'roles', 'email', 'idp']],
+  ['guest', '2.0', [...V2_USER, 'roles', 'email', 'idp']],
+  ['overage', '2.0', [...V2_USER, 'roles', '_claim_names', '_claim_sources']],
+  ['outsider', '2.0', [...V2_USER, 'roles']],
   ['ci', '1.0', [...V1_APP, 'roles']],
   ['ci', '2.0', [...V2_APP, 'roles']],
   ['managed-identity', '1.0', [...V1_APP, 'roles', 'xms_mirid']],
   ['managed-identity', '2.0', [...V2_APP, 'roles', 'xms_mirid']],
   ['agent', '2.0', [...V2_APP, 'roles', 'scp', 'xms_act_fct', 'xms_idrel', 'xms_par_app_azp', 'xms_sub_fct']],
-  ['agent-for-reader', '2.0', [...V2_USER, ...OPTIONAL, 'roles', 'idtyp', 'xms_act_fct', 'xms_idrel', 'xms_par_app_azp']],
-  ['agent-user', '2.0', [...V2_USER, ...OPTIONAL, 'roles', 'idtyp', 'xms_act_fct', 'xms_idrel', 'xms_par_app_azp', 'xms_sub_fct']],
+  ['agent-for-reader', '2.0', [...V2_USER, 'roles', 'idtyp', 'xms_act_fct', 'xms_idrel', 'xms_par_app_azp']],
+  ['agent-user', '2.0', [...V2_USER, 'roles', 'idtyp', 'xms_act_fct', 'xms_idrel', 'xms_par_app_azp', 'xms_sub_fct']],
 ]
 
 describe('claims', () => {
@@ -79,8 +78,7 @@ describe('claims', () => {
   test('a guest comes from elsewhere, a member does not', () => {
     assert.equal(tokenOf('guest').claims['idp'], `${AUTHORITY}/sts/${PARTNER_TENANT}/`)
     assert.equal(tokenOf('guest').claims['tid'], HOME_TENANT)
-    assert.equal(tokenOf('guest').claims['acct'], 1)
-    assert.equal(tokenOf('reader').claims['acct'], 0)
+    assert.equal(tokenOf('reader').claims['idp'], undefined)
   })
 
   test('an outsider has a token of its own tenant', () => {

@@ -90,7 +90,6 @@ function v2User(grant: Grant, entropy: Entropy): Claims {
     aud: audienceOf(api),
     iss: issuerV2(authority, account.tenant),
     ...times(grant),
-    ...optionalClaims(account),
     aio: opaque(entropy, 24),
     azp: client.clientId,
     azpacr: client.authentication,
@@ -116,7 +115,6 @@ function v1User(grant: Grant, entropy: Entropy): Claims {
     aud: audienceOf(api),
     iss: issuerV1(authority, account.tenant),
     ...times(grant),
-    ...optionalClaims(account),
     acr: '1',
     aio: opaque(entropy, 24),
     amr: ['pwd'],
@@ -174,11 +172,6 @@ function appOnly(grant: Grant, entropy: Entropy, iss: string, party: Claims, ver
 
 function times({ issuedAt, life }: { readonly issuedAt: number; readonly life: number }): Claims {
   return { iat: issuedAt, nbf: issuedAt, exp: issuedAt + life }
-}
-
-/** What the registrations ask for besides: whether the account is a member of the tenant (0) or a guest (1). */
-function optionalClaims({ kind }: Account): Claims {
-  return { acct: kind === 'guest' ? 1 : 0 }
 }
 
 /** Absent, not empty, where nothing was assigned. */
