@@ -250,6 +250,20 @@ describe('device code', () => {
     assert.equal(typeof granted.body['refresh_token'], 'string')
   })
 
+  test('`{guid}/.default` alone gives an access token for that API, and nothing else', async () => {
+    const config = await discover(GATEWAY.clientId)
+    const device = await oidc.initiateDeviceAuthorization(config, { scope: `${ORDERS_API.clientId}/.default` })
+    const browser = new Browser()
+    const confirmPage = await browser.submit(await browser.open(device.verification_uri), { user_code: device.user_code })
+    await browser.submit(await browser.submit(confirmPage, { confirm: 'yes' }), { account: 'admin' })
+    const { body } = await poll(device.device_code, GATEWAY.clientId)
+    const access = await verified(String(body['access_token']))
+    assert.equal(access['aud'], ORDERS_API.clientId)
+    assert.equal(access['scp'], 'access_as_user')
+    assert.equal(body['id_token'], undefined)
+    assert.equal(body['refresh_token'], undefined)
+  })
+
   test('somebody who says no ends it', async () => {
     const config = await discover(CLI.clientId)
     const device = await oidc.initiateDeviceAuthorization(config, { scope: SCOPE })
@@ -266,8 +280,11 @@ describe('device code', () => {
     assert.match(page.html, /name="user_code"/)
   })
 
-  async function poll(code: string): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
-    const form = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: code, client_id: CLI.clientId }
+  async function poll(
+    code: string,
+    client = CLI.clientId,
+  ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
+    const form = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: code, client_id: client }
     const response = await fetch(`${idp.authority}/${HOME_TENANT}/oauth2/v2.0/token`, { method: 'POST', body: new URLSearchParams(form) })
     return { status: response.status, body: (await response.json()) as Record<string, unknown> }
   }
