@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, parseDocument, type Node } from 'yaml'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import type { Span } from '../core/span.ts'
 
@@ -33,19 +33,13 @@ const MAX_FINDINGS = 20
 export function readDocument(file: string, text: string): ReadDocument {
   const whole: Span = { file, line: 1, column: 1, endLine: 1, endColumn: 1 }
   if (text.length > MAX_TEXT) return { root: undefined, diagnostics: [diagnostic('config/too-large', { file, limit: MAX_TEXT }, whole)] }
-  const lines = new LineCounter()
-  const spanAt = (from: number, to: number): Span => {
-    const start = lines.linePos(from)
-    const end = lines.linePos(Math.max(from, to))
-    return { file, line: start.line || 1, column: start.col || 1, endLine: end.line || 1, endColumn: end.col || 1 }
-  }
+  const spanAt = spansOf(file, text)
   const diagnostics: Diagnostic[] = []
   const problem = (what: string, span: Span): void => void diagnostics.push(diagnostic('config/yaml', { problem: what }, span))
   const failed = (): ReadDocument => ({ root: undefined, diagnostics: diagnostics.slice(0, MAX_FINDINGS) })
   let document: ReturnType<typeof parseDocument>
   try {
     document = parseDocument(text, {
-      lineCounter: lines,
       // The library compares each key with every other; they are compared below.
       uniqueKeys: false,
       version: '1.2',
@@ -117,6 +111,26 @@ export function readDocument(file: string, text: string): ReadDocument {
 }
 
 const TOO_DEEP = `nested deeper than ${MAX_DEPTH} levels`
+
+/** Places by offset. The library's own counter loses lines where it recovers from an error. */
+function spansOf(file: string, text: string): (from: number, to: number) => Span {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  const position = (offset: number): { line: number; column: number } => {
+    let [low, high] = [0, starts.length - 1]
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (starts[middle]! <= offset) low = middle
+      else high = middle - 1
+    }
+    return { line: low + 1, column: offset - starts[low]! + 1 }
+  }
+  return (from, to) => {
+    const start = position(Math.min(from, text.length))
+    const end = position(Math.min(Math.max(from, to), text.length))
+    return { file, line: start.line, column: start.column, endLine: end.line, endColumn: end.column }
+  }
+}
 
 function rangeSpan(node: unknown, spanAt: (from: number, to: number) => Span): Span | undefined {
   const range = (node as Node | null | undefined)?.range

@@ -28,7 +28,7 @@ describe('what is refused, where, and what to write instead', () => {
       ['config/missing', 'config/unknown-key 3:50 did you mean `actions`?'],
     ],
     ['a duplicate key', 'rules: []\nrules: []', ['config/yaml 3:1']],
-    ['an alias', 'rules: &a []\nguardrails: *a', ['config/alias 3:13']],
+    ['an alias', 'rules: &a []\nguardrails: *a', ['config/alias 2:11', 'config/alias 3:13']],
     [
       'an unknown role',
       `${ROLES}rules: [{ id: a, role: raeder, resource: orders, actions: [GET /a] }]`,
