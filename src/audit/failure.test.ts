@@ -33,16 +33,11 @@ async function setUp(dir: string, more: { reserve?: number; queue?: number } = {
 
 const ids = (dir: string, kind: string): unknown[] => recordsOf(dir).flatMap((record) => (record['kind'] === kind ? [record['id']] : []))
 
-/** Lets the disk do what it has begun: it works in real time. */
-async function settle(): Promise<void> {
-  for (let turns = 0; turns < 200; turns++) await new Promise((resolve) => setImmediate(resolve))
-}
-
-/** Moves time on until records are taken again. */
-async function heal(log: AuditLog, clock: ManualClock): Promise<void> {
+/** Moves time on until records are taken again; the disk works in real time in between. */
+async function heal(log: AuditLog, clock: ManualClock, disk: FaultyDisk): Promise<void> {
   for (let tries = 0; tries < 20 && !log.status().healthy; tries++) {
     clock.advance(5000)
-    await settle()
+    await disk.idle()
   }
   assert.equal(log.status().healthy, true)
 }
@@ -66,7 +61,7 @@ test('a full disk refuses, loses nothing that was let through, recovers by itsel
   assert.equal(log.status().healthy, false)
 
   disk.room = Number.POSITIVE_INFINITY
-  await heal(log, clock)
+  await heal(log, clock, disk)
   assert.equal(lines.at(-1), 'records are taken again')
   await log.decided(decisionOf('after'), 'strict')
   await log.close()
@@ -90,13 +85,13 @@ test('the reserve takes in what was let through before the disk was full; nothin
   await assert.rejects(log.decided(decisionOf('refused'), 'strict') as Promise<void>, isUnavailable(/ENOSPC/))
   for (let i = 0; i < 4; i++) {
     clock.advance(5000)
-    await settle()
+    await disk.idle()
   }
   assert.equal(ids(folder.path, 'decision').length, 20)
   assert.equal(log.status().healthy, false)
   assert.throws(() => log.decided(decisionOf('refused too'), 'spool'), isUnavailable(/ENOSPC/))
   disk.room = Number.POSITIVE_INFINITY
-  await heal(log, clock)
+  await heal(log, clock, disk)
   await log.close()
   assert.ok((await verify(folder.path, { keys: [signer.jwk] })).ok)
 })
@@ -108,7 +103,7 @@ test('a failed sync counts as not written: who waited is refused and leaves no r
   log.decided(decisionOf('spooled'), 'spool')
   await assert.rejects(log.decided(decisionOf('refused'), 'strict') as Promise<void>, isUnavailable(/EIO/))
   disk.failSync = undefined
-  await heal(log, clock)
+  await heal(log, clock, disk)
   await log.close()
   assert.deepEqual(ids(folder.path, 'decision'), ['spooled'])
   const result = await verify(folder.path, { keys: [signer.jwk] })
@@ -133,7 +128,7 @@ test('a record that became durable while a later write failed is kept', async ()
   await first
   await refused
   disk.failWrite = undefined
-  await heal(log, clock)
+  await heal(log, clock, disk)
   await log.close()
   assert.deepEqual(ids(folder.path, 'decision'), ['first'])
   assert.ok((await verify(folder.path, { keys: [signer.jwk] })).ok)
@@ -236,11 +231,11 @@ test('a file that is taken away, cut or added to while it is written is noticed;
   }
   for (const [name, attack] of Object.entries(attacks)) {
     using folder = temporary()
-    const { clock, log, lines } = await setUp(folder.path)
+    const { clock, disk, log, lines } = await setUp(folder.path)
     await log.decided(decisionOf('before'), 'strict')
     attack(join(folder.path, '0000000001.jsonl'))
     clock.advance(1000)
-    await heal(log, clock)
+    await heal(log, clock, disk)
     await log.decided(decisionOf('after'), 'strict')
     await log.close()
     assert.match(lines[0]!, /EALTERED/, name)

@@ -11,6 +11,7 @@ export class FaultyDisk implements Disk {
   failSync: string | undefined
   /** Syncs wait for this. */
   hold: Promise<void> | undefined
+  #syncing = 0
 
   open = (path: string, how: 'create' | 'existing' | 'either'): number => realDisk.open(path, how)
 
@@ -25,9 +26,22 @@ export class FaultyDisk implements Disk {
   }
 
   sync = async (file: number): Promise<void> => {
-    await this.hold
-    if (this.failSync !== undefined) throw fault(this.failSync)
-    return realDisk.sync(file)
+    this.#syncing++
+    try {
+      await this.hold
+      if (this.failSync !== undefined) throw fault(this.failSync)
+      await realDisk.sync(file)
+    } finally {
+      this.#syncing--
+    }
+  }
+
+  /** Resolves once no sync has been under way for some turns of the event loop. */
+  async idle(): Promise<void> {
+    for (let quiet = 0; quiet < 10; quiet++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (this.#syncing > 0) quiet = 0
+    }
   }
 
   syncNow = (file: number): void => {
