@@ -63,6 +63,7 @@ const policy = {
     },
     { id: 'chat', role: 'reader', resource: 'chat', actions: ['GET /orders/**'] },
     { id: 'administer', role: 'admin', resource: ['orders', 'billing'], actions: ['* /admin/**', '* /orders/**'] },
+    { id: 'operate', role: 'admin', resource: 'ostiary', actions: ['* /**'] },
   ],
 }
 
@@ -73,8 +74,8 @@ export async function startUnderTest(recorder: Recorder): Promise<UnderTest> {
   const keys = await keyFixture([key])
   const { ca, certificate, privateKey } = await makeCertificates(['*.localhost', 'orders.localhost', 'billing.localhost', 'chat.localhost'])
   mkdirSync(join(folder, 'policy'))
-  writeFileSync(join(folder, 'ostiary.yaml'), stringify(wiring(recorder, keys.origin)))
-  writeFileSync(join(folder, 'policy/corpus.yaml'), stringify(policy))
+  writeFileSync(join(folder, 'ostiary.yaml'), stringify(wiring(recorder, keys.origin), { aliasDuplicateObjects: false }))
+  writeFileSync(join(folder, 'policy/corpus.yaml'), stringify(policy, { aliasDuplicateObjects: false }))
   writeFileSync(join(folder, 'gateway.pem'), certificate)
   writeFileSync(join(folder, 'gateway.key'), privateKey, { mode: 0o600 })
   const clean = async (): Promise<void> => {

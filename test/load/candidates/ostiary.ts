@@ -26,12 +26,15 @@ function policy(): unknown {
   return {
     apiVersion: 'ostiary.dev/v1',
     roles: Object.fromEntries(ROLES.map((role, i) => [`role-${i}`, { bind: [{ issuer: 'entra', claim: 'roles', any: [role] }] }])),
-    rules: RULES.map(({ id, role, template }) => ({
-      id,
-      role: `role-${ROLES.indexOf(role)}`,
-      resource: 'orders',
-      actions: [`GET ${template}`],
-    })),
+    rules: [
+      ...RULES.map(({ id, role, template }) => ({
+        id,
+        role: `role-${ROLES.indexOf(role)}`,
+        resource: 'orders',
+        actions: [`GET ${template}`],
+      })),
+      { id: 'operate', role: 'role-0', resource: 'ostiary', actions: ['* /**'] },
+    ],
   }
 }
 
@@ -44,8 +47,11 @@ export function ostiary(record: RecordMode): Candidate {
     enforces: 'tokens and policy',
     async prepare(place) {
       mkdirSync(join(place.folder, 'policy'), { recursive: true })
-      writeFileSync(join(place.folder, 'ostiary.yaml'), stringify(wiring(place, await freePort(), record)))
-      writeFileSync(join(place.folder, 'policy/load.yaml'), stringify(policy()))
+      writeFileSync(
+        join(place.folder, 'ostiary.yaml'),
+        stringify(wiring(place, await freePort(), record), { aliasDuplicateObjects: false }),
+      )
+      writeFileSync(join(place.folder, 'policy/load.yaml'), stringify(policy(), { aliasDuplicateObjects: false }))
       return { file: 'node', args: [join(ROOT, 'bin/ostiary.js'), 'up', '--config', place.folder] }
     },
   }
