@@ -1,0 +1,81 @@
+/** What the tests of this folder share: an identity with fixtures around it, and short ways to ask it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Wiring } from '../config/schema.ts'
+import type { AuthResult } from '../core/credential.ts'
+import type { Identity } from '../core/principal.ts'
+import { Secret } from '../core/secret.ts'
+import { ManualClock, seededEntropy } from '../testing/clock.ts'
+import type { IssuerDeps } from './issuer.ts'
+import { createIdentity, issuerKinds, type Identities } from './index.ts'
+import type { TokenLimits } from './tokens.ts'
+
+export interface TestDeps extends IssuerDeps {
+  readonly clock: ManualClock
+  readonly lines: string[]
+  readonly counts: Map<string, number>
+  remove(): void
+}
+
+/** Dependencies with a clock that is moved by hand and a folder of its own. */
+export function testDeps(more: Partial<IssuerDeps> & { readonly clock?: ManualClock } = {}): TestDeps {
+  const dataDir = mkdtempSync(join(tmpdir(), 'identity-'))
+  const lines: string[] = []
+  const counts = new Map<string, number>()
+  return {
+    clock: new ManualClock(),
+    entropy: seededEntropy(),
+    meter: { count: (name, labels = {}) => void counts.set(`${name} ${Object.values(labels).join(' ')}`, 1) },
+    dataDir,
+    folder: dataDir,
+    log: (line) => void lines.push(line),
+    fetch: (input, init) => fetch(input, init),
+    lines,
+    counts,
+    remove: () => rmSync(dataDir, { recursive: true, force: true }),
+    ...more,
+  }
+}
+
+/** An issuer's configuration as its schema reads it. */
+export function issuerConfig(config: { readonly kind: string } & Record<string, unknown>): Wiring['issuers'][string] {
+  return issuerKinds[config.kind]!.schema.parse(config) as Wiring['issuers'][string]
+}
+
+export function testIdentity(
+  issuers: Readonly<Record<string, { readonly kind: string } & Record<string, unknown>>>,
+  deps: TestDeps,
+  limits?: Partial<TokenLimits>,
+): Identities {
+  const configs = Object.fromEntries(Object.entries(issuers).map(([name, config]) => [name, issuerConfig(config)]))
+  const sessions = { idle: 3_600_000, absolute: 43_200_000, maximum: 10 }
+  return createIdentity({ wiring: { issuers: configs, outbound: {}, sessions }, deps, ...(limits === undefined ? {} : { limits }) })
+}
+
+export function ask(identities: Identities, token: string, source = '192.0.2.1'): AuthResult | Promise<AuthResult> {
+  return identities.authenticator.authenticate({ kind: 'bearer', token: new Secret(token) }, { source, time: 0, resource: 'orders' })
+}
+
+/** The answer in one word: `verified`, the reason with its claim, or what is unavailable. */
+export async function said(identities: Identities, token: string, source?: string): Promise<string> {
+  return tell(await ask(identities, token, source))
+}
+
+export function tell(result: AuthResult): string {
+  switch (result.outcome) {
+    case 'verified':
+    case 'absent':
+      return result.outcome
+    case 'rejected':
+      return result.claim === undefined ? result.reason : `${result.reason} ${result.claim}`
+    case 'unavailable':
+      return `unavailable ${result.cause}`
+  }
+}
+
+export async function identified(identities: Identities, token: string): Promise<Identity> {
+  const result = await ask(identities, token)
+  if (result.outcome !== 'verified') throw new Error(tell(result))
+  return result.verified.identity
+}
