@@ -1,5 +1,6 @@
 /** Paired ratios: a slice of the candidate between two of the reference, so that a machine that drifts drifts for both. */
 import { measure, type Slice } from './slice.ts'
+import { seed } from './seed.ts'
 import type { Workload } from './workload.ts'
 
 export interface Subject {
@@ -25,7 +26,8 @@ interface Plan {
 export async function pairs(plan: Plan, reference: Subject, candidate: Subject): Promise<Pairs> {
   const slice = ({ pid, port }: Subject, seconds = plan.seconds): Promise<Slice> =>
     measure({ wrk: plan.wrk, port, folder: plan.folder, seconds }, pid, plan.workload.slice())
-  // Every token that isn't cold has been seen, code is compiled, connections are open.
+  // Every token that isn't cold has been seen, and code is compiled.
+  await seed(candidate.port, plan.workload.warm)
   await measure({ wrk: plan.wrk, port: candidate.port, folder: plan.folder, seconds: 1 }, candidate.pid, plan.workload.warm)
   await slice(candidate, 1)
   const ratios: number[] = []

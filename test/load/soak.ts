@@ -3,14 +3,17 @@ import { stage } from './bench.ts'
 import { ostiary } from './candidates/ostiary.ts'
 import { gate } from './gate.ts'
 import { memoryOf } from './processes.ts'
+import { seed } from './seed.ts'
 import { wrk } from './slice.ts'
 import { find, installCommand } from './tools.ts'
 import type { RecordMode } from '../../src/core/record.ts'
 
-/** Growth per hour, in parts of the memory in use, from which on memory is not called flat. A leak per request is far above it. */
+/** Growth from which on memory is not called flat. A leak per request is far above it. */
 const GROWTH_PER_MINUTE_MIB = 8
 /** Seconds of one piece; new cold tokens come with each. */
 const PIECE = 5
+/** Over a shorter soak than this many seconds a slope says nothing, and only errors count. */
+const LONG_ENOUGH = 60
 /** The first part of a soak fills caches and heaps: it is not counted. */
 const WARM_UP = 0.4
 
@@ -47,6 +50,7 @@ export async function soak({ seconds, mode, say }: Options): Promise<boolean> {
     try {
       const problems = await gate(candidate, subject.port, here.workload)
       if (problems.length > 0) throw new Error(problems.join('; '))
+      await seed(subject.port, here.workload.warm)
       const samples: Sample[] = []
       let requests = 0
       let failed = 0
@@ -64,7 +68,7 @@ export async function soak({ seconds, mode, say }: Options): Promise<boolean> {
       }
       const counted = samples.slice(Math.floor(samples.length * WARM_UP))
       const growth = slope(counted)
-      const flat = growth <= GROWTH_PER_MINUTE_MIB
+      const flat = seconds < LONG_ENOUGH || growth <= GROWTH_PER_MINUTE_MIB
       process.stdout.write(
         `soak, audit mode ${mode}: ${requests} requests, ${failed} failed, memory ${counted.at(0)?.memory.toFixed(0)} → ${counted.at(-1)?.memory.toFixed(0)} MiB ` +
           `(${growth.toFixed(1)} MiB per minute${flat ? '' : `, more than ${GROWTH_PER_MINUTE_MIB}`})\n`,
