@@ -21,7 +21,8 @@ export function identityOf(proven: Proven): Identity {
   const { issuer, payload, tenant, object, caller, declared, listedClients, evidence } = proven
   const read = readClaims(derive(payload, tenant, caller.client), declared)
   const unknown = new Set(read.unknownClaims)
-  if (hasOverage(payload)) unknown.add('groups')
+  // Claims of other names may be read from the groups, too.
+  if (hasOverage(payload)) for (const { name, path } of declared) if (path[0] === 'groups') unknown.add(name)
   return {
     issuer,
     subject: `${tenant}/${object}`,

@@ -184,7 +184,7 @@ function readSubject({ sub }: JsonObject): string {
  * itself is capped by its scopes only where it names some.
  */
 function readScopes({ scope, scp }: JsonObject, appOnly: boolean): readonly string[] | undefined {
-  const value = scope ?? scp
+  const value = scope === undefined ? scp : scope
   if (value === undefined) return appOnly ? undefined : []
   if (typeof value === 'string') return value.split(' ').filter((one) => one !== '')
   if (!Array.isArray(value) || !value.every((one) => typeof one === 'string'))

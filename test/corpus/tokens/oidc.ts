@@ -49,7 +49,7 @@ const algorithms: readonly TokenRow[] = [
   { ...row(71, 'alg none', ['unsigned']), token: (kit) => unsignedToken(claims(kit)) },
   {
     ...row(72, 'HS256 keyed with the point of an EC key', ['algorithm']),
-    token: (kit) => hmacToken(String(kit.keys.ec.jwk['x']), claims(kit), { typ: 'at+jwt', kid: 'ec-1' }),
+    token: (kit) => hmacToken(kit.keys.ec.jwk['x'] as string, claims(kit), { typ: 'at+jwt', kid: 'ec-1' }),
   },
   {
     ...row(76, 'ES256 signature of zeros', ['signature']),
