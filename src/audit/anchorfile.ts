@@ -12,6 +12,7 @@ export class AnchorFile {
   readonly #keys: KeyBook
   readonly #lines: AsyncIterator<readonly Line[]>
   #batch: readonly Line[] = []
+  #at = 0
   #current: SignedCheckpoint | undefined
   #last: SignedCheckpoint | undefined
   #number = 0
@@ -114,18 +115,17 @@ export class AnchorFile {
 
   async #nextLine(): Promise<Line | undefined> {
     try {
-      while (this.#batch.length === 0) {
+      while (this.#at >= this.#batch.length) {
         const next = await this.#lines.next()
         if (next.done === true) return undefined
-        // Kept over reads of other files, so copied.
-        this.#batch = next.value.map((line) => ({ ...line, bytes: Buffer.from(line.bytes) }))
+        this.#batch = next.value
+        this.#at = 0
       }
     } catch (error) {
       throw new OstiaryError('audit/no-anchor', { file: this.file, cause: causeOf(error) })
     }
-    const [line, ...rest] = this.#batch
-    this.#batch = rest
-    this.#number = line!.number
+    const line = this.#batch[this.#at++]!
+    this.#number = line.number
     return line
   }
 }

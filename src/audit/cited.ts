@@ -1,5 +1,5 @@
 import { takeApart, type LineParts } from './chain.ts'
-import { listSegments, readLines, readLinesBackward } from './segments.ts'
+import { listSegments, readLines, readLinesBackward, whileThere } from './segments.ts'
 
 /**
  * Policy versions that the record in `dir` cites: a closed segment ends with a checkpoint that names its own (one that
@@ -25,7 +25,7 @@ export function policyOf({ kind, body }: LineParts): string | undefined {
 
 async function readWhole(path: string): Promise<ReadonlySet<string>> {
   const cited = new Set<string>()
-  for await (const lines of readLines(path)) {
+  for await (const lines of whileThere(readLines(path))) {
     for (const { bytes } of lines) {
       const parts = takeApart(bytes)
       const version = parts === undefined ? undefined : policyOf(parts)
@@ -36,7 +36,7 @@ async function readWhole(path: string): Promise<ReadonlySet<string>> {
 }
 
 async function lastCheckpoint(path: string): Promise<readonly string[] | undefined> {
-  for await (const [line] of readLinesBackward(path)) {
+  for await (const [line] of whileThere(readLinesBackward(path))) {
     const parts = line === undefined ? undefined : takeApart(line)
     if (parts?.kind !== 'checkpoint') return undefined
     try {

@@ -4,15 +4,15 @@
  */
 import type { Action } from '../core/action.ts'
 import type { Decision, Reason } from '../core/decision.ts'
-import type { Claims, ClaimValue, Principal } from '../core/principal.ts'
+import type { ClaimValue, Principal } from '../core/principal.ts'
 import type { DecisionEvent, GatewayEvent, Outcome, RecordMode } from '../core/record.ts'
 
 /** Longer texts are cut, with a marker, in UTF-16 code units. */
 export const FIELD_LIMIT = 4096
 /** Items of a list beyond this are left out. */
 export const LIST_LIMIT = 1024
-/** Claims of one party beyond this many characters are left out. */
-export const CLAIMS_LIMIT = 64 * 1024
+/** Text of all fields of a record beyond this many characters is cut, or left out where it is one item of several. */
+export const RECORD_LIMIT = 256 * 1024
 /** Parties of a chain beyond this are left out; the policy refuses longer chains anyway. */
 export const PARTY_LIMIT = 8
 
@@ -20,34 +20,41 @@ export const PARTY_LIMIT = 8
 const UNSAFE = /[\u0000-\u001f"\\\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]/
 const PRINTED = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
-/** Notes whether anything had to be cut while one record was written. */
-export interface Cuts {
+/** Room for the texts of one record, and whether anything had to be cut for want of it. */
+export interface Room {
+  left: number
   cut: boolean
 }
 
+export function room(): Room {
+  return { left: RECORD_LIMIT, cut: false }
+}
+
 /** A JSON string. Never fails: lone surrogates are escaped, what is too long is cut with a marker. */
-export function quote(text: string, cuts: Cuts): string {
-  let rest = text
-  if (text.length > FIELD_LIMIT) {
-    cuts.cut = true
-    rest = `${text.slice(0, FIELD_LIMIT)}…[${text.length - FIELD_LIMIT} more]`
+export function quote(text: string, space: Room): string {
+  const fits = space.left < FIELD_LIMIT ? Math.max(0, space.left) : FIELD_LIMIT
+  space.left -= text.length < fits ? text.length : fits
+  if (text.length > fits) {
+    space.cut = true
+    const cut = `${text.slice(0, fits)}…[${text.length - fits} more]`
+    return UNSAFE.test(cut) ? escape(cut) : `"${cut}"`
   }
-  return UNSAFE.test(rest) ? escape(rest) : `"${rest}"`
+  return UNSAFE.test(text) ? escape(text) : `"${text}"`
 }
 
 function escape(text: string): string {
   return JSON.stringify(text).replaceAll(PRINTED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-function list(items: Iterable<string>, cuts: Cuts): string {
+function list(items: Iterable<string>, space: Room): string {
   let text = ''
   let count = 0
   for (const item of items) {
-    if (count++ >= LIST_LIMIT) {
-      cuts.cut = true
+    if (count++ >= LIST_LIMIT || space.left <= 0) {
+      space.cut = true
       break
     }
-    text += (text === '' ? '' : ',') + quote(item, cuts)
+    text += (text === '' ? '' : ',') + quote(item, space)
   }
   return `[${text}]`
 }
@@ -68,34 +75,34 @@ function number(value: number): string {
   return Number.isFinite(value) ? String(value) : 'null'
 }
 
-function claimValue(value: ClaimValue, cuts: Cuts): string {
+function claimValue(value: ClaimValue, space: Room): string {
   switch (typeof value) {
     case 'string':
-      return quote(value, cuts)
+      return quote(value, space)
     case 'number':
       return number(value)
     case 'boolean':
       return String(value)
     default:
-      return list(value, cuts)
+      return list(value, space)
   }
 }
 
-function claimsText(claims: Claims, cuts: Cuts): string {
+function claimsText(claims: Readonly<Record<string, ClaimValue>>, space: Room): string {
   let text = ''
+  let count = 0
   for (const [name, value] of Object.entries(claims)) {
-    const one = `${quote(name, cuts)}:${claimValue(value, cuts)}`
-    if (text.length + one.length > CLAIMS_LIMIT) {
-      cuts.cut = true
-      continue
+    if (count++ >= LIST_LIMIT || space.left <= 0) {
+      space.cut = true
+      break
     }
-    text += (text === '' ? '' : ',') + one
+    text += `${text === '' ? '' : ','}${quote(name, space)}:${claimValue(value, space)}`
   }
   return `{${text}}`
 }
 
-function optional(name: string, value: string | undefined, cuts: Cuts): string {
-  return value === undefined ? '' : `,"${name}":${quote(value, cuts)}`
+function optional(name: string, value: string | undefined, space: Room): string {
+  return value === undefined ? '' : `,"${name}":${quote(value, space)}`
 }
 
 function optionalNumber(name: string, value: number | undefined): string {
@@ -103,47 +110,47 @@ function optionalNumber(name: string, value: number | undefined): string {
 }
 
 /** Who, in short, with the chain of those who act: in every record. */
-function who(principal: Principal, cuts: Cuts, party = 1): string {
+function who(principal: Principal, space: Room, party = 1): string {
   const { identity } = principal
-  let text = `{"issuer":${quote(principal.issuer, cuts)},"subject":${quote(principal.subject, cuts)},"kind":"${principal.kind}"`
-  text += optional('display', identity?.display, cuts) + optional('client', identity?.evidence.client, cuts)
-  text += `,"roles":${list(principal.roles, cuts)}`
-  if (principal.unknownRoles.length > 0) text += `,"unknownRoles":${list(principal.unknownRoles, cuts)}`
+  let text = `{"issuer":${quote(principal.issuer, space)},"subject":${quote(principal.subject, space)},"kind":"${principal.kind}"`
+  text += optional('display', identity?.display, space) + optional('client', identity?.evidence.client, space)
+  text += `,"roles":${list(principal.roles, space)}`
+  if (principal.unknownRoles.length > 0) text += `,"unknownRoles":${list(principal.unknownRoles, space)}`
   if (principal.actor !== undefined) {
-    if (party < PARTY_LIMIT) text += `,"actor":${who(principal.actor, cuts, party + 1)}`
-    else cuts.cut = true
+    if (party < PARTY_LIMIT) text += `,"actor":${who(principal.actor, space, party + 1)}`
+    else space.cut = true
   }
   return `${text}}`
 }
 
 /** Who, in full: proof, claims, and where each role comes from. */
-function whoInFull(principal: Principal, cuts: Cuts, party = 1): string {
+function whoInFull(principal: Principal, space: Room, party = 1): string {
   const { identity } = principal
-  let text = `{"issuer":${quote(principal.issuer, cuts)},"subject":${quote(principal.subject, cuts)},"kind":"${principal.kind}"`
-  text += optional('display', identity?.display, cuts)
-  text += `,"roles":${list(principal.roles, cuts)},"unknownRoles":${list(principal.unknownRoles, cuts)}`
+  let text = `{"issuer":${quote(principal.issuer, space)},"subject":${quote(principal.subject, space)},"kind":"${principal.kind}"`
+  text += optional('display', identity?.display, space)
+  text += `,"roles":${list(principal.roles, space)},"unknownRoles":${list(principal.unknownRoles, space)}`
   const provenance = principal.provenance.slice(0, LIST_LIMIT)
-  if (provenance.length < principal.provenance.length) cuts.cut = true
+  if (provenance.length < principal.provenance.length) space.cut = true
   text += `,"provenance":[${provenance
     .map(
       ({ role, state, claim, value }) =>
-        `{"role":${quote(role, cuts)},"state":"${state}"${optional('claim', claim, cuts)}${optional('value', value, cuts)}}`,
+        `{"role":${quote(role, space)},"state":"${state}"${optional('claim', claim, space)}${optional('value', value, space)}}`,
     )
     .join(',')}]`
-  text += `,"claims":${claimsText(identity?.claims ?? principal.claims, cuts)}`
+  text += `,"claims":${claimsText(identity?.claims ?? principal.claims, space)}`
   if (identity !== undefined) {
     const { evidence } = identity
-    text += `,"unknownClaims":${list(identity.unknownClaims, cuts)}`
-    if (identity.scopes !== undefined) text += `,"scopes":${list(identity.scopes, cuts)}`
+    text += `,"unknownClaims":${list(identity.unknownClaims, space)}`
+    if (identity.scopes !== undefined) text += `,"scopes":${list(identity.scopes, space)}`
     text += `,"appOnly":${identity.appOnly},"listedClient":${identity.listedClient}`
-    text += `,"evidence":{"credential":${quote(evidence.credential, cuts)},"issuerUrl":${quote(evidence.issuerUrl, cuts)}`
-    text += `,"audience":${quote(evidence.audience, cuts)}${optional('client', evidence.client, cuts)}${optional('tokenId', evidence.tokenId, cuts)}`
-    text += optional('keyId', evidence.keyId, cuts) + optional('algorithm', evidence.algorithm, cuts)
-    text += `${optionalNumber('issuedAt', evidence.issuedAt)}${optionalNumber('expiresAt', evidence.expiresAt)}${optional('sessionId', evidence.sessionId, cuts)}}`
+    text += `,"evidence":{"credential":${quote(evidence.credential, space)},"issuerUrl":${quote(evidence.issuerUrl, space)}`
+    text += `,"audience":${quote(evidence.audience, space)}${optional('client', evidence.client, space)}${optional('tokenId', evidence.tokenId, space)}`
+    text += optional('keyId', evidence.keyId, space) + optional('algorithm', evidence.algorithm, space)
+    text += `${optionalNumber('issuedAt', evidence.issuedAt)}${optionalNumber('expiresAt', evidence.expiresAt)}${optional('sessionId', evidence.sessionId, space)}}`
   }
   if (principal.actor !== undefined) {
-    if (party < PARTY_LIMIT) text += `,"actor":${whoInFull(principal.actor, cuts, party + 1)}`
-    else cuts.cut = true
+    if (party < PARTY_LIMIT) text += `,"actor":${whoInFull(principal.actor, space, party + 1)}`
+    else space.cut = true
   }
   return `${text}}`
 }
@@ -165,11 +172,11 @@ export function principalTexts(): (principal: Principal) => PrincipalText {
   return (principal) => {
     let texts = known.get(principal)
     if (texts === undefined) {
-      const shortCuts: Cuts = { cut: false }
-      const cuts: Cuts = { cut: false }
-      const short = flat(`"principal":${who(principal, shortCuts)}`)
-      const full = flat(`"principal":${whoInFull(principal, cuts)}${cuts.cut ? ',"truncated":true' : ''}`)
-      texts = { short, full, truncated: shortCuts.cut, epoch: -1, seq: 0 }
+      const shortRoom = room()
+      const space = room()
+      const short = flat(`"principal":${who(principal, shortRoom)}`)
+      const full = flat(`"principal":${whoInFull(principal, space)}${space.cut ? ',"truncated":true' : ''}`)
+      texts = { short, full, truncated: shortRoom.cut, epoch: -1, seq: 0 }
       known.set(principal, texts)
     }
     return texts
@@ -181,40 +188,40 @@ function flat(text: string): string {
   return [text].join('')
 }
 
-function actionText(action: Action, cuts: Cuts): string {
-  return `{"protocol":"${action.protocol}","method":${quote(action.method, cuts)},"path":${quote(action.path, cuts)}}`
+function actionText(action: Action, space: Room): string {
+  return `{"protocol":"${action.protocol}","method":${quote(action.method, space)},"path":${quote(action.path, space)}}`
 }
 
-function reasonsText(reasons: readonly Reason[], cuts: Cuts): string {
+function reasonsText(reasons: readonly Reason[], space: Room): string {
   let text = ''
   let count = 0
   for (const { code, id, role } of reasons) {
     if (count++ >= LIST_LIMIT) {
-      cuts.cut = true
+      space.cut = true
       break
     }
-    text += `${text === '' ? '' : ','}{"code":"${code}"${optional('id', id, cuts)}${optional('role', role, cuts)}}`
+    text += `${text === '' ? '' : ','}{"code":"${code}"${optional('id', id, space)}${optional('role', role, space)}}`
   }
   return `[${text}]`
 }
 
-function decisionFields({ effect, rule, rules, reasons, obligations }: Decision, cuts: Cuts): string {
-  let text = `,"effect":"${effect}"${optional('rule', rule, cuts)}`
-  if (rules.length > 1) text += `,"rules":${list(rules, cuts)}`
-  if (reasons.length > 0) text += `,"reasons":${reasonsText(reasons, cuts)}`
+function decisionFields({ effect, rule, rules, reasons, obligations }: Decision, space: Room): string {
+  let text = `,"effect":"${effect}"${optional('rule', rule, space)}`
+  if (rules.length > 1) text += `,"rules":${list(rules, space)}`
+  if (reasons.length > 0) text += `,"reasons":${reasonsText(reasons, space)}`
   if (obligations.length > 0) text += `,"obligations":${JSON.stringify(obligations)}`
   return text
 }
 
-function verdictFields(event: DecisionEvent, cuts: Cuts): string {
+function verdictFields(event: DecisionEvent, space: Room): string {
   const { verdict } = event
   switch (verdict.kind) {
     case 'allowed':
     case 'denied':
     case 'unauthenticated':
-      return decisionFields(verdict.decision, cuts)
+      return decisionFields(verdict.decision, space)
     case 'rejected':
-      return `,"reason":"${verdict.reason}"${optional('claim', verdict.claim, cuts)}`
+      return `,"reason":"${verdict.reason}"${optional('claim', verdict.claim, space)}`
     case 'unavailable':
       return `,"cause":"${verdict.cause}"`
   }
@@ -222,29 +229,23 @@ function verdictFields(event: DecisionEvent, cuts: Cuts): string {
 
 /** The decision record of an exchange. */
 export function decisionText(event: DecisionEvent, mode: RecordMode, principal: PrincipalText): string {
-  const cuts: Cuts = { cut: principal.truncated }
-  let text = `"time":"${iso(event.time)}","kind":"decision","id":${quote(event.id, cuts)},"mode":"${mode}","door":${quote(event.door, cuts)}`
-  text += `,"resource":${quote(event.resource, cuts)},"action":${actionText(event.action, cuts)},"verdict":"${event.verdict.kind}"`
-  text += `${verdictFields(event, cuts)},"policy":${quote(event.policyVersion, cuts)},"ip":${quote(event.ip, cuts)}${optional('trace', event.trace, cuts)}`
-  return `${text},${principal.short}${cuts.cut ? ',"truncated":true' : ''}`
+  const space: Room = { left: RECORD_LIMIT, cut: principal.truncated }
+  let text = `"time":"${iso(event.time)}","kind":"decision","id":${quote(event.id, space)},"mode":"${mode}","door":${quote(event.door, space)}`
+  text += `,"resource":${quote(event.resource, space)},"action":${actionText(event.action, space)},"verdict":"${event.verdict.kind}"`
+  text += `${verdictFields(event, space)},"policy":${quote(event.policyVersion, space)},"ip":${quote(event.ip, space)}${optional('trace', event.trace, space)}`
+  return `${text},${principal.short}${space.cut ? ',"truncated":true' : ''}`
 }
 
 /** The record of what came of an exchange. */
 export function outcomeText(id: string, time: number, outcome: Outcome): string {
   const { result, status, bytesIn, bytesOut, duration } = outcome
-  const cuts: Cuts = { cut: false }
-  return `"time":"${iso(time)}","kind":"outcome","id":${quote(id, cuts)},"result":"${result}","status":${number(status)},"bytesIn":${number(bytesIn)},"bytesOut":${number(bytesOut)},"duration":${number(Math.round(duration * 1000) / 1000)}`
+  const space = room()
+  return `"time":"${iso(time)}","kind":"outcome","id":${quote(id, space)},"result":"${result}","status":${number(status)},"bytesIn":${number(bytesIn)},"bytesOut":${number(bytesOut)},"duration":${number(Math.round(duration * 1000) / 1000)}`
 }
 
 /** The record of something that happened to the gateway itself. */
 export function eventText({ kind, time, details }: GatewayEvent, principal: PrincipalText | undefined): string {
-  const cuts: Cuts = { cut: principal?.truncated === true }
-  let text = ''
-  for (const [name, value] of Object.entries(details)) {
-    const one = `${quote(name, cuts)}:${claimValue(value, cuts)}`
-    if (text.length + one.length > CLAIMS_LIMIT) cuts.cut = true
-    else text += (text === '' ? '' : ',') + one
-  }
-  const head = `"time":"${iso(time)}","kind":"event","event":${quote(kind, cuts)},"details":{${text}}`
-  return `${head}${principal === undefined ? '' : `,${principal.short}`}${cuts.cut ? ',"truncated":true' : ''}`
+  const space: Room = { left: RECORD_LIMIT, cut: principal?.truncated === true }
+  const head = `"time":"${iso(time)}","kind":"event","event":${quote(kind, space)},"details":${claimsText(details, space)}`
+  return `${head}${principal === undefined ? '' : `,${principal.short}`}${space.cut ? ',"truncated":true' : ''}`
 }

@@ -1,4 +1,6 @@
-export { openAuditLog, type AuditLog, type AuditLogOptions, type AuditStatus, type CheckpointSigner } from './log.ts'
+export { openAuditLog, type AuditLog } from './log.ts'
+export type { AuditLogOptions, AuditStatus } from './options.ts'
+export type { CheckpointSigner } from './checkpoints.ts'
 export { verify, type VerifyOptions } from './verify.ts'
 export { verifyDataDirectory, type VerifyDataDirectoryOptions } from './datadir.ts'
 export { renderResult, type AnchorResult, type Problem, type Tampering, type VerifyResult } from './verdict.ts'

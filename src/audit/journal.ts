@@ -1,64 +1,10 @@
-import type { Clock, Timer } from '../core/clock.ts'
-import { lineOf, linkHash, type Link } from './chain.ts'
-import { causeOf, writeAll, type Disk } from './disk.ts'
-import type { PrincipalText } from './encode.ts'
+import type { Timer } from '../core/clock.ts'
+import { chained, formBatch, type Entry, type Position, type Queued } from './batch.ts'
+import { causeOf, writeAll } from './disk.ts'
+import type { Failure, JournalOptions } from './hooks.ts'
 import { segmentName } from './segments.ts'
 
-/** Something to be written. */
-export interface Entry {
-  /** From `"time"` on; made as late as possible where it depends on what stands before it. Undefined: nothing after all. */
-  readonly text: string | ((at: { readonly seq: number; readonly previous: string }) => string | undefined)
-  readonly principal?: PrincipalText | undefined
-  /** Policy version that it cites. */
-  readonly policy?: string | undefined
-  /** Waits for the disk. If the disk fails the entry is withdrawn and the waiter told so. */
-  readonly waiter?: { resolve(): void; reject(error: unknown): void } | undefined
-  /** Called once it is durable. */
-  readonly durable?: (() => void) | undefined
-  /** Made anew where needed, so not kept over a failure. */
-  readonly transient?: boolean
-}
-
-/** Where a log stands on the disk. */
-export interface Position extends Link {
-  /** First number of the segment that is being written. */
-  readonly segment: number
-  /** Bytes in that segment. */
-  readonly offset: number
-}
-
-export interface Failure {
-  readonly operation: 'write' | 'sync' | 'open'
-  readonly cause: string
-  /** Milliseconds since the epoch. */
-  readonly since: number
-}
-
-export interface JournalHooks {
-  /** Text of the first line of a segment. */
-  header(previous: string): string
-  /** What closes a segment. */
-  closing(): Entry
-  /** Written first when the disk is tried again. */
-  probe(): Entry
-  failed(failure: Failure): void
-  /** The disk is back; answers false if it is too early to say so. */
-  recovered(): boolean
-  /** A new segment has begun: the one before is closed. */
-  rolled(): void
-  /** What was durable is no longer in its file: somebody altered it while it was being written. */
-  lost(segment: number): void
-  wrote(records: number, bytes: number): void
-}
-
-export interface JournalOptions {
-  readonly dir: string
-  readonly disk: Disk
-  readonly clock: Clock
-  /** Bytes at which a segment is closed. */
-  readonly segmentSize: number
-  readonly hooks: JournalHooks
-}
+export type { Failure, JournalHooks } from './hooks.ts'
 
 /** Written to the file within this time, in milliseconds. */
 const WRITE_WITHIN = 15
@@ -71,11 +17,6 @@ const RETRY_LAST = 5000
 /** Added to the length of a text for seq, hash and bookkeeping. */
 const OVERHEAD = 160
 
-interface Written {
-  readonly entry: Entry
-  readonly size: number
-}
-
 /**
  * Appends entries to segments: chained as they are written, many per write, many per sync. What can't be made durable
  * is rolled back to the last durable line and tried again, but for entries that somebody waits for: those are withdrawn.
@@ -85,8 +26,8 @@ export class Journal {
   #file: number | undefined
   #head: Position
   #durable: Position
-  #pending: Written[] = []
-  #unsynced: Written[] = []
+  #pending: Queued[] = []
+  #unsynced: Queued[] = []
   #queued = 0
   #unsyncedSize = 0
   #epoch = 0
@@ -186,10 +127,7 @@ export class Journal {
   /** Starts a segment after the head. Its header is written at once and synced with what follows. */
   #begin(): void {
     const { disk, dir, hooks } = this.#options
-    const seq = this.#head.seq + 1
-    const body = `{"seq":${seq},${hooks.header(this.#head.hash)}`
-    const hash = linkHash(this.#head.hash, body)
-    const bytes = Buffer.from(lineOf(body, hash))
+    const { seq, hash, bytes } = chained(this.#head, hooks.header(this.#head.hash))
     const path = `${dir}/${segmentName(seq)}`
     const file = disk.open(path, 'create')
     try {
@@ -233,44 +171,19 @@ export class Journal {
   #write(): boolean {
     while (this.#pending.length > 0 && !this.#rolling && this.#file !== undefined) {
       const { disk, segmentSize, hooks } = this.#options
-      let { seq, hash, offset } = this.#head
-      let text = ''
-      let size = 0
-      let count = 0
-      const chain = (content: string): void => {
-        const body = `{"seq":${++seq},${content}`
-        hash = linkHash(hash, body)
-        text += lineOf(body, hash)
-      }
-      for (const { entry, size: entrySize } of this.#pending) {
-        if (size > 0 && size + entrySize > WRITE_AT) break
-        const { principal, policy } = entry
-        if (policy !== undefined) this.cited.add(policy)
-        if (principal !== undefined && principal.epoch !== this.#epoch) {
-          const time = typeof entry.text === 'string' ? entry.text.slice(0, TIME_LENGTH) : undefined
-          if (time !== undefined) chain(`${time},"kind":"principal",${principal.full}`)
-          principal.epoch = this.#epoch
-          principal.seq = seq
-        }
-        const content = typeof entry.text === 'string' ? entry.text : entry.text({ seq: seq + 1, previous: hash })
-        if (content !== undefined) chain(principal === undefined ? content : `${content},"principalRecord":${principal.seq}`)
-        size += entrySize
-        count++
-      }
-      const batch = this.#pending.splice(0, count)
-      const bytes = Buffer.from(text)
-      const written = seq - this.#head.seq
-      if (offset + bytes.length >= segmentSize) this.#rolling = true
-      this.#unsynced.push(...batch)
-      this.#unsyncedSize += size
+      const batch = formBatch(this.#pending, { head: this.#head, epoch: this.#epoch, cited: this.cited, most: WRITE_AT })
+      const offset = this.#head.offset + batch.bytes.length
+      if (offset >= segmentSize) this.#rolling = true
+      this.#unsynced.push(...this.#pending.splice(0, batch.count))
+      this.#unsyncedSize += batch.size
       try {
-        writeAll(disk, this.#file, bytes)
+        writeAll(disk, this.#file, batch.bytes)
       } catch (error) {
         this.#fail('write', error)
         return false
       }
-      this.#head = { seq, hash, segment: this.#head.segment, offset: offset + bytes.length }
-      hooks.wrote(written, bytes.length)
+      hooks.wrote(batch.seq - this.#head.seq, batch.bytes.length)
+      this.#head = { seq: batch.seq, hash: batch.hash, segment: this.#head.segment, offset }
       if (this.#rolling && !this.#closeSegment()) return false
     }
     if (this.#rolling || this.#unsyncedSize > WRITE_AT) this.#sync()
@@ -281,21 +194,16 @@ export class Journal {
   #closeSegment(): boolean {
     const { disk, hooks } = this.#options
     const entry = hooks.closing()
-    const seq = this.#head.seq + 1
-    const content = typeof entry.text === 'string' ? entry.text : entry.text({ seq, previous: this.#head.hash })
-    if (content === undefined) return true
-    const body = `{"seq":${seq},${content}`
-    const hash = linkHash(this.#head.hash, body)
-    const bytes = Buffer.from(lineOf(body, hash))
+    const batch = formBatch([{ entry, size: 0 }], { head: this.#head, epoch: this.#epoch, cited: this.cited, most: WRITE_AT })
     try {
-      writeAll(disk, this.#file!, bytes)
+      writeAll(disk, this.#file!, batch.bytes)
     } catch (error) {
       this.#fail('write', error)
       return false
     }
     this.#unsynced.push({ entry, size: 0 })
-    this.#head = { ...this.#head, seq, hash, offset: this.#head.offset + bytes.length }
-    hooks.wrote(1, bytes.length)
+    hooks.wrote(batch.seq - this.#head.seq, batch.bytes.length)
+    this.#head = { ...this.#head, seq: batch.seq, hash: batch.hash, offset: this.#head.offset + batch.bytes.length }
     return true
   }
 
@@ -374,7 +282,7 @@ export class Journal {
 
   /** Takes out what somebody waits for, and tells them. What a running sync covers may still succeed. */
   #withdraw(error: unknown): void {
-    const keep = (written: Written): boolean => {
+    const keep = (written: Queued): boolean => {
       if (written.entry.waiter === undefined) return true
       this.#waiters--
       this.#queued -= written.size
@@ -464,6 +372,3 @@ export class Journal {
     this.#retryDelay = Math.min(this.#retryDelay * 2, RETRY_LAST)
   }
 }
-
-/** `"time":"2026-01-01T00:00:00.000Z"` */
-const TIME_LENGTH = 33

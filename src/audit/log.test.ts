@@ -309,17 +309,17 @@ test('verification may run while records are written', async () => {
   const dir = join(folder.path, 'audit')
   const anchor = join(folder.path, 'anchor')
   const log = await openTestLog(dir, signer, { anchors: [anchor], options: { ...settings, segmentSize: 64 * 1024, checkpointEvery: 5 } })
-  let stop = false
-  let number = 0
-  const writing = (async () => {
-    while (!stop) await Promise.all(Array.from({ length: 20 }, () => log.decided(decisionOf(`d${number++}`), 'strict')))
-  })()
+  const stop = new AbortController()
+  const writer = async (name: string): Promise<void> => {
+    for (let number = 0; !stop.signal.aborted; number++) await log.decided(decisionOf(`${name}-${number}`), 'strict')
+  }
+  const writing = Promise.all(Array.from({ length: 20 }, (_, i) => writer(`w${i}`)))
   await until(() => existsSync(anchor))
   for (let i = 0; i < 10; i++) {
     const result = await verify(dir, { keys: [signer.jwk], anchors: [anchor] })
     assert.ok(result.ok, result.problem?.text ?? result.anchors[0]?.problem)
   }
-  stop = true
+  stop.abort()
   await writing
   await log.close()
   assert.ok((await verify(dir, { keys: [signer.jwk], anchors: [anchor] })).closed)

@@ -6,68 +6,26 @@ import { idMaker } from '../core/id.ts'
 import { noMeter, type Meter } from '../core/meter.ts'
 import type { Principal } from '../core/principal.ts'
 import type { DecisionEvent, GatewayEvent, Outcome, Recorder, RecordMode } from '../core/record.ts'
-import type { Wiring } from '../config/schema.ts'
 import type { Rotation } from '../secrets/keyring.ts'
-import { Anchor, type AnchorStatus, type SignedCheckpoint } from './anchors.ts'
-import { checkpointMessage } from './chain.ts'
+import type { Entry } from './batch.ts'
+import { Checkpoints, type Turn } from './checkpoints.ts'
 import { citedVersions } from './cited.ts'
-import { causeOf, realDisk, type Disk } from './disk.ts'
+import { causeOf, realDisk } from './disk.ts'
 import { decisionText, eventText, iso, outcomeText, principalTexts } from './encode.ts'
 import { Gaps } from './gaps.ts'
-import { Journal, type Entry, type Failure, type JournalHooks } from './journal.ts'
+import { Journal, type Failure, type JournalHooks } from './journal.ts'
 import { lock, type Lock } from './lock.ts'
 import { findEnd, type Found } from './recover.ts'
 import { isFull, Reserve } from './reserve.ts'
-import { planRemoval, remove } from './retention.ts'
-
-/** Signs checkpoints: `sign` is called about once a second and must not wait. Ed25519; the keyring has one. */
-export interface CheckpointSigner {
-  /** Key that the next signature is made with. */
-  readonly kid: string
-  sign(bytes: Uint8Array): Uint8Array
-}
-
-export interface AuditLogOptions {
-  /** Folder of the segments, made if it isn't there. Nothing but the record belongs there. */
-  readonly dir: string
-  readonly clock: Clock
-  readonly signer: CheckpointSigner
-  /** `audit:` of the wiring. Its anchors are overridden by `anchors`. */
-  readonly options: Wiring['audit']
-  /** Anchor files as absolute paths; default: those of `options`, relative to the working directory. */
-  readonly anchors?: readonly string[]
-  readonly newId?: () => string
-  readonly meter?: Meter
-  /** Called with a line for the operator whenever something begins to fail, and when it works again. */
-  readonly onDegraded?: (line: string) => void
-  /** Bytes held back for the time when the disk is full. Default: 1 MiB. */
-  readonly reserve?: number
-  readonly disk?: Disk
-}
-
-/** How the record is doing. */
-export interface AuditStatus {
-  /** Records are being taken. */
-  readonly healthy: boolean
-  /** What fails, such as `write: ENOSPC`; undefined while all is well. A failing anchor or signature doesn't stop records. */
-  readonly reason: string | undefined
-  /** Milliseconds since the epoch. */
-  readonly since: number | undefined
-  /** Characters waiting for the disk, of `queueLimit`. */
-  readonly queued: number
-  readonly queueLimit: number
-  /** Number of the last line that was written, and of the last that would survive a power cut. */
-  readonly lastSeq: number
-  readonly durableSeq: number
-  readonly anchors: readonly AnchorStatus[]
-}
+import type { AuditLogOptions, AuditStatus } from './options.ts'
+import { removeOld } from './retention.ts'
 
 /** Added to the queue's limit for what belongs to effects that have happened: outcomes and events. */
 const HEADROOM = 0.25
 const BEAT_EVERY = 10_000
 const RETENTION_EVERY = 3_600_000
 /** Bytes held back by default. */
-export const DEFAULT_RESERVE = 1024 * 1024
+const DEFAULT_RESERVE = 1024 * 1024
 
 /**
  * Opens the record in `dir` for writing, as the only process that does. What a crash left is moved aside and recorded;
@@ -101,7 +59,7 @@ export class AuditLog implements Recorder {
   readonly #lock: Lock
   readonly #id: string
   readonly #journal: Journal
-  readonly #anchors: readonly Anchor[]
+  readonly #checkpoints: Checkpoints
   readonly #reserve: Reserve
   readonly #gaps = new Gaps()
   readonly #principalText = principalTexts()
@@ -112,7 +70,6 @@ export class AuditLog implements Recorder {
   #retentionAt: number
   #retaining: Promise<void> | undefined
   #gapTold = false
-  #signing: string | undefined
   #stopped: string | undefined
 
   constructor(options: AuditLogOptions, held: Lock, found: Found) {
@@ -126,7 +83,15 @@ export class AuditLog implements Recorder {
     this.#limit = options.options.queue
     const disk = options.disk ?? realDisk
     const files = options.anchors ?? options.options.anchors.map(({ file }) => resolve(file))
-    this.#anchors = files.map((file) => new Anchor(file, disk, (status) => this.#anchorTurned(status)))
+    this.#checkpoints = new Checkpoints({
+      log: this.#id,
+      clock: this.#clock,
+      signer: options.signer,
+      anchors: files,
+      disk,
+      cited: () => this.#journal.cited,
+      turned: (turn) => this.#turned(turn),
+    })
     this.#reserve = new Reserve(join(options.dir, 'reserve'), options.reserve ?? DEFAULT_RESERVE, disk)
     this.#retentionAt = this.#clock.monotonic()
     this.#journal = new Journal(
@@ -140,7 +105,7 @@ export class AuditLog implements Recorder {
   /** Records the opening and what was found; called once by `openAuditLog`. */
   async ready(): Promise<void> {
     const { clean, unsigned, torn, damage, position } = this.#found
-    const anchors = this.#anchors.map(({ file }) => file)
+    const anchors = this.#checkpoints.anchors.map(({ file }) => file)
     const from = position.seq - unsigned + 1
     this.#event('audit-opened', {
       pid: process.pid,
@@ -152,7 +117,7 @@ export class AuditLog implements Recorder {
     if (damage !== undefined) this.#event('audit-damaged', { ...damage })
     try {
       if (!this.#reserve.hold()) throw unavailable('ENOSPC')
-      this.#journal.push(this.#checkpoint(false))
+      this.#journal.push(this.#checkpoints.entry(false))
       await this.#journal.flush()
     } catch (error) {
       this.#journal.close()
@@ -233,25 +198,22 @@ export class AuditLog implements Recorder {
   status(): AuditStatus {
     const { failure, queued, head, durable } = this.#journal
     const stopped = this.#stopped ?? (failure === undefined ? undefined : describe(failure))
-    const anchors = this.#anchors.map(({ status }) => status)
-    const failing = anchors.find(({ healthy }) => !healthy)
     return {
       healthy: stopped === undefined,
-      reason:
-        stopped ??
-        (this.#signing === undefined ? undefined : `sign: ${this.#signing}`) ??
-        (failing === undefined ? undefined : `anchor ${failing.file}: ${failing.cause ?? ''}`),
+      reason: stopped ?? this.#checkpoints.failing,
       since: failure?.since,
       queued,
       queueLimit: this.#limit,
       lastSeq: head.seq,
       durableSeq: durable.seq,
-      anchors,
+      anchors: this.#checkpoints.anchors,
     }
   }
 
   /** Policy versions that records here cite: what else is kept may go. @throws OstiaryError `audit/unreadable` */
-  cited(): Promise<ReadonlySet<string>> {
+  async cited(): Promise<ReadonlySet<string>> {
+    // What is queued cites, too.
+    if (this.#stopped === undefined && this.#journal.failure === undefined) await this.#journal.flush().catch(() => undefined)
     return citedVersions(this.#options.dir, this.#journal.cited)
   }
 
@@ -263,14 +225,14 @@ export class AuditLog implements Recorder {
       if (!this.#gaps.empty) this.#journal.push(this.#gapEntry())
       await this.#journal.flush().catch(() => undefined)
       this.#stopped = 'closed'
-      this.#journal.push(this.#checkpoint(true))
+      this.#journal.push(this.#checkpoints.entry(true))
       await this.#journal.flush().catch(() => undefined)
     }
     this.#stopped = 'closed'
     this.#checkpointTimer?.cancel()
     this.#journal.close()
     await this.#retaining
-    await Promise.all(this.#anchors.map((anchor) => anchor.close()))
+    await this.#checkpoints.close()
     this.#reserve.release()
     this.#lock.release()
   }
@@ -313,41 +275,7 @@ export class AuditLog implements Recorder {
     this.#journal.inspect()
     if (this.#journal.failure !== undefined) return this.#dirty()
     if (!this.#gaps.empty) this.#journal.push(this.#gapEntry())
-    this.#journal.push(this.#checkpoint(false))
-  }
-
-  /** Signs all that stands before it. Its text is made when its place in the chain is known. */
-  #checkpoint(final: boolean): Entry {
-    let signed: SignedCheckpoint | undefined
-    return {
-      transient: true,
-      text: ({ seq, previous }) => {
-        const claim = { log: this.#id, seq, time: iso(this.#clock.now()), previous, final }
-        try {
-          const { kid } = this.#options.signer
-          signed = { ...claim, kid, signature: Buffer.from(this.#options.signer.sign(checkpointMessage(claim))).toString('base64url') }
-        } catch (error) {
-          return this.#cantSign(error)
-        }
-        this.#signing = undefined
-        const cited = [...this.#journal.cited].slice(0, 256)
-        const policies = cited.length < 256 ? `,"policies":${JSON.stringify(cited)}` : ''
-        return `"time":"${claim.time}","kind":"checkpoint","log":"${this.#id}","final":${final}${policies},"kid":${JSON.stringify(signed.kid)},"signature":"${signed.signature}"`
-      },
-      durable: () => {
-        if (signed === undefined) return
-        this.#meter.count('audit.checkpoints')
-        for (const anchor of this.#anchors) anchor.offer(signed)
-      },
-    }
-  }
-
-  #cantSign(error: unknown): undefined {
-    const first = this.#signing === undefined
-    this.#signing = causeOf(error)
-    this.#meter.count('audit.failures', { operation: 'sign' })
-    if (first) this.#tell(`checkpoints can not be signed (${this.#signing}): the record goes on without`)
-    this.#dirty()
+    this.#journal.push(this.#checkpoints.entry(false))
   }
 
   #gapEntry(): Entry {
@@ -360,7 +288,7 @@ export class AuditLog implements Recorder {
     return {
       header: (previous) =>
         `"time":"${iso(this.#clock.now())}","kind":"segment","version":1,"log":"${this.#id}","previous":"${previous}","checkpointEvery":${this.#options.options.checkpointEvery}`,
-      closing: () => this.#checkpoint(false),
+      closing: () => this.#checkpoints.entry(false),
       probe: () => this.#probe(),
       failed: (failure) => this.#failed(failure),
       recovered: () => this.#recovered(),
@@ -412,11 +340,12 @@ export class AuditLog implements Recorder {
     return true
   }
 
-  #anchorTurned({ file, healthy, cause }: AnchorStatus): void {
-    if (!healthy) this.#meter.count('audit.failures', { operation: 'anchor' })
-    if (this.#stopped === undefined)
-      this.#event(healthy ? 'audit-anchor-works' : 'audit-anchor-fails', healthy ? { file } : { file, cause: cause ?? '' })
-    this.#tell(healthy ? `anchor ${file} works again` : `anchor ${file} fails (${cause ?? ''}): the record goes on without`)
+  /** A signature or an anchor began to fail, or works again. Neither stops records. */
+  #turned({ what, line, event }: Turn): void {
+    if (what === 'sign' || what === 'anchor') this.#meter.count('audit.failures', { operation: what })
+    if (event !== undefined && this.#stopped === undefined) this.#event(event.kind, event.details)
+    this.#dirty()
+    this.#tell(line)
   }
 
   #tell(line: string): void {
@@ -439,27 +368,25 @@ export class AuditLog implements Recorder {
     this.#tell('the lock of the record was taken away: nothing is recorded any more, and what needs a record is refused')
   }
 
+  /** The removal is durable and signed before anything is removed. */
+  async #announceRemoval(details: GatewayEvent['details']): Promise<boolean> {
+    if (this.#stopped !== undefined || this.#journal.failure !== undefined) return false
+    this.#event('audit-retention', details)
+    this.#journal.push(this.#checkpoints.entry(false))
+    await this.#journal.flush()
+    return this.#stopped === undefined
+  }
+
   #retainSoon(): void {
     this.#clock.after(1, () => this.#retain())
   }
 
   #retain(): void {
     this.#retentionAt = this.#clock.monotonic()
-    this.#retaining ??= this.#removeOld()
+    const { dir, options } = this.#options
+    this.#retaining ??= removeOld(dir, this.#clock.now(), options, (details) => this.#announceRemoval(details))
       .catch(() => this.#meter.count('audit.failures', { operation: 'retention' }))
       .finally(() => (this.#retaining = undefined))
-  }
-
-  /** The removal is durable and signed before anything is removed. */
-  async #removeOld(): Promise<void> {
-    const { dir, options } = this.#options
-    const removal = await planRemoval(dir, this.#clock.now(), options.keepFor, options.keepAtMost)
-    if (removal === undefined || this.#stopped !== undefined || this.#journal.failure !== undefined) return
-    const { segments, remainingFrom, remainingHash, bytes } = removal
-    this.#event('audit-retention', { segments: segments.length, from: segments[0]!.first, bytes, remainingFrom, remainingHash })
-    this.#journal.push(this.#checkpoint(false))
-    await this.#journal.flush()
-    if (this.#stopped === undefined) remove(dir, removal)
   }
 }
 

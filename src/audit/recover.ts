@@ -3,7 +3,7 @@ import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync, readSync
 import { dirname, join } from 'node:path'
 import { follows, GENESIS, takeApart, type LineParts, type Link } from './chain.ts'
 import { policyOf } from './cited.ts'
-import type { Position } from './journal.ts'
+import type { Position } from './batch.ts'
 import { listSegments, readLines, type Segment } from './segments.ts'
 
 /** Bytes behind the last good line that were moved aside: a write that a crash cut off. */

@@ -4,7 +4,7 @@ import { takeApart } from './chain.ts'
 import { listSegments, readLines, type Segment } from './segments.ts'
 
 /** Which closed segments are to go, and where the record then begins. */
-export interface Removal {
+interface Removal {
   readonly segments: readonly Segment[]
   /** Number and chained hash at which the remaining record begins. */
   readonly remainingFrom: number
@@ -16,7 +16,7 @@ export interface Removal {
  * What `keepFor` (milliseconds) and `keepAtMost` (bytes) say is too much. Never the segment that is being written, and
  * always from the oldest on, so that what remains is one piece.
  */
-export async function planRemoval(dir: string, now: number, keepFor: number, keepAtMost: number): Promise<Removal | undefined> {
+async function planRemoval(dir: string, now: number, keepFor: number, keepAtMost: number): Promise<Removal | undefined> {
   const segments = await listSegments(dir)
   let total = segments.reduce((sum, { bytes }) => sum + bytes, 0)
   let remaining: { from: number; hash: string } | undefined
@@ -39,8 +39,24 @@ export async function planRemoval(dir: string, now: number, keepFor: number, kee
   }
 }
 
+/**
+ * Removes what is too old or too much, once `announce` has recorded that durably.
+ * @throws OstiaryError `audit/unreadable`, and what `announce` throws
+ */
+export async function removeOld(
+  dir: string,
+  now: number,
+  { keepFor, keepAtMost }: { readonly keepFor: number; readonly keepAtMost: number },
+  announce: (details: Readonly<Record<string, string | number>>) => Promise<boolean>,
+): Promise<void> {
+  const removal = await planRemoval(dir, now, keepFor, keepAtMost)
+  if (removal === undefined) return
+  const { segments, remainingFrom, remainingHash, bytes } = removal
+  if (await announce({ segments: segments.length, from: segments[0]!.first, bytes, remainingFrom, remainingHash })) remove(dir, removal)
+}
+
 /** Removes the files, with what was moved aside from them. */
-export function remove(dir: string, { segments }: Removal): void {
+function remove(dir: string, { segments }: Removal): void {
   const names = new Set(segments.map(({ name }) => name))
   for (const name of readdirSync(dir)) if (names.has(name.replace(/(?<=\.jsonl)\..*\.torn$/, ''))) rmSync(join(dir, name), { force: true })
 }

@@ -152,7 +152,7 @@ test('a decision is found by its id, with all that it was made on', async () => 
     assert.equal(identity?.subject, people[i % 3]!.subject)
     assert.equal(identity.actor?.subject, people[i % 3]!.actor?.subject)
     assert.equal(context.time, start + (i + 1) * 1000)
-    assert.equal(timeOfId(ids[i]!), context.time)
+    assert.equal(timeOfId(ids[i] ?? ''), context.time)
   }
   assert.equal(await findDecision(folder.path, newId()), undefined)
   assert.equal(await findDecision(folder.path, '"},{"\n'), undefined)
@@ -163,7 +163,7 @@ test('lines that are no records are passed over, also one that is being written'
   const log = await openTestLog(other.path, testSigner())
   await log.decided(decisionOf('whole'), 'strict')
   const path = join(other.path, '0000000001.jsonl')
-  appendFileSync(path, `garbage\n${'x'.repeat(9_000_000)}\n{"seq":5,"kind":"decision"}\n{"seq":99,"time":"2026`)
+  appendFileSync(path, `garbage\n${'x'.repeat(5_000_000)}\n{"seq":5,"kind":"decision"}\n{"seq":99,"time":"2026`)
   for (const order of ['newest', 'oldest'] as const) {
     const list: AuditRecord[] = []
     for await (const { record } of search(other.path, { order, kinds: ['decision'] })) list.push(record)

@@ -1,7 +1,7 @@
 import { takeApart } from './chain.ts'
 import { matches, prefilter, SHOWN, type AuditQuery } from './query.ts'
 import { parseRecord, type AuditRecord, type DecisionRecord, type OutcomeRecord, type PrincipalRecord } from './schema.ts'
-import { listSegments, readLines, readLinesBackward, type Segment } from './segments.ts'
+import { listSegments, readLines, readLinesBackward, whileThere, type Segment } from './segments.ts'
 
 /** A record that was looked for, with what came of it if it is a decision and that is known. */
 export interface FoundRecord {
@@ -43,7 +43,7 @@ async function* backward(dir: string, query: AuditQuery): AsyncGenerator<FoundRe
   const wanted = wantedLines(query)
   const outcomes = new Map<string, OutcomeRecord>()
   for (const segment of await within(dir, query)) {
-    for await (const lines of alive(readLinesBackward(segment.path))) {
+    for await (const lines of whileThere(readLinesBackward(segment.path))) {
       for (const line of lines) {
         const kind = takeApart(line)?.kind
         if (kind === 'outcome') {
@@ -67,7 +67,7 @@ async function* forward(dir: string, query: AuditQuery): AsyncGenerator<FoundRec
   const held: { record: AuditRecord; outcome: OutcomeRecord | undefined; ready: boolean }[] = []
   const waiting = new Map<string, (typeof held)[number]>()
   for (const segment of (await within(dir, query)).toReversed()) {
-    for await (const lines of alive(readLines(segment.path))) {
+    for await (const lines of whileThere(readLines(segment.path))) {
       for (const line of lines) {
         if (!line.complete || line.oversized) continue
         const kind = takeApart(line.bytes)?.kind
@@ -119,7 +119,7 @@ async function within(dir: string, { since, until }: AuditQuery): Promise<readon
 }
 
 async function beginOf(segment: Segment): Promise<number | undefined> {
-  for await (const [line] of alive(readLines(segment.path))) {
+  for await (const [line] of whileThere(readLines(segment.path))) {
     const parts = line === undefined ? undefined : takeApart(line.bytes)
     return parts === undefined ? undefined : Date.parse(parts.time)
   }
@@ -168,7 +168,7 @@ async function findIn(segment: Segment, id: string): Promise<FoundDecision | und
   const needle = Buffer.from(JSON.stringify(id))
   let record: DecisionRecord | undefined
   let outcome: OutcomeRecord | undefined
-  for await (const lines of alive(readLines(segment.path))) {
+  for await (const lines of whileThere(readLines(segment.path))) {
     for (const line of lines) {
       if (!line.complete || !line.bytes.includes(needle)) continue
       const parsed = parseRecord(line.bytes)
@@ -184,7 +184,7 @@ async function findIn(segment: Segment, id: string): Promise<FoundDecision | und
 async function outcomeAfter(segments: readonly Segment[], id: string): Promise<OutcomeRecord | undefined> {
   const needle = Buffer.from(JSON.stringify(id))
   for (const segment of segments) {
-    for await (const lines of alive(readLines(segment.path))) {
+    for await (const lines of whileThere(readLines(segment.path))) {
       for (const line of lines) {
         if (!line.complete || !line.bytes.includes(needle)) continue
         const parsed = parseRecord(line.bytes)
@@ -198,7 +198,7 @@ async function outcomeAfter(segments: readonly Segment[], id: string): Promise<O
 async function principalOf(segment: Segment, seq: number | undefined): Promise<PrincipalRecord | undefined> {
   if (seq === undefined) return undefined
   const start = Buffer.from(`{"seq":${seq},`)
-  for await (const lines of alive(readLines(segment.path))) {
+  for await (const lines of whileThere(readLines(segment.path))) {
     for (const line of lines) {
       if (!line.bytes.subarray(0, start.length).equals(start)) continue
       const parsed = parseRecord(line.bytes)
@@ -206,13 +206,4 @@ async function principalOf(segment: Segment, seq: number | undefined): Promise<P
     }
   }
   return undefined
-}
-
-/** Retention may remove a file while it is about to be read: then it holds nothing any more. */
-async function* alive<T>(lines: AsyncGenerator<T>): AsyncGenerator<T> {
-  try {
-    yield* lines
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ENOENT') throw error
-  }
 }

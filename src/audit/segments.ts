@@ -6,7 +6,7 @@ import { causeOf } from './disk.ts'
 const NAME = /^(\d{10,15})\.jsonl$/
 const CHUNK = 256 * 1024
 /** Longer lines are no records; what is written stays far below. */
-export const LINE_LIMIT = 8 * 1024 * 1024
+export const LINE_LIMIT = 4 * 1024 * 1024
 
 /** One file of the record. */
 export interface Segment {
@@ -42,7 +42,7 @@ export async function listSegments(dir: string): Promise<readonly Segment[]> {
 
 /** A line as it stands in its file. */
 export interface Line {
-  /** Without its newline. Valid only until the next batch is asked for. */
+  /** Without its newline. */
   readonly bytes: Buffer
   /** Of its first byte in the file. */
   readonly offset: number
@@ -58,39 +58,41 @@ export interface Line {
 export async function* readLines(path: string, limit = Number.POSITIVE_INFINITY): AsyncGenerator<readonly Line[]> {
   const file = await open(path, 'r')
   try {
-    let rest: Buffer = Buffer.alloc(0)
-    let restOffset = 0
+    // Pieces of a line that no newline has ended yet. Joined once, so that a long line costs no more than its length.
+    let pieces: Buffer[] = []
+    let held = 0
+    let offset = 0
     let number = 0
     let skipping = false
-    const chunk = Buffer.allocUnsafe(CHUNK)
+    const line = (bytes: Buffer, complete: boolean, oversized: boolean): Line => ({ bytes, offset, number: ++number, complete, oversized })
     for (let position = 0; ;) {
+      const chunk = Buffer.allocUnsafe(CHUNK)
       const { bytesRead } = await file.read(chunk, 0, Math.min(CHUNK, limit - position), position)
       if (bytesRead === 0) break
       position += bytesRead
-      const read = chunk.subarray(0, bytesRead)
-      const data = rest.length === 0 ? read : Buffer.concat([rest, read])
       const lines: Line[] = []
       let start = 0
-      for (let end = data.indexOf(10, start); end !== -1; end = data.indexOf(10, start)) {
-        if (!skipping)
-          lines.push({ bytes: data.subarray(start, end), offset: restOffset + start, number: ++number, complete: true, oversized: false })
+      for (let end = chunk.indexOf(10); end !== -1 && end < bytesRead; end = chunk.indexOf(10, start)) {
+        const last = chunk.subarray(start, end)
+        if (!skipping) lines.push(line(held === 0 ? last : Buffer.concat([...pieces, last]), true, false))
+        offset += held + last.length + 1
+        pieces = []
+        held = 0
         skipping = false
         start = end + 1
       }
-      restOffset += start
-      rest = Buffer.from(data.subarray(start))
-      if (skipping) {
-        restOffset += rest.length
-        rest = Buffer.alloc(0)
-      } else if (rest.length > LINE_LIMIT) {
-        lines.push({ bytes: rest.subarray(0, 1024), offset: restOffset, number: ++number, complete: true, oversized: true })
-        restOffset += rest.length
-        rest = Buffer.alloc(0)
+      pieces.push(chunk.subarray(start, bytesRead))
+      held += bytesRead - start
+      if (held > LINE_LIMIT) {
+        if (!skipping) lines.push(line(Buffer.from(pieces[0]!.subarray(0, 1024)), true, true))
         skipping = true
+        offset += held
+        pieces = []
+        held = 0
       }
       if (lines.length > 0) yield lines
     }
-    if (rest.length > 0) yield [{ bytes: rest, offset: restOffset, number: number + 1, complete: false, oversized: false }]
+    if (held > 0 && !skipping) yield [line(Buffer.concat(pieces), false, false)]
   } finally {
     await file.close()
   }
@@ -101,22 +103,29 @@ export async function* readLinesBackward(path: string): AsyncGenerator<readonly 
   const file = await open(path, 'r')
   try {
     let end = (await file.stat()).size
-    let carry: Buffer = Buffer.alloc(0)
+    // Pieces of a line whose beginning hasn't been met yet, the last read first.
+    let pieces: Buffer[] = []
+    let held = 0
     let torn = true // what stands behind the last newline is no line yet
     while (end > 0) {
       const length = Math.min(CHUNK, end)
-      const data = Buffer.concat([await readAt(file, end - length, length), carry])
+      const chunk = await readAt(file, end - length, length)
       end -= length
       const lines: Buffer[] = []
-      let stop = data.length
-      for (let at = data.lastIndexOf(10); at !== -1; at = at === 0 ? -1 : data.lastIndexOf(10, at - 1)) {
-        if (!torn) lines.push(data.subarray(at + 1, stop))
+      let stop = chunk.length
+      for (let at = chunk.lastIndexOf(10); at !== -1; at = at === 0 ? -1 : chunk.lastIndexOf(10, at - 1)) {
+        const first = chunk.subarray(at + 1, stop)
+        if (!torn && held <= LINE_LIMIT) lines.push(held === 0 ? first : Buffer.concat([first, ...pieces]))
+        pieces = []
+        held = 0
         torn = false
         stop = at
       }
-      carry = Buffer.from(data.subarray(0, stop))
-      if (carry.length > LINE_LIMIT) carry = carry.subarray(0, 1) // still a line, and surely no record
-      if (end === 0 && !torn) lines.push(carry)
+      held += stop
+      // Of a line too long to be a record only the length is kept.
+      if (held > LINE_LIMIT) pieces = []
+      else pieces.unshift(chunk.subarray(0, stop))
+      if (end === 0 && !torn && held <= LINE_LIMIT) lines.push(Buffer.concat(pieces))
       if (lines.length > 0) yield lines
     }
   } finally {
@@ -133,4 +142,13 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
     done += bytesRead
   }
   return buffer.subarray(0, done)
+}
+
+/** Retention may remove a file when it is about to be read: then it has no lines any more. */
+export async function* whileThere<T>(lines: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    yield* lines
+  } catch (error) {
+    if (causeOf(error) !== 'ENOENT') throw error
+  }
 }

@@ -7,7 +7,9 @@ import type { Wiring } from '../../config/schema.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Identity, Principal } from '../../core/principal.ts'
 import type { DecisionEvent, Outcome, Verdict } from '../../core/record.ts'
-import { openAuditLog, type AuditLog, type AuditLogOptions, type CheckpointSigner } from '../log.ts'
+import type { CheckpointSigner } from '../checkpoints.ts'
+import { openAuditLog, type AuditLog } from '../log.ts'
+import type { AuditLogOptions } from '../options.ts'
 
 export const settings: Wiring['audit'] = {
   segmentSize: 64 * 1024 ** 2,
