@@ -7,8 +7,9 @@ import { identity } from './identity.ts'
 import { policy } from './policy.ts'
 import { secrets } from './secrets.ts'
 import { server } from './server.ts'
+import { store } from './store.ts'
 
 /** Every error a user can meet, by code. One file per family; docs/reference/errors.md is generated from it. */
-export const catalogue = { ...config, ...policy, ...identity, ...http, ...audit, ...secrets, ...server, ...cli, ...demo }
+export const catalogue = { ...config, ...policy, ...identity, ...http, ...audit, ...secrets, ...server, ...store, ...cli, ...demo }
 
 export type Code = keyof typeof catalogue

@@ -127,6 +127,11 @@ export const policy = {
     help: 'paths are compared exactly; write both on purpose, or one. The other is at {place}',
     exit: 1,
   },
+  'policy/slash-gap': {
+    message: 'guardrail `{guardrail}` denies `{text}` but not `{other}`, which rule `{rule}` grants',
+    help: 'many servers take both for the same: deny both, or end the template with `/**`',
+    exit: 1,
+  },
   'policy/wildcard-grant': {
     message: 'rule `{rule}` grants everything on `{resource}` to `{role}`',
     help: 'list the actions, or name a role that is bound',
