@@ -1,7 +1,7 @@
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import { formatSpan } from '../core/span.ts'
 import type { CompiledPolicy } from './compiled.ts'
-import type { ActionPattern } from './actions/index.ts'
+import { vocabularyOf, type ActionPattern } from './actions/index.ts'
 import { AUTHENTICATED, EVERYONE, type Model, type PlacedPattern } from './model.ts'
 import { canBeHeld, shadowOf } from './shadow.ts'
 
@@ -9,7 +9,7 @@ const WARNING = { severity: 'warning' } as const
 
 /** What is allowed but probably not meant, as warnings. Each has its place. */
 export function checkPolicy({ model }: CompiledPolicy, now: number): readonly Diagnostic[] {
-  return [...roles(model, now), ...selectors(model), ...shadows(model), ...wildcards(model), ...lookAlikes(model)]
+  return [...roles(model, now), ...selectors(model), ...shadows(model), ...slashGaps(model), ...wildcards(model), ...lookAlikes(model)]
 }
 
 function roles({ roles: declared, rules, guardrails }: Model, now: number): readonly Diagnostic[] {
@@ -42,6 +42,37 @@ function shadows(model: Model): readonly Diagnostic[] {
   })
 }
 
+/** Guardrails that leave open the same path with, or without, a slash at its end. */
+function slashGaps({ rules, guardrails, world }: Model): readonly Diagnostic[] {
+  return guardrails.flatMap((guardrail) =>
+    guardrail.actions.flatMap(({ pattern, span }) => {
+      const other = pattern.segments.length === 0 || pattern.rest ? undefined : otherSlash(pattern)
+      const vocabulary = vocabularyOf(pattern.protocol)
+      if (other === undefined || vocabulary === undefined || guardrail.actions.some((one) => vocabulary.covers(one.pattern, other)))
+        return []
+      const rule = rules.find(
+        (one) =>
+          one.resources.some((name) => guardrail.resources.includes(name) && world.resources[name]?.protocol === pattern.protocol) &&
+          one.actions.some((action) => vocabulary.overlaps(action.pattern, other)) &&
+          // A rule for the other alone was written on purpose.
+          one.actions.some((action) => vocabulary.overlaps(action.pattern, pattern)),
+      )
+      if (rule === undefined) return []
+      return [
+        diagnostic('policy/slash-gap', { guardrail: guardrail.id, text: pattern.text, other: other.text, rule: rule.id }, span, WARNING),
+      ]
+    }),
+  )
+}
+
+function otherSlash(pattern: ActionPattern): ActionPattern {
+  const { text, segments } = pattern
+  const last = segments.at(-1)
+  return last?.kind === 'literal' && last.text === ''
+    ? { ...pattern, text: text.slice(0, -1), segments: segments.slice(0, -1) }
+    : { ...pattern, text: `${text}/`, segments: [...segments, { kind: 'literal', text: '' }] }
+}
+
 function wildcards({ rules }: Model): readonly Diagnostic[] {
   return rules.flatMap((rule) => {
     const role = [EVERYONE, AUTHENTICATED].find((one) => rule.roles.includes(one))
@@ -51,25 +82,25 @@ function wildcards({ rules }: Model): readonly Diagnostic[] {
   })
 }
 
-/** Templates on one resource that differ only by case or by a slash at the end. */
-function lookAlikes({ rules, guardrails, world }: Model): readonly Diagnostic[] {
+/** Templates on one resource that differ only by case or by a slash at the end. Within one statement both are meant. */
+function lookAlikes({ rules, guardrails }: Model): readonly Diagnostic[] {
   const found = new Map<string, Diagnostic>()
-  const groups = new Map<string, Map<string, PlacedPattern>>()
-  for (const { resources, actions } of [...rules, ...guardrails])
-    for (const resource of resources.filter((name) => Object.hasOwn(world.resources, name)))
+  const groups = new Map<string, Map<string, PlacedPattern & { readonly id: string }>>()
+  for (const { id, resources, actions } of [...rules, ...guardrails])
+    for (const resource of resources)
       for (const action of actions) {
         const path = pathOf(action.pattern)
         const key = `${resource}\n${path.toLowerCase().replace(/\/$/, '')}`
-        const group = groups.get(key) ?? new Map<string, PlacedPattern>()
+        const group = groups.get(key) ?? new Map<string, PlacedPattern & { readonly id: string }>()
         groups.set(key, group)
-        const other = [...group.values()][0]
-        if (other !== undefined && !group.has(path)) {
+        const other = [...group].find(([written, one]) => written !== path && one.id !== id)?.[1]
+        const place = formatSpan(action.span)
+        if (other !== undefined && !group.has(path) && !found.has(place)) {
           const difference = pathOf(other.pattern).toLowerCase() === path.toLowerCase() ? 'case' : 'the slash at the end'
-          const place = formatSpan(action.span)
           const details = { text: action.pattern.text, other: other.pattern.text, difference, place: formatSpan(other.span) }
-          if (!found.has(place)) found.set(place, diagnostic('policy/look-alike', details, action.span, WARNING))
+          found.set(place, diagnostic('policy/look-alike', details, action.span, WARNING))
         }
-        if (!group.has(path)) group.set(path, action)
+        if (!group.has(path)) group.set(path, { ...action, id })
       }
   return [...found.values()]
 }

@@ -151,11 +151,12 @@ rules:
   - { id: half-shadowed, role: used, resource: [orders, wiki], actions: ['DELETE /a/{x}'] }
   - { id: open, role: authenticated, resource: wiki, actions: ['* /**'] }
   - { id: slash, role: gone, resource: orders, actions: [GET /c/] }
-  - { id: case, role: used, resource: orders, actions: [POST /C, GET /c/] }
+  - { id: case, role: used, resource: orders, actions: [POST /C] }
   - { id: nowhere, role: used, resource: { labels: { zone: z } }, actions: [GET /c] }
 guardrails:
   - { id: nothing-goes, deny: ['DELETE /**'], resource: orders, for: [authenticated] }
   - { id: sometimes, deny: ['POST /**'], resource: orders, for: [used], when: 'context.ip == "10.0.0.1"' }
+  - { id: gap, deny: ['PUT /pages/{id}', 'PUT /both', PUT /both/], resource: wiki, allBut: [used] }
 `)
   assert.deepEqual(diagnostics, [])
   const found = checkPolicy(policy!, NOW)
@@ -168,8 +169,9 @@ guardrails:
       'policy/role-unused 4: role `idle` is used by no rule and no guardrail',
       'policy/selector-empty 12: rule `nowhere` selects no resource',
       'policy/rule-shadowed 7: no request can reach rule `shadowed`: guardrail `nothing-goes` always denies what it grants',
+      'policy/slash-gap 16: guardrail `gap` denies `PUT /pages/{id}` but not `PUT /pages/{id}/`, which rule `open` grants',
       'policy/wildcard-grant 9: rule `open` grants everything on `wiki` to `authenticated`',
-      'policy/look-alike 11: `GET /c/` and `POST /C` differ only by the slash at the end',
+      'policy/look-alike 10: `GET /c/` and `POST /C` differ only by the slash at the end',
     ],
   )
   assert.deepEqual(checkPolicy(orders(), NOW), [])

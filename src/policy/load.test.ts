@@ -95,7 +95,6 @@ describe('what is refused, where, and what to write instead', () => {
       'roles: { r: { bind: [{ issuer: entra, claim: oid, any: [x], breakGlass: { until: 2027-02-30T00:00:00Z } }] } }',
       ['policy/break-glass-time 2:82'],
     ],
-    ['a role twice', 'roles:\n  r: { bind: [{ issuer: entra, claim: roles, any: [R] }] }\nrules: []', []],
     [
       'a built-in role declared',
       'roles: { everyone: { bind: [{ issuer: entra, claim: roles, any: [R] }] } }',
@@ -214,6 +213,21 @@ describe('what is refused, where, and what to write instead', () => {
       )
       assert.match(diagnostics[0]!.message, new RegExp(`\`${word}\``))
     })
+})
+
+test('a role declared in two files, whichever is read first', () => {
+  const file = (name: string) => ({ path: `policy/${name}.yaml`, text: `apiVersion: ostiary.dev/v1\n${ROLES}` })
+  for (const files of [
+    [file('a'), file('b')],
+    [file('b'), file('a')],
+  ]) {
+    const { policy, diagnostics } = load(files)
+    assert.equal(policy, undefined)
+    assert.deepEqual(
+      diagnostics.map(({ code, span, help }) => [code, span!.file, help]),
+      [['policy/duplicate-role', 'policy/b.yaml', 'it is also at policy/a.yaml:2:10; list all its bindings in one place']],
+    )
+  }
 })
 
 test('a person by an email is refused whatever the kind, a workload by its subject is not', () => {

@@ -33,6 +33,8 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Type>>>> = {
   context: { time: 'timestamp', ip: 'string' },
   request: { method: 'string', path: 'string' },
 }
+/** Loops over lists in one condition. */
+const MAX_LOOPS = 8
 const ROOTS = ['claims', 'context', 'request', 'params']
 const CLAIM_TYPES: Readonly<Record<ClaimType, Type>> = { string: 'string', number: 'double', boolean: 'bool', list: { element: 'string' } }
 
@@ -64,6 +66,7 @@ type Locals = ReadonlyMap<string, Type>
 class Checker {
   readonly claims = new Set<string>()
   usesParameters = false
+  #loops = 0
   readonly #parsed: ParsedCondition
   readonly #text: string
   readonly #scope: Scope
@@ -227,7 +230,10 @@ class Checker {
     return type.element
   }
 
-  /** `all`, `exists`, `exists_one`, `filter` and `map`, which arrive expanded. Not one inside another: cost stays linear. */
+  /**
+   * `all`, `exists` and `exists_one`, which arrive expanded. Not one inside another, and not the two that build lists, which
+   * the evaluator copies for each element: so cost stays linear.
+   */
   #comprehension(expr: Expr, loop: Expr_Comprehension, locals: Locals): Type {
     const { iterRange, accuInit, loopCondition, loopStep, result } = loop
     if (iterRange === undefined || accuInit === undefined || loopCondition === undefined || loopStep === undefined || result === undefined)
@@ -235,6 +241,9 @@ class Checker {
     const range = this.typeOf(iterRange, locals)
     if (typeof range === 'string') return this.fail(iterRange, `${showType(range)} is not a list`)
     if (locals.size > 0) return this.fail(expr, 'a loop can not stand inside another')
+    if (accuInit.exprKind.case === 'listExpr')
+      return this.fail(expr, '`map` and `filter` can not be used here', 'write `exists`, `all` or `exists_one`')
+    if (++this.#loops > MAX_LOOPS) return this.fail(expr, `more than ${MAX_LOOPS} loops`)
     if (ROOTS.includes(loop.iterVar)) return this.fail(expr, `\`${loop.iterVar}\` can not be the name of an element`)
     const inside = (accumulated: Type): Locals =>
       new Map([
@@ -243,9 +252,8 @@ class Checker {
       ])
     const start = this.typeOf(accuInit, locals)
     const step = this.typeOf(loopStep, inside(start))
-    const accumulated = join(start, step)
-    if (accumulated === undefined) return this.fail(expr, `the elements are ${showType(step)}, not ${showType(start)}`)
-    return this.typeOf(result, inside(accumulated))
+    if (step !== start) return this.fail(expr, `the condition of a loop is true or false, not ${showType(step)}`)
+    return this.typeOf(result, inside(start))
   }
 }
 

@@ -56,12 +56,16 @@ export const FUNCTIONS: Readonly<Record<string, readonly Overload[]>> = {
   ),
 }
 
+/** Instructions of a compiled pattern at most. `^[a-z]{2,20}$` has 45. */
+const MAX_PROGRAM = 400
+
 /** What is wrong with a literal argument, or undefined. `timestamp` and `duration` are tried by evaluation instead. */
 export function literalProblem(name: string, text: string): string | undefined {
   if (name === 'matches') {
     try {
-      compiled(text)
-      return undefined
+      const size = compiled(text).programSize()
+      // Matching is linear in the text, times this.
+      return size > MAX_PROGRAM ? `\`${text}\` is too large a pattern: ${size} steps, at most ${MAX_PROGRAM}` : undefined
     } catch (error) {
       return `\`${text}\` is not an RE2 pattern: ${error instanceof Error ? error.message.split('\n')[0] : 'not understood'}`
     }

@@ -10,7 +10,7 @@ export interface HttpPattern {
   readonly protocol: 'http'
   /** As written. */
   readonly text: string
-  /** A method, case-sensitive, or `*` for every method. */
+  /** A method, without lower-case letters, or `*` for every method. */
   readonly method: string
   /** Segments between slashes; the last is an empty literal where the template ends with a slash. */
   readonly segments: readonly Segment[]
@@ -51,9 +51,7 @@ export function parsePattern(text: string): ParsedPattern {
   const template = text.slice(cut + 1)
   if (!METHOD.test(method))
     return { problem: `\`${method}\` is not a method`, help: 'write one method, or `*` for all; one action per method' }
-  // A guardrail on `delete` would protect nothing, because methods are case-sensitive.
-  if (!STANDARD.has(method) && STANDARD.has(method.toUpperCase()))
-    return { problem: `methods are case-sensitive`, help: `did you mean \`${method.toUpperCase()}\`?` }
+  if (!isCanonicalMethod(method)) return { problem: 'methods are upper case', help: `did you mean \`${method.toUpperCase()}\`?` }
   if (!template.startsWith('/'))
     return { problem: 'its path does not start with `/`', help: `write \`${method} /${template.trim().replace(/^\//, '')}\`` }
   return parseTemplate(text, method, template)
@@ -136,7 +134,16 @@ export function segmentsOf(path: string): readonly string[] | undefined {
   return normalPath(path)?.slice(1).split('/')
 }
 
+/**
+ * Methods are case-sensitive, and every registered one is upper case. But many a framework takes `delete` for `DELETE`, so a
+ * request with a lower-case letter in its method is covered by nothing, not even by `*`: no guardrail is evaded by spelling.
+ */
+export function isCanonicalMethod(method: string): boolean {
+  return !/[a-z]/.test(method)
+}
+
 function methodMatches(pattern: string, method: string): boolean {
+  if (!isCanonicalMethod(method)) return false
   return pattern === '*' || pattern === method || (pattern === 'GET' && method === 'HEAD')
 }
 

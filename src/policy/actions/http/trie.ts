@@ -1,4 +1,4 @@
-import { normalPath, type HttpPattern } from './template.ts'
+import { isCanonicalMethod, normalPath, type HttpPattern } from './template.ts'
 
 interface Building<V> {
   readonly literals: Map<string, Building<V>>
@@ -91,7 +91,7 @@ function methods<V, T>(place: ReadonlyMap<string, readonly V[]>, combine: (value
 }
 
 function take<T>(place: Methods<T> | undefined, method: string, found: T[]): void {
-  const value = place === undefined ? undefined : (place.named.get(method) ?? place.any)
+  const value = place === undefined ? undefined : (place.named.get(method) ?? (isCanonicalMethod(method) ? place.any : undefined))
   if (value !== undefined) found.push(value)
 }
 
