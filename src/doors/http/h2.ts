@@ -9,7 +9,7 @@ import { Exchange, type Downstream, type ExchangeParts } from './exchange.ts'
 import type { HttpLimits } from './schema.ts'
 import { carryUpgrade, type UpgradeClient, type UpgradeParts } from './upgrade.ts'
 
-const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR } = constants
 
 export interface H2Parts {
   readonly gate: Gate
@@ -77,7 +77,7 @@ export function serveH2(parts: H2Parts): H2Server {
       stream.destroy()
       return
     }
-    stream.setTimeout(limits.idle, () => stream.close(NGHTTP2_CANCEL))
+    stream.setTimeout(limits.idle, () => breakOff(stream))
     stream.on('aborted', () => countReset(session))
     const raw = rawRequest(stream, rawHeaders)
     const plan = parts.gate.admit(raw)
@@ -191,7 +191,7 @@ class Downstream2 implements Downstream {
   }
 
   reset(): void {
-    this.body.close(NGHTTP2_CANCEL)
+    breakOff(this.body)
   }
 
   onClose(listener: (finished: boolean) => void): void {
@@ -220,6 +220,11 @@ class Downstream2 implements Downstream {
     if (body.writableFinished) body.close(NGHTTP2_NO_ERROR)
     else body.once('finish', () => body.close(NGHTTP2_NO_ERROR))
   }
+}
+
+/** Resets the stream. `close` would end it in good order first, so that half a response looked whole; only an error doesn't. */
+function breakOff(stream: ServerHttp2Stream): void {
+  stream.destroy(new Error('broken off'))
 }
 
 function trailersOf(fields: readonly string[]): Record<string, string> {
