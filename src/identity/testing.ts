@@ -20,7 +20,7 @@ export interface TestDeps extends IssuerDeps {
 
 /** Dependencies with a clock that is moved by hand and a folder of its own. */
 export function testDeps(more: Partial<IssuerDeps> & { readonly clock?: ManualClock } = {}): TestDeps {
-  const dataDir = mkdtempSync(join(tmpdir(), 'identity-'))
+  const dataDir = more.dataDir ?? mkdtempSync(join(tmpdir(), 'identity-'))
   const lines: string[] = []
   const counts = new Map<string, number>()
   return {

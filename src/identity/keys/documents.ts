@@ -30,19 +30,27 @@ export interface DocumentSource {
 /** Gets metadata and keys. @throws DocumentsRefused */
 export async function fetchDocuments(source: DocumentSource, signal: AbortSignal): Promise<ProviderDocuments> {
   const metadata = await getJson(source, source.discoveryUrl, signal)
+  checkIssuer(source, metadata) // before anything that it says is followed
   const keys = await getJson(source, jwksUri(metadata, source.discoveryUrl), signal)
   return readDocuments(source, metadata, keys)
 }
 
+function checkIssuer({ accepts }: Pick<DocumentSource, 'accepts'>, metadata: JsonValue): string {
+  const issuer = isObject(metadata) ? metadata['issuer'] : undefined
+  if (typeof issuer !== 'string' || !accepts(issuer)) throw new DocumentsRefused('the metadata is of another issuer')
+  return issuer
+}
+
 /** Checks metadata and keys, fetched or kept. @throws DocumentsRefused */
 export function readDocuments(
-  { discoveryUrl, accepts }: Pick<DocumentSource, 'discoveryUrl' | 'accepts'>,
-  metadata: JsonValue | undefined,
-  set: JsonValue | undefined,
+  source: Pick<DocumentSource, 'discoveryUrl' | 'accepts'>,
+  metadata: JsonValue,
+  set: JsonValue,
 ): ProviderDocuments {
-  if (!isObject(metadata) || set === undefined) throw new DocumentsRefused('a document is not a JSON object')
-  const { issuer, cloud_instance_name: cloudInstance } = metadata
-  if (typeof issuer !== 'string' || !accepts(issuer)) throw new DocumentsRefused('the metadata is of another issuer')
+  const { discoveryUrl } = source
+  const issuer = checkIssuer(source, metadata)
+  if (!isObject(metadata)) throw new DocumentsRefused('the metadata is not an object')
+  const { cloud_instance_name: cloudInstance } = metadata
   if (cloudInstance !== undefined && typeof cloudInstance !== 'string') throw new DocumentsRefused('`cloud_instance_name` is not a string')
   jwksUri(metadata, discoveryUrl)
   const keys = readKeySet(set)

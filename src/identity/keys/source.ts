@@ -40,8 +40,9 @@ export class KeySource {
   /** Why the last attempt failed; undefined while the last one succeeded. */
   #failure: string | undefined
   #failures = 0
-  /** Monotonic time of the last request that an unknown key id caused. */
+  /** Monotonic time of the last request that an unknown key id caused, and of the last for want of any keys. */
   #askedAt = Number.NEGATIVE_INFINITY
+  #askedEmptyAt = Number.NEGATIVE_INFINITY
   #timer: Timer | undefined
 
   constructor(settings: KeySourceSettings, deps: IssuerDeps) {
@@ -79,11 +80,8 @@ export class KeySource {
     if (key !== undefined) return key
     const now = this.#deps.clock.monotonic()
     if (known !== undefined && this.#absent.has(kid, now)) return 'unknown'
-    if (this.#inFlight === undefined) {
-      const wait = known === undefined ? this.#limits.coolDownWhenEmpty : this.#limits.coolDown
-      if (now - this.#askedAt < wait) return known === undefined || this.#failure !== undefined ? 'unavailable' : 'unknown'
-      this.#askedAt = now
-    }
+    if (this.#inFlight === undefined && !this.#mayAsk(known === undefined, now))
+      return known === undefined || this.#failure !== undefined ? 'unavailable' : 'unknown'
     return this.refresh().then(() => this.#answer(kid))
   }
 
@@ -91,10 +89,7 @@ export class KeySource {
   async metadata(): Promise<ProviderMetadata> {
     if (this.documents === undefined) {
       const now = this.#deps.clock.monotonic()
-      if (this.#inFlight !== undefined || now - this.#askedAt >= this.#limits.coolDownWhenEmpty) {
-        this.#askedAt = now
-        await this.refresh()
-      }
+      if (this.#inFlight !== undefined || this.#mayAsk(true, now)) await this.refresh()
     }
     const known = this.documents
     if (known !== undefined) return known.metadata
@@ -111,6 +106,18 @@ export class KeySource {
   close(): void {
     this.#closed.abort()
     this.#timer?.cancel()
+  }
+
+  /** Takes the turn to ask the provider on a caller's behalf, if the cool-down is over. */
+  #mayAsk(empty: boolean, now: number): boolean {
+    if (empty) {
+      if (now - this.#askedEmptyAt < this.#limits.coolDownWhenEmpty) return false
+      this.#askedEmptyAt = now
+    } else {
+      if (now - this.#askedAt < this.#limits.coolDown) return false
+      this.#askedAt = now
+    }
+    return true
   }
 
   #answer(kid: string): KeyAnswer {

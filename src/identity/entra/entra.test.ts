@@ -1,0 +1,456 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import fc from 'fast-check'
+import {
+  AGENT,
+  API,
+  base64url,
+  CLIENT,
+  entraClaims,
+  hmacToken,
+  keyFixture,
+  OTHER_TENANT,
+  SERVICE_PRINCIPAL,
+  signToken,
+  TENANT,
+  testKey,
+  times,
+  unsignedToken,
+  USER,
+  type JsonObject,
+  type KeyFixture,
+} from '../../testing/tokens.ts'
+import type { Identities } from '../index.ts'
+import { ask, identified, issuerConfig, said, testDeps, testIdentity, type TestDeps } from '../testing.ts'
+
+const key = testKey('rsa-1')
+const stranger = testKey('rsa-1')
+const bound = testKey('bound-to-another-tenant')
+const foreign = testKey('of-another-cloud')
+const ec = testKey('ec', 'ES256')
+
+let fixture: KeyFixture
+let deps: TestDeps
+let identities: Identities
+let now: number
+let authority: string
+let v1: string
+
+before(async () => {
+  fixture = await keyFixture([key, ec])
+  authority = fixture.origin
+  fixture.keys = [
+    key.jwk,
+    ec.jwk,
+    { ...bound.jwk, issuer: `${authority}/${OTHER_TENANT}/v2.0` },
+    { ...foreign.jwk, cloud_instance_name: 'partner.microsoftonline.cn' },
+  ]
+  fixture.override = (path) =>
+    path.endsWith('/v2.0/.well-known/openid-configuration')
+      ? {
+          status: 200,
+          body: JSON.stringify({
+            issuer: `${authority}/${path.split('/')[1]!}/v2.0`,
+            jwks_uri: `${authority}/${path.split('/')[1]!}/discovery/v2.0/keys`,
+            cloud_instance_name: 'microsoftonline.com',
+          }),
+        }
+      : undefined
+  deps = testDeps()
+  now = deps.clock.now()
+  v1 = `${authority}/sts/${TENANT}/`
+  identities = testIdentity(
+    {
+      entra: {
+        kind: 'entra',
+        authority,
+        tenants: [TENANT.toUpperCase()],
+        audiences: [API, 'api://named'],
+        clients: [SERVICE_PRINCIPAL],
+        agents: ['bbbbbbbb-0000-4000-8000-000000000022'],
+        claims: { department: 'string' },
+        signIn: { clientId: CLIENT },
+      },
+    },
+    deps,
+    { cold: { rate: 1e6, burst: 1e6, sources: 10 } },
+  )
+})
+after(async () => {
+  await identities.close()
+  await fixture.close()
+  deps.remove()
+})
+
+const user = (more: JsonObject = {}): JsonObject => entraClaims.v2User(authority, now, more)
+const without = (claims: JsonObject, ...names: string[]): JsonObject =>
+  Object.fromEntries(Object.entries(claims).filter(([name]) => !names.includes(name)))
+
+test('a user of a v2 token is a human, keyed by tenant and object id', async () => {
+  const identity = await identified(identities, signToken(key, user({ oid: USER.toUpperCase(), department: 'sales' })))
+  assert.equal(identity.issuer, 'entra')
+  assert.equal(identity.subject, `${TENANT}/${USER}`)
+  assert.equal(identity.kind, 'human')
+  assert.deepEqual(identity.scopes, ['access_as_user'])
+  assert.equal(identity.appOnly, false)
+  assert.equal(identity.actor, undefined)
+  assert.equal(identity.display, 'reader@example.com')
+  assert.deepEqual(identity.claims['roles'], ['Orders.Read'])
+  assert.equal(identity.claims['department'], 'sales')
+  assert.equal(identity.claims['guest'], false)
+  assert.equal(identity.claims['azp'], CLIENT)
+  assert.deepEqual(identity.evidence, {
+    credential: 'bearer',
+    issuerUrl: `${authority}/${TENANT}/v2.0`,
+    audience: API,
+    client: CLIENT,
+    tokenId: 'fqiBqXLPj0eQa82S-IYFAA',
+    keyId: 'rsa-1',
+    algorithm: 'RS256',
+    issuedAt: now,
+    expiresAt: now + 3_930_000,
+    sessionId: undefined,
+  })
+})
+
+test('a user of a v1 token is the same human', async () => {
+  const identity = await identified(identities, signToken(key, entraClaims.v1User(v1, now)))
+  assert.equal(identity.subject, `${TENANT}/${USER}`)
+  assert.equal(identity.kind, 'human')
+  assert.equal(identity.claims['azp'], CLIENT)
+  assert.equal(identity.display, 'reader@example.com')
+})
+
+test('a client that calls for itself is a workload, with or without idtyp', async () => {
+  for (const claims of [entraClaims.v2App(authority, now), without(entraClaims.v2App(authority, now), 'idtyp')]) {
+    const identity = await identified(identities, signToken(key, claims))
+    assert.equal(identity.kind, 'workload')
+    assert.equal(identity.appOnly, true)
+    assert.equal(identity.scopes, undefined)
+    assert.equal(identity.listedClient, false)
+    assert.equal(identity.display, CLIENT)
+  }
+})
+
+test('a listed client is marked, for itself only', async () => {
+  const listed = { azp: SERVICE_PRINCIPAL, roles: [] }
+  assert.equal((await identified(identities, signToken(key, entraClaims.v2App(authority, now, listed)))).listedClient, true)
+  assert.equal((await identified(identities, signToken(key, user(listed)))).listedClient, false)
+})
+
+test('a managed identity is told by its resource id, and its token of a day passes', async () => {
+  const identity = await identified(identities, signToken(key, entraClaims.v1ManagedIdentity(v1, now)))
+  assert.equal(identity.kind, 'managed-identity')
+  assert.equal(identity.evidence.expiresAt, now + 86_730_000)
+})
+
+test('an agent for a user is a party of its own', async () => {
+  const identity = await identified(identities, signToken(key, entraClaims.agentForUser(authority, now)))
+  assert.equal(identity.kind, 'human-via-agent')
+  assert.equal(identity.subject, `${TENANT}/${USER}`)
+  const { actor } = identity
+  assert.equal(actor?.kind, 'agent')
+  assert.equal(actor?.subject, `${TENANT}/${AGENT}`)
+  assert.deepEqual({ ...actor?.claims }, { azp: AGENT, tid: TENANT, oid: AGENT })
+  assert.deepEqual([...(actor?.unknownClaims ?? [])], ['groups', 'wids'])
+  assert.equal(actor?.actor, undefined)
+})
+
+test('a listed agent is a party also where only the client shows it', async () => {
+  const azp = 'bbbbbbbb-0000-4000-8000-000000000022'
+  const identity = await identified(identities, signToken(key, user({ azp })))
+  assert.equal(identity.kind, 'human-via-agent')
+  assert.equal(identity.actor?.subject, `${TENANT}/${azp}`)
+  assert.equal(identity.actor?.claims['oid'], undefined)
+  assert.ok(identity.actor?.unknownClaims.has('oid'))
+  const alone = await identified(identities, signToken(key, entraClaims.v2App(authority, now, { azp })))
+  assert.equal(alone.kind, 'agent')
+  assert.equal(alone.actor, undefined)
+})
+
+test('an autonomous agent is an agent, whatever its empty scope looks like', async () => {
+  for (const scp of [undefined, '', '/']) {
+    const identity = await identified(
+      identities,
+      signToken(key, entraClaims.autonomousAgent(authority, now, scp === undefined ? {} : { scp })),
+    )
+    assert.equal(identity.kind, 'agent')
+    assert.equal(identity.appOnly, true)
+    assert.equal(identity.actor, undefined)
+  }
+})
+
+test("an agent's user account is an agent, acted for by the agent", async () => {
+  const identity = await identified(identities, signToken(key, entraClaims.agentForUser(authority, now, { xms_sub_fct: '2 13' })))
+  assert.equal(identity.kind, 'agent')
+  assert.equal(identity.actor?.subject, `${TENANT}/${AGENT}`)
+})
+
+test('guests are told by acct, or else by the home that idp names', async () => {
+  const guest = async (more: JsonObject): Promise<unknown> => {
+    const identity = await identified(identities, signToken(key, user(more)))
+    return identity.unknownClaims.has('guest') ? 'unknown' : identity.claims['guest']
+  }
+  assert.equal(await guest({}), false)
+  assert.equal(await guest({ acct: 1 }), true)
+  assert.equal(await guest({ acct: 0 }), false)
+  assert.equal(await guest({ idp: `https://sts.windows.net/${OTHER_TENANT}/` }), true)
+  assert.equal(await guest({ idp: `https://sts.windows.net/${TENANT}/` }), false)
+  assert.equal(await guest({ idp: 'live.com' }), true)
+  assert.equal(await guest({ acct: 0, idp: `https://sts.windows.net/${OTHER_TENANT}/` }), false)
+  assert.equal(await guest({ acct: '1' }), 'unknown')
+  assert.equal(await guest({ idp: 7 }), 'unknown')
+  assert.equal(await guest({ guest: true }), false, 'a claim that the token itself calls so is none')
+})
+
+test('groups after an overage are unknown, never none', async () => {
+  const groups = async (more: JsonObject): Promise<unknown> => {
+    const identity = await identified(identities, signToken(key, user(more)))
+    assert.equal(identity.unknownClaims.has('groups') && identity.claims['groups'] !== undefined, false)
+    return identity.unknownClaims.has('groups') ? 'unknown' : identity.claims['groups']
+  }
+  assert.equal(await groups({}), undefined)
+  assert.deepEqual(await groups({ groups: ['g1'] }), ['g1'])
+  assert.equal(await groups(entraClaims.overage(authority, now)), 'unknown')
+  assert.equal(await groups({ hasgroups: true }), 'unknown')
+  assert.equal(await groups({ hasgroups: 'true' }), 'unknown')
+  assert.equal(await groups({ hasgroups: false }), undefined)
+  assert.equal(await groups({ groups: ['g1'], hasgroups: true }), 'unknown')
+  assert.equal(await groups({ groups: ['g1'], _claim_names: { groups: 'src1' } }), 'unknown')
+  assert.equal(await groups({ _claim_names: ['groups'] }), 'unknown')
+  assert.equal(await groups({ groups: 'g1' }), 'unknown')
+  assert.equal(await groups({ groups: ['g1', 2] }), 'unknown')
+})
+
+test('nobody asks the address that an overage names', async () => {
+  const hits = [...fixture.hits.values()].reduce((a, b) => a + b)
+  const endpoint = `${authority}/ask-me`
+  await identified(identities, signToken(key, entraClaims.overage(authority, now, { _claim_sources: { src1: { endpoint } } })))
+  assert.equal(
+    [...fixture.hits.values()].reduce((a, b) => a + b),
+    hits,
+  )
+})
+
+const cases: readonly (readonly [string, () => string, string])[] = [
+  ['an ID token', () => signToken(key, entraClaims.idToken(authority, now)), 'id-token'],
+  ['an ID token whose audience is ours', () => signToken(key, entraClaims.idToken(authority, now, { aud: API })), 'id-token'],
+  ['an ID token without nonce', () => signToken(key, without(entraClaims.idToken(authority, now, { aud: API }), 'nonce')), 'id-token'],
+  [
+    'an ID token with roles and a client',
+    () => signToken(key, without(entraClaims.idToken(authority, now, { aud: API, azp: API, roles: ['Orders.Read'] }), 'nonce')),
+    'id-token',
+  ],
+  ['an ID token with a hash', () => signToken(key, user({ at_hash: 'x' })), 'id-token'],
+  [
+    'a token for Microsoft Graph',
+    () => signToken(key, user({ aud: '00000003-0000-0000-c000-000000000000' }), { nonce: 'abc' }),
+    'graph-token',
+  ],
+  ['a nonce in the header', () => signToken(key, user(), { nonce: 'abc' }), 'graph-token'],
+  ['the audience of Graph', () => signToken(key, entraClaims.v1User(v1, now, { aud: 'https://graph.microsoft.com' })), 'graph-token'],
+  ['another tenant', () => signToken(key, user({ iss: `${authority}/${OTHER_TENANT}/v2.0`, tid: OTHER_TENANT })), 'tenant'],
+  [
+    'another tenant, v1',
+    () => signToken(key, entraClaims.v1User(`${authority}/sts/${OTHER_TENANT}/`, now, { tid: OTHER_TENANT })),
+    'tenant',
+  ],
+  ['the tid of another tenant', () => signToken(key, user({ tid: OTHER_TENANT })), 'tenant'],
+  ['no tid', () => signToken(key, without(user(), 'tid')), 'claim tid'],
+  ['a tid that is a domain', () => signToken(key, user({ tid: 'example.com' })), 'claim tid'],
+  ['a tid that is a list', () => signToken(key, user({ tid: [TENANT] })), 'claim tid'],
+  ['tid in two spellings', () => signToken(key, user({ TID: OTHER_TENANT })), 'claim tid'],
+  ['no oid', () => signToken(key, without(user(), 'oid')), 'claim oid'],
+  ['an oid that is an address', () => signToken(key, user({ oid: 'admin@example.com' })), 'claim oid'],
+  ['oid in two spellings', () => signToken(key, user({ Oid: SERVICE_PRINCIPAL })), 'claim oid'],
+  ['a key of another tenant', () => signToken(bound, user()), 'key-issuer'],
+  ['a key of another cloud', () => signToken(foreign, user()), 'cloud'],
+  ['another key under a known id', () => signToken(stranger, user()), 'signature'],
+  ['an unknown key id', () => signToken(key, user(), { kid: 'nobody' }), 'unknown-key'],
+  ['an elliptic curve', () => signToken(ec, user()), 'algorithm'],
+  ['no signature', () => unsignedToken(user()), 'unsigned'],
+  ['a MAC keyed with the public key', () => hmacToken(JSON.stringify(key.jwk), user(), { kid: 'rsa-1' }), 'algorithm'],
+  ['another issuer', () => signToken(key, user({ iss: 'https://issuer.example' })), 'issuer'],
+  ['the issuer with a slash', () => signToken(key, user({ iss: `${authority}/${TENANT}/v2.0/` })), 'issuer'],
+  ['the issuer in capitals', () => signToken(key, user({ iss: `${authority}/${TENANT.toUpperCase()}/v2.0` })), 'issuer'],
+  ['the issuer of common', () => signToken(key, user({ iss: `${authority}/common/v2.0` })), 'issuer'],
+  ['the template as issuer', () => signToken(key, user({ iss: `${authority}/{tenantid}/v2.0` })), 'issuer'],
+  ['the v1 issuer without slash', () => signToken(key, entraClaims.v1User(v1.slice(0, -1), now)), 'issuer'],
+  ['the issuer of the public cloud', () => signToken(key, entraClaims.v1User(`https://sts.windows.net/${TENANT}/`, now)), 'issuer'],
+  ['no issuer', () => signToken(key, without(user(), 'iss')), 'issuer'],
+  ['an issuer that is a list', () => signToken(key, user({ iss: [`${authority}/${TENANT}/v2.0`] })), 'issuer'],
+  ['v1 claims under the v2 issuer', () => signToken(key, user({ ver: '1.0' })), 'claim ver'],
+  ['v2 claims under the v1 issuer', () => signToken(key, entraClaims.v1User(v1, now, { ver: '2.0' })), 'claim ver'],
+  ['no version', () => signToken(key, without(user(), 'ver')), 'claim ver'],
+  ['a version that is a number', () => signToken(key, user({ ver: 2 })), 'claim ver'],
+  ['another audience', () => signToken(key, user({ aud: CLIENT })), 'audience'],
+  ['an audience with ours in front', () => signToken(key, user({ aud: `${API}0` })), 'audience'],
+  ['our audience in capitals', () => signToken(key, user({ aud: API.toUpperCase() })), 'audience'],
+  ['a list of audiences', () => signToken(key, user({ aud: [API] })), 'audience'],
+  ['no audience', () => signToken(key, without(user(), 'aud')), 'audience'],
+  ['the App ID URI in a v2 token', () => signToken(key, user({ aud: `api://${API}` })), 'audience'],
+  ['a listed name in a v2 token', () => signToken(key, user({ aud: 'api://named' })), 'audience'],
+  ['an unlisted name in a v1 token', () => signToken(key, entraClaims.v1User(v1, now, { aud: 'api://other' })), 'audience'],
+  ['another scheme in a v1 token', () => signToken(key, entraClaims.v1User(v1, now, { aud: `https://${API}` })), 'audience'],
+  ['scopes that are a list', () => signToken(key, user({ scp: ['access_as_user'] })), 'claim scp'],
+  ['an app with scopes', () => signToken(key, entraClaims.v2App(authority, now, { scp: 'access_as_user' })), 'claim idtyp'],
+  ['a device', () => signToken(key, user({ idtyp: 'device' })), 'token-type'],
+  ['an unknown idtyp', () => signToken(key, user({ idtyp: 'App' })), 'claim idtyp'],
+  ['two clients', () => signToken(key, user({ appid: USER })), 'claim azp'],
+  ['a client that is a number', () => signToken(key, user({ azp: 1 })), 'claim azp'],
+  ['scopes and no client', () => signToken(key, without(user(), 'azp')), 'claim azp'],
+  ['facets that are words', () => signToken(key, user({ xms_act_fct: '11 agent' })), 'claim xms_act_fct'],
+  ['facets that are a number', () => signToken(key, user({ xms_act_fct: 11 })), 'claim xms_act_fct'],
+  ['facets with a sign', () => signToken(key, user({ xms_sub_fct: '-11' })), 'claim xms_sub_fct'],
+  ['facets in hexadecimal', () => signToken(key, user({ xms_sub_fct: '0xb' })), 'claim xms_sub_fct'],
+  ['a resource id that is a list', () => signToken(key, entraClaims.v1ManagedIdentity(v1, now, { xms_mirid: [] })), 'claim xms_mirid'],
+  ['a bound token', () => signToken(key, user({ cnf: { jkt: 'x' } })), 'token-type'],
+  ['typ pop', () => signToken(key, user(), { typ: 'pop' }), 'token-type'],
+  ['no typ', () => signToken(key, user(), { typ: '' }), 'token-type'],
+  ['an hour ago', () => signToken(key, user(times(now - 7_200_000))), 'expired'],
+  ['an hour ahead', () => signToken(key, user(times(now + 3_600_000))), 'issued-in-future'],
+  ['not yet', () => signToken(key, user({ nbf: now / 1000 + 60 })), 'not-yet-valid'],
+  ['a life of a week', () => signToken(key, user(times(now, 7 * 86_400))), 'lifetime'],
+  ['an end that is text', () => signToken(key, user({ exp: '99999999999' })), 'claim exp'],
+  ['a claim twice', () => signToken(key, `${JSON.stringify(user()).slice(0, -1)},"oid":"${SERVICE_PRINCIPAL}"}`), 'malformed'],
+  ['no token', () => '', 'malformed'],
+  ['an opaque token', () => base64url('opaque'), 'malformed'],
+]
+
+for (const [name, make, reason] of cases)
+  test(`a token with ${name} is refused: ${reason}`, async () => {
+    const token = make()
+    assert.equal(await said(identities, token), reason)
+    assert.equal(await said(identities, token), reason, 'the second time as well')
+  })
+
+test('a v1 token names the API by client id, by its default URI, or by a listed name', async () => {
+  for (const aud of [API, `api://${API}`, 'api://named'])
+    assert.equal(await said(identities, signToken(key, entraClaims.v1User(v1, now, { aud }))), 'verified', aud)
+})
+
+test('claims of a wrong type are unknown and never made to fit', async () => {
+  const identity = await identified(
+    identities,
+    signToken(key, user({ roles: 'Orders.Read', department: 7, name: ['x'], acrs: 'c1', wids: {} })),
+  )
+  for (const name of ['roles', 'department', 'name', 'acrs', 'wids']) {
+    assert.ok(identity.unknownClaims.has(name), name)
+    assert.equal(identity.claims[name], undefined, name)
+  }
+})
+
+test('an address or a name never becomes the key of anybody', async () => {
+  const spoof = { email: 'admin@example.com', upn: 'admin@example.com', preferred_username: 'admin@example.com' }
+  assert.equal((await identified(identities, signToken(key, user(spoof)))).subject, `${TENANT}/${USER}`)
+})
+
+test('no change of one character of a good token is ever accepted', async () => {
+  const good = signToken(key, user())
+  await fc.assert(
+    fc.asyncProperty(fc.nat(good.length - 1), fc.constantFrom(...'Aa0-_.'), async (at, character) => {
+      if (good[at] === character) return
+      assert.notEqual(await said(identities, good.slice(0, at) + character + good.slice(at + 1)), 'verified')
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('whatever the claims are, a token ends in an answer, and only right ones are verified', async () => {
+  const name = fc.constantFrom(
+    'iss',
+    'aud',
+    'tid',
+    'oid',
+    'ver',
+    'azp',
+    'scp',
+    'idtyp',
+    'exp',
+    'iat',
+    'xms_act_fct',
+    '_claim_names',
+    'roles',
+    'acct',
+  )
+  await fc.assert(
+    fc.asyncProperty(name, fc.jsonValue({ maxDepth: 1 }), async (claim, value) => {
+      const result = await ask(identities, signToken(key, user({ [claim]: value as never })))
+      if (result.outcome !== 'verified') return assert.equal(result.outcome, 'rejected')
+      assert.equal(result.verified.identity.subject, `${TENANT}/${USER}`)
+      assert.ok(result.verified.expiresAt > now)
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('the ID token of a sign-in proves who signed in, for that sign-in only', async () => {
+  const [issuer] = identities.issuers
+  const good = signToken(key, entraClaims.idToken(authority, now, { roles: ['Orders.Read'] }))
+  const judge = async (token: string, clientId = CLIENT, nonce = 'n-0S6_WzA2Mj'): Promise<unknown> => {
+    const result = await issuer!.verifyIdToken(token, { clientId, nonce })
+    return result.outcome === 'rejected' ? [result.reason, result.claim] : result.outcome === 'identity' ? result.identity : result
+  }
+  const identity = (await judge(good)) as { subject: string; kind: string; scopes: unknown; claims: Record<string, unknown> }
+  assert.equal(identity.subject, `${TENANT}/${USER}`)
+  assert.equal(identity.kind, 'human')
+  assert.equal(identity.scopes, undefined)
+  assert.deepEqual(identity.claims['roles'], ['Orders.Read'])
+  assert.deepEqual(await judge(good, API), ['audience', undefined])
+  assert.deepEqual(await judge(good, CLIENT, 'another'), ['claim', 'nonce'])
+  assert.deepEqual(await judge(good, CLIENT, ''), ['claim', 'nonce'])
+  assert.deepEqual(await judge(signToken(key, user({ aud: CLIENT, nonce: 'n-0S6_WzA2Mj' }))), ['token-type', undefined])
+  assert.deepEqual(await judge(signToken(key, entraClaims.idToken(authority, now, { aud: [CLIENT] }))), ['audience', undefined])
+  assert.deepEqual(await judge(signToken(key, entraClaims.idToken(authority, now, { azp: API }))), ['client', undefined])
+  assert.deepEqual(await judge(signToken(stranger, entraClaims.idToken(authority, now))), ['signature', undefined])
+  assert.deepEqual(await judge(signToken(key, entraClaims.idToken(authority, now, times(now - 9_000_000)))), ['expired', undefined])
+  assert.deepEqual(await judge('x'), ['malformed', undefined])
+})
+
+test('the issuer of the public cloud is known without its metadata', async () => {
+  const offline = testDeps({ fetch: () => Promise.reject(new Error('offline')) })
+  const identity = testIdentity({ entra: { kind: 'entra', tenants: [TENANT], audiences: [API] } }, offline)
+  try {
+    const [issuer] = identity.issuers
+    assert.ok(issuer!.owns(`https://login.microsoftonline.com/${TENANT}/v2.0`))
+    assert.ok(issuer!.owns(`https://sts.windows.net/${TENANT}/`))
+    assert.ok(!issuer!.owns(`https://sts.windows.net/${TENANT}`))
+    assert.ok(!issuer!.owns(`https://sts.windows.net/${OTHER_TENANT}/`))
+    assert.ok(issuer!.resembles(`https://sts.windows.net/${OTHER_TENANT}/`))
+    assert.ok(!issuer!.resembles('https://accounts.example'))
+    assert.equal(issuer!.discoveryUrl, `https://login.microsoftonline.com/${TENANT}/v2.0/.well-known/openid-configuration`)
+    const claims = entraClaims.v2User('https://login.microsoftonline.com', now)
+    assert.equal(await said(identity, signToken(key, claims)), 'unavailable keys')
+    assert.deepEqual(identity.status()['entra'], { ready: false, detail: 'no keys of 1 of 1 tenants' })
+  } finally {
+    await identity.close()
+    offline.remove()
+  }
+})
+
+test('two issuers of one authority each judge their own tenant', async () => {
+  const base = { kind: 'entra', authority, audiences: [API] }
+  const both = testIdentity({ home: { ...base, tenants: [TENANT] }, partner: { ...base, tenants: [OTHER_TENANT] } }, deps)
+  try {
+    assert.equal((await identified(both, signToken(key, user()))).issuer, 'home')
+    const partner = user({ iss: `${authority}/${OTHER_TENANT}/v2.0`, tid: OTHER_TENANT })
+    assert.equal((await identified(both, signToken(key, partner))).issuer, 'partner')
+  } finally {
+    await both.close()
+  }
+})
+
+test('tenants are ids, never domains or common, and there is at least one', () => {
+  const config = (tenants: readonly string[]) => issuerConfig({ kind: 'entra', tenants, audiences: [API] })
+  for (const tenants of [[], ['common'], ['organizations'], ['example.com'], ['*'], ['']]) assert.throws(() => config(tenants))
+  assert.deepEqual((config([TENANT.toUpperCase()]) as unknown as { tenants: string[] }).tenants, [TENANT])
+})
+
+test('the command line asks for a token for the gateway', () => {
+  assert.deepEqual(identities.issuers[0]!.signIn, {
+    clientId: CLIENT,
+    clientSecret: undefined,
+    scopes: ['openid', 'profile'],
+    cliScopes: [`${API}/.default`],
+  })
+})
