@@ -1,14 +1,13 @@
 /** Each flow end to end over HTTP, with openid-client as a client that knows nothing of this provider. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { createRemoteJWKSet, jwtVerify } from 'jose'
 import * as oidc from 'openid-client'
+import { systemClock } from '../../core/clock.ts'
 import { HOME_TENANT, PARTNER_TENANT } from './accounts.ts'
 import { startIdp, type Idp } from './index.ts'
-import { ORDERS_API_SECRET } from './inspect.ts'
 import { makeSigningKey } from './keys.ts'
 import { CI, CI_SECRET, CLI, GATEWAY, ORDERS_API, ORDERS_V1_API } from './registrations.ts'
-import { systemClock } from '../../core/clock.ts'
+import { REDIRECT, relyingParty, SCOPE, type Browser } from './testing.ts'
 
 let idp: Idp
 before(async () => {
@@ -16,93 +15,11 @@ before(async () => {
 })
 after(() => idp.close())
 
-const REDIRECT = 'http://orders.localhost:12345/.ostiary/callback'
-const SCOPE = `openid profile offline_access ${ORDERS_API.uri}/access_as_user`
-
-/** What a browser does with redirects, cookies and forms, and no more. */
-class Browser {
-  readonly #jar = new Map<string, string>()
-
-  async #send(url: string, form?: Readonly<Record<string, string>>): Promise<Response> {
-    const cookie = [...this.#jar].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(url, {
-      redirect: 'manual',
-      headers: { accept: 'text/html', cookie, ...(form === undefined ? {} : { origin: idp.authority }) },
-      ...(form === undefined ? {} : { method: 'POST', body: new URLSearchParams(form) }),
-    })
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (value === '') this.#jar.delete(name)
-      else this.#jar.set(name, value)
-    }
-    return response
-  }
-
-  /** Follows redirects within the provider; answers the page, or where a redirect leads out of it. */
-  async open(
-    url: string,
-    form?: Readonly<Record<string, string>>,
-  ): Promise<{ readonly url: string; readonly status: number; readonly html: string }> {
-    let response = await this.#send(url, form)
-    let at = url
-    for (let hops = 0; hops < 10 && response.headers.has('location'); hops++) {
-      at = new URL(response.headers.get('location')!, at).href
-      if (!at.startsWith(`${idp.authority}/`)) return { url: at, status: response.status, html: '' }
-      response = await this.#send(at)
-    }
-    return { url: at, status: response.status, html: await response.text() }
-  }
-
-  /** Fills a page's hidden fields and sends it off. */
-  async submit(page: { readonly url: string; readonly html: string }, fields: Readonly<Record<string, string>>) {
-    const hidden = [...page.html.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name!, value!])
-    const action = /<form[^>]* action="([^"]+)"/.exec(page.html)?.[1]
-    return this.open(action === undefined ? page.url : new URL(action, page.url).href, { ...Object.fromEntries(hidden), ...fields })
-  }
-}
-
-function discover(clientId: string, authentication: oidc.ClientAuth = oidc.None(), tenant = HOME_TENANT): Promise<oidc.Configuration> {
-  return oidc.discovery(new URL(`${idp.authority}/${tenant}/v2.0`), clientId, undefined, authentication, {
-    execute: [oidc.allowInsecureRequests],
-  })
-}
-
-interface SignedIn {
-  readonly config: oidc.Configuration
-  readonly tokens: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers
-}
-
-async function signIn(browser: Browser, account: string, scope = SCOPE, more: Readonly<Record<string, string>> = {}): Promise<SignedIn> {
-  const config = await discover(GATEWAY.clientId)
-  const verifier = oidc.randomPKCECodeVerifier()
-  const [state, nonce] = [oidc.randomState(), oidc.randomNonce()]
-  const url = oidc.buildAuthorizationUrl(config, {
-    redirect_uri: REDIRECT,
-    scope,
-    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
-    code_challenge_method: 'S256',
-    state,
-    nonce,
-    ...more,
-  })
-  const picker = await browser.open(url.href)
-  const back = picker.html === '' ? picker : await browser.submit(picker, { account })
-  const tokens = await oidc.authorizationCodeGrant(config, new URL(back.url), {
-    pkceCodeVerifier: verifier,
-    expectedState: state,
-    expectedNonce: nonce,
-  })
-  return { config, tokens }
-}
-
-async function verified(token: string, tenant = HOME_TENANT) {
-  const keys = createRemoteJWKSet(new URL(`${idp.authority}/${tenant}/discovery/v2.0/keys`))
-  return (await jwtVerify(token, keys, { algorithms: ['RS256'] })).payload
-}
+const { newBrowser, discover, signIn, verified } = relyingParty(() => idp.authority)
 
 describe('authorization code with PKCE', () => {
   test('one click gives an access token, an ID token and a refresh token', async () => {
-    const { tokens } = await signIn(new Browser(), 'publisher')
+    const { tokens } = await signIn(newBrowser(), 'publisher')
     const access = await verified(tokens.access_token)
     assert.equal(access['aud'], ORDERS_API.clientId)
     assert.equal(access['azp'], GATEWAY.clientId)
@@ -119,19 +36,19 @@ describe('authorization code with PKCE', () => {
   })
 
   test('the ID token has the names of the documentation, and what the protocol adds', async () => {
-    const { tokens } = await signIn(new Browser(), 'nobody')
+    const { tokens } = await signIn(newBrowser(), 'nobody')
     const expected = 'aio aud exp iat iss name nbf nonce oid preferred_username rh sub tid uti ver'.split(' ')
     assert.deepEqual(Object.keys(tokens.claims()!).toSorted(), expected)
   })
 
   test('an overage is in the ID token too', async () => {
-    const { tokens } = await signIn(new Browser(), 'overage')
+    const { tokens } = await signIn(newBrowser(), 'overage')
     assert.deepEqual(tokens.claims()!['_claim_names'], { groups: 'src1' })
     assert.equal(tokens.claims()!['groups'], undefined)
   })
 
   test('the API decides the version: a v1 token from the v2 endpoint', async () => {
-    const { tokens } = await signIn(new Browser(), 'reader', `openid ${ORDERS_V1_API.uri}/user_impersonation`)
+    const { tokens } = await signIn(newBrowser(), 'reader', `openid ${ORDERS_V1_API.uri}/user_impersonation`)
     const access = await verified(tokens.access_token)
     assert.equal(access['ver'], '1.0')
     assert.equal(access.iss, `${idp.authority}/sts/${HOME_TENANT}/`)
@@ -140,7 +57,7 @@ describe('authorization code with PKCE', () => {
   })
 
   test('the picker names what each account may do, and runs nothing', async () => {
-    const page = await openPicker(new Browser())
+    const page = await openPicker(newBrowser())
     assert.match(page.html, /<button class="account" name="account" value="reader"><b>reader<\/b> <span>reads orders<\/span>/)
     assert.match(page.html, /demo and tests only/)
     assert.doesNotMatch(page.html, /<script|value="outsider"|value="ci"/)
@@ -149,7 +66,7 @@ describe('authorization code with PKCE', () => {
   })
 
   test('another account is one click, and `prompt=none` keeps the last', async () => {
-    const browser = new Browser()
+    const browser = newBrowser()
     const first = await signIn(browser, 'reader')
     const second = await signIn(browser, 'admin')
     assert.notEqual(first.tokens.claims()!['oid'], second.tokens.claims()!['oid'])
@@ -159,7 +76,7 @@ describe('authorization code with PKCE', () => {
 
   test('`prompt=none` without a session is told to the client', async () => {
     await assert.rejects(
-      signIn(new Browser(), 'unused', SCOPE, { prompt: 'none' }),
+      signIn(newBrowser(), 'unused', SCOPE, { prompt: 'none' }),
       (error) => (error as oidc.AuthorizationResponseError).error === 'login_required',
     )
   })
@@ -167,7 +84,7 @@ describe('authorization code with PKCE', () => {
   test('a code is good once', async () => {
     const config = await discover(GATEWAY.clientId)
     const verifier = oidc.randomPKCECodeVerifier()
-    const page = await openPicker(new Browser(), { code_challenge: await oidc.calculatePKCECodeChallenge(verifier) })
+    const page = await openPicker(newBrowser(), { code_challenge: await oidc.calculatePKCECodeChallenge(verifier) })
     const back = await page.browser.submit(page, { account: 'reader' })
     const redeem = () => oidc.authorizationCodeGrant(config, new URL(back.url), { pkceCodeVerifier: verifier, expectedState: 'a-state' })
     await redeem()
@@ -175,19 +92,19 @@ describe('authorization code with PKCE', () => {
   })
 
   test('nobody signs in without PKCE, with a redirect away from this machine, or as somebody of another tenant', async () => {
-    const none = await openPicker(new Browser(), { code_challenge: '', code_challenge_method: '' })
+    const none = await openPicker(newBrowser(), { code_challenge: '', code_challenge_method: '' })
     assert.match(none.url, /error=invalid_request/)
-    const away = await openPicker(new Browser(), { redirect_uri: 'https://elsewhere.example/callback' })
+    const away = await openPicker(newBrowser(), { redirect_uri: 'https://elsewhere.example/callback' })
     assert.equal(away.status, 400)
     assert.match(away.html, /invalid_redirect_uri/)
-    const page = await openPicker(new Browser())
+    const page = await openPicker(newBrowser())
     const stranger = await page.browser.submit(page, { account: 'outsider' })
     assert.equal(stranger.status, 400)
     assert.match(stranger.html, /AADSTS50020/)
   })
 
   test('an API that there is not is named as Entra names it', async () => {
-    const page = await openPicker(new Browser(), { resource: 'api://nowhere' })
+    const page = await openPicker(newBrowser(), { resource: 'api://nowhere' })
     assert.match(decodeURIComponent(page.url), /AADSTS500011/)
   })
 
@@ -210,7 +127,7 @@ describe('authorization code with PKCE', () => {
 
 describe('refresh', () => {
   test('gives new tokens, and a new refresh token in place of the old', async () => {
-    const { config, tokens } = await signIn(new Browser(), 'reader')
+    const { config, tokens } = await signIn(newBrowser(), 'reader')
     const again = await oidc.refreshTokenGrant(config, tokens.refresh_token!)
     assert.notEqual((await verified(again.access_token))['uti'], (await verified(tokens.access_token))['uti'])
     await assert.rejects(
@@ -233,7 +150,7 @@ describe('device code', () => {
     assert.equal(device.interval, 5)
     assert.match(device['message'] as string, new RegExp(`${device.user_code} to authenticate\\.$`))
 
-    const browser = new Browser()
+    const browser = newBrowser()
     const codePage = await browser.open(device.verification_uri)
     assert.match(codePage.html, /<label for="user_code">/)
     const confirmPage = await browser.submit(codePage, { user_code: device.user_code.toLowerCase() })
@@ -253,7 +170,7 @@ describe('device code', () => {
   test('`{guid}/.default` alone gives an access token for that API, and nothing else', async () => {
     const config = await discover(GATEWAY.clientId)
     const device = await oidc.initiateDeviceAuthorization(config, { scope: `${ORDERS_API.clientId}/.default` })
-    const browser = new Browser()
+    const browser = newBrowser()
     const confirmPage = await browser.submit(await browser.open(device.verification_uri), { user_code: device.user_code })
     await browser.submit(await browser.submit(confirmPage, { confirm: 'yes' }), { account: 'admin' })
     const { body } = await poll(device.device_code, GATEWAY.clientId)
@@ -267,14 +184,14 @@ describe('device code', () => {
   test('somebody who says no ends it', async () => {
     const config = await discover(CLI.clientId)
     const device = await oidc.initiateDeviceAuthorization(config, { scope: SCOPE })
-    const browser = new Browser()
+    const browser = newBrowser()
     const confirmPage = await browser.submit(await browser.open(device.verification_uri), { user_code: device.user_code })
     await browser.submit(confirmPage, { abort: 'yes' })
     assert.equal((await poll(device.device_code)).body['error'], 'access_denied')
   })
 
   test('a wrong code is told, with the form again', async () => {
-    const browser = new Browser()
+    const browser = newBrowser()
     const page = await browser.submit(await browser.open(`${idp.authority}/${HOME_TENANT}/oauth2/deviceauth`), { user_code: 'BBBB-BBBB' })
     assert.match(page.html, /role="alert">This code is unknown/)
     assert.match(page.html, /name="user_code"/)
@@ -319,125 +236,5 @@ describe('client credentials', () => {
       oidc.clientCredentialsGrant(elsewhere, { scope }),
       (error) => (error as oidc.ResponseBodyError).error === 'invalid_client',
     )
-  })
-})
-
-describe('introspection and revocation', () => {
-  const asApi = () => discover(ORDERS_API.clientId, oidc.ClientSecretBasic(ORDERS_API_SECRET))
-
-  test('an access token is active until it is revoked', async () => {
-    const { config, tokens } = await signIn(new Browser(), 'reader')
-    const api = await asApi()
-    const before = await oidc.tokenIntrospection(api, tokens.access_token)
-    assert.equal(before.active, true)
-    assert.equal(before.scope, 'access_as_user')
-    assert.equal(before.client_id, GATEWAY.clientId)
-    assert.equal(before.jti, (await verified(tokens.access_token))['uti'])
-    await oidc.tokenRevocation(config, tokens.access_token)
-    assert.deepEqual({ ...(await oidc.tokenIntrospection(api, tokens.access_token)) }, { active: false })
-  })
-
-  test('a revoked refresh token gives nothing more', async () => {
-    const { config, tokens } = await signIn(new Browser(), 'reader')
-    const api = await asApi()
-    assert.equal((await oidc.tokenIntrospection(api, tokens.refresh_token!)).active, true)
-    await oidc.tokenRevocation(config, tokens.refresh_token!)
-    assert.equal((await oidc.tokenIntrospection(api, tokens.refresh_token!)).active, false)
-    await assert.rejects(
-      oidc.refreshTokenGrant(config, tokens.refresh_token!),
-      (error) => (error as oidc.ResponseBodyError).error === 'invalid_grant',
-    )
-  })
-
-  test('a token of another client stays', async () => {
-    const { tokens } = await signIn(new Browser(), 'reader')
-    const cli = await discover(CLI.clientId)
-    await assert.rejects(
-      oidc.tokenRevocation(cli, tokens.access_token),
-      (error) => (error as oidc.ResponseBodyError).error === 'invalid_grant',
-    )
-    assert.equal((await oidc.tokenIntrospection(await asApi(), tokens.access_token)).active, true)
-  })
-
-  test('what is expired, altered, of another tenant or no token is not active', async () => {
-    const api = await asApi()
-    const tokens = [
-      idp.mint('reader', { shape: 'expired' }).token,
-      idp.mint('reader', { shape: 'bad-signature' }).token,
-      idp.mint('reader', { shape: 'unsigned' }).token,
-      idp.mint('outsider').token,
-      'gibberish',
-    ]
-    for (const token of tokens) assert.deepEqual({ ...(await oidc.tokenIntrospection(api, token)) }, { active: false })
-  })
-
-  test('only a client that proves itself may ask', async () => {
-    const { token } = idp.mint('reader')
-    for (const authentication of [oidc.None(), oidc.ClientSecretPost('a guess')])
-      await assert.rejects(
-        oidc.tokenIntrospection(await discover(ORDERS_API.clientId, authentication), token),
-        (error) => (error as oidc.ResponseBodyError).status === 401,
-      )
-    const unknown = await discover('toString', oidc.ClientSecretPost('x'))
-    await assert.rejects(oidc.tokenIntrospection(unknown, token), (error) => (error as oidc.ResponseBodyError).status === 401)
-  })
-})
-
-describe('sign-out', () => {
-  test('asks, ends the session and returns to the client', async () => {
-    const browser = new Browser()
-    const { config } = await signIn(browser, 'reader')
-    const home = 'http://orders.localhost:12345/'
-    const url = oidc.buildEndSessionUrl(config, { client_id: GATEWAY.clientId, post_logout_redirect_uri: home, state: 'a-state' })
-    const page = await browser.open(url.href)
-    assert.match(page.html, /You are signed in as <b>reader<\/b>/)
-    assert.equal((await browser.submit(page, { logout: 'yes' })).url, `${home}?state=a-state`)
-    await assert.rejects(
-      signIn(browser, 'unused', SCOPE, { prompt: 'none' }),
-      (error) => (error as oidc.AuthorizationResponseError).error === 'login_required',
-    )
-  })
-
-  test('returns nowhere else', async () => {
-    const browser = new Browser()
-    const { config } = await signIn(browser, 'reader')
-    const url = oidc.buildEndSessionUrl(config, { client_id: GATEWAY.clientId, post_logout_redirect_uri: 'https://elsewhere.example/' })
-    const page = await browser.open(url.href)
-    assert.equal(page.status, 400)
-    assert.match(page.html, /post_logout_redirect_uri not registered/)
-  })
-})
-
-describe('rotation of keys', () => {
-  test('old tokens stay good, new ones have a new key, sessions and refresh tokens go on', async () => {
-    const browser = new Browser()
-    const { config, tokens } = await signIn(browser, 'reader')
-    const old = idp.mint('reader').token
-    const response = await fetch(`${idp.authority}/demo/rotate`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{}',
-    })
-    const { kid } = (await response.json()) as { readonly kid: string }
-    const kidOf = (token: string): unknown =>
-      (JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()) as { kid?: unknown }).kid
-
-    assert.notEqual(kidOf(old), kid)
-    assert.equal((await verified(old))['name'], 'reader')
-    assert.equal((await verified(tokens.access_token))['name'], 'reader')
-    assert.equal(kidOf(idp.mint('reader').token), kid)
-    const again = await oidc.refreshTokenGrant(config, tokens.refresh_token!)
-    assert.equal(kidOf(again.access_token), kid)
-    assert.equal(kidOf(again.id_token!), kid)
-    const silent = await signIn(browser, 'unused', `openid profile ${ORDERS_API.uri}/access_as_user`, { prompt: 'none' })
-    assert.equal((await verified(silent.tokens.access_token))['name'], 'reader')
-    const keys = (await (await fetch(`${idp.authority}/common/discovery/v2.0/keys`)).json()) as { readonly keys: readonly unknown[] }
-    assert.equal(keys.keys.length, 2)
-  })
-
-  test('the oldest key leaves in the end', async () => {
-    const { token } = idp.mint('reader')
-    for (let i = 0; i < 4; i++) await idp.rotate()
-    await assert.rejects(verified(token), (error) => (error as { code?: string }).code === 'ERR_JWKS_NO_MATCHING_KEY')
   })
 })
