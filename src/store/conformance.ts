@@ -1,0 +1,104 @@
+/** What every store of sessions must do. Run by the tests of each implementation. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { SessionStore, StoredSession } from './sessions.ts'
+
+const T = Date.UTC(2026, 0, 1)
+
+/** @param open Opens an empty store. */
+export function sessionStoreConformance(name: string, open: () => SessionStore): void {
+  let made = 0
+  const session = (more: Partial<StoredSession> = {}): StoredSession => {
+    made++
+    const sealed = new Uint8Array([made, 0, 255])
+    return { key: `key-${made}`, id: `id-${made}`, issuer: 'entra', sealed, createdAt: T, seenAt: T, endsAt: T + 1000, ...more }
+  }
+  const using = (title: string, work: (store: SessionStore) => Promise<void>): void => {
+    test(title, async () => {
+      const store = open()
+      try {
+        await work(store)
+      } finally {
+        await store.close()
+      }
+    })
+  }
+
+  describe(`session store: ${name}`, () => {
+    using('finds what was added, to the byte, and nothing else', async (store) => {
+      const one = session()
+      assert.equal(await store.add(one, 10, T), 'added')
+      const found = await store.find(one.key)
+      assert.deepEqual({ ...found, sealed: [...found!.sealed] }, { ...one, sealed: [...one.sealed] })
+      for (const key of ['', one.id, `${one.key} `, one.key.toUpperCase(), '%', "' OR 1=1 --", '\0', '__proto__'])
+        assert.equal(await store.find(key), undefined)
+    })
+
+    using('never adds over a session', async (store) => {
+      const one = session()
+      await store.add(one, 10, T)
+      await assert.rejects(store.add({ ...one, id: 'another' }, 10, T))
+      await assert.rejects(store.add({ ...one, key: 'another' }, 10, T))
+      assert.equal((await store.find(one.key))?.id, one.id)
+      assert.equal(await store.find('another'), undefined)
+    })
+
+    using('keeps no more than the maximum; what is over does not count', async (store) => {
+      assert.equal(await store.add(session({ endsAt: T + 10 }), 2, T), 'added')
+      assert.equal(await store.add(session(), 2, T), 'added')
+      const third = session()
+      assert.equal(await store.add(third, 2, T + 9), 'full')
+      assert.equal(await store.find(third.key), undefined)
+      assert.equal(await store.add(third, 2, T + 10), 'added')
+    })
+
+    using('ends a session once, and no other', async (store) => {
+      const [one, other] = [session(), session()]
+      await store.add(one, 10, T)
+      await store.add(other, 10, T)
+      assert.equal(await store.end(one.key), true)
+      assert.equal(await store.find(one.key), undefined)
+      assert.equal(await store.end(one.key), false)
+      assert.notEqual(await store.find(other.key), undefined)
+    })
+
+    using('remembers the last use, never an earlier one, never of what has ended', async (store) => {
+      const one = session()
+      await store.add(one, 10, T)
+      await store.seen(one.key, T + 50)
+      await store.seen(one.key, T + 20)
+      assert.equal((await store.find(one.key))?.seenAt, T + 50)
+      await store.end(one.key)
+      await store.seen(one.key, T + 60)
+      assert.equal(await store.find(one.key), undefined)
+    })
+
+    using('sweeps out what is over or unused', async (store) => {
+      const over = session({ endsAt: T + 10, seenAt: T + 9 })
+      const unused = session({ seenAt: T - 100 })
+      const used = session({ seenAt: T + 5 })
+      for (const one of [over, unused, used]) await store.add(one, 10, T)
+      assert.equal(await store.sweep(T + 10, T - 100), 2)
+      assert.equal(await store.find(over.key), undefined)
+      assert.equal(await store.find(unused.key), undefined)
+      assert.notEqual(await store.find(used.key), undefined)
+    })
+
+    using('lets a mark be spent once until it lapses', async (store) => {
+      assert.equal(await store.spend('a', T + 10, T), true)
+      assert.equal(await store.spend('a', T + 20, T + 5), false)
+      assert.equal(await store.spend('b', T + 10, T + 5), true)
+      assert.equal(await store.spend('a', T + 20, T + 10), true)
+      assert.equal(await store.spend('a', T + 30, T + 15), false)
+      await store.sweep(T + 30, T)
+      assert.equal(await store.spend('a', T + 40, T + 30), true)
+    })
+
+    using('of many who spend one mark at a time, one succeeds', async (store) => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => store.spend('one', T + 10, T)))
+      assert.equal(answers.filter(Boolean).length, 1)
+    })
+
+    using('can be closed twice', (store) => store.close())
+  })
+}

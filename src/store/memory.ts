@@ -1,0 +1,36 @@
+import { MAX_MARKS, type SessionStore, type StoredSession } from './sessions.ts'
+
+/** Sessions of one process, gone with it: for tests, and where nothing may be written. */
+export function memoryStore(): SessionStore {
+  const sessions = new Map<string, StoredSession>()
+  const marks = new Map<string, number>()
+  const live = (now: number): number => [...sessions.values()].filter(({ endsAt }) => endsAt > now).length
+  return {
+    async add(session, maximum, now) {
+      if (sessions.size >= maximum && live(now) >= maximum) return 'full'
+      if (sessions.has(session.key) || [...sessions.values()].some(({ id }) => id === session.id))
+        throw new TypeError('a session of this name is there already')
+      sessions.set(session.key, session)
+      return 'added'
+    },
+    find: async (key) => sessions.get(key),
+    async seen(key, seenAt) {
+      const session = sessions.get(key)
+      if (session !== undefined && session.seenAt < seenAt) sessions.set(key, { ...session, seenAt })
+    },
+    end: async (key) => sessions.delete(key),
+    async sweep(now, unusedSince) {
+      for (const [mark, lapsesAt] of marks) if (lapsesAt <= now) marks.delete(mark)
+      const over = [...sessions.values()].filter(({ endsAt, seenAt }) => endsAt <= now || seenAt <= unusedSince)
+      for (const { key } of over) sessions.delete(key)
+      return over.length
+    },
+    async spend(mark, until, now) {
+      if ((marks.get(mark) ?? Number.NEGATIVE_INFINITY) > now) return false
+      marks.set(mark, until)
+      if (marks.size > MAX_MARKS) marks.delete([...marks].reduce((a, b) => (b[1] < a[1] ? b : a))[0])
+      return true
+    },
+    close: async () => undefined,
+  }
+}

@@ -1,0 +1,38 @@
+/** A browser session as it is kept. Its handle and what it proves are in no readable form here. */
+export interface StoredSession {
+  /** SHA-256 of the handle, base64url: who reads the store can't use what is in it. */
+  readonly key: string
+  /** Names the session in lists and records; gives no right. */
+  readonly id: string
+  /** Configured name of the issuer that proved it. */
+  readonly issuer: string
+  /** Who was proven, sealed by the gateway. */
+  readonly sealed: Uint8Array
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly seenAt: number
+  /** It ends then at the latest. */
+  readonly endsAt: number
+}
+
+/**
+ * Where sessions and the state of sign-in are kept. Every implementation passes the suite in `conformance.ts`. A method rejects
+ * if the store can't be reached: then nothing is known, which is neither *signed in* nor *signed out*.
+ */
+export interface SessionStore {
+  /** Keeps a new session unless there are `maximum` already. Sessions that have ended by `now` don't count. */
+  add(session: StoredSession, maximum: number, now: number): Promise<'added' | 'full'>
+  find(key: string): Promise<StoredSession | undefined>
+  /** Notes that the session was used. Never moves the time back, never brings an ended session back. */
+  seen(key: string, seenAt: number): Promise<void>
+  /** Ends a session; false if there is none. */
+  end(key: string): Promise<boolean>
+  /** Removes sessions over at `now`, or unused since `unusedSince`, and marks that have lapsed; how many sessions were removed. */
+  sweep(now: number, unusedSince: number): Promise<number>
+  /** True the first time that `mark` is spent; false from then until `until`, at the least. */
+  spend(mark: string, until: number, now: number): Promise<boolean>
+  close(): Promise<void>
+}
+
+/** Marks kept at most. When there are more, those that lapse first are forgotten. */
+export const MAX_MARKS = 100_000
