@@ -20,14 +20,12 @@ export interface Link {
   readonly hash: string
 }
 
-/** Hash of the line with this body after the line with this hash. */
-export function linkHash(previous: string, body: string): string {
-  return digest('sha256', previous + body)
-}
+/** Hexadecimal characters of a hash. */
+export const HASH_LENGTH = 64
 
-/** The whole line, newline included. */
-export function lineOf(body: string, hash: string): string {
-  return `${body}${OPEN}${hash}"}\n`
+/** The hash of a line: over the hash before it and its body, which stand in `bytes` one behind the other. */
+export function hashOf(bytes: Uint8Array): string {
+  return digest('sha256', bytes)
 }
 
 /** A line taken apart, without parsing it as JSON. */
@@ -51,10 +49,10 @@ export function takeApart(line: Buffer): LineParts | undefined {
 
 /** True if the line follows the one with hash `previous`. */
 export function follows(previous: string, parts: LineParts): boolean {
-  const bytes = Buffer.allocUnsafe(64 + parts.body.length)
+  const bytes = Buffer.allocUnsafe(HASH_LENGTH + parts.body.length)
   bytes.write(previous, 0, 'latin1')
-  bytes.set(parts.body, 64)
-  return digest('sha256', bytes) === parts.hash
+  bytes.set(parts.body, HASH_LENGTH)
+  return hashOf(bytes) === parts.hash
 }
 
 /** What a checkpoint vouches for. */

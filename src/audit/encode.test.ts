@@ -20,7 +20,7 @@ function read(text: string, seq = 2) {
 function readDecision(event: DecisionEvent): { decision: DecisionRecord; principal: PrincipalRecord } {
   const texts = principalTexts()(event.principal)
   const decision = read(`${decisionText(event, 'spool', texts)},"principalRecord":1`)
-  const principal = read(`"time":"2026-01-01T00:00:00.000Z","kind":"principal",${texts.full}`, 1)
+  const principal = read(`"time":"2026-01-01T00:00:00.000Z"${texts.full.toString()}`, 1)
   assert.ok(decision?.kind === 'decision' && principal?.kind === 'principal')
   return { decision, principal }
 }

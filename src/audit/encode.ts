@@ -158,8 +158,8 @@ function whoInFull(principal: Principal, space: Room, party = 1): string {
 /** What is written about one principal: in short into each of its records, in full once per segment. */
 export interface PrincipalText {
   readonly short: string
-  /** Without time and kind. */
-  readonly full: string
+  /** A record of its own, from behind its time on. */
+  readonly full: Buffer
   readonly truncated: boolean
   /** Where the full text stands: the journal's epoch, and the seq within it. */
   epoch: number
@@ -175,7 +175,8 @@ export function principalTexts(): (principal: Principal) => PrincipalText {
       const shortRoom = room()
       const space = room()
       const short = flat(`"principal":${who(principal, shortRoom)}`)
-      const full = flat(`"principal":${whoInFull(principal, space)}${space.cut ? ',"truncated":true' : ''}`)
+      const inFull = whoInFull(principal, space)
+      const full = Buffer.from(`,"kind":"principal","principal":${inFull}${space.cut ? ',"truncated":true' : ''}`)
       texts = { short, full, truncated: shortRoom.cut, epoch: -1, seq: 0 }
       known.set(principal, texts)
     }

@@ -10,7 +10,7 @@ export type { Failure, JournalHooks } from './hooks.ts'
 const WRITE_WITHIN = 15
 /** Time until a sync is begun, so that it is over within 200 ms. */
 const SYNC_AFTER = 120
-/** More than this isn't left waiting, in characters. */
+/** More than this isn't left waiting, in bytes. */
 const WRITE_AT = 1024 * 1024
 const RETRY_FIRST = 100
 const RETRY_LAST = 5000
@@ -61,7 +61,7 @@ export class Journal {
     return this.#failure
   }
 
-  /** Characters that wait for the disk. */
+  /** Bytes that wait for the disk. */
   get queued(): number {
     return this.#queued
   }
@@ -79,7 +79,7 @@ export class Journal {
   }
 
   push(entry: Entry): void {
-    const size = (typeof entry.text === 'string' ? entry.text.length : 256) + OVERHEAD
+    const size = (typeof entry.text === 'function' ? 256 : entry.text.length) + OVERHEAD
     this.#pending.push({ entry, size })
     this.#queued += size
     if (entry.waiter !== undefined) {

@@ -332,3 +332,25 @@ test('an open folder is closed to others', async () => {
   assert.equal(statSync(folder.path).mode & 0o777, 0o700)
   await log.close()
 })
+
+test('lines of any size are whole, also when they come together', async () => {
+  using folder = temporary()
+  const log = await openTestLog(folder.path, signer)
+  const sizes = [1, 100, 70_000, 5, 300_000, 2000]
+  for (const [i, size] of sizes.entries()) {
+    log.note({
+      kind: `e${i}`,
+      time: 0,
+      details: Object.fromEntries(Array.from({ length: Math.ceil(size / 4000) }, (_, n) => [`f${n}`, '€'.repeat(Math.min(size, 4000))])),
+    })
+    log.decided(decisionOf(`d${i}`, { policyVersion: `sha256:${'x'.repeat(Math.min(size, 4000))}${i}` }), 'spool')
+  }
+  await log.close()
+  assert.ok((await verify(folder.path, { keys: [signer.jwk] })).closed)
+  assert.deepEqual(
+    recordsOf(folder.path).flatMap(({ event, id }) =>
+      typeof event === 'string' && event !== 'audit-opened' ? [event] : id === undefined ? [] : [id],
+    ),
+    sizes.flatMap((_, i) => [`e${i}`, `d${i}`]),
+  )
+})

@@ -7,7 +7,7 @@ import { noMeter, type Meter } from '../core/meter.ts'
 import type { Principal } from '../core/principal.ts'
 import type { DecisionEvent, GatewayEvent, Outcome, Recorder, RecordMode } from '../core/record.ts'
 import type { Rotation } from '../secrets/keyring.ts'
-import type { Entry } from './batch.ts'
+import { textArena, type Entry } from './batch.ts'
 import { Checkpoints, type Turn } from './checkpoints.ts'
 import { citedVersions } from './cited.ts'
 import { causeOf, realDisk } from './disk.ts'
@@ -63,6 +63,7 @@ export class AuditLog implements Recorder {
   readonly #reserve: Reserve
   readonly #gaps = new Gaps()
   readonly #principalText = principalTexts()
+  readonly #bytes = textArena()
   readonly #limit: number
   readonly #found: Found
   #checkpointTimer: Timer | undefined
@@ -138,7 +139,7 @@ export class AuditLog implements Recorder {
       throw unavailable(cause)
     }
     const principal = this.#principalText(event.principal)
-    const text = decisionText(event, mode, principal)
+    const text = this.#bytes(decisionText(event, mode, principal))
     const policy = event.policyVersion
     this.#dirty()
     if (mode !== 'strict') return this.#journal.push({ text, principal, policy })
@@ -150,7 +151,7 @@ export class AuditLog implements Recorder {
     const cause = this.#refusal(best ? this.#limit : this.#limit * (1 + HEADROOM), best)
     const now = this.#clock.now()
     this.#dirty()
-    if (cause === undefined) return this.#journal.push({ text: outcomeText(id, now, outcome) })
+    if (cause === undefined) return this.#journal.push({ text: this.#bytes(outcomeText(id, now, outcome)) })
     this.#meter.count('audit.unrecorded', { mode })
     this.#gaps.count(best ? 'dropped' : 'lost', cause, now)
   }
@@ -257,7 +258,7 @@ export class AuditLog implements Recorder {
 
   #eventEntry(event: GatewayEvent): Entry {
     const principal = event.principal === undefined ? undefined : this.#principalText(event.principal)
-    return { text: eventText(event, principal), principal }
+    return { text: this.#bytes(eventText(event, principal)), principal }
   }
 
   #event(kind: string, details: GatewayEvent['details']): void {
@@ -281,7 +282,7 @@ export class AuditLog implements Recorder {
   #gapEntry(): Entry {
     const { failure } = this.#journal
     const gap = this.#gaps.take(this.#clock.now(), failure?.since, failure === undefined ? undefined : describe(failure))
-    return { text: gap.text, durable: gap.told, transient: true }
+    return { text: Buffer.from(gap.text), durable: gap.told, transient: true }
   }
 
   #hooks(): JournalHooks {

@@ -31,7 +31,7 @@ export interface AuditStatus {
   readonly reason: string | undefined
   /** Milliseconds since the epoch. */
   readonly since: number | undefined
-  /** Characters waiting for the disk, of `queueLimit`. */
+  /** Bytes waiting for the disk, of `queueLimit`. */
   readonly queued: number
   readonly queueLimit: number
   /** Number of the last line that was written, and of the last that would survive a power cut. */

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import * as fc from 'fast-check'
-import { lineOf, linkHash } from './chain.ts'
+import { hashOf } from './chain.ts'
 import { decisionOf, done, openTestLog, settings, temporary, testSigner, type TestSigner } from './testdata/record.ts'
 import { verify } from './verify.ts'
 
@@ -190,8 +190,8 @@ function forge(altered: readonly { segment: string; text: string }[]): { segment
       .replace(/,"hash":"[0-9a-f]{64}"\}$/, '')
       .replace(/^\{"seq":\d+/, `{"seq":${index + 1}`)
       .replace(/"previous":"[0-9a-f]{64}"/, `"previous":"${hash}"`)
-    hash = linkHash(hash, body)
-    return { segment, text: lineOf(body, hash).slice(0, -1) }
+    hash = hashOf(Buffer.from(hash + body))
+    return { segment, text: `${body},"hash":"${hash}"}` }
   })
 }
 
