@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { seededEntropy } from '../testing/clock.ts'
 import { TokenCache } from './cache.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { declaredClaims, readClaims } from './claims.ts'
 import { readJsonText, type JsonObject } from './jose/json.ts'
 

@@ -32,7 +32,7 @@ export function openOutbound({ proxy, ca }: Wiring['outbound'], folder: string, 
       requestTls: tls,
       proxyTls: tls,
       connections: 16,
-    } as ConstructorParameters<typeof EnvHttpProxyAgent>[0])
+    })
   } catch (error) {
     throw new OstiaryError('identity/outbound-proxy', { cause: (error as { code?: string }).code ?? 'it is not a URL' })
   }
@@ -45,8 +45,7 @@ function readAuthorities(file: string): readonly string[] {
   try {
     const blocks = readFileSync(file, 'latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
     if (blocks === null) throw new OstiaryError('identity/outbound-ca', { file, cause: 'no certificate in it' })
-    for (const block of blocks) new X509Certificate(block)
-    return blocks
+    return blocks.map((block) => new X509Certificate(block).toString())
   } catch (error) {
     if (error instanceof OstiaryError) throw error
     throw new OstiaryError('identity/outbound-ca', { file, cause: (error as { code?: string }).code ?? 'unknown' })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import {
   AGENT,
   API,
@@ -348,7 +348,7 @@ test('an address or a name never becomes the key of anybody', async () => {
 test('no change of one character of a good token is ever accepted', async () => {
   const good = signToken(key, user())
   await fc.assert(
-    fc.asyncProperty(fc.nat(good.length - 1), fc.constantFrom(...'Aa0-_.'), async (at, character) => {
+    fc.asyncProperty(fc.nat(good.length - 1), fc.constantFrom('A', 'a', '0', '-', '_', '.'), async (at, character) => {
       if (good[at] === character) return
       assert.notEqual(await said(identities, good.slice(0, at) + character + good.slice(at + 1)), 'verified')
     }),

@@ -120,14 +120,14 @@ function judgeId(
 function identity(
   verifier: EntraVerifier,
   { payload, header }: Jwt,
-  { tenant }: Realm,
+  { tenant, keys }: Realm,
   { issuedAt, expiresAt }: Times,
   { object, caller, audience }: { readonly object: string; readonly caller: Caller; readonly audience: string },
 ): TokenResult {
-  const { uti, iss } = payload
+  const { uti } = payload
   const evidence: Evidence = {
     credential: 'bearer',
-    issuerUrl: String(iss),
+    issuerUrl: keys.documents?.metadata.issuer.replace('{tenantid}', tenant) ?? '',
     audience,
     client: caller.client,
     tokenId: typeof uti === 'string' ? uti : undefined,

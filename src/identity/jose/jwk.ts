@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { algorithms, type AlgorithmName } from './algorithms.ts'
 import { isObject, type JsonObject, type JsonValue } from './json.ts'
 import { hasRocaFingerprint } from './roca.ts'
@@ -94,7 +94,7 @@ function isOctets(value: JsonValue | undefined): value is string {
 function toKeyObject(members: Record<string, string>): KeyObject | undefined {
   let key: KeyObject
   try {
-    key = createPublicKey({ key: members as JsonWebKey, format: 'jwk' })
+    key = createPublicKey({ key: members, format: 'jwk' })
   } catch {
     return undefined // a point that is not on its curve, an unknown curve
   }

@@ -106,7 +106,7 @@ function judgeAccess(verifier: OidcVerifier, jwt: Jwt, times: Times): TokenResul
   if (client === undefined && !verifier.acceptPlainJwt) throw new Refusal('claim', 'client_id')
   // RFC 9068 §2.2: the subject of a token that a client got for itself is the client.
   const appOnly = client !== undefined && subject === client && payload['act'] === undefined
-  const evidence = evidenceOf(jwt, times, audience, client)
+  const evidence = evidenceOf(verifier.issuer, jwt, times, audience, client)
   const scopes = readScopes(payload, appOnly)
   const { name: issuer, issuer: issuerUrl, declared, agents } = verifier
   const actor = appOnly ? undefined : readActors(payload, client, { issuer, issuerUrl, declared, agents, evidence, scopes })
@@ -148,7 +148,7 @@ function judgeId(
     listedClient: false,
     actor: undefined,
     display: displayOf(payload),
-    evidence: evidenceOf(jwt, times, clientId, clientId),
+    evidence: evidenceOf(verifier.issuer, jwt, times, clientId, clientId),
   }
   return { outcome: 'identity', identity, expiresAt: times.expiresAt }
 }
@@ -197,11 +197,17 @@ function displayOf(payload: JsonObject): string | undefined {
   return typeof shown === 'string' ? shown : undefined
 }
 
-function evidenceOf({ header, payload }: Jwt, { issuedAt, expiresAt }: Times, audience: string, client: string | undefined): Evidence {
-  const { jti, iss } = payload
+function evidenceOf(
+  issuerUrl: string,
+  { header, payload }: Jwt,
+  { issuedAt, expiresAt }: Times,
+  audience: string,
+  client: string | undefined,
+): Evidence {
+  const { jti } = payload
   return {
     credential: 'bearer',
-    issuerUrl: String(iss),
+    issuerUrl,
     audience,
     client,
     tokenId: typeof jti === 'string' ? jti : undefined,
