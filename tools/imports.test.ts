@@ -33,6 +33,11 @@ const NODE_FREE_FILES = new Set([
   'config/didyoumean.ts',
 ])
 
+/** Tests and what only they share. */
+function isForTests(file: string): boolean {
+  return file.endsWith('.test.ts') || file.endsWith('/testing.ts') || file.includes('/testdata/')
+}
+
 interface Import {
   readonly from: string
   readonly to: string
@@ -51,7 +56,7 @@ function resolved({ from, to }: Import): string {
 
 test('imports go one way between families', () => {
   const wrong = imports()
-    .filter(({ from, to }) => to.startsWith('.') && !from.endsWith('.test.ts'))
+    .filter(({ from, to }) => to.startsWith('.') && !isForTests(from))
     .filter((one) => {
       const family = one.from.split('/')[0]!
       const target = resolved(one).split('/')[0]!

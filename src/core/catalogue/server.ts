@@ -1,11 +1,6 @@
 import type { CatalogueEntry } from '../errors.ts'
 
 export const server = {
-  'server/port-taken': {
-    message: 'the address {address} for {what} is already in use',
-    help: 'stop what listens there, or change `{where}`',
-    exit: 75,
-  },
   'server/listen': { message: 'can not listen on {address} for {what} ({cause})', help: 'change `{where}`', exit: 71 },
   'server/data-dir': {
     message: 'the data directory `{dir}` can not be written ({cause})',
@@ -13,11 +8,6 @@ export const server = {
     exit: 73,
   },
   'server/reserved': { message: 'the name `{name}` is the gateway’s own', help: 'give the {what} another name', exit: 65 },
-  'server/needs-restart': {
-    message: 'a change of `{what}` takes effect only after a restart',
-    help: 'restart the gateway; until then it runs as before',
-    exit: 0,
-  },
   'server/host': {
     message: 'this host name is not the admin listener’s',
     help: 'use the address that the gateway printed, or list the name under `admin.hosts`',
@@ -26,9 +16,4 @@ export const server = {
   'server/origin': { message: 'a request from another origin was refused', help: 'use the console itself', status: 403 },
   'server/bad-request': { message: '{problem}', help: 'correct the request', status: 400 },
   'server/not-found': { message: 'there is nothing here', help: 'see docs/reference/admin-api.md', status: 404 },
-  'server/one-time-link': {
-    message: 'this link has been used or has expired',
-    help: 'restart the gateway for a new one, or sign in',
-    status: 403,
-  },
 } as const satisfies Record<string, CatalogueEntry>
