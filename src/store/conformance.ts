@@ -14,7 +14,7 @@ export function sessionStoreConformance(name: string, open: () => SessionStore):
     return { key: `key-${made}`, id: `id-${made}`, issuer: 'entra', sealed, createdAt: T, seenAt: T, endsAt: T + 1000, ...more }
   }
   const using = (title: string, work: (store: SessionStore) => Promise<void>): void => {
-    test(title, async () => {
+    void test(title, async () => {
       const store = open()
       try {
         await work(store)
@@ -24,7 +24,7 @@ export function sessionStoreConformance(name: string, open: () => SessionStore):
     })
   }
 
-  describe(`session store: ${name}`, () => {
+  void describe(`session store: ${name}`, () => {
     using('finds what was added, to the byte, and nothing else', async (store) => {
       const one = session()
       assert.equal(await store.add(one, 10, T), 'added')
