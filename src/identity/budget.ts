@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 
-/** How many cold verifications a source may cause. */
+/** How many verifications that end in nothing a source may cause. */
 export interface BudgetLimits {
   /** Per second, in the long run. */
   readonly rate: number
@@ -41,6 +41,12 @@ export class Budget {
     if (bucket.tokens < 1) return false
     bucket.tokens -= 1
     return true
+  }
+
+  /** Puts one back: what it was taken for was worth it. */
+  giveBack(address: string): void {
+    const bucket = this.#bucket(sourceOf(address), this.#clock.monotonic())
+    bucket.tokens = Math.min(this.#limits.burst, bucket.tokens + 1)
   }
 
   #bucket(source: string, now: number): Bucket {

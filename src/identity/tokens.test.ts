@@ -130,18 +130,25 @@ test('a key that leaves one issuer ends nothing of another', async () => {
   }
 })
 
-test('a source that brings more new tokens than its budget is put off, others are not, known tokens neither', async () => {
+test('good tokens use up nothing, however many are new', async () => {
+  const identities = identity({ cold: { rate: 0.001, burst: 1, sources: 10 } })
+  for (let i = 0; i < 20; i++) assert.equal(await said(identities, token(one, { jti: `${i}` })), 'verified')
+})
+
+test('a source that brings more bad tokens than its budget is put off, others are not, known tokens neither', async () => {
   const identities = identity({ cold: { rate: 1, burst: 3, sources: 10 } })
   const known = token()
   await verified(identities, known)
   assert.equal(await said(identities, 'bad.1'), 'malformed')
   assert.equal(await said(identities, 'bad.2'), 'malformed')
-  assert.equal(await said(identities, 'bad.3'), 'unavailable overloaded')
-  assert.equal(await said(identities, 'bad.3', '192.0.2.2'), 'malformed')
+  assert.equal(await said(identities, 'bad.3'), 'malformed')
+  assert.equal(await said(identities, 'bad.4'), 'unavailable overloaded')
+  assert.equal(await said(identities, token(one, { jti: 'new' })), 'unavailable overloaded')
+  assert.equal(await said(identities, 'bad.4', '192.0.2.2'), 'malformed')
   assert.equal(await said(identities, known), 'verified')
   assert.equal(await said(identities, 'bad.1'), 'malformed', 'what is known to be bad costs nothing')
   deps.clock.advance(1_000)
-  assert.equal(await said(identities, 'bad.4'), 'malformed')
+  assert.equal(await said(identities, 'bad.5'), 'malformed')
 })
 
 test('what is bad is not judged again for a moment, unless time or the provider may change it', async () => {

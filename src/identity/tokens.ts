@@ -70,7 +70,8 @@ const PASSING: ReadonlySet<RejectReason> = new Set(['unknown-key', 'not-yet-vali
 
 /**
  * Authenticates bearer tokens: each is verified once, by the issuer that its `iss` names, and known from then on until it expires or
- * its key leaves. What is known is answered at once; what isn't costs a signature, so each source has a budget of those.
+ * its key leaves. What is known is answered at once; what isn't costs a signature, so each source has a budget of those that end in
+ * nothing.
  */
 export class Tokens {
   readonly #parts: TokenParts
@@ -106,17 +107,17 @@ export class Tokens {
     const waiting = this.#waiting.get(token)
     if (waiting !== undefined) return waiting
     if (!this.#budget.take(at.source)) return this.#overloaded('source')
-    return this.#verify(token)
+    return this.#verify(token, at.source)
   }
 
-  #verify(token: string): AuthResult | Promise<AuthResult> {
+  #verify(token: string, source: string): AuthResult | Promise<AuthResult> {
     const result = this.#judge(token)
-    if (!(result instanceof Promise)) return this.#admit(token, result)
+    if (!(result instanceof Promise)) return this.#admit(token, source, result)
     if (this.#waiting.size >= this.#limits.waiting) {
       result.catch(() => undefined)
       return this.#overloaded('waiting')
     }
-    const answer = result.then((settled) => this.#admit(token, settled)).finally(() => this.#waiting.delete(token))
+    const answer = result.then((settled) => this.#admit(token, source, settled)).finally(() => this.#waiting.delete(token))
     this.#waiting.set(token, answer)
     return answer
   }
@@ -132,7 +133,7 @@ export class Tokens {
     return issuer?.verifyAccessToken(token, jwt) ?? { outcome: 'rejected', reason: 'issuer' }
   }
 
-  #admit(token: string, result: TokenResult): AuthResult {
+  #admit(token: string, source: string, result: TokenResult): AuthResult {
     const { clock, meter } = this.#parts
     switch (result.outcome) {
       case 'identity': {
@@ -140,6 +141,8 @@ export class Tokens {
         const verified = new VerifiedToken(identity, expiresAt, this.#keyState(identity.issuer, identity.evidence.keyId ?? ''))
         const answer = { outcome: 'verified', verified } as const
         this.#verified.set(token, answer, expiresAt)
+        // Good tokens are made by the issuer only, so nobody can flood with them: a busy ingress is no attacker.
+        this.#budget.giveBack(source)
         meter.count('identity_tokens', { outcome: 'verified' })
         return answer
       }
