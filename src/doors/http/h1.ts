@@ -84,6 +84,10 @@ export function serveH1(server: Server, parts: H1Parts): void {
   server.on('request', onRequest)
   server.on('checkContinue', onRequest)
   server.on('checkExpectation', onRequest)
+  server.on('timeout', (socket: Socket) => {
+    meter.count('http_limit', { limit: 'idle' })
+    socket.destroy()
+  })
   server.on('dropRequest', () => meter.count('http_limit', { limit: 'requestsPerConnection' }))
 
   const onSwitch = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {

@@ -126,15 +126,20 @@ export function nameInfo(name: string): NameInfo {
   return info
 }
 
+const dropped = new Map<string, boolean>()
+
 /** Whether a field of a response is the gateway's or the connection's, so that an upstream's is dropped. `Alt-Svc` would lead past the gateway. */
 export function isDroppedFromResponse(lower: string): boolean {
-  return (
+  const found = dropped.get(lower)
+  if (found !== undefined) return found
+  const drop =
     HOP_BY_HOP.has(lower) ||
     lower === 'alt-svc' ||
     lower === 'clear-site-data' ||
     lower.startsWith(':') ||
     fold(lower).startsWith('ostiary')
-  )
+  if (dropped.size < MAX_KNOWN && lower.length <= MAX_KNOWN_LENGTH) dropped.set(lower, drop)
+  return drop
 }
 
 /** Fields that must not be in a trailer section (RFC 9110 §6.5.1), besides those that a gateway drops anyway. */

@@ -66,6 +66,8 @@ export function plainCall(
   }
   outgoing.on('error', () => fail('upstream-failed'))
   outgoing.on('timeout', () => fail('upstream-timeout'))
+  // Also after a switch of protocols that nobody asked for.
+  outgoing.on('close', () => fail('upstream-failed'))
   outgoing.on('response', (incoming) => {
     if (finished) return
     response = incoming

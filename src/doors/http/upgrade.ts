@@ -186,11 +186,20 @@ export function carryUpgrade(plan: Forward, client: UpgradeClient, { clock, entr
     else response.destroy()
   })
   outgoing.on('error', () => instead('upstream-failed', 'upstream-failed'))
+  outgoing.on('close', () => {
+    if (state === 'asking') instead('upstream-failed', 'upstream-failed')
+  })
   outgoing.on('timeout', () => instead('upstream-timeout', 'timed-out'))
-  client.stream.on('close', () => {
+  const gone = (): void => {
     complete(state === 'open' ? 'completed' : 'client-aborted')
     drop()
-  })
+  }
+  client.stream.on('close', gone)
+  // It may have left while the decision was made.
+  if (client.stream.destroyed) {
+    gone()
+    return
+  }
   outgoing.end()
   passage.whenEnded((cause) => entry.end(cause))
 }
