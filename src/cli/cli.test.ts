@@ -63,14 +63,22 @@ test('completion scripts are shell that the shell can read', async () => {
   const { out } = await run('completion', 'bash')
   const checked = spawnSync('bash', ['-n'], { input: out, encoding: 'utf8' })
   assert.equal(checked.status, 0, checked.stderr)
-  const completed = spawnSync('bash', ['-c', `${out}\nCOMP_WORDS=(ostiary audit ver); COMP_CWORD=2; _ostiary; echo "\${COMPREPLY[@]}"`], { encoding: 'utf8' })
+  const completed = spawnSync('bash', ['-c', `${out}\nCOMP_WORDS=(ostiary audit ver); COMP_CWORD=2; _ostiary; echo "\${COMPREPLY[@]}"`], {
+    encoding: 'utf8',
+  })
   assert.equal(completed.stdout.trim(), 'verify')
   for (const shell of ['zsh', 'fish']) assert.match((await run('completion', shell)).out, /ostiary/)
   assert.equal((await run('completion', 'tcsh')).exit, 2)
 })
 
 test('a diagnostic shows its place', () => {
-  const shown = renderDiagnostic({ code: 'config/missing', severity: 'error', message: '`a` is missing', help: 'add it', span: { file: 'no/such.yaml', line: 3, column: 5, endLine: 3, endColumn: 6 } })
+  const shown = renderDiagnostic({
+    code: 'config/missing',
+    severity: 'error',
+    message: '`a` is missing',
+    help: 'add it',
+    span: { file: 'no/such.yaml', line: 3, column: 5, endLine: 3, endColumn: 6 },
+  })
   assert.match(shown, /--> no\/such\.yaml:3:5/)
   assert.match(shown, /help: add it/)
   assert.ok(new DiagnosticsError([]).message.length > 0)

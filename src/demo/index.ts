@@ -124,6 +124,9 @@ doors:
           key: ${quoted(ca.keyFile)}
 admin:
   listen: ${quoted(`127.0.0.1:${ports.admin}`)}
+audit:
+  # Signed checkpoints outside the data directory: with them, a record whose end was cut off is found out, too.
+  anchors: [{ file: ${quoted(`${dataDir}-checkpoints`)} }]
 `
 }
 

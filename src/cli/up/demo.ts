@@ -92,12 +92,22 @@ function describe(gateway: Gateway, folder: string, dataDir: string, caFile: str
       {
         say: 'The same reader may not delete it:',
         command: `curl -X DELETE ${token('reader')} ${orders}/orders/7`,
-        prints: ['{"type":"…","title":"…","status":403,…,"decision":"…"}'],
+        prints: [
+          '{"type":"https://ostiary.dev/errors/http/denied","title":"you may not do this","status":403,',
+          ' "detail":"you hold no role that allows this","decision":"01…"}',
+        ],
       },
       {
         say: 'Why not, and what would have to change:',
         command: `${ostiary} explain last --as auditor`,
-        prints: ['deny  DELETE /orders/7  on orders', '…', 'what would help', '  - …'],
+        prints: [
+          'deny  DELETE /orders/7  on orders',
+          '…',
+          '  - delete-orders: role `admin` not held  (policy/orders.yaml:26:11)',
+          '…',
+          'what would help',
+          '  - hold role `admin`: claim `roles` of issuer `entra` containing `Gateway.Admin`',
+        ],
       },
     ],
   }
