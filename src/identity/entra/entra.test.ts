@@ -2,235 +2,30 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import * as fc from 'fast-check'
 import {
-  AGENT,
   API,
   base64url,
   CLIENT,
   entraClaims,
   hmacToken,
-  keyFixture,
   OTHER_TENANT,
   SERVICE_PRINCIPAL,
   signToken,
   TENANT,
-  testKey,
   times,
   unsignedToken,
   USER,
-  type JsonObject,
-  type KeyFixture,
 } from '../../testing/tokens.ts'
-import type { Identities } from '../index.ts'
-import { ask, identified, issuerConfig, said, testDeps, testIdentity, type TestDeps } from '../testing.ts'
+import { ask, identified, issuerConfig, said, testDeps, testIdentity } from '../testing.ts'
+import { bound, ec, foreign, key, openEntraWorld, stranger, without, type EntraWorld } from './testing.ts'
 
-const key = testKey('rsa-1')
-const stranger = testKey('rsa-1')
-const bound = testKey('bound-to-another-tenant')
-const foreign = testKey('of-another-cloud')
-const ec = testKey('ec', 'ES256')
-
-let fixture: KeyFixture
-let deps: TestDeps
-let identities: Identities
-let now: number
-let authority: string
-let v1: string
+let world: EntraWorld
+let { deps, identities, now, authority, v1, user } = {} as EntraWorld
 
 before(async () => {
-  fixture = await keyFixture([key, ec])
-  authority = fixture.origin
-  fixture.keys = [
-    key.jwk,
-    ec.jwk,
-    { ...bound.jwk, issuer: `${authority}/${OTHER_TENANT}/v2.0` },
-    { ...foreign.jwk, cloud_instance_name: 'partner.microsoftonline.cn' },
-  ]
-  fixture.override = (path) =>
-    path.endsWith('/v2.0/.well-known/openid-configuration')
-      ? {
-          status: 200,
-          body: JSON.stringify({
-            issuer: `${authority}/${path.split('/')[1]!}/v2.0`,
-            jwks_uri: `${authority}/${path.split('/')[1]!}/discovery/v2.0/keys`,
-            cloud_instance_name: 'microsoftonline.com',
-          }),
-        }
-      : undefined
-  deps = testDeps()
-  now = deps.clock.now()
-  v1 = `${authority}/sts/${TENANT}/`
-  identities = testIdentity(
-    {
-      entra: {
-        kind: 'entra',
-        authority,
-        tenants: [TENANT.toUpperCase()],
-        audiences: [API, 'api://named'],
-        clients: [SERVICE_PRINCIPAL],
-        agents: ['bbbbbbbb-0000-4000-8000-000000000022'],
-        claims: { department: 'string' },
-        signIn: { clientId: CLIENT },
-      },
-    },
-    deps,
-    { cold: { rate: 1e6, burst: 1e6, sources: 10 } },
-  )
+  world = await openEntraWorld()
+  ;({ deps, identities, now, authority, v1, user } = world)
 })
-after(async () => {
-  await identities.close()
-  await fixture.close()
-  deps.remove()
-})
-
-const user = (more: JsonObject = {}): JsonObject => entraClaims.v2User(authority, now, more)
-const without = (claims: JsonObject, ...names: string[]): JsonObject =>
-  Object.fromEntries(Object.entries(claims).filter(([name]) => !names.includes(name)))
-
-test('a user of a v2 token is a human, keyed by tenant and object id', async () => {
-  const identity = await identified(identities, signToken(key, user({ oid: USER.toUpperCase(), department: 'sales' })))
-  assert.equal(identity.issuer, 'entra')
-  assert.equal(identity.subject, `${TENANT}/${USER}`)
-  assert.equal(identity.kind, 'human')
-  assert.deepEqual(identity.scopes, ['access_as_user'])
-  assert.equal(identity.appOnly, false)
-  assert.equal(identity.actor, undefined)
-  assert.equal(identity.display, 'reader@example.com')
-  assert.deepEqual(identity.claims['roles'], ['Orders.Read'])
-  assert.equal(identity.claims['department'], 'sales')
-  assert.equal(identity.claims['guest'], false)
-  assert.equal(identity.claims['azp'], CLIENT)
-  assert.deepEqual(identity.evidence, {
-    credential: 'bearer',
-    issuerUrl: `${authority}/${TENANT}/v2.0`,
-    audience: API,
-    client: CLIENT,
-    tokenId: 'fqiBqXLPj0eQa82S-IYFAA',
-    keyId: 'rsa-1',
-    algorithm: 'RS256',
-    issuedAt: now,
-    expiresAt: now + 3_930_000,
-    sessionId: undefined,
-  })
-})
-
-test('a user of a v1 token is the same human', async () => {
-  const identity = await identified(identities, signToken(key, entraClaims.v1User(v1, now)))
-  assert.equal(identity.subject, `${TENANT}/${USER}`)
-  assert.equal(identity.kind, 'human')
-  assert.equal(identity.claims['azp'], CLIENT)
-  assert.equal(identity.display, 'reader@example.com')
-})
-
-test('a client that calls for itself is a workload, with or without idtyp', async () => {
-  for (const claims of [entraClaims.v2App(authority, now), without(entraClaims.v2App(authority, now), 'idtyp')]) {
-    const identity = await identified(identities, signToken(key, claims))
-    assert.equal(identity.kind, 'workload')
-    assert.equal(identity.appOnly, true)
-    assert.equal(identity.scopes, undefined)
-    assert.equal(identity.listedClient, false)
-    assert.equal(identity.display, CLIENT)
-  }
-})
-
-test('a listed client is marked, for itself only', async () => {
-  const listed = { azp: SERVICE_PRINCIPAL, roles: [] }
-  assert.equal((await identified(identities, signToken(key, entraClaims.v2App(authority, now, listed)))).listedClient, true)
-  assert.equal((await identified(identities, signToken(key, user(listed)))).listedClient, false)
-})
-
-test('a managed identity is told by its resource id, and its token of a day passes', async () => {
-  const identity = await identified(identities, signToken(key, entraClaims.v1ManagedIdentity(v1, now)))
-  assert.equal(identity.kind, 'managed-identity')
-  assert.equal(identity.evidence.expiresAt, now + 86_730_000)
-})
-
-test('an agent for a user is a party of its own', async () => {
-  const identity = await identified(identities, signToken(key, entraClaims.agentForUser(authority, now)))
-  assert.equal(identity.kind, 'human-via-agent')
-  assert.equal(identity.subject, `${TENANT}/${USER}`)
-  const { actor } = identity
-  assert.equal(actor?.kind, 'agent')
-  assert.equal(actor?.subject, `${TENANT}/${AGENT}`)
-  assert.deepEqual({ ...actor?.claims }, { azp: AGENT, tid: TENANT, oid: AGENT })
-  assert.deepEqual([...(actor?.unknownClaims ?? [])], ['groups', 'wids'])
-  assert.equal(actor?.actor, undefined)
-})
-
-test('a listed agent is a party also where only the client shows it', async () => {
-  const azp = 'bbbbbbbb-0000-4000-8000-000000000022'
-  const identity = await identified(identities, signToken(key, user({ azp })))
-  assert.equal(identity.kind, 'human-via-agent')
-  assert.equal(identity.actor?.subject, `${TENANT}/${azp}`)
-  assert.equal(identity.actor?.claims['oid'], undefined)
-  assert.ok(identity.actor?.unknownClaims.has('oid'))
-  const alone = await identified(identities, signToken(key, entraClaims.v2App(authority, now, { azp })))
-  assert.equal(alone.kind, 'agent')
-  assert.equal(alone.actor, undefined)
-})
-
-test('an autonomous agent is an agent, whatever its empty scope looks like', async () => {
-  for (const scp of [undefined, '', '/']) {
-    const identity = await identified(
-      identities,
-      signToken(key, entraClaims.autonomousAgent(authority, now, scp === undefined ? {} : { scp })),
-    )
-    assert.equal(identity.kind, 'agent')
-    assert.equal(identity.appOnly, true)
-    assert.equal(identity.actor, undefined)
-  }
-})
-
-test("an agent's user account is an agent, acted for by the agent", async () => {
-  const identity = await identified(identities, signToken(key, entraClaims.agentForUser(authority, now, { xms_sub_fct: '2 13' })))
-  assert.equal(identity.kind, 'agent')
-  assert.equal(identity.actor?.subject, `${TENANT}/${AGENT}`)
-})
-
-test('guests are told by acct, or else by the home that idp names', async () => {
-  const guest = async (more: JsonObject): Promise<unknown> => {
-    const identity = await identified(identities, signToken(key, user(more)))
-    return identity.unknownClaims.has('guest') ? 'unknown' : identity.claims['guest']
-  }
-  assert.equal(await guest({}), false)
-  assert.equal(await guest({ acct: 1 }), true)
-  assert.equal(await guest({ acct: 0 }), false)
-  assert.equal(await guest({ idp: `https://sts.windows.net/${OTHER_TENANT}/` }), true)
-  assert.equal(await guest({ idp: `https://sts.windows.net/${TENANT}/` }), false)
-  assert.equal(await guest({ idp: 'live.com' }), true)
-  assert.equal(await guest({ acct: 0, idp: `https://sts.windows.net/${OTHER_TENANT}/` }), false)
-  assert.equal(await guest({ acct: '1' }), 'unknown')
-  assert.equal(await guest({ idp: 7 }), 'unknown')
-  assert.equal(await guest({ guest: true }), false, 'a claim that the token itself calls so is none')
-})
-
-test('groups after an overage are unknown, never none', async () => {
-  const groups = async (more: JsonObject): Promise<unknown> => {
-    const identity = await identified(identities, signToken(key, user(more)))
-    assert.equal(identity.unknownClaims.has('groups') && identity.claims['groups'] !== undefined, false)
-    return identity.unknownClaims.has('groups') ? 'unknown' : identity.claims['groups']
-  }
-  assert.equal(await groups({}), undefined)
-  assert.deepEqual(await groups({ groups: ['g1'] }), ['g1'])
-  assert.equal(await groups(entraClaims.overage(authority, now)), 'unknown')
-  assert.equal(await groups({ hasgroups: true }), 'unknown')
-  assert.equal(await groups({ hasgroups: 'true' }), 'unknown')
-  assert.equal(await groups({ hasgroups: false }), undefined)
-  assert.equal(await groups({ groups: ['g1'], hasgroups: true }), 'unknown')
-  assert.equal(await groups({ groups: ['g1'], _claim_names: { groups: 'src1' } }), 'unknown')
-  assert.equal(await groups({ _claim_names: ['groups'] }), 'unknown')
-  assert.equal(await groups({ groups: 'g1' }), 'unknown')
-  assert.equal(await groups({ groups: ['g1', 2] }), 'unknown')
-})
-
-test('nobody asks the address that an overage names', async () => {
-  const hits = [...fixture.hits.values()].reduce((a, b) => a + b)
-  const endpoint = `${authority}/ask-me`
-  await identified(identities, signToken(key, entraClaims.overage(authority, now, { _claim_sources: { src1: { endpoint } } })))
-  assert.equal(
-    [...fixture.hits.values()].reduce((a, b) => a + b),
-    hits,
-  )
-})
+after(() => world.close())
 
 const cases: readonly (readonly [string, () => string, string])[] = [
   ['an ID token', () => signToken(key, entraClaims.idToken(authority, now)), 'id-token'],

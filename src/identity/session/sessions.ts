@@ -1,0 +1,238 @@
+import type { Clock, Entropy, Timer } from '../../core/clock.ts'
+import type { AuthResult, Presentation } from '../../core/credential.ts'
+import { OstiaryError } from '../../core/errors.ts'
+import type { Meter } from '../../core/meter.ts'
+import type { Identity } from '../../core/principal.ts'
+import type { Secret } from '../../core/secret.ts'
+import type { SessionStore, StoredSession } from '../../store/sessions.ts'
+import { Budget } from '../budget.ts'
+import { keyOf, newHandle } from './handle.ts'
+import { readIdentity, writeIdentity } from './kept.ts'
+import { LiveSession, LiveSessions } from './live.ts'
+import type { Seal } from './seal.ts'
+
+/** Times are in milliseconds. */
+export interface SessionLimits {
+  /** A session ends after this long without a request, and this long after it began. */
+  readonly idle: number
+  readonly absolute: number
+  /** Sessions kept at most. */
+  readonly maximum: number
+}
+
+export interface SessionParts {
+  readonly store: SessionStore
+  readonly seal: Seal
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly meter: Meter
+  readonly log: (line: string) => void
+  readonly limits: SessionLimits
+}
+
+/** A session that has just begun. The handle goes to the browser and nowhere else. */
+export interface NewSession {
+  /** Names it in records. */
+  readonly id: string
+  readonly handle: Secret
+  readonly identity: Identity
+}
+
+/** Sessions held in memory at most; the others are in the store. */
+const HELD = 10_000
+/** How often what is over is removed. */
+const SWEEP_MS = 60_000
+/** The store learns of the use of a session at most this often. */
+const NOTE_MS = 60_000
+/** Look-ups in the store that one source may cause, and sessions that are being looked up at most. */
+const COLD = { rate: 200, burst: 400, sources: 10_000 }
+const LOADING = 1_000
+/** Ended sessions remembered at most while the store can't be told. */
+const UNTOLD = 10_000
+
+const unknown: AuthResult = { outcome: 'rejected', reason: 'session-unknown' }
+const expired: AuthResult = { outcome: 'rejected', reason: 'session-expired' }
+const noStore: AuthResult = { outcome: 'unavailable', cause: 'store' }
+const overloaded: AuthResult = { outcome: 'unavailable', cause: 'overloaded' }
+
+/** Browser sessions: server-side, found by the hash of a random handle, each one object for as long as it is in use. */
+export class Sessions {
+  readonly #parts: SessionParts
+  readonly #live = new LiveSessions(HELD)
+  readonly #loading = new Map<string, Promise<AuthResult>>()
+  /** Ended here, which the store may not know yet: whatever it answers, they are over. */
+  readonly #ended = new Set<string>()
+  readonly #budget: Budget
+  readonly #noteEvery: number
+  #timer: Timer | undefined
+  #closed = false
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+    this.#budget = new Budget(parts.clock, COLD)
+    this.#noteEvery = Math.min(NOTE_MS, parts.limits.idle / 10)
+    this.#schedule()
+  }
+
+  /**
+   * Begins a session for an identity that was just proven. @param endsAt In place of the configured lifetime.
+   * @throws OstiaryError `identity/too-many-sessions`; whatever the store throws
+   */
+  async create(identity: Identity, endsAt?: number): Promise<NewSession> {
+    const { store, seal, clock, entropy, meter, limits } = this.#parts
+    const now = clock.now()
+    const until = endsAt ?? now + limits.absolute
+    const handle = newHandle(entropy)
+    const key = keyOf(handle)!
+    const id = Buffer.from(entropy.bytes(12)).toString('base64url')
+    const own: Identity = { ...identity, evidence: { ...identity.evidence, sessionId: id, expiresAt: until } }
+    const sealed = seal.seal(`session ${key}`, writeIdentity(own))
+    const session: StoredSession = { key, id, issuer: own.issuer, sealed, createdAt: now, seenAt: now, endsAt: until }
+    if ((await store.add(session, limits.maximum, now)) === 'full') {
+      meter.count('identity_sessions', { event: 'refused' })
+      throw new OstiaryError('identity/too-many-sessions', { limit: limits.maximum })
+    }
+    meter.count('identity_sessions', { event: 'began' })
+    this.#live.add(new LiveSession(key, own, until, now))
+    return { id, handle, identity: own }
+  }
+
+  /** Whose session it is: at once where it is in use. */
+  authenticate(handle: Secret, at: Presentation): AuthResult | Promise<AuthResult> {
+    const key = keyOf(handle)
+    if (key === undefined) return unknown
+    const live = this.#live.get(key)
+    const now = this.#parts.clock.now()
+    if (live !== undefined && this.#isCurrent(live, now)) return this.#use(live, now)
+    if (this.#ended.has(key)) return unknown
+    const loading = this.#loading.get(key)
+    if (loading !== undefined) return loading
+    if (!this.#budget.take(at.source) || this.#loading.size >= LOADING) {
+      this.#parts.meter.count('identity_limit', { limit: 'session' })
+      return overloaded
+    }
+    const answer = this.#load(key).finally(() => this.#loading.delete(key))
+    this.#loading.set(key, answer)
+    return answer
+  }
+
+  /**
+   * Ends a session at once: what it has open is closed, whether or not the store can be reached. Answers the issuer that proved it, or
+   * undefined if there was no such session. @throws what the store throws; the session stays ended here, and the store is told again
+   */
+  async end(handle: Secret): Promise<string | undefined> {
+    const key = keyOf(handle)
+    return key === undefined ? undefined : this.#end(key)
+  }
+
+  /** Sessions that are held in memory or by an open stream. */
+  get inUse(): number {
+    return [...this.#live].length
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#timer?.cancel()
+    await Promise.allSettled(this.#loading.values())
+    await this.#parts.store.close()
+  }
+
+  #isCurrent(live: LiveSession, now: number): boolean {
+    return !live.revoked && now < live.expiresAt && now < live.seenAt + this.#parts.limits.idle
+  }
+
+  #use(live: LiveSession, now: number): AuthResult {
+    live.seenAt = Math.max(live.seenAt, now)
+    if (live.seenAt - live.notedAt >= this.#noteEvery) {
+      live.notedAt = live.seenAt
+      this.#parts.store.seen(live.key, live.seenAt).catch(() => this.#storeFailed())
+    }
+    return live.answer
+  }
+
+  async #load(key: string): Promise<AuthResult> {
+    const { store, clock } = this.#parts
+    let stored: StoredSession | undefined
+    try {
+      stored = await store.find(key)
+    } catch {
+      this.#storeFailed()
+      return noStore
+    }
+    // It may have been ended, here, while the store was asked.
+    if (stored === undefined || this.#ended.has(key)) {
+      this.#revoke(key)
+      return unknown
+    }
+    const now = clock.now()
+    const known = this.#live.get(key)
+    const live = known ?? this.#open(stored)
+    if (live === undefined) return unknown
+    live.seenAt = Math.max(live.seenAt, stored.seenAt) // another process may have seen it since
+    if (!this.#isCurrent(live, now)) {
+      this.#end(key).catch(() => undefined)
+      return expired
+    }
+    if (known === undefined) this.#live.add(live)
+    return this.#use(live, now)
+  }
+
+  #open({ key, sealed, endsAt, seenAt }: StoredSession): LiveSession | undefined {
+    const content = this.#parts.seal.open(`session ${key}`, sealed)
+    const identity = content === undefined ? undefined : readIdentity(content)
+    return identity === undefined ? undefined : new LiveSession(key, identity, endsAt, seenAt)
+  }
+
+  async #end(key: string): Promise<string | undefined> {
+    const { store, meter } = this.#parts
+    this.#ended.add(key)
+    const issuer = this.#revoke(key)
+    try {
+      const stored = issuer === undefined ? await store.find(key) : undefined
+      const found = await store.end(key)
+      await this.#loading.get(key)
+      this.#revoke(key)
+      this.#ended.delete(key)
+      if (found) meter.count('identity_sessions', { event: 'ended' })
+      return issuer ?? stored?.issuer
+    } catch (error) {
+      this.#storeFailed()
+      if (this.#ended.size > UNTOLD) this.#ended.delete(this.#ended.values().next().value!)
+      throw error
+    }
+  }
+
+  /** Ends the object that requests and streams share; answers whose it was. */
+  #revoke(key: string): string | undefined {
+    const live = this.#live.get(key)
+    if (live === undefined) return undefined
+    live.revoked = true
+    this.#live.remove(key)
+    return live.identity.issuer
+  }
+
+  #schedule(): void {
+    if (this.#closed) return
+    this.#timer = this.#parts.clock.after(SWEEP_MS, () => {
+      void this.#sweep().finally(() => this.#schedule())
+    })
+  }
+
+  /** An open stream is no request: it doesn't keep its session from ending. */
+  async #sweep(): Promise<void> {
+    const { store, clock, limits, meter } = this.#parts
+    const now = clock.now()
+    for (const live of this.#live) if (!this.#isCurrent(live, now)) await this.#load(live.key)
+    try {
+      for (const key of [...this.#ended]) await this.#end(key)
+      const removed = await store.sweep(now, now - limits.idle - this.#noteEvery)
+      if (removed > 0) meter.count('identity_sessions', { event: 'expired' }, removed)
+    } catch {
+      this.#storeFailed()
+    }
+  }
+
+  #storeFailed(): void {
+    this.#parts.meter.count('identity_store_failures')
+  }
+}
