@@ -96,6 +96,22 @@ test('the reserve takes in what was let through before the disk was full; nothin
   assert.ok((await verify(folder.path, { keys: [signer.jwk] })).ok)
 })
 
+test('at the end a disk that was full is tried once more, and one that stays full holds nothing up', async () => {
+  for (const back of [true, false]) {
+    using folder = temporary()
+    const { disk, log } = await setUp(folder.path, { reserve: 1024 })
+    log.decided(decisionOf('spooled'), 'spool')
+    disk.failWrite = 'ENOSPC'
+    await assert.rejects(log.decided(decisionOf('refused'), 'strict') as Promise<void>, isUnavailable(/ENOSPC/))
+    if (back) disk.failWrite = undefined
+    await log.close()
+    assert.deepEqual(ids(folder.path, 'decision'), back ? ['spooled'] : [])
+    const result = await verify(folder.path, { keys: [signer.jwk] })
+    assert.equal(result.problem, undefined)
+    assert.equal(result.closed, back)
+  }
+})
+
 test('a failed sync counts as not written: who waited is refused and leaves no record, what was spooled is written again', async () => {
   using folder = temporary()
   const { clock, disk, log } = await setUp(folder.path)

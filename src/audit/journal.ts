@@ -1,5 +1,5 @@
 import type { Timer } from '../core/clock.ts'
-import { chained, formBatch, type Entry, type Position, type Queued } from './batch.ts'
+import { chained, formBatch, type Batch, type Entry, type Position, type Queued } from './batch.ts'
 import { causeOf, writeAll } from './disk.ts'
 import type { Failure, JournalOptions } from './hooks.ts'
 import { segmentName } from './segments.ts'
@@ -107,17 +107,21 @@ export class Journal {
     this.#fail('open', { code: 'EALTERED' })
   }
 
+  /** Tries the disk again now, if it failed. */
+  tryAgain(): void {
+    if (this.#failure !== undefined) this.#retry()
+  }
+
   /** Ends writing. What is queued stays unwritten: flush first. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
     for (const timer of [this.#writeTimer, this.#syncTimer, this.#retryTimer]) timer?.cancel()
-    this.#withdraw({ code: 'ECLOSED' })
-    const file = this.#file
-    this.#file = undefined
-    if (file === undefined) return
-    if (this.#syncing) this.#idle.push(() => this.#options.disk.close(file))
-    else this.#options.disk.close(file)
+    this.#pending = this.#keep(this.#pending, { code: 'ECLOSED' })
+    // A sync that is under way still resolves those who wait for it.
+    if (this.#syncing) return void this.#idle.push(() => this.#closeFile())
+    this.#rollBack({ code: 'ECLOSED' })
+    this.#closeFile()
   }
 
   #path(position: Position = this.#head): string {
@@ -170,21 +174,20 @@ export class Journal {
   /** Chains and writes what is pending. False if that failed. */
   #write(): boolean {
     while (this.#pending.length > 0 && !this.#rolling && this.#file !== undefined) {
-      const { disk, segmentSize, hooks } = this.#options
+      const { disk, segmentSize } = this.#options
       const batch = formBatch(this.#pending, { head: this.#head, epoch: this.#epoch, cited: this.cited, most: WRITE_AT })
-      const offset = this.#head.offset + batch.bytes.length
-      if (offset >= segmentSize) this.#rolling = true
-      this.#unsynced.push(...this.#pending.splice(0, batch.count))
-      this.#unsyncedSize += batch.size
       try {
         writeAll(disk, this.#file, batch.bytes)
       } catch (error) {
         this.#fail('write', error)
         return false
       }
-      hooks.wrote(batch.seq - this.#head.seq, batch.bytes.length)
-      this.#head = { seq: batch.seq, hash: batch.hash, segment: this.#head.segment, offset }
-      if (this.#rolling && !this.#closeSegment()) return false
+      this.#unsynced.push(...this.#pending.splice(0, batch.count))
+      this.#unsyncedSize += batch.size
+      this.#advance(batch)
+      if (this.#head.offset < segmentSize) continue
+      this.#rolling = true
+      if (!this.#closeSegment()) return false
     }
     if (this.#rolling || this.#unsyncedSize > WRITE_AT) this.#sync()
     else if (this.#unsynced.length > 0) this.#syncTimer ??= this.#options.clock.after(SYNC_AFTER, () => this.#onSyncTimer())
@@ -202,9 +205,13 @@ export class Journal {
       return false
     }
     this.#unsynced.push({ entry, size: 0 })
-    hooks.wrote(batch.seq - this.#head.seq, batch.bytes.length)
-    this.#head = { ...this.#head, seq: batch.seq, hash: batch.hash, offset: this.#head.offset + batch.bytes.length }
+    this.#advance(batch)
     return true
+  }
+
+  #advance({ seq, hash, bytes }: Batch): void {
+    this.#options.hooks.wrote(seq - this.#head.seq, bytes.length)
+    this.#head = { seq, hash, segment: this.#head.segment, offset: this.#head.offset + bytes.length }
   }
 
   #onSyncTimer(): void {
@@ -228,7 +235,6 @@ export class Journal {
   #synced(count: number, upTo: Position): void {
     this.#syncing = false
     for (const act of this.#idle.splice(0)) act()
-    // Even if a later write has failed meanwhile, this much is on the disk.
     this.#durable = upTo
     for (const { entry, size } of this.#unsynced.splice(0, count)) {
       this.#queued -= size
@@ -240,7 +246,8 @@ export class Journal {
       entry.durable?.()
     }
     if (this.#closed) return
-    if (this.#failure !== undefined && !this.#trying) return this.#rollBack()
+    // A write that failed takes nothing from those before it.
+    if (this.#failure !== undefined && !this.#trying) return this.#sync()
     if (this.#rolling) {
       if (this.#unsynced.length > 0) return this.#sync()
       if (!this.#roll()) return
@@ -265,55 +272,53 @@ export class Journal {
   #syncFailed(error: unknown): void {
     this.#syncing = false
     for (const act of this.#idle.splice(0)) act()
-    if (this.#closed) return
-    // After a failed sync nobody knows which pages are on the disk: all since the last good one are written again.
-    if (this.#failure === undefined || this.#trying) this.#fail('sync', error)
-    else this.#rollBack()
+    if (this.#closed) this.#rollBack(error)
+    else this.#fail('sync', error)
   }
 
+  /**
+   * From now on nothing is taken, until a try succeeds. What waits is refused; what is only queued stays. After a failed
+   * sync nobody knows which pages are on the disk, so all since the last good one are written again.
+   */
   #fail(operation: Failure['operation'], error: unknown): void {
-    this.#trying = false
     const first = this.#failure === undefined
     this.#failure = { operation, cause: causeOf(error), since: this.#failure?.since ?? this.#options.clock.now() }
-    this.#withdraw(error)
-    if (first) this.#options.hooks.failed(this.#failure)
-    if (!this.#syncing) this.#rollBack()
-  }
-
-  /** Takes out what somebody waits for, and tells them. What a running sync covers may still succeed. */
-  #withdraw(error: unknown): void {
-    const keep = (written: Queued): boolean => {
-      if (written.entry.waiter === undefined) return true
-      this.#waiters--
-      this.#queued -= written.size
-      written.entry.waiter.reject(error)
-      return false
-    }
-    this.#pending = this.#pending.filter(keep)
-    if (!this.#syncing) {
-      this.#unsynced = this.#unsynced.filter(keep)
-      this.#unsyncedSize = this.#unsynced.reduce((sum, { size }) => sum + size, 0)
-    }
-  }
-
-  #rollBack(): void {
-    this.#withdraw({ code: this.#failure?.cause })
-    const again = [...this.#unsynced, ...this.#pending].filter(({ entry }) => entry.transient !== true)
-    this.#pending = again
-    this.#unsynced = []
-    this.#unsyncedSize = 0
-    this.#queued = again.reduce((sum, { size }) => sum + size, 0)
-    this.#head = this.#durable
+    this.#trying = false
     this.#rolling = false
     this.#epoch++
+    if (operation === 'sync') this.#rollBack(error)
+    else this.#pending = this.#keep(this.#pending, error)
+    if (first) this.#options.hooks.failed(this.#failure)
+    this.#sync()
     this.#retryLater()
+  }
+
+  /** Takes out what somebody waits for, and tells them; and what is made anew anyway. */
+  #keep(queue: readonly Queued[], error: unknown): Queued[] {
+    return queue.filter(({ entry: { waiter, transient }, size }) => {
+      if (waiter === undefined && transient !== true) return true
+      this.#queued -= size
+      if (waiter !== undefined) this.#waiters--
+      waiter?.reject(error)
+      return false
+    })
+  }
+
+  /** Back to the last durable line. */
+  #rollBack(error: unknown): void {
+    this.#pending = this.#keep([...this.#unsynced, ...this.#pending], error)
+    this.#unsynced = []
+    this.#unsyncedSize = 0
+    this.#head = this.#durable
+    this.#epoch++
   }
 
   #retry(): void {
     if (this.#closed) return
+    if (this.#syncing) return this.#retryLater()
     this.#trying = true
     try {
-      this.#reopen()
+      if (this.#altered || !this.#reopen()) this.#leave()
     } catch (error) {
       return this.#fail('open', error)
     }
@@ -321,28 +326,41 @@ export class Journal {
     this.#commit()
   }
 
-  /** Opens the segment afresh and cuts off what wasn't durable. A file that others altered is left as it is. */
-  #reopen(): void {
-    const { disk, hooks } = this.#options
-    if (this.#file !== undefined) {
-      try {
-        disk.close(this.#file)
-      } catch {
-        // A descriptor that can't be closed is of no more use either way.
-      }
-      this.#file = undefined
+  /** Opens the segment afresh and cuts off what a failed write left. False if it is gone or lacks what was written. */
+  #reopen(): boolean {
+    const { disk } = this.#options
+    this.#closeFile()
+    const file = this.#openExisting()
+    if (file === undefined) return false
+    if (disk.size(file) < this.#head.offset) {
+      disk.close(file)
+      return false
     }
-    const file = this.#altered ? undefined : this.#openExisting()
-    if (file !== undefined && disk.size(file) >= this.#durable.offset) {
-      this.#file = file
-      disk.truncate(file, this.#durable.offset)
-      return
-    }
-    if (file !== undefined) disk.close(file)
+    this.#file = file
+    disk.truncate(file, this.#head.offset)
+    return true
+  }
+
+  /** Goes on in a new segment. The one that somebody altered stays as it is, as evidence. */
+  #leave(): void {
     const { segment } = this.#durable
+    this.#altered = true
+    this.#closeFile()
+    this.#rollBack({ code: 'EALTERED' })
     this.#begin()
     this.#altered = false
-    hooks.lost(segment)
+    this.#options.hooks.lost(segment)
+  }
+
+  #closeFile(): void {
+    const file = this.#file
+    this.#file = undefined
+    if (file === undefined) return
+    try {
+      this.#options.disk.close(file)
+    } catch {
+      // A descriptor that can't be closed is of no more use either way.
+    }
   }
 
   #openExisting(): number | undefined {

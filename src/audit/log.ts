@@ -222,14 +222,16 @@ export class AuditLog implements Recorder {
   async close(): Promise<void> {
     if (this.#stopped !== undefined) return
     for (const timer of [this.#checkpointTimer, this.#beatTimer]) timer?.cancel()
+    if (!this.#gaps.empty && this.#journal.failure === undefined) this.#journal.push(this.#gapEntry())
+    this.#stopped = 'closed'
+    // A disk that failed gets one more try: what was let through is still queued.
+    const flushed = this.#journal.flush()
+    this.#journal.tryAgain()
+    await flushed.catch(() => undefined)
     if (this.#journal.failure === undefined) {
-      if (!this.#gaps.empty) this.#journal.push(this.#gapEntry())
-      await this.#journal.flush().catch(() => undefined)
-      this.#stopped = 'closed'
       this.#journal.push(this.#checkpoints.entry(true))
       await this.#journal.flush().catch(() => undefined)
     }
-    this.#stopped = 'closed'
     this.#checkpointTimer?.cancel()
     this.#journal.close()
     await this.#retaining
@@ -332,7 +334,8 @@ export class AuditLog implements Recorder {
 
   #recovered(): boolean {
     try {
-      if (!this.#reserve.hold()) return false
+      // At the end nothing new will come: no room has to be held back for it.
+      if (this.#stopped === undefined && !this.#reserve.hold()) return false
     } catch {
       return false
     }
