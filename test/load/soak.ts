@@ -8,14 +8,17 @@ import { wrk } from './slice.ts'
 import { find, installCommand } from './tools.ts'
 import type { RecordMode } from '../../src/core/record.ts'
 
-/** Growth from which on memory is not called flat. A leak per request is far above it. */
-const GROWTH_PER_MINUTE_MIB = 8
+/**
+ * Growth from which on memory is not called flat. A heap that settles drifts by a few megabytes over a minute; something
+ * kept for each request is at least a hundred bytes, and every further minute of soak makes the line straighter.
+ */
+const GROWTH_BYTES_PER_REQUEST = 200
 /** Seconds of one piece; new cold tokens come with each. */
 const PIECE = 5
 /** Over a shorter soak than this many seconds a slope says nothing, and only errors count. */
 const LONG_ENOUGH = 60
 /** The first part of a soak fills caches and heaps: it is not counted. */
-const WARM_UP = 0.4
+const WARM_UP = 0.5
 
 interface Options {
   readonly seconds: number
@@ -23,22 +26,24 @@ interface Options {
   readonly say: (line: string) => void
 }
 
-export interface Sample {
-  /** Seconds since the start. */
-  readonly time: number
+/** Memory, in bytes, after so many requests. */
+interface Sample {
+  readonly requests: number
   readonly memory: number
 }
 
-/** Slope of the least-squares line, MiB per minute. */
-export function slope(samples: readonly Sample[]): number {
+/** Slope of the least-squares line: bytes per request. */
+function slope(samples: readonly Sample[]): number {
   const n = samples.length
   if (n < 2) return 0
-  const meanTime = samples.reduce((sum, { time }) => sum + time, 0) / n
+  const meanRequests = samples.reduce((sum, { requests }) => sum + requests, 0) / n
   const meanMemory = samples.reduce((sum, { memory }) => sum + memory, 0) / n
-  const above = samples.reduce((sum, { time, memory }) => sum + (time - meanTime) * (memory - meanMemory), 0)
-  const below = samples.reduce((sum, { time }) => sum + (time - meanTime) ** 2, 0)
-  return below === 0 ? 0 : (above / below) * 60
+  const above = samples.reduce((sum, { requests, memory }) => sum + (requests - meanRequests) * (memory - meanMemory), 0)
+  const below = samples.reduce((sum, { requests }) => sum + (requests - meanRequests) ** 2, 0)
+  return below === 0 ? 0 : above / below
 }
+
+const mebibytes = (bytes: number): string => (bytes / 1024 ** 2).toFixed(0)
 
 export async function soak({ seconds, mode, say }: Options): Promise<boolean> {
   const tool = find('wrk')
@@ -63,15 +68,17 @@ export async function soak({ seconds, mode, say }: Options): Promise<boolean> {
         )
         requests += result.requests
         failed += result.failed
-        samples.push({ time: (Date.now() - begin) / 1000, memory: memoryOf(subject.pid) })
-        say(`${samples.at(-1)!.time.toFixed(0)} s: ${requests} requests, ${failed} failed, ${samples.at(-1)!.memory.toFixed(0)} MiB`)
+        const memory = memoryOf(subject.pid) * 1024 ** 2
+        samples.push({ requests, memory })
+        say(`${Math.round((Date.now() - begin) / 1000)} s: ${requests} requests, ${failed} failed, ${mebibytes(memory)} MiB`)
       }
       const counted = samples.slice(Math.floor(samples.length * WARM_UP))
       const growth = slope(counted)
-      const flat = seconds < LONG_ENOUGH || growth <= GROWTH_PER_MINUTE_MIB
+      const flat = seconds < LONG_ENOUGH || growth <= GROWTH_BYTES_PER_REQUEST
       process.stdout.write(
-        `soak, audit mode ${mode}: ${requests} requests, ${failed} failed, memory ${counted.at(0)?.memory.toFixed(0)} → ${counted.at(-1)?.memory.toFixed(0)} MiB ` +
-          `(${growth.toFixed(1)} MiB per minute${flat ? '' : `, more than ${GROWTH_PER_MINUTE_MIB}`})\n`,
+        `soak, audit mode ${mode}: ${requests} requests in ${seconds} s, ${failed} failed; memory ${mebibytes(samples[0]?.memory ?? 0)} MiB at first, ` +
+          `${mebibytes(counted[0]?.memory ?? 0)} at half time, ${mebibytes(counted.at(-1)?.memory ?? 0)} at the end ` +
+          `(${growth.toFixed(0)} bytes per request${flat ? '' : `, more than ${GROWTH_BYTES_PER_REQUEST}`})\n`,
       )
       const after = await gate(candidate, subject.port, here.workload)
       for (const problem of after) say(`after the soak: ${problem}`)
