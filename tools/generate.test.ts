@@ -15,7 +15,9 @@ test('every code of the catalogue is used, and every code used is in it', () => 
   const files = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.includes('/catalogue/') && !file.endsWith('.test.ts'))
   const text = files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n')
   // Some are made of a family and a closed set of names, as `http/${failure}`: then the name itself stands quoted somewhere.
-  const unused = Object.keys(catalogue).filter((code) => !text.includes(`'${code}'`) && !(text.includes(`\`${code.split('/')[0]}/\${`) && text.includes(`'${code.split('/')[1]}'`)))
+  const unused = Object.keys(catalogue).filter(
+    (code) => !text.includes(`'${code}'`) && !(text.includes(`\`${code.split('/')[0]}/\${`) && text.includes(`'${code.split('/')[1]}'`)),
+  )
   assert.deepEqual(unused, [])
 })
 
