@@ -357,3 +357,53 @@ function parse(head: string): Seen {
 export function fieldOf(seen: Seen | undefined, name: string): string | undefined {
   return seen?.fields.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1]
 }
+
+/** A response, taken apart. Field names are in lower case. */
+export interface ReadAnswer {
+  readonly status: number
+  readonly fields: ReadonlyMap<string, readonly string[]>
+  readonly body: string
+}
+
+export function readAnswer(text: string): ReadAnswer {
+  const [head, ...rest] = text.split('\r\n\r\n')
+  const [line, ...lines] = head!.split('\r\n')
+  const fields = new Map<string, string[]>()
+  for (const one of lines) {
+    const cut = one.indexOf(': ')
+    const name = one.slice(0, cut).toLowerCase()
+    fields.set(name, [...(fields.get(name) ?? []), one.slice(cut + 2)])
+  }
+  return { status: Number(line!.split(' ')[1]), fields, body: rest.join('\r\n\r\n') }
+}
+
+/** Sends one request on a connection of its own, for `orders.localhost` unless the fields say otherwise. */
+export async function ask(door: TestDoor, line: string, fields: readonly string[], body = ''): Promise<ReadAnswer> {
+  const text = [
+    `${line} HTTP/1.1`,
+    ...(fields.some((field) => /^host:/i.test(field)) ? [] : ['Host: orders.localhost']),
+    'Connection: close',
+    ...fields,
+  ]
+  return readAnswer(
+    await door
+      .connect()
+      .send(`${text.join('\r\n')}\r\n\r\n${body}`)
+      .whole(),
+  )
+}
+
+/** The values of a field of a response, joined by `|`. */
+export function valueOf({ fields }: ReadAnswer, name: string): string | undefined {
+  return fields.get(name)?.join('|')
+}
+
+/** The members of a problem document. */
+export function problemOf({ body }: ReadAnswer): Record<string, unknown> {
+  return JSON.parse(body) as Record<string, unknown>
+}
+
+/** The catalogue's code that a problem document names. */
+export function codeOf(answer: ReadAnswer): string {
+  return String(problemOf(answer)['type']).replace('https://ostiary.dev/errors/', '')
+}

@@ -4,8 +4,8 @@
  */
 import type { Code } from '../../core/errors.ts'
 import type { RawRequest } from './engine.ts'
-import { nameInfo } from './names.ts'
-import { formatAuthority, isUtf8, parseAuthority, parseTarget, type Authority } from './target.ts'
+import { scanFields, tokens, withoutListed, type CanonicalLimits, type ReadFields, type Scan } from './fields.ts'
+import { formatAuthority, parseAuthority, parseTarget, type Authority } from './target.ts'
 
 /** What follows the head: nothing, so many bytes, or bytes until the message says that it ends. */
 export type BodyFraming = 'none' | 'until-end' | number
@@ -39,19 +39,6 @@ export interface CanonicalRequest {
   readonly tracestate: readonly string[]
 }
 
-/** The few fields that the gateway itself reads. Undefined where the request hasn't the field. */
-export interface ReadFields {
-  readonly accept: string | undefined
-  readonly origin: string | undefined
-  readonly 'sec-fetch-mode': string | undefined
-  readonly 'sec-fetch-site': string | undefined
-  readonly 'sec-fetch-dest': string | undefined
-  readonly 'access-control-request-method': string | undefined
-  readonly 'sec-websocket-key': string | undefined
-  readonly 'sec-websocket-version': string | undefined
-  readonly 'x-requested-with': string | undefined
-}
-
 /** Why a request has no canonical form. Host and authority where they could be told, so that the refusal can be recorded. */
 export interface Refusal {
   readonly ok: false
@@ -61,52 +48,7 @@ export interface Refusal {
 
 export type Canonical = { readonly ok: true; readonly request: CanonicalRequest } | Refusal
 
-export interface CanonicalLimits {
-  /** Bytes of the request target. */
-  readonly url: number
-  /** Bytes of all fields together, names, values and separators. */
-  readonly fields: number
-  readonly fieldCount: number
-}
-
-/** Fields that a message may carry once (RFC 9110 §5.3); a second one is where two readers part ways. */
-const ONCE = new Set([
-  'host',
-  'content-type',
-  'content-length',
-  'transfer-encoding',
-  'expect',
-  'origin',
-  'user-agent',
-  'referer',
-  'from',
-  'max-forwards',
-  'sec-websocket-key',
-  'sec-websocket-version',
-  'access-control-request-method',
-  'access-control-request-headers',
-])
-
-const READ: ReadonlySet<string> = new Set<keyof ReadFields>([
-  'accept',
-  'origin',
-  'sec-fetch-mode',
-  'sec-fetch-site',
-  'sec-fetch-dest',
-  'access-control-request-method',
-  'sec-websocket-key',
-  'sec-websocket-version',
-  'x-requested-with',
-])
-
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/
-const VISIBLE_ASCII = /^[\t\x20-\x7e]*$/
-const LATIN1 = /^[\t\x20-\x7e\x80-\xff]*$/
-
-function isValue(value: string): boolean {
-  if (VISIBLE_ASCII.test(value)) return true
-  return LATIN1.test(value) && isUtf8(Buffer.from(value, 'latin1'))
-}
 
 /** Builds the canonical request, or says why there is none. Total: never throws, whatever it is given. */
 export function canonical(raw: RawRequest, limits: CanonicalLimits): Canonical {
@@ -161,159 +103,6 @@ export function canonical(raw: RawRequest, limits: CanonicalLimits): Canonical {
   }
 }
 
-interface Scan {
-  problem: Code | undefined
-  readonly fields: string[]
-  readonly host: string[]
-  readonly contentLength: string[]
-  readonly transferEncoding: string[]
-  readonly connection: string[]
-  readonly upgrade: string[]
-  readonly te: string[]
-  trailer: boolean
-  expect: string | undefined
-  readonly authorization: string[]
-  readonly cookie: string[]
-  readonly forwardedFor: string[]
-  readonly forwardedProto: string[]
-  readonly traceparent: string[]
-  readonly tracestate: string[]
-  readonly read: { -readonly [K in keyof ReadFields]: string | undefined }
-}
-
-function scanFields(raw: RawRequest, limits: CanonicalLimits): Scan {
-  const scan: Scan = {
-    problem: undefined,
-    fields: [],
-    host: [],
-    contentLength: [],
-    transferEncoding: [],
-    connection: [],
-    upgrade: [],
-    te: [],
-    trailer: false,
-    expect: undefined,
-    authorization: [],
-    cookie: [],
-    forwardedFor: [],
-    forwardedProto: [],
-    traceparent: [],
-    tracestate: [],
-    read: {
-      accept: undefined,
-      origin: undefined,
-      'sec-fetch-mode': undefined,
-      'sec-fetch-site': undefined,
-      'sec-fetch-dest': undefined,
-      'access-control-request-method': undefined,
-      'sec-websocket-key': undefined,
-      'sec-websocket-version': undefined,
-      'x-requested-with': undefined,
-    },
-  }
-  const { rawHeaders } = raw
-  const problem = (code: Code): void => void (scan.problem ??= code)
-  if (rawHeaders.length / 2 > limits.fieldCount) problem('http/fields-too-large')
-  let size = 0
-  let seen: Set<string> | undefined
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!
-    const value = rawHeaders[i + 1]!
-    size += name.length + value.length + 4
-    if (size > limits.fields) {
-      problem('http/fields-too-large')
-      break
-    }
-    const { lower, kind } = nameInfo(name)
-    if (!isValue(value)) problem('http/field-value')
-    if (ONCE.has(lower)) {
-      seen ??= new Set()
-      if (seen.has(lower))
-        problem(
-          lower === 'host'
-            ? 'http/host-duplicate'
-            : lower === 'content-length' || lower === 'transfer-encoding'
-              ? 'http/framing'
-              : 'http/field-duplicate',
-        )
-      seen.add(lower)
-    }
-    switch (kind) {
-      case 'invalid':
-        problem('http/field-name')
-        break
-      case 'underscore':
-        problem('http/field-underscore')
-        break
-      case 'reserved':
-        break
-      case 'hop-by-hop':
-      case 'own':
-        take(scan, lower, value)
-        break
-      case 'end-to-end':
-        scan.fields.push(name, value)
-        if (READ.has(lower)) read(scan, lower as keyof ReadFields, value)
-        break
-    }
-  }
-  if (raw.version !== '2' && scan.cookie.length > 1) problem('http/field-duplicate')
-  return scan
-}
-
-function read(scan: Scan, name: keyof ReadFields, value: string): void {
-  const before = scan.read[name]
-  scan.read[name] = before === undefined ? value : `${before}, ${value}`
-}
-
-function take(scan: Scan, lower: string, value: string): void {
-  switch (lower) {
-    case 'host':
-      scan.host.push(value)
-      break
-    case 'content-length':
-      scan.contentLength.push(value)
-      break
-    case 'transfer-encoding':
-      scan.transferEncoding.push(value)
-      break
-    case 'connection':
-      scan.connection.push(value)
-      break
-    case 'upgrade':
-      scan.upgrade.push(value)
-      break
-    case 'te':
-      scan.te.push(value)
-      break
-    case 'trailer':
-      scan.trailer = true
-      break
-    case 'expect':
-      scan.expect = value
-      break
-    case 'authorization':
-      scan.authorization.push(value)
-      break
-    case 'cookie':
-      scan.cookie.push(value)
-      break
-    case 'x-forwarded-for':
-      scan.forwardedFor.push(value)
-      break
-    case 'x-forwarded-proto':
-      scan.forwardedProto.push(value)
-      break
-    case 'traceparent':
-      scan.traceparent.push(value)
-      break
-    case 'tracestate':
-      scan.tracestate.push(value)
-      break
-    default: // The other hop-by-hop fields say nothing that the gateway acts on.
-  }
-}
-
 /** The host that the request names, once. Over HTTP/2 that is `:authority`, and a `host` beside it has to say the same. */
 function hostOf(raw: RawRequest, scan: Scan): Authority | Code {
   if (scan.host.length > 1) return 'http/host-duplicate'
@@ -352,13 +141,6 @@ function framing(raw: RawRequest, scan: Scan): BodyFraming | undefined {
   return length === undefined ? 'none' : Number(length)
 }
 
-function tokens(value: string): string[] {
-  return value
-    .toLowerCase()
-    .split(',')
-    .map((token) => token.trim())
-}
-
 /** Exactly `Upgrade: websocket`, asked for by `Connection`. Any other upgrade is left unanswered (RFC 9110 §7.8). */
 function isWebSocketUpgrade(scan: Scan): boolean {
   return (
@@ -374,18 +156,6 @@ function isHandshake(raw: RawRequest, scan: Scan, extended: boolean, body: BodyF
   if (extended) return body === 'until-end'
   const key = scan.read['sec-websocket-key']
   return raw.version === '1.1' && raw.method === 'GET' && body === 'none' && key !== undefined && /^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key)
-}
-
-/** Removes the fields that `Connection` declares to be of this connection only. */
-function withoutListed(fields: readonly string[], connection: readonly string[]): readonly string[] {
-  const listed = new Set(connection.flatMap(tokens))
-  listed.delete('close')
-  listed.delete('keep-alive')
-  listed.delete('upgrade')
-  if (listed.size === 0) return fields
-  const kept: string[] = []
-  for (let i = 0; i < fields.length; i += 2) if (!listed.has(fields[i]!.toLowerCase())) kept.push(fields[i]!, fields[i + 1]!)
-  return kept
 }
 
 /** Method and path of a request that has no canonical form, made harmless for the record: cut, and in visible ASCII. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
-import { fieldOf, OK, policyOf, recordingUpstream, testDoor, TOKEN } from '../../testing/httpdoor.ts'
+import { fieldOf, OK, recordingUpstream, testDoor, TOKEN } from '../../testing/httpdoor.ts'
 import type { DoorOptions, RecordingUpstream, TestDoor } from '../../testing/httpdoor.ts'
 
 const HEAD = `Host: orders.localhost\r\nAuthorization: Bearer ${TOKEN}\r\n`
@@ -248,97 +248,6 @@ describe('Expect, trailers, HEAD', () => {
   })
 })
 
-describe('upstreams in trouble', () => {
-  const fails: readonly (readonly [name: string, answer: RecordingUpstream['answer'], status: number, code: string])[] = [
-    ['closes without an answer', (_seen, socket) => void socket.destroy(), 502, 'http/upstream-failed'],
-    ['answers nonsense', () => 'nonsense\r\n\r\n', 502, 'http/upstream-failed'],
-    ['answers with two lengths', () => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!', 502, 'http/upstream-failed'],
-    ['switches protocols unasked', () => 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n', 502, 'http/upstream-failed'], // prettier-ignore
-    ['never answers', () => undefined, 504, 'http/upstream-timeout'],
-  ]
-  for (const [name, answer, status, code] of fails)
-    test(`one that ${name}: ${status}`, async (t) => {
-      const { upstream } = await setUp(t, answer)
-      const quick = await testDoor({ resource: { upstream: { url: upstream.url, headersTimeout: '50ms' } } })
-      t.after(() => quick.close())
-      const text = await quick.connect().send(`POST / HTTP/1.1\r\n${HEAD}Connection: close\r\nContent-Length: 0\r\n\r\n`).whole()
-      assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*${code}`))
-      assert.deepEqual(outcomes(quick), [status === 504 ? 'timed-out' : 'upstream-failed'])
-    })
-
-  test('nobody there: 502', async (t) => {
-    const { upstream, door } = await setUp(t)
-    await upstream.close()
-    assert.match(await door.connect().send(`GET / HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`).whole(), /^HTTP\/1\.1 502 /)
-  })
-
-  test('half an answer never looks whole', async (t) => {
-    const { door } = await setUp(t, (_seen, socket) => {
-      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n', () => socket.destroy())
-      return undefined
-    })
-    const text = await door.connect().send(`GET / HTTP/1.1\r\n${HEAD}\r\n`).whole()
-    assert.match(text, /^HTTP\/1\.1 200 OK/)
-    assert.ok(!text.endsWith('0\r\n\r\n'))
-    await until(() => outcomes(door).length === 1)
-    assert.deepEqual(outcomes(door), ['upstream-failed'])
-  })
-
-  test('what only reads is sent once more if a kept connection had died, and nothing else is', async (t) => {
-    let die = false
-    const { upstream, door } = await setUp(t, (_seen, socket) => {
-      if (!die) return OK
-      die = false
-      socket.destroy()
-      return undefined
-    })
-    const ask = (line: string) => door.connect().send(`${line} HTTP/1.1\r\n${HEAD}Connection: close\r\nContent-Length: 0\r\n\r\n`).whole()
-    const get = () => door.connect().send(`GET /a HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`).whole()
-    assert.match(await get(), / 200 /)
-    die = true
-    assert.match(await get(), / 200 /)
-    assert.equal(upstream.seen.length, 3)
-    die = true
-    assert.match(await ask('POST /b'), / 502 /)
-    assert.deepEqual(
-      upstream.seen.map(({ line }) => line.split(' ')[0]),
-      ['GET', 'GET', 'GET', 'POST'],
-    )
-  })
-
-  test('a fresh connection that dies is not tried again', async (t) => {
-    const { upstream, door } = await setUp(t, (_seen, socket) => void socket.destroy())
-    assert.match(await door.connect().send(`GET /a HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`).whole(), / 502 /)
-    assert.equal(upstream.seen.length, 1)
-  })
-
-  test('bytes after an answer belong to nobody', async (t) => {
-    let first = true
-    const { door } = await setUp(t, () => {
-      const poison = first ? 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison' : ''
-      first = false
-      return OK + poison
-    })
-    const client = door.connect()
-    client.send(`GET /a HTTP/1.1\r\n${HEAD}\r\n`)
-    await client.until((text) => text.includes('ok'))
-    client.send(`GET /b HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`)
-    assert.doesNotMatch(await client.whole(), /poison/)
-  })
-
-  test('more waiting than allowed: 503 at once', async (t) => {
-    const { upstream } = await setUp(t)
-    upstream.answer = () => undefined
-    const narrow = await testDoor({ resource: { upstream: { url: upstream.url, connections: 1, pending: 1 } } })
-    t.after(() => narrow.close())
-    const held = [1, 2].map((n) => narrow.connect().send(`GET /${n} HTTP/1.1\r\n${HEAD}\r\n`))
-    await until(() => upstream.seen.length === 1 && narrow.door.open.exchanges === 2)
-    const text = await narrow.connect().send(`GET /3 HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`).whole()
-    assert.match(text, /^HTTP\/1\.1 503 [\s\S]*http\/upstream-busy/)
-    for (const client of held) client.socket.destroy()
-  })
-})
-
 describe('answers', () => {
   test('hop-by-hop fields and the gateway’s own names end here; interim answers too', async (t) => {
     const { door } = await setUp(
@@ -383,82 +292,6 @@ describe('answers', () => {
       upstream.seen.map(({ line }) => line),
       ['GET /one HTTP/1.1'],
     )
-  })
-})
-
-describe('long exchanges', () => {
-  const EVENTS = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n'
-
-  test('end when the credential is revoked', async (t) => {
-    const { upstream, door } = await setUp(t, () => EVENTS)
-    const client = door.connect().send(`GET /events HTTP/1.1\r\n${HEAD}\r\n`)
-    await client.until((text) => text.includes('data: 1'))
-    door.verified.revoked = true
-    door.pipeline.open.sweep()
-    assert.ok(!(await client.whole()).endsWith('0\r\n\r\n'), 'the end of a stream that was cut must not look like its own')
-    await until(() => upstream.sockets.size === 0)
-    assert.deepEqual(outcomes(door), ['revoked'])
-  })
-
-  test('end when a new policy no longer allows them, and go on when it does', async (t) => {
-    const { upstream, door } = await setUp(t, () => EVENTS)
-    const [kept, cut] = ['/kept', '/cut'].map((path) => door.connect().send(`GET ${path} HTTP/1.1\r\n${HEAD}\r\n`))
-    await Promise.all([kept!, cut!].map((client) => client.until((text) => text.includes('data: 1'))))
-    door.policies.swap(policyOf((_principal, _method, path) => path === '/kept', 'sha256:2'))
-    await cut!.whole()
-    await until(() => outcomes(door).length === 1)
-    assert.deepEqual(outcomes(door), ['policy-changed'])
-    for (const socket of upstream.sockets) socket.write('9\r\ndata: 2\n\n\r\n')
-    await kept!.until((text) => text.includes('data: 2'))
-  })
-
-  test('that have no answer yet get one that says access has ended', async (t) => {
-    const { upstream, door } = await setUp(t, () => undefined)
-    const client = door.connect().send(`GET /slow HTTP/1.1\r\n${HEAD}\r\n`)
-    await until(() => upstream.seen.length === 1)
-    door.policies.swap(policyOf(() => false, 'sha256:2'))
-    assert.match(await client.until((text) => text.includes('\r\n\r\n{')), /^HTTP\/1\.1 403 [\s\S]*http\/access-ended/)
-    assert.deepEqual(outcomes(door), ['policy-changed'])
-    await until(() => upstream.sockets.size === 0)
-  })
-
-  test('end at the longest duration allowed', async (t) => {
-    const { door } = await setUp(t, () => EVENTS, { door: { limits: { maxDuration: '1ms' } } })
-    await door.connect().send(`GET /events HTTP/1.1\r\n${HEAD}\r\n`).whole()
-    await until(() => outcomes(door).length === 1)
-    assert.deepEqual(outcomes(door), ['timed-out'])
-    assert.equal(door.counts.get('http_limit maxDuration'), 1)
-  })
-
-  test('a caller that leaves takes its upstream request with it', async (t) => {
-    const { upstream, door } = await setUp(t, () => EVENTS)
-    const client = door.connect().send(`GET /events HTTP/1.1\r\n${HEAD}\r\n`)
-    await client.until((text) => text.includes('data: 1'))
-    client.socket.destroy()
-    await until(() => upstream.sockets.size === 0 && outcomes(door).length === 1)
-    assert.deepEqual(outcomes(door), ['client-aborted'])
-    assert.equal(door.pipeline.open.size, 0)
-  })
-})
-
-describe('drain', () => {
-  test('what is under way finishes, what is new is not accepted, what does not end is ended', async (t) => {
-    const { upstream, door } = await setUp(t, (seen, socket) => {
-      if (seen.line.includes('/slow')) setImmediate(() => socket.write(OK))
-      return seen.line.includes('/slow') ? undefined : 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n'
-    })
-    const idle = door.connect().send(`GET /slow HTTP/1.1\r\n${HEAD}\r\n`)
-    await idle.until((text) => text.includes('ok'))
-    const slow = door.connect().send(`GET /slow HTTP/1.1\r\n${HEAD}\r\n`)
-    const endless = door.connect().send(`GET /endless HTTP/1.1\r\n${HEAD}\r\n`)
-    await endless.until((text) => text.includes('ok'))
-    await until(() => upstream.seen.length === 3)
-    await door.door.drain(200)
-    assert.match(await slow.whole(), /^HTTP\/1\.1 200 OK/)
-    await Promise.all([idle.whole(), endless.whole()])
-    assert.match(await door.connect().send(`GET / HTTP/1.1\r\n${HEAD}\r\n`).whole(), /^$/)
-    assert.deepEqual(outcomes(door).toSorted(), ['completed', 'completed', 'shut-down'])
-    assert.deepEqual(door.door.open, { connections: 0, exchanges: 0 })
   })
 })
 
