@@ -51,7 +51,7 @@ describe('curl', () => {
     const { status, version, headers, body } = curl(...as('reader'), `${HTTP}/orders/7`)
     assert.equal(status, 200)
     assert.equal(version, '1.1')
-    assert.equal((JSON.parse(body) as { id: number }).id, 7)
+    assert.equal((JSON.parse(body) as { id: string }).id, '7')
     assert.match(headers, /^ostiary-decision: \S+/im)
   })
 
@@ -136,7 +136,7 @@ describe('curl', () => {
     const [first, second] = commands.map(
       (command) => run('bash', ['-c', `cd ${JSON.stringify(join(import.meta.dirname, '../../..'))} && ${command}`]).stdout,
     )
-    assert.match(first!, /^\{"id":7,/)
+    assert.match(first!, /^\{"id":"7",/)
     assert.match(second!, /"status":403/)
   })
 })
@@ -195,15 +195,16 @@ describe('policy and record', () => {
   })
 
   test('the record verifies, and a tampered copy does not', () => {
-    const audit = join(demo.data, 'audit')
-    const fine = demo.ostiary('audit', 'verify', '--dir', audit)
+    const fine = demo.ostiary('audit', 'verify', demo.data)
     assert.equal(fine.status, 0, fine.stderr + fine.stdout)
-    const copy = join(demo.data, 'tampered')
-    cpSync(audit, copy, { recursive: true })
-    const segment = readdirSync(copy, { recursive: true, encoding: 'utf8' }).find((name) => readable(join(copy, name)).includes('DELETE'))
+    const copy = join(demo.data, '../copy')
+    cpSync(demo.data, copy, { recursive: true })
+    assert.equal(demo.ostiary('audit', 'verify', copy).status, 0, 'a copy is as whole')
+    const segments = readdirSync(join(copy, 'audit'), { recursive: true, encoding: 'utf8' }).map((name) => join(copy, 'audit', name))
+    const segment = segments.find((file) => readable(file).includes('DELETE'))
     assert.ok(segment !== undefined, 'there is a segment with the denial in it')
-    writeFileSync(join(copy, segment), readable(join(copy, segment)).replace('DELETE', 'DELETF'))
-    const caught = demo.ostiary('audit', 'verify', '--dir', copy)
+    writeFileSync(segment, readable(segment).replace('DELETE', 'DELETF'))
+    const caught = demo.ostiary('audit', 'verify', copy)
     assert.notEqual(caught.status, 0, 'the tampering is noticed')
   })
 })
