@@ -24,7 +24,7 @@ const limits = z.strictObject({
   requestsPerConnection: count(100_000).describe('Requests after which a connection is closed'),
   pipelined: count(100).describe('Requests that wait on one HTTP/1.1 connection; more closes it'),
   streams: count(100).describe('Concurrent streams of one HTTP/2 connection'),
-  resets: count(500).describe('Streams that the client may reset within ten seconds on one HTTP/2 connection; more closes it'),
+  resets: count(200).describe('Streams that the client may reset within ten seconds on one HTTP/2 connection; more closes it'),
   headTimeout: duration().default(15_000).describe('Time for a request head to arrive; longer is 408'),
   requestTimeout: duration().default(3_600_000).describe('Time for a whole request to arrive; longer is 408'),
   keepAlive: duration().default(75_000).describe('How long a connection without request stays open'),
