@@ -1,11 +1,21 @@
+import { join } from 'node:path'
 import type { IssuerBase, Wiring } from '../config/schema.ts'
 import type { AuthResult, Authenticator } from '../core/credential.ts'
+import { Secret } from '../core/secret.ts'
+import type { SessionStore } from '../store/sessions.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
 import { entra } from './entra/index.ts'
+import type { Identity } from '../core/principal.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from './issuer.ts'
 import { oidc } from './oidc/index.ts'
 import { openOutbound } from './outbound.ts'
+import { Seal, type SealingKey } from './session/seal.ts'
+import { sessionCookieName, setCookie } from './session/cookies.ts'
+import { Sessions } from './session/sessions.ts'
+import { SignIn, type SignInEvent } from './session/signin.ts'
 import { Tokens, type TokenLimits } from './tokens.ts'
 
+export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.ts'
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
 
 /** Every kind of issuer: a folder and a line here. */
@@ -16,6 +26,12 @@ export interface IdentityOptions {
   readonly deps: Omit<IssuerDeps, 'fetch'> & {
     /** In place of requests through the configured proxy. */
     readonly fetch?: typeof fetch
+    /** Keys that seal sessions, the one in force first. Default: one of this process alone, so that its sessions end with it. */
+    readonly sealing?: () => readonly SealingKey[]
+    /** Default: SQLite in `dataDir`. */
+    readonly store?: SessionStore
+    /** Told of who signs in and out, for the record. */
+    readonly onSignIn?: (event: SignInEvent) => void
   }
   readonly limits?: Partial<TokenLimits>
 }
@@ -25,6 +41,15 @@ export interface Identities {
   readonly authenticator: Authenticator
   /** In the order of the configuration. */
   readonly issuers: readonly Issuer[]
+  readonly sessions: {
+    /**
+     * Begins a session for somebody who was proven in another way, until `endsAt` (milliseconds since the epoch).
+     * @throws OstiaryError `identity/too-many-sessions`; what the store throws
+     */
+    create(identity: Identity, endsAt: number): Promise<{ readonly id: string; readonly setCookie: (secure: boolean) => string }>
+  }
+  /** Sign-in of browsers, for the issuers that have `signIn`. */
+  readonly signIn: SignIn
   /** By issuer, for readiness. */
   status(): Readonly<Record<string, ReturnType<Issuer['status']>>>
   close(): Promise<void>
@@ -33,13 +58,18 @@ export interface Identities {
 /**
  * Puts issuers, token cache and sessions together. Waits for no provider: keys are asked for in the background, and those kept from
  * an earlier run are known at once.
- * @throws OstiaryError `identity/outbound-ca`, `identity/outbound-proxy`
+ * @throws OstiaryError `identity/outbound-ca`, `identity/outbound-proxy`, `store/open`, `store/version`
  */
 export function createIdentity({ wiring, deps, limits }: IdentityOptions): Identities {
+  // First what can fail: nothing runs yet that would have to be stopped.
+  const store = deps.store ?? openSqliteStore(join(deps.dataDir, 'sessions.db'))
   const outbound =
     deps.fetch === undefined ? openOutbound(wiring.outbound, deps.folder) : { fetch: deps.fetch, close: () => Promise.resolve() }
   const issuers = Object.entries(wiring.issuers).map(([name, config]) => createIssuer(name, config, { ...deps, fetch: outbound.fetch }))
-  const { clock, entropy, meter } = deps
+  const { clock, entropy, meter, log, onSignIn = () => undefined } = deps
+  const own: readonly SealingKey[] = [{ key: new Secret(entropy.bytes(32)) }]
+  const seal = new Seal(deps.sealing ?? (() => own), entropy)
+  const sessions = new Sessions({ store, seal, clock, entropy, meter, limits: wiring.sessions })
   const tokens = new Tokens({ issuers, clock, entropy, meter, ...(limits === undefined ? {} : { limits }) })
   return {
     authenticator: {
@@ -48,16 +78,24 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
           case 'bearer':
             return tokens.authenticate(credential.token, at)
           case 'session':
-            return { outcome: 'rejected', reason: 'session-unknown' }
+            return sessions.authenticate(credential.handle, at)
           case 'unusable':
             return { outcome: 'rejected', reason: credential.reason }
         }
       },
     },
     issuers,
+    sessions: {
+      async create(identity, endsAt) {
+        const { id, handle } = await sessions.create(identity, endsAt)
+        return { id, setCookie: (secure) => setCookie(sessionCookieName(secure), handle.reveal(), secure) }
+      },
+    },
+    signIn: new SignIn({ issuers, sessions, store, seal, fetch: outbound.fetch, clock, entropy, meter, log, onEvent: onSignIn }),
     status: () => Object.fromEntries(issuers.map((issuer) => [issuer.name, issuer.status()])),
     async close() {
       for (const issuer of issuers) issuer.close()
+      await sessions.close()
       await outbound.close()
     },
   }

@@ -34,6 +34,8 @@ export interface ProviderMetadata {
   readonly authorizationEndpoint: string | undefined
   readonly tokenEndpoint: string | undefined
   readonly endSessionEndpoint: string | undefined
+  /** How a client secret is sent to the token endpoint (OpenID Connect Core §9): in the header, unless only the body will do. */
+  readonly secretIn: 'header' | 'body'
   /** RFC 9207: the authorization response carries `iss`, so one without it is refused. */
   readonly issInResponse: boolean
 }

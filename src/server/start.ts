@@ -86,7 +86,20 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
     closers.push(() => audit.close())
     const identities = createIdentity({
       wiring,
-      deps: { clock, entropy, meter: metrics, dataDir, folder, log, sessionKey: keyring.sessionKey },
+      deps: {
+        clock,
+        entropy,
+        meter: metrics,
+        dataDir,
+        folder,
+        log,
+        sealing: () => keyring.sealing(),
+        onSignIn: ({ kind, identity, resource, ip }) => {
+          const who = identity === undefined ? {} : { issuer: identity.issuer, subject: identity.subject }
+          const session = identity?.evidence.sessionId
+          audit.note({ kind, time: clock.now(), details: { resource, ip, ...who, ...(session === undefined ? {} : { session }) } })
+        },
+      },
     })
     closers.push(() => identities.close())
     const policies = new PolicyHolder(policy)

@@ -17,4 +17,10 @@ export const identity = {
     help: 'name a PEM file of certificates in `outbound.ca`',
     exit: 66,
   },
+  'identity/too-many-sessions': {
+    message: 'no more than {limit} browser sessions are kept',
+    help: 'raise `sessions.maximum`, or shorten `sessions.idle` so that unused ones end sooner',
+    status: 503,
+    exit: 75,
+  },
 } as const satisfies Record<string, CatalogueEntry>

@@ -65,12 +65,18 @@ export function readDocuments(
       authorizationEndpoint: endpoint('authorization_endpoint'),
       tokenEndpoint: endpoint('token_endpoint'),
       endSessionEndpoint: endpoint('end_session_endpoint'),
+      secretIn: secretIn(metadata['token_endpoint_auth_methods_supported']),
       issInResponse: metadata['authorization_response_iss_parameter_supported'] === true,
     },
     cloudInstance,
     keys,
     raw: { metadata, keys: set },
   }
+}
+
+function secretIn(methods: JsonValue | undefined): ProviderMetadata['secretIn'] {
+  const supported: readonly JsonValue[] = Array.isArray(methods) ? methods : []
+  return supported.includes('client_secret_post') && !supported.includes('client_secret_basic') ? 'body' : 'header'
 }
 
 function jwksUri(metadata: JsonValue, discoveryUrl: string): string {

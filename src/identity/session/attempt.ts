@@ -43,7 +43,16 @@ export class Attempts {
   begin(issuer: string, origin: string, returnTo: string): Attempt {
     const endsAt = this.#clock.now() + ATTEMPT_MS
     const nonce = this.#random(32)
-    return { version: 1, id: this.#random(16), issuer, origin, returnTo: safePath(returnTo, origin), nonce, verifier: this.#random(32), endsAt }
+    return {
+      version: 1,
+      id: this.#random(16),
+      issuer,
+      origin,
+      returnTo: safePath(returnTo, origin),
+      nonce,
+      verifier: this.#random(32),
+      endsAt,
+    }
   }
 
   /** The value of the attempt's cookie. */

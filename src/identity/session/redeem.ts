@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import type { SignInSettings } from '../issuer.ts'
+import type { ProviderMetadata, SignInSettings } from '../issuer.ts'
 import { isObject, readJson, type JsonObject } from '../jose/json.ts'
 
 /** Longest wait for the provider, in milliseconds, and its longest answer, in bytes. */
@@ -11,6 +11,7 @@ export interface Redemption {
   readonly clock: Clock
   readonly tokenEndpoint: string
   readonly client: SignInSettings
+  readonly secretIn: ProviderMetadata['secretIn']
   readonly code: string
   readonly redirectUri: string
   /** PKCE (RFC 7636). */
@@ -24,17 +25,33 @@ export type Redeemed =
   | { readonly outcome: 'unavailable'; readonly detail: string }
 
 /** Error codes of RFC 6749 §5.2. */
-const ERRORS = new Set(['invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope'])
+const ERRORS = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+])
 
 /**
  * Redeems an authorization code (RFC 6749 §4.1.3), once: whether or not the answer comes back, the code is used up. What else the
  * answer holds is dropped here: no access or refresh token is kept.
  */
-export async function redeem({ fetch, clock, tokenEndpoint, client, code, redirectUri, verifier }: Redemption): Promise<Redeemed> {
+export async function redeem({
+  fetch,
+  clock,
+  tokenEndpoint,
+  client,
+  secretIn,
+  code,
+  redirectUri,
+  verifier,
+}: Redemption): Promise<Redeemed> {
   const form = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier })
   const headers: Record<string, string> = { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' }
   const secret = client.clientSecret?.().reveal()
-  if (secret !== undefined && client.secretIn === 'header') {
+  if (secret !== undefined && secretIn === 'header') {
     // Form-encoded before base64 (RFC 6749 §2.3.1): a colon or a percent sign in the secret must survive.
     headers['authorization'] = `Basic ${Buffer.from(`${formEncode(client.clientId)}:${formEncode(secret)}`).toString('base64')}`
   } else {
@@ -66,7 +83,11 @@ function refusal(answer: JsonObject | undefined): Redeemed {
   const error = typeof given === 'string' && ERRORS.has(given) ? given : 'unknown'
   const codes = answer?.['error_codes']
   const numbers = Array.isArray(codes) ? codes.filter((one) => Number.isSafeInteger(one)).slice(0, 4) : []
-  return { outcome: 'refused', error, detail: numbers.length === 0 ? error : `${error}, ${numbers.map((one) => `AADSTS${String(one)}`).join(' ')}` }
+  return {
+    outcome: 'refused',
+    error,
+    detail: numbers.length === 0 ? error : `${error}, ${numbers.map((one) => `AADSTS${String(one)}`).join(' ')}`,
+  }
 }
 
 async function readAnswer(response: Response): Promise<JsonObject | undefined> {

@@ -26,7 +26,6 @@ export interface SessionParts {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly meter: Meter
-  readonly log: (line: string) => void
   readonly limits: SessionLimits
 }
 
@@ -111,9 +110,7 @@ export class Sessions {
       this.#parts.meter.count('identity_limit', { limit: 'session' })
       return overloaded
     }
-    const answer = this.#load(key).finally(() => this.#loading.delete(key))
-    this.#loading.set(key, answer)
-    return answer
+    return this.#load(key)
   }
 
   /**
@@ -150,7 +147,15 @@ export class Sessions {
     return live.answer
   }
 
-  async #load(key: string): Promise<AuthResult> {
+  #load(key: string): Promise<AuthResult> {
+    const loading = this.#loading.get(key)
+    if (loading !== undefined) return loading
+    const answer = this.#ask(key).finally(() => this.#loading.delete(key))
+    this.#loading.set(key, answer)
+    return answer
+  }
+
+  async #ask(key: string): Promise<AuthResult> {
     const { store, clock } = this.#parts
     let stored: StoredSession | undefined
     try {
@@ -190,7 +195,7 @@ export class Sessions {
     try {
       const stored = issuer === undefined ? await store.find(key) : undefined
       const found = await store.end(key)
-      await this.#loading.get(key)
+      await this.#loading.get(key) // what was asked of the store before it knew
       this.#revoke(key)
       this.#ended.delete(key)
       if (found) meter.count('identity_sessions', { event: 'ended' })
@@ -224,7 +229,7 @@ export class Sessions {
     const now = clock.now()
     for (const live of this.#live) if (!this.#isCurrent(live, now)) await this.#load(live.key)
     try {
-      for (const key of [...this.#ended]) await this.#end(key)
+      for (const key of this.#ended) await this.#end(key)
       const removed = await store.sweep(now, now - limits.idle - this.#noteEvery)
       if (removed > 0) meter.count('identity_sessions', { event: 'expired' }, removed)
     } catch {
