@@ -1,6 +1,4 @@
 import type { AssertionSigner } from '../doors/http/assertion.ts'
-import type { BrowserSignIn } from '../doors/http/signin.ts'
-import type { Identities } from '../identity/index.ts'
 import type { Keyring } from '../secrets/keyring.ts'
 
 /** The gateway's assertion key as the doors want it. `issuer` becomes `iss`. */
@@ -13,8 +11,4 @@ export function assertionSigner(keyring: Keyring, issuer: string): AssertionSign
     sign: (input) => keyring.assertion.sign(input),
     jwks: () => keyring.jwks('assertion'),
   }
-}
-
-export function browserSignIn(identities: Identities): BrowserSignIn | undefined {
-  return identities.signIn as unknown as BrowserSignIn
 }

@@ -14,7 +14,7 @@ import type { DoorConfig } from '../doors/http/schema.ts'
 import { createIdentity } from '../identity/index.ts'
 import { openKeyring } from '../secrets/keyring.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
-import { assertionSigner, browserSignIn } from './adapters.ts'
+import { assertionSigner } from './adapters.ts'
 import { compile, type Configuration } from './configuration.ts'
 import { createMetrics } from './metrics.ts'
 import { httpResources, type Parts } from './parts.ts'
@@ -74,6 +74,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
     const metrics = createMetrics()
     const newId = idMaker(clock, entropy)
     const keyring = openKeyring({ dir: join(dataDir, 'keys'), clock, entropy })
+    const policies = new PolicyHolder(policy)
     const audit = await openAuditLog({
       dir: join(dataDir, 'audit'),
       clock,
@@ -102,7 +103,6 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       },
     })
     closers.push(() => identities.close())
-    const policies = new PolicyHolder(policy)
     const pipeline = new Pipeline({ clock, newId, authenticator: identities.authenticator, policies, recorder: audit })
     closers.push(() => pipeline.open.close())
     const parts: Parts = {
@@ -168,7 +168,7 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     config,
     resources: httpResources(parts.wiring),
     pipeline: parts.pipeline,
-    signIn: browserSignIn(parts.identities),
+    signIn: parts.identities.signIn,
     assertions: assertionSigner(parts.keyring, parts.wiring.name),
     clock: parts.clock,
     entropy: parts.entropy,

@@ -8,7 +8,7 @@ import type { Identity } from '../../core/principal.ts'
 import { createHttpDoor, type HttpDoor } from '../../doors/http/door.ts'
 import type { Answer, BoundAddress } from '../../doors/http/engine.ts'
 import { doorSchema, resourceSchema, type HttpResource } from '../../doors/http/schema.ts'
-import { assertionSigner, browserSignIn } from '../adapters.ts'
+import { assertionSigner } from '../adapters.ts'
 import { GATEWAY_ISSUER, GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
@@ -87,7 +87,7 @@ export async function startAdmin(parts: Parts, reloader: Reloader, doors: readon
     config: doorSchema.parse({ listen: [{ address: `${host.includes(':') ? `[${host}]` : host}:${port}` }] }),
     resources: { [GATEWAY_RESOURCE]: gatewayResource(parts, socketPath) },
     pipeline: parts.pipeline,
-    signIn: browserSignIn(parts.identities),
+    signIn: parts.identities.signIn,
     assertions: assertionSigner(parts.keyring, wiring.name),
     clock,
     entropy,
