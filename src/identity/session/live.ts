@@ -5,20 +5,28 @@ import type { Identity } from '../../core/principal.ts'
 export class LiveSession implements Verified {
   readonly key: string
   readonly identity: Identity
-  readonly expiresAt: number
   revoked = false
   /** Milliseconds since the epoch, of the last request; and of the last one that the store knows of. */
   seenAt: number
   notedAt: number
   readonly answer: AuthResult
+  readonly #endsAt: number
+  readonly #idle: number
 
-  constructor(key: string, identity: Identity, expiresAt: number, seenAt: number) {
+  /** @param idle Milliseconds without a request after which it ends before `endsAt`. */
+  constructor(key: string, identity: Identity, endsAt: number, seenAt: number, idle: number) {
     this.key = key
     this.identity = identity
-    this.expiresAt = expiresAt
+    this.#endsAt = endsAt
+    this.#idle = idle
     this.seenAt = seenAt
     this.notedAt = seenAt
     this.answer = { outcome: 'verified', verified: this }
+  }
+
+  /** Moves with every request. An open stream is none: it ends with a session that nobody uses otherwise. */
+  get expiresAt(): number {
+    return Math.min(this.#endsAt, this.seenAt + this.#idle)
   }
 }
 

@@ -92,7 +92,7 @@ export class Sessions {
       throw new OstiaryError('identity/too-many-sessions', { limit: limits.maximum })
     }
     meter.count('identity_sessions', { event: 'began' })
-    this.#live.add(new LiveSession(key, own, until, now))
+    this.#live.add(new LiveSession(key, own, until, now, limits.idle))
     return { id, handle, identity: own }
   }
 
@@ -102,7 +102,7 @@ export class Sessions {
     if (key === undefined) return unknown
     const live = this.#live.get(key)
     const now = this.#parts.clock.now()
-    if (live !== undefined && this.#isCurrent(live, now)) return this.#use(live, now)
+    if (live !== undefined && isCurrent(live, now)) return this.#use(live, now)
     if (this.#ended.has(key)) return unknown
     const loading = this.#loading.get(key)
     if (loading !== undefined) return loading
@@ -132,10 +132,6 @@ export class Sessions {
     this.#timer?.cancel()
     await Promise.allSettled(this.#loading.values())
     await this.#parts.store.close()
-  }
-
-  #isCurrent(live: LiveSession, now: number): boolean {
-    return !live.revoked && now < live.expiresAt && now < live.seenAt + this.#parts.limits.idle
   }
 
   #use(live: LiveSession, now: number): AuthResult {
@@ -174,7 +170,7 @@ export class Sessions {
     const live = known ?? this.#open(stored)
     if (live === undefined) return unknown
     live.seenAt = Math.max(live.seenAt, stored.seenAt) // another process may have seen it since
-    if (!this.#isCurrent(live, now)) {
+    if (!isCurrent(live, now)) {
       this.#end(key).catch(() => undefined)
       return expired
     }
@@ -185,7 +181,7 @@ export class Sessions {
   #open({ key, sealed, endsAt, seenAt }: StoredSession): LiveSession | undefined {
     const content = this.#parts.seal.open(`session ${key}`, sealed)
     const identity = content === undefined ? undefined : readIdentity(content)
-    return identity === undefined ? undefined : new LiveSession(key, identity, endsAt, seenAt)
+    return identity === undefined ? undefined : new LiveSession(key, identity, endsAt, seenAt, this.#parts.limits.idle)
   }
 
   async #end(key: string): Promise<string | undefined> {
@@ -223,11 +219,10 @@ export class Sessions {
     })
   }
 
-  /** An open stream is no request: it doesn't keep its session from ending. */
   async #sweep(): Promise<void> {
     const { store, clock, limits, meter } = this.#parts
     const now = clock.now()
-    for (const live of this.#live) if (!this.#isCurrent(live, now)) await this.#load(live.key)
+    for (const live of this.#live) if (!isCurrent(live, now)) await this.#load(live.key)
     try {
       for (const key of this.#ended) await this.#end(key)
       const removed = await store.sweep(now, now - limits.idle - this.#noteEvery)
@@ -240,4 +235,8 @@ export class Sessions {
   #storeFailed(): void {
     this.#parts.meter.count('identity_store_failures')
   }
+}
+
+function isCurrent({ revoked, expiresAt }: LiveSession, now: number): boolean {
+  return !revoked && now < expiresAt
 }

@@ -125,7 +125,7 @@ export class SignIn {
     if (answer.iss === undefined ? metadata.issInResponse : answer.iss !== metadata.issuer && !issuer.owns(answer.iss))
       return end('mixed-up', 'the answer came from another identity provider than was asked')
     if (answer.error !== undefined) return end('provider', answer.error)
-    if (answer.code === undefined) return end('refused', NOT_BEGUN)
+    if (answer.code === undefined || answer.code === '') return end('refused', NOT_BEGUN)
     if (!(await this.#parts.store.spend(`attempt ${attempt.id}`, attempt.endsAt, this.#parts.clock.now())))
       return end('replayed', 'this sign-in is complete already; go back to where you came from')
 
@@ -167,6 +167,7 @@ export class SignIn {
     if (client === undefined || endpoint === undefined) return { kind: 'signed-out', setCookies }
     const location = new URL(endpoint)
     location.searchParams.set('client_id', client.clientId)
+    location.searchParams.set('post_logout_redirect_uri', `${at.origin}/`)
     return { kind: 'redirect', location: location.href, setCookies }
   }
 
@@ -282,7 +283,7 @@ function readAnswer(query: string): CallbackAnswer | undefined {
   for (const name of Object.keys(read) as (keyof typeof read)[]) {
     const values = parameters.getAll(name)
     if (values.length > 1 || (values[0]?.length ?? 0) > MAX_PARAMETER) return undefined
-    read[name] = values[0] === '' ? undefined : values[0]
+    read[name] = values[0]
   }
   const { error } = read
   const told = error === undefined ? undefined : Object.hasOwn(TOLD, error) ? TOLD[error] : 'the identity provider refused the sign-in'
