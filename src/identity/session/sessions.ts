@@ -43,7 +43,7 @@ const HELD = 10_000
 const SWEEP_MS = 60_000
 /** The store learns of the use of a session at most this often. */
 const NOTE_MS = 60_000
-/** Look-ups in the store that one source may cause, and sessions that are being looked up at most. */
+/** Look-ups in the store that find nothing that one source may cause, and sessions that are being looked up at most. */
 const COLD = { rate: 200, burst: 400, sources: 10_000 }
 const LOADING = 1_000
 /** Ended sessions remembered at most while the store can't be told. */
@@ -110,7 +110,11 @@ export class Sessions {
       this.#parts.meter.count('identity_limit', { limit: 'session' })
       return overloaded
     }
-    return this.#load(key)
+    return this.#load(key).then((result) => {
+      // Nobody has a good handle but who was given it: a browser that comes back is no attacker.
+      if (result.outcome === 'verified') this.#budget.giveBack(at.source)
+      return result
+    })
   }
 
   /**
