@@ -16,7 +16,17 @@ export function isCrossSite(request: CanonicalRequest, resource: ServedResource,
     return read.origin !== origin && resource.websocketOrigins?.has(read.origin) !== true
   }
   if (!session || SAFE.has(request.method)) return false
-  if (read.origin !== undefined) return read.origin !== origin && !isAllowed(resource.config.cors, read.origin)
+  if (isSameOrigin(request, origin)) return false
+  if (read.origin !== undefined) return !isAllowed(resource.config.cors, read.origin)
   const site = read['sec-fetch-site']
-  return site !== undefined && site !== 'same-origin' && site !== 'none'
+  return site !== undefined && site !== 'none'
+}
+
+/**
+ * Whether a page of this very origin sent it. A page without referrer makes browsers write `Origin: null` also to its own
+ * origin; `Sec-Fetch-Site`, which no page can set, tells then (Fetch Metadata §2.4).
+ */
+export function isSameOrigin({ read }: CanonicalRequest, origin: string): boolean {
+  if (read.origin !== undefined && read.origin !== 'null') return read.origin === origin
+  return read['sec-fetch-site'] === 'same-origin'
 }

@@ -3,6 +3,7 @@ import type { Cookie } from './cookies.ts'
 import { page, problem } from './deny.ts'
 import type { Answer } from './engine.ts'
 import type { Caller } from './forwarded.ts'
+import { isSameOrigin } from './origin.ts'
 import type { ServedResource } from './resources.ts'
 
 /** Browser sign-in and sessions, as the door needs them. Who implements it owns the cookies' names and contents. */
@@ -100,7 +101,7 @@ export function ownPath(
       if (parts.signIn === undefined || context === undefined) break
       if (method === 'GET') return signOutPage(resource.name)
       if (method !== 'POST') return notAllowed('GET, POST')
-      if (request.read.origin !== context.origin) return problem('http/cross-site', { html: true })
+      if (!isSameOrigin(request, context.origin)) return problem('http/cross-site', { html: true })
       return parts.signIn.signOut(context).then(signInAnswer, unavailable)
     default:
   }

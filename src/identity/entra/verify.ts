@@ -15,6 +15,10 @@ import type { Realm, Tenants } from './tenants.ts'
 /** Entra signs with nothing else. */
 const ALGORITHMS: ReadonlySet<string> = new Set(['RS256'])
 
+/** `typ` of access tokens; OpenID Connect asks for none in ID tokens, which come straight from the token endpoint. */
+const TYPED = ['JWT'] as const
+const UNTYPED = ['JWT', undefined] as const
+
 /** Audiences of Microsoft Graph, whose tokens nobody else can verify. */
 const GRAPH = new Set(['00000003-0000-0000-c000-000000000000', 'https://graph.microsoft.com', 'https://graph.microsoft.com/'])
 
@@ -37,7 +41,7 @@ type Judge = (verifier: EntraVerifier, jwt: Jwt, realm: Realm, times: Times) => 
 
 /** Judges an access token. At once where the key is at hand. */
 export function verifyAccess(verifier: EntraVerifier, jwt: Jwt): TokenResult | Promise<TokenResult> {
-  return verifyWith(verifier, jwt, judgeAccess)
+  return verifyWith(verifier, jwt, judgeAccess, TYPED)
 }
 
 /** Judges an ID token of a sign-in (OpenID Connect Core §3.1.3.7). */
@@ -46,15 +50,20 @@ export function verifyId(
   jwt: Jwt,
   expected: { readonly clientId: string; readonly nonce: string },
 ): TokenResult | Promise<TokenResult> {
-  return verifyWith(verifier, jwt, (_, __, realm, times) => judgeId(verifier, jwt, realm, times, expected))
+  return verifyWith(verifier, jwt, (_, __, realm, times) => judgeId(verifier, jwt, realm, times, expected), UNTYPED)
 }
 
-function verifyWith(verifier: EntraVerifier, jwt: Jwt, judge: Judge): TokenResult | Promise<TokenResult> {
+function verifyWith(
+  verifier: EntraVerifier,
+  jwt: Jwt,
+  judge: Judge,
+  types: readonly (string | undefined)[],
+): TokenResult | Promise<TokenResult> {
   const route = refused(() => {
     const { header, payload } = jwt
     if (header.hasNonce || (typeof payload['aud'] === 'string' && GRAPH.has(payload['aud']))) throw new Refusal('graph-token')
     const kid = keyIdOf(jwt, ALGORITHMS)
-    if (header.typ?.toUpperCase() !== 'JWT') throw new Refusal('token-type')
+    if (!types.includes(header.typ?.toUpperCase())) throw new Refusal('token-type')
     return { realm: realmOf(verifier, payload), kid }
   })
   if ('outcome' in route) return route

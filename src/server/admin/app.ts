@@ -34,7 +34,7 @@ export function adminApp(parts: AdminParts): Hono<AdminEnv> {
     context.header('cache-control', context.res.headers.get('cache-control') ?? 'no-store')
     context.header('x-content-type-options', 'nosniff')
     context.header('x-frame-options', 'DENY')
-    context.header('referrer-policy', 'no-referrer')
+    context.header('referrer-policy', 'same-origin')
     context.header('cross-origin-opener-policy', 'same-origin')
   })
 
