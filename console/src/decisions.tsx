@@ -3,7 +3,9 @@ import { ApiError, get, type Problem } from './api.ts'
 import { Failure, go, Link } from './page.tsx'
 import { instant, verdictTag, type DecisionSummary } from './summary.tsx'
 
-const KEPT = 200
+const KEPT = 400
+/** The gateway itself as a resource: its own pages make most of the requests while somebody looks at them. */
+const OWN = 'ostiary'
 
 /** The newest decisions, live. */
 export function Decisions() {
@@ -11,9 +13,10 @@ export function Decisions() {
   const [problem, setProblem] = useState<Problem | undefined>()
   const [verdict, setVerdict] = useState('')
   const [text, setText] = useState('')
+  const [own, setOwn] = useState(false)
 
   useEffect(() => {
-    const parameters = new URLSearchParams({ limit: '100', ...(verdict === '' ? {} : { verdict }) })
+    const parameters = new URLSearchParams({ limit: '400', ...(verdict === '' ? {} : { verdict }) })
     setDecisions(undefined)
     // The first answer tells a refusal apart from a connection that is lost: an event stream can't.
     let source: EventSource | undefined
@@ -41,7 +44,9 @@ export function Decisions() {
   if (problem !== undefined) return <Failure problem={problem} />
   const wanted = text.trim().toLowerCase()
   const shown = decisions?.filter(
-    (one) => wanted === '' || `${one.action} ${one.resource} ${one.who} ${one.because ?? ''} ${one.id}`.toLowerCase().includes(wanted),
+    (one) =>
+      (own || one.resource !== OWN) &&
+      (wanted === '' || `${one.action} ${one.resource} ${one.who} ${one.because ?? ''} ${one.id}`.toLowerCase().includes(wanted)),
   )
   return (
     <>
@@ -54,6 +59,9 @@ export function Decisions() {
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}
         />
+        <label>
+          <input type="checkbox" checked={own} onChange={(event) => setOwn(event.currentTarget.checked)} /> the gateway’s own
+        </label>
         <select aria-label="Verdict" value={verdict} onChange={(event) => setVerdict(event.currentTarget.value)}>
           <option value="">every verdict</option>
           <option value="allowed">allowed</option>

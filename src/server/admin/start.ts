@@ -166,7 +166,7 @@ function operator(gateway: string, expiresAt: number): Identity {
     appOnly: false,
     listedClient: false,
     actor: undefined,
-    display: 'whoever used the one-time link',
+    display: 'one-time link',
     evidence: {
       credential: 'one-time-link',
       issuerUrl: gateway,
