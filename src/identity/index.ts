@@ -69,7 +69,9 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
   const { clock, entropy, meter, log, onSignIn = () => undefined } = deps
   const own: readonly SealingKey[] = [{ key: new Secret(entropy.bytes(32)) }]
   const seal = new Seal(deps.sealing ?? (() => own), entropy)
-  const sessions = new Sessions({ store, seal, clock, entropy, meter, limits: wiring.sessions })
+  const accepts = ({ issuer, evidence }: Identity): boolean =>
+    evidence.credential !== 'session' || issuers.some((one) => one.name === issuer && one.owns(evidence.issuerUrl))
+  const sessions = new Sessions({ store, seal, clock, entropy, meter, limits: wiring.sessions, accepts })
   const tokens = new Tokens({ issuers, clock, entropy, meter, ...(limits === undefined ? {} : { limits }) })
   return {
     authenticator: {

@@ -27,6 +27,8 @@ export interface SessionParts {
   readonly entropy: Entropy
   readonly meter: Meter
   readonly limits: SessionLimits
+  /** Whether an identity that was proven before the start still counts: its issuer may be gone, or another provider by now. */
+  readonly accepts: (identity: Identity) => boolean
 }
 
 /** A session that has just begun. The handle goes to the browser and nowhere else. */
@@ -185,7 +187,10 @@ export class Sessions {
   #open({ key, sealed, endsAt, seenAt }: StoredSession): LiveSession | undefined {
     const content = this.#parts.seal.open(`session ${key}`, sealed)
     const identity = content === undefined ? undefined : readIdentity(content)
-    return identity === undefined ? undefined : new LiveSession(key, identity, endsAt, seenAt, this.#parts.limits.idle)
+    if (identity === undefined || !this.#parts.accepts(identity)) return undefined
+    // Who can write to the store but not seal can't make a session last.
+    const until = Math.min(endsAt, identity.evidence.expiresAt)
+    return new LiveSession(key, identity, until, seenAt, this.#parts.limits.idle)
   }
 
   async #end(key: string): Promise<string | undefined> {
