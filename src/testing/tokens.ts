@@ -4,7 +4,7 @@
  */
 import { createHmac, createPublicKey, generateKeyPairSync, sign as signBytes, type KeyObject } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 export type JsonObject = { readonly [name: string]: Json }
@@ -234,7 +234,7 @@ export interface KeyFixture {
  * `/.well-known/openid-configuration` whose issuer is the origin. The v1 issuer is `{origin}/sts/{tid}/`.
  */
 export async function keyFixture(keys: readonly TestKey[]): Promise<KeyFixture> {
-  const sockets = new Set<import('node:net').Socket>()
+  const sockets = new Set<Socket>()
   const server: Server = createServer((request, response) => {
     void answer(request.url ?? '/').then(({ status, body, headers }) => {
       response.writeHead(status, { 'content-type': 'application/json', ...headers })
