@@ -189,6 +189,8 @@ class Downstream1 implements Downstream {
 
   head(status: number, fields: string[]): void {
     this.headSent = true
+    // An answer to half a request may be all there is to it: what the caller still sends can't be told from its next request.
+    if (!this.body.complete) this.#response.shouldKeepAlive = false
     this.#response.writeHead(status, framed(status, fields))
   }
 

@@ -270,6 +270,28 @@ describe('answers', () => {
     assert.equal(upstream.seen.length, 0)
   })
 
+  test('an upstream that answers before it has the whole request: the answer goes down, and the connection ends', async (t) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => socket.write(OK))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const door = await testDoor({ upstream: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+    t.after(async () => {
+      await door.close()
+      server.close()
+    })
+    for (const rest of [Buffer.alloc(0), Buffer.alloc(199_999), Buffer.alloc(2_000_000)]) {
+      const client = door.connect().send(`POST / HTTP/1.1\r\n${HEAD}Content-Length: 200000\r\n\r\nx`)
+      await client.until((text) => text.endsWith('ok'))
+      client.send(rest)
+      const text = await client.whole()
+      assert.match(text, /^HTTP\/1\.1 200 OK[\s\S]*Connection: close/)
+      assert.equal(text.match(/HTTP\/1\.1 /g)?.length, 1)
+    }
+    assert.deepEqual(outcomes(door), ['completed', 'completed', 'completed'])
+  })
+
   test('pipelined requests take turns and are answered in order', async (t) => {
     const waiting: (() => void)[] = []
     const { upstream, door } = await setUp(t, (seen, socket) => {
