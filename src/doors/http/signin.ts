@@ -102,7 +102,7 @@ export function ownPath(
       if (method === 'GET') return signOutPage(resource.name)
       if (method !== 'POST') return notAllowed('GET, POST')
       if (!isSameOrigin(request, context.origin)) return problem('http/cross-site', { html: true })
-      return parts.signIn.signOut(context).then(signInAnswer, unavailable)
+      return parts.signIn.signOut(context).then(signedOut, unavailable)
     default:
   }
   return problem('http/not-found', {})
@@ -114,6 +114,13 @@ function unavailable(): Answer {
 
 function notAllowed(methods: string): Answer {
   return problem('http/method-not-allowed', { fields: ['Allow', methods] })
+}
+
+/** The issuer's own sign-out comes by `Refresh`: a redirect of a posted form is bound by the page's `form-action` as the form is. */
+function signedOut(answer: SignInAnswer): Answer {
+  if (answer.kind !== 'redirect') return signInAnswer(answer)
+  const fields = ['Refresh', `0; url=${answer.location}`, ...setCookies(answer.setCookies)]
+  return page(200, 'You are signed out', 'The session has ended here. Your identity provider is asked to end its own.', fields)
 }
 
 function signOutPage(resource: string): Answer {
