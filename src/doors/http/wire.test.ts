@@ -28,14 +28,17 @@ const outcomes = (door: TestDoor) => [...door.records.values()].flatMap(({ outco
 describe('bodies', () => {
   test('go up as they come, and answers come down as they are made', async (t) => {
     let got = ''
+    // A conversation: each piece is answered before the next is sent, and once, however it is cut on the way.
+    const replies: [ready: () => boolean, bytes: string][] = [
+      [() => got.includes('one'), 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nONE\r\n'],
+      [() => got.includes('two') && got.endsWith('0\r\n\r\n'), '3\r\nTWO\r\n0\r\n\r\n'],
+    ]
     const sockets = new Set<Socket>()
     const server = createServer((socket) => {
       sockets.add(socket.on('error', () => undefined))
       socket.on('data', (chunk: Buffer) => {
         got += chunk.toString('latin1')
-        // A conversation: each piece is answered before the next is sent.
-        if (got.includes('one') && !got.includes('two')) socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nONE\r\n')
-        if (got.includes('two') && got.endsWith('0\r\n\r\n')) socket.write('3\r\nTWO\r\n0\r\n\r\n')
+        if (replies[0]?.[0]() === true) socket.write(replies.shift()![1])
       })
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
