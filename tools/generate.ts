@@ -24,6 +24,7 @@ interface JsonSchema {
   readonly items?: JsonSchema
   readonly additionalProperties?: JsonSchema | boolean
   readonly anyOf?: readonly JsonSchema[]
+  readonly oneOf?: readonly JsonSchema[]
 }
 
 function jsonSchema(schema: z.ZodType, title: string): JsonSchema {
@@ -64,7 +65,7 @@ function commandLine(): string {
 function configuration(schema: JsonSchema): string {
   const rows: string[] = []
   const visit = (node: JsonSchema, path: string): void => {
-    for (const option of node.anyOf ?? []) if (option.properties !== undefined || option.items !== undefined) visit(option, path)
+    for (const option of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) if (option.properties !== undefined || option.items !== undefined) visit(option, path)
     if (node.items !== undefined) visit(node.items, `${path}[]`)
     if (typeof node.additionalProperties === 'object') visit(node.additionalProperties, path === '' ? '*' : `${path}.*`)
     for (const [name, child] of Object.entries(node.properties ?? {})) {

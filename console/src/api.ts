@@ -1,4 +1,4 @@
-/** The admin API as the console sees it. Shapes are those of docs/reference/admin-api.md. */
+/** The admin API as the console sees it. Shapes are those of docs/admin-api.md. */
 export interface Me {
   readonly issuer: string
   readonly subject: string

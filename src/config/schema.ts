@@ -92,9 +92,14 @@ export interface Families {
   readonly doors: Readonly<Record<string, z.ZodType>>
 }
 
-function kinds(families: Readonly<Record<string, z.ZodType>>): z.ZodType {
+/** One of several kinds, told apart by a key of theirs, so that findings speak of the kind that was meant. */
+function kinds(key: 'kind' | 'protocol', families: Readonly<Record<string, z.ZodType>>): z.ZodType {
   const options = Object.values(families)
-  return options.length === 1 ? options[0]! : z.union(options as [z.ZodType, z.ZodType])
+  if (options.length === 1) return options[0]!
+  const known = Object.keys(families).map((kind) => `\`${kind}\``)
+  return z.discriminatedUnion(key, options as unknown as [z.core.$ZodTypeDiscriminable, z.core.$ZodTypeDiscriminable], {
+    error: `must be ${known.join(' or ')}`,
+  })
 }
 
 /** The schema of `ostiary.yaml` for the kinds that are built in. */
@@ -108,8 +113,8 @@ export function wiringSchema(families: Families) {
       .min(1)
       .default('data')
       .describe('Keys, sessions, records and kept policy versions; relative to the configuration folder'),
-    issuers: z.record(name(), kinds(families.issuers)),
-    resources: z.record(name(), kinds(families.resources)),
+    issuers: z.record(name(), kinds('kind', families.issuers)),
+    resources: z.record(name(), kinds('protocol', families.resources)),
     doors: z.strictObject(doors),
     admin: admin.prefault({}),
     audit: audit.prefault({}),
