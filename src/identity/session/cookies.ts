@@ -22,7 +22,8 @@ export function attemptCookieName(attempt: string, secure: boolean): string {
 }
 
 export function isAttemptCookie(name: string, secure: boolean): boolean {
-  return name.startsWith(named(ATTEMPT, secure))
+  const start = named(ATTEMPT, secure)
+  return name.startsWith(start) && /^[A-Za-z0-9_-]{8}$/.test(name.slice(start.length))
 }
 
 /** Whether a cookie is the gateway's, in whatever case: then it goes to no application, and no application sets it. */
