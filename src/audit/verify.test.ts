@@ -72,7 +72,7 @@ test('a record that nobody touched is whole, with and without anchor', async () 
 })
 
 const position = fc.nat().map((n) => n % lines.length)
-const options = { numRuns: 60 }
+const options = { numRuns: 40 }
 
 test('a removed line is named', () =>
   fc.assert(
@@ -157,7 +157,7 @@ test('a cut at the end is invisible without an anchor, says so, and is found wit
       assert.equal(result.problem?.looksLike, 'removed')
       assert.match(result.problem.text, /^the end was cut off: anchor .* vouches for record/)
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   ))
 
 test('a file that is missing is a removal, a copied one an addition, a renamed one is told', async () => {
