@@ -93,6 +93,8 @@ export async function wrk(load: Load, requests: readonly Request[]) {
     String(OTHER_CPU),
     load.wrk,
     '-t1',
+    '--timeout',
+    '10s',
     `-c${CONNECTIONS}`,
     `-d${load.seconds}s`,
     '-s',
