@@ -40,7 +40,7 @@ export class Reloader {
       diagnostics: parts.running.diagnostics,
     }
     const { folder, clock } = parts.parts
-    this.#watcher = parts.watch ? watchFolder(folder, parts.running.sources.environment?.name, clock, () => void this.reload()) : undefined
+    this.#watcher = parts.watch ? watchFolder(folder, parts.read, clock, () => void this.reload()) : undefined
   }
 
   /** Access that ends by itself ends on time, and policy versions that nothing cites any more go. Called once all runs. */

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { readSources } from '../config/load.ts'
 import { ManualClock } from '../testing/clock.ts'
 import { watchFolder } from './watch.ts'
 
@@ -18,7 +19,12 @@ test('a change is told once it has settled, a touch without change is not', () =
   using dir = folder()
   const clock = new ManualClock()
   let changes = 0
-  const watcher = watchFolder(dir.path, undefined, clock, () => changes++)
+  const watcher = watchFolder(
+    dir.path,
+    () => readSources(dir.path),
+    clock,
+    () => changes++,
+  )
   clock.advance(6_000)
   assert.equal(changes, 0)
   writeFileSync(join(dir.path, 'policy/one.yaml'), 'b')
@@ -39,7 +45,12 @@ test('a folder that can not be read for a moment is looked at again', () => {
   using dir = folder()
   const clock = new ManualClock()
   let changes = 0
-  const watcher = watchFolder(dir.path, undefined, clock, () => changes++)
+  const watcher = watchFolder(
+    dir.path,
+    () => readSources(dir.path),
+    clock,
+    () => changes++,
+  )
   renameSync(join(dir.path, 'ostiary.yaml'), join(dir.path, 'away'))
   clock.advance(6_000)
   assert.equal(changes, 0)
@@ -60,7 +71,12 @@ test('swapped symlinks, as Kubernetes mounts a ConfigMap, are a change', () => {
   symlinkSync('..data/ostiary.yaml', join(inner, 'ostiary.yaml'))
   const clock = new ManualClock()
   let changes = 0
-  const watcher = watchFolder(inner, undefined, clock, () => changes++)
+  const watcher = watchFolder(
+    inner,
+    () => readSources(inner),
+    clock,
+    () => changes++,
+  )
   symlinkSync('..2', join(inner, '..next'))
   renameSync(join(inner, '..next'), join(inner, '..data'))
   clock.advance(6_000)

@@ -2,26 +2,26 @@ import { createHash } from 'node:crypto'
 import { existsSync, watch, type FSWatcher } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../core/clock.ts'
-import { readSources } from '../config/load.ts'
+import type { Sources } from '../config/wiring.ts'
 
 const SETTLE_MS = 100
 /** Some file systems report nothing (network shares): a slow look finds what the events missed. */
 const POLL_MS = 5_000
 
 /**
- * Calls `changed` when the content of a configuration folder has changed and settled. Works by directory events, so
+ * Calls `changed` when what `read` reads from a configuration folder has changed and settled. Works by directory events, so
  * editors that replace files and Kubernetes' swapped symlinks are seen, and by a slow poll.
  */
-export function watchFolder(folder: string, environment: string | undefined, clock: Clock, changed: () => void): { close(): void } {
+export function watchFolder(folder: string, read: () => Sources, clock: Clock, changed: () => void): { close(): void } {
   const watchers: FSWatcher[] = []
   let timer: Timer | undefined
   let poll: Timer | undefined
   let closed = false
-  let seen = fingerprint(folder, environment)
+  let seen = fingerprint(read)
 
   const look = (): void => {
     timer = undefined
-    const now = fingerprint(folder, environment)
+    const now = fingerprint(read)
     // Half-written is not settled: an unreadable folder is looked at again at the next event or poll.
     if (now === undefined || now === seen) return
     seen = now
@@ -59,11 +59,11 @@ export function watchFolder(folder: string, environment: string | undefined, clo
   }
 }
 
-function fingerprint(folder: string, environment: string | undefined): string | undefined {
+function fingerprint(read: () => Sources): string | undefined {
   try {
-    const { wiring, environment: over, policy } = readSources(folder, environment)
+    const { wiring, environment, policy } = read()
     const hash = createHash('sha256')
-    for (const { path, text } of [wiring, ...(over === undefined ? [] : [over]), ...policy])
+    for (const { path, text } of [wiring, ...(environment === undefined ? [] : [environment]), ...policy])
       hash.update(`${path.length}:${path}${text.length}:${text}`)
     return hash.digest('hex')
   } catch {

@@ -20,7 +20,7 @@ a { color: var(--mark) } code { font: .9em ui-monospace, monospace }
 `
 
 /** The page loads nothing and runs nothing; signing out is the gateway's own form. */
-export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`
+export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`
 
 /** Orders for people, and who the gateway says they are. */
 export function ordersPage(orders: readonly Order[], claims: Asserted): string {

@@ -19,6 +19,8 @@ export interface UnderTest {
   tokenFor(role: Role): string
   /** A valid token with claims of its own. */
   tokenWith(claims: JsonObject): string
+  /** How often the provider was asked for tokens. */
+  tokenRequests(): number
   close(): Promise<void>
 }
 
@@ -29,12 +31,21 @@ function wiring(recorder: Recorder, issuer: string): unknown {
   const upstream = { url: `http://127.0.0.1:${recorder.port}` }
   return {
     apiVersion: 'ostiary.dev/v1',
-    issuers: { company: { kind: 'oidc', issuer, audiences: [AUDIENCE], claims: { groups: 'list', name: 'string' } } },
+    issuers: {
+      company: {
+        kind: 'oidc',
+        issuer,
+        audiences: [AUDIENCE],
+        claims: { groups: 'list', name: 'string' },
+        signIn: { clientId: 'corpus' },
+      },
+    },
     resources: {
       orders: {
         protocol: 'http',
         hosts: ['orders.localhost'],
         upstream,
+        signIn: 'company',
         routes: [{ path: '/orders/strict/**', record: 'strict' }],
       },
       billing: { protocol: 'http', hosts: ['billing.localhost'], upstream },
@@ -97,6 +108,7 @@ export async function startUnderTest(recorder: Recorder): Promise<UnderTest> {
       ca,
       tokenFor: (role) => tokens[role],
       tokenWith,
+      tokenRequests: () => keys.hits.get('/token') ?? 0,
       async close() {
         await gateway.stop(0)
         await clean()

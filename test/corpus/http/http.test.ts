@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { answerRows, ownHeaderRows } from './answers.ts'
 import { bodyRows } from './bodies.ts'
 import { Client, type Response } from './client.ts'
+import { cookieRows } from './cookies.ts'
 import { credentialRows } from './credentials.ts'
 import { fieldRows } from './fields.ts'
 import { framingRows } from './framing.ts'
@@ -46,6 +47,7 @@ rows('request targets', targetRows)
 rows('hosts', hostRows)
 rows('fields', fieldRows)
 rows('credentials', credentialRows)
+rows('cookies', cookieRows)
 rows('framing', framingRows)
 rows('bodies', bodyRows)
 rows('upgrades', upgradeRows)
@@ -158,4 +160,8 @@ test('105 three hundred half requests hinder nobody', async () => {
   } finally {
     for (const client of half) client.close()
   }
+})
+
+test('54 no code was redeemed for a return that nobody began', () => {
+  assert.equal(gateway.tokenRequests(), 0)
 })
