@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { chromium, type Browser } from 'playwright-core'
-import { startRealDemo, type RealDemo } from './demo.ts'
+import { run, startRealDemo, type RealDemo } from './demo.ts'
 
 const ORDERS = 'http://orders.localhost:8080'
 const FLAGS = [
@@ -67,10 +67,19 @@ test('a browser is sent to sign in, comes back to where it wanted to go, and is 
   const left = (await context.cookies(ORDERS)).filter(({ httpOnly }) => httpOnly)
   assert.deepEqual(left, [], 'the browser has forgotten the session')
   const old = cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
-  const stolen = await fetch('http://127.0.0.1:8080/orders', {
-    headers: { host: 'orders.localhost:8080', cookie: old, accept: 'application/json' },
-  })
-  assert.equal(stolen.status, 401, 'the old cookie is worth nothing')
+  const stolen = run('curl', [
+    '-s',
+    '-H',
+    `Cookie: ${old}`,
+    '-H',
+    'Accept: application/json',
+    '-w',
+    '%{http_code}',
+    '-o',
+    '/dev/null',
+    `${ORDERS}/orders`,
+  ])
+  assert.equal(stolen.stdout, '401', 'the old cookie is worth nothing')
   await context.close()
 })
 
