@@ -71,6 +71,10 @@ const confusion: readonly TokenRow[] = [
   row(72, 'PS256 signature under the name RS256', ['signature', 'algorithm'], (kit) =>
     signToken({ ...kit.keys.rsa, algorithm: 'PS256' }, claims(kit), { alg: 'RS256' }),
   ),
+  row(72, 'RS256 with a key that names no algorithm', 'verified', (kit) => signToken(kit.keys.plain, claims(kit))),
+  row(72, 'PS256 with a key that names no algorithm', ['algorithm'], (kit) =>
+    signToken({ ...kit.keys.plain, algorithm: 'PS256' }, claims(kit)),
+  ),
   row(72, 'RS256 with the key of another algorithm', ['algorithm', 'signature'], (kit) =>
     signToken({ ...kit.keys.pss, algorithm: 'RS256' }, claims(kit)),
   ),
@@ -82,6 +86,12 @@ const foreignKeys: readonly TokenRow[] = [
   row(73, 'jku', ['unknown-key', 'signature'], (kit) => embedded(kit, () => ({ jku: `${kit.origin}/canary/keys` }))),
   row(73, 'x5u', ['unknown-key', 'signature'], (kit) => embedded(kit, () => ({ x5u: `${kit.origin}/canary/cert` }))),
   row(73, 'x5c', ['unknown-key', 'signature'], (kit) => embedded(kit, () => ({ x5c: ['MIIB'] }))),
+  ...[{ jwk: {} }, { jku: 'https://elsewhere.example/keys' }, { x5u: 'https://elsewhere.example/c' }, { x5c: [] }, { jwk: null }].map(
+    (more) =>
+      row(73, `well signed, but with ${Object.keys(more)[0]!} ${JSON.stringify(Object.values(more)[0])}`, ['unknown-key'], (kit) =>
+        good(kit, more),
+      ),
+  ),
   row(73, 'signed by nobody we know under a known kid', ['signature'], (kit) => embedded(kit, () => ({}))),
   row(73, 'signed by an unpublished key', ['unknown-key'], (kit) => signToken(kit.keys.unpublished, claims(kit))),
 ]

@@ -45,6 +45,7 @@ const algorithms: readonly TokenRow[] = [
     row(72, `RS256 named, key ${key}`, ['algorithm', 'signature'], { key, header: { alg: 'RS256' } }),
   ),
   row(72, 'ES256 named, RSA key', ['algorithm', 'signature'], { header: { alg: 'ES256' } }),
+  row(72, 'RS512 is not on the list', ['algorithm'], { key: 'plain', header: { alg: 'RS512' } }),
   row(72, 'ES384 is not on the list', ['algorithm'], { key: 'ec', header: { alg: 'ES384' } }),
   { ...row(71, 'alg none', ['unsigned']), token: (kit) => unsignedToken(claims(kit)) },
   {

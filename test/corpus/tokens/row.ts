@@ -32,6 +32,8 @@ export interface Keys {
   readonly otherTenant: TestKey
   /** Entra: the key of personal accounts. */
   readonly personal: TestKey
+  /** Published without `alg`, as Entra does. */
+  readonly plain: TestKey
   readonly unpublished: TestKey
 }
 
@@ -58,8 +60,14 @@ export function makeKeys(origin: string, otherTenant: string): Keys {
     ed: testKey('ed-1', 'EdDSA'),
     otherTenant: testKey('rsa-other', 'RS256', { issuer: `${origin}/${otherTenant}/v2.0` }),
     personal: testKey('rsa-personal', 'RS256', { issuer: `${origin}/${PERSONAL_TENANT}/v2.0` }),
+    plain: withoutAlgorithm(testKey('rsa-plain')),
     unpublished: testKey('rsa-unpublished'),
   }
+}
+
+function withoutAlgorithm(key: TestKey): TestKey {
+  const { alg: _, ...jwk } = key.jwk
+  return { ...key, jwk }
 }
 
 export function publish(fixture: KeyFixture, keys: Keys): void {

@@ -14,7 +14,7 @@ const cases: readonly (readonly [string, TokenRow['expect'], Readonly<Record<str
   ['exp null', ['claim'], { exp: () => null }],
   ['exp false', ['claim'], { exp: () => false }],
   ['exp a list', ['claim'], { exp: (now) => [now + 60] }],
-  ['exp negative', ['claim', 'expired'], { exp: (now) => -now }],
+  ['exp negative', ['claim'], { exp: (now) => -now }],
   ['exp 0', ['expired'], { exp: () => 0 }],
   ['exp in milliseconds', ['lifetime'], { exp: (now) => now * 1000 }],
   ['exp in ten years', ['lifetime'], { exp: (now) => now + 10 * 365 * 86_400 }],
@@ -32,7 +32,7 @@ const cases: readonly (readonly [string, TokenRow['expect'], Readonly<Record<str
   ['iat in an hour', ['issued-in-future'], { iat: (now) => now + 3600 }],
   ['iat just inside the skew', 'verified', { iat: (now) => now + 30 }],
   ['iat as text', ['claim'], { iat: (now) => String(now) }],
-  ['iat negative, to stretch nothing', ['claim', 'lifetime'], { iat: () => -1 }],
+  ['iat negative, to stretch nothing', ['claim'], { iat: () => -1 }],
   ['iat 0', ['lifetime'], { iat: () => 0 }],
 ]
 
