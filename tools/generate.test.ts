@@ -24,7 +24,10 @@ test('every code of the catalogue is used, and every code used is in it', () => 
 test('no file has more than 400 lines, and none is called by what it is not', () => {
   const files = globSync('{src,tools,console,test}/**/*.{ts,tsx}', { cwd: root })
   assert.deepEqual(
-    files.filter((file) => !file.endsWith('.test.ts') && readFileSync(join(root, file), 'utf8').split('\n').length > 401),
+    files.filter(
+      (file) =>
+        !file.endsWith('.test.ts') && !file.startsWith('src/testing/') && readFileSync(join(root, file), 'utf8').split('\n').length > 401,
+    ),
     [],
   )
   assert.deepEqual(

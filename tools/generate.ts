@@ -65,7 +65,8 @@ function commandLine(): string {
 function configuration(schema: JsonSchema): string {
   const rows: string[] = []
   const visit = (node: JsonSchema, path: string): void => {
-    for (const option of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) if (option.properties !== undefined || option.items !== undefined) visit(option, path)
+    for (const option of [...(node.anyOf ?? []), ...(node.oneOf ?? [])])
+      if (option.properties !== undefined || option.items !== undefined) visit(option, path)
     if (node.items !== undefined) visit(node.items, `${path}[]`)
     if (typeof node.additionalProperties === 'object') visit(node.additionalProperties, path === '' ? '*' : `${path}.*`)
     for (const [name, child] of Object.entries(node.properties ?? {})) {

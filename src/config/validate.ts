@@ -48,8 +48,11 @@ function findings(issue: Issue, root: Located, prefix: readonly PropertyKey[], s
       const arm = arms[0]
       if (!exists(root, path)) return [missing(root, path)]
       // No arm fits at all, and the schema says better than any of them what to write.
-      if (arm === undefined || (depth(arm) === 0 && issue.message !== 'Invalid input'))
-        return [diagnostic('config/invalid', { where, problem: lowerFirst(issue.message) }, spanOf(root, path))]
+      if (arm === undefined || (depth(arm) === 0 && issue.message !== 'Invalid input')) {
+        const named = [...issue.message.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
+        const help = didYouMean(String(valueAt(root, path)), named)
+        return [diagnostic('config/invalid', { where, problem: lowerFirst(issue.message) }, spanOf(root, path), { help })]
+      }
       return arm.flatMap((inner) => findings(inner, root, path, schema))
     }
     default:

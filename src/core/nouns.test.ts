@@ -11,7 +11,6 @@ test('a secret shows itself to nobody who does not ask', () => {
   const secret = new Secret('hunter2')
   const shown = [
     String(secret),
-    `${String(secret)}`,
     JSON.stringify({ secret }),
     inspect(secret),
     inspect({ a: [secret] }, { showHidden: true, depth: 9 }),

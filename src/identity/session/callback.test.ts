@@ -4,7 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { SignInAnswer } from '../index.ts'
 import { testDeps, type TestDeps } from '../testing.ts'
-import { Jar, providerStandIn, type ProviderStandIn } from './standin.ts'
+import { Jar, providerStandIn, type ProviderStandIn } from './testdata/standin.ts'
 import { issuerOf, MINUTE, openGateway, ORIGIN, SESSION, type Gateway } from './testing.ts'
 
 let deps: TestDeps

@@ -8,7 +8,7 @@ import { memoryStore } from '../../store/memory.ts'
 import type { SessionStore } from '../../store/sessions.ts'
 import { openSqliteStore } from '../../store/sqlite.ts'
 import { testDeps, type TestDeps } from '../testing.ts'
-import { CLIENT_ID, Jar, providerStandIn, type ProviderStandIn } from './standin.ts'
+import { CLIENT_ID, Jar, providerStandIn, type ProviderStandIn } from './testdata/standin.ts'
 import { issuerOf, MINUTE, openGateway, type Gateway, type OpenOptions } from './testing.ts'
 
 let deps: TestDeps

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { SignInAnswer } from '../index.ts'
 import { testDeps, type TestDeps } from '../testing.ts'
-import { CLIENT_ID, Jar, providerStandIn, type ProviderStandIn } from './standin.ts'
+import { CLIENT_ID, Jar, providerStandIn, type ProviderStandIn } from './testdata/standin.ts'
 import { MINUTE, openGateway, SESSION, type Gateway } from './testing.ts'
 
 let deps: TestDeps

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { testDeps, type TestDeps } from '../testing.ts'
-import { Jar, CLIENT_ID, providerStandIn, type ProviderStandIn } from './standin.ts'
+import { Jar, CLIENT_ID, providerStandIn, type ProviderStandIn } from './testdata/standin.ts'
 import { MINUTE, openGateway, ORIGIN, SESSION, type Gateway } from './testing.ts'
 
 let deps: TestDeps

@@ -4,7 +4,7 @@ import type { AuthResult, Verified } from '../../core/credential.ts'
 import { memoryStore } from '../../store/memory.ts'
 import { createIdentity, type Identities, type IdentityOptions, type SignInAnswer, type SignInContext } from '../index.ts'
 import { issuerConfig, tell, type TestDeps } from '../testing.ts'
-import { CLIENT_ID, Jar, type ProviderStandIn } from './standin.ts'
+import { CLIENT_ID, Jar, type ProviderStandIn } from './testdata/standin.ts'
 
 export const ORIGIN = 'https://orders.example'
 export const SESSION = '__Host-ostiary-session'

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { signToken, testKey, times, type JsonObject } from '../../testing/tokens.ts'
+import { signToken, testKey, times, type JsonObject } from '../../../testing/tokens.ts'
 
 export const CLIENT_ID = 'orders-web'
 
