@@ -81,7 +81,7 @@ describe("the provider's answer", () => {
     ['fails', () => (provider.override = (response) => response.writeHead(500).end())],
     ['is overloaded', () => (provider.override = (response) => response.writeHead(429).end())],
     ['breaks off', () => (provider.override = (response) => response.socket?.destroy())],
-    ['leads elsewhere', () => (provider.override = (response) => response.writeHead(307, { location: '/token2' }).end())],
+    ['leads elsewhere', () => (provider.override = (response) => response.writeHead(307, { location: '/token' }).end())],
   ]
   for (const [title, arrange] of away) {
     test(`is no refusal if it ${title}`, async () => {
