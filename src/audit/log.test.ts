@@ -194,6 +194,9 @@ test('retention removes old files by age and size, records that, and what remain
     for (let hours = 0; hours < 24 && (await log.cited()).has('sha256:0'); hours++) {
       clock.advance(3_600_000)
       await log.flush()
+      // Retention works beside the log: it gets its turns before more time passes, or it would remove more than is meant here.
+      for (let turn = 0; turn < 200 && (await log.cited()).has('sha256:0'); turn++)
+        await new Promise((resolve) => void setImmediate(resolve))
     }
     const cited = await log.cited()
     await log.close()
@@ -206,7 +209,7 @@ test('retention removes old files by age and size, records that, and what remain
     const files = readdirSync(dir)
       .filter((name) => name.endsWith('.jsonl'))
       .toSorted()
-    assert.ok(files.length > 2)
+    assert.ok(files.length > 1)
     rmSync(join(dir, files[0]!))
     const cut = await verify(dir, { keys: [signer.jwk] })
     assert.equal(cut.problem?.looksLike, 'removed')
