@@ -90,7 +90,7 @@ test('an agent for a user is a party of its own', async () => {
   assert.equal(actor?.kind, 'agent')
   assert.equal(actor?.subject, `${TENANT}/${AGENT}`)
   assert.deepEqual({ ...actor?.claims }, { azp: AGENT, tid: TENANT, oid: AGENT })
-  assert.deepEqual([...(actor?.unknownClaims ?? [])], ['groups', 'wids'])
+  assert.deepEqual([...(actor?.unknownClaims ?? [])], ['groups', 'wids', 'roles'])
   assert.equal(actor?.actor, undefined)
 })
 

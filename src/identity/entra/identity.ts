@@ -44,7 +44,7 @@ function actorOf({ issuer, tenant, caller, evidence }: Proven): Identity {
   claims['azp'] = caller.client
   claims['tid'] = tenant
   // An agent identity's object id is its client id. An application's isn't, and the token doesn't say it.
-  const unknown = new Set(['groups', 'wids'])
+  const unknown = new Set(['groups', 'wids', 'roles'])
   if (caller.agent === 'identity') claims['oid'] = caller.client
   else unknown.add('oid')
   return {
