@@ -1,5 +1,5 @@
 /** The bench: every candidate against the same reference, one after another, with the same tokens and the same upstream. */
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { keyFixture } from '../../src/testing/tokens.ts'
 import { candidates } from './candidates/index.ts'
@@ -45,9 +45,10 @@ export async function stage(): Promise<Stage> {
   const tool = find('nginx')
   if (tool === undefined) throw new Error(`nginx is the upstream and the reference: ${installCommand('nginx')}`)
   stepAside()
-  const folder = join(CACHE, 'run')
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  mkdirSync(CACHE, { recursive: true })
+  // Its own for each run, and gone with it: access logs grow by megabytes a second.
+  const folder = mkdtempSync(join(CACHE, 'run-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const key = signingKey()
   const keys = await keyFixture([key])
   const upstreamPort = await freePort()
@@ -78,6 +79,7 @@ export async function stage(): Promise<Stage> {
     async close() {
       await running.stop()
       await keys.close()
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }

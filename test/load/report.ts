@@ -58,6 +58,7 @@ export function markdown(rows: readonly Row[], facts: Circumstances, tokenBytes:
       `${TOKENS.toLocaleString('en')} tokens of about ${tokenBytes.toLocaleString('en')} bytes (RS256), ${COLD_SHARE * 100} % of them never seen before in each slice, ` +
       `${RULES.length} overlapping templates, ${BODY_BYTES.toLocaleString('en')} bytes of answer. Proxy on one CPU; load and upstream on the other. ` +
       'Microseconds and rates are this machine on this day; the ratios are what to compare.',
+    ...foreign(rows),
     ...against(rows),
   ].join('\n')
 }
@@ -90,6 +91,17 @@ function line(row: Row): string {
     case 'failed':
       return `${head} not measured: ${row.problems.map((one) => one.split('\n')[0]!.replaceAll('|', '\\|')).join('; ')} | | | | | |`
   }
+}
+
+/** Whether the machine had time for this: what others used of the proxy's CPU meanwhile. */
+function foreign(rows: readonly Row[]): readonly string[] {
+  const shares = rows.flatMap((row) => (row.outcome === 'measured' ? row.pairs.slices.map((slice) => slice.foreign) : []))
+  if (shares.length === 0) return []
+  const percent = (share: number): string => `${(share * 100).toFixed(0)} %`
+  return [
+    '',
+    `Others used ${percent(median(shares))} of the proxy's CPU meanwhile (median of all slices; at most ${percent(Math.max(...shares))}).`,
+  ]
 }
 
 /** One sentence for those who decide: how Ostiary stands to what does the same work. */
