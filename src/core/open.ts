@@ -1,6 +1,7 @@
 import type { Clock, Timer } from './clock.ts'
 import type { PolicySource } from './policy.ts'
 import { bind, type EndCause, type Passage } from './passage.ts'
+import { Roster } from './roster.ts'
 
 /** How often expiry and revocation of open exchanges are looked at: half of the second that the design allows. */
 const SWEEP_MS = 500
@@ -12,7 +13,7 @@ const SWEEP_MS = 500
 export class OpenExchanges {
   readonly #clock: Clock
   readonly #policies: PolicySource
-  readonly #open = new Map<string, Passage>()
+  readonly #open = new Roster<Passage>()
   readonly #unsubscribe: () => void
   #timer: Timer | undefined
 
@@ -26,13 +27,14 @@ export class OpenExchanges {
     return this.#open.size
   }
 
-  /** The open exchange with this decision id. */
+  /** The open exchange with this decision id. Walks through all of them: not for the request path. */
   find(id: string): Passage | undefined {
-    return this.#open.get(id)
+    for (const passage of this.#open) if (passage.id === id) return passage
+    return undefined
   }
 
   add(passage: Passage): void {
-    this.#open.set(passage.id, passage)
+    this.#open.add(passage)
     // The record may have been waited for: what changed meanwhile counts.
     if (passage.policy !== this.#policies.current) this.#redecide(passage)
     if (passage.verified?.revoked === true) this.#end(passage, 'revoked')
@@ -40,13 +42,13 @@ export class OpenExchanges {
   }
 
   remove(passage: Passage): void {
-    this.#open.delete(passage.id)
+    this.#open.delete(passage)
   }
 
   /** Ends what has expired or was revoked. Runs by itself; callable at once after a revocation. */
   sweep(): void {
     const now = this.#clock.now()
-    for (const passage of this.#open.values()) {
+    for (const passage of this.#open) {
       if (passage.verified === undefined) continue
       if (passage.verified.revoked) this.#end(passage, 'revoked')
       else if (passage.verified.expiresAt <= now) this.#end(passage, 'expired')
@@ -55,7 +57,7 @@ export class OpenExchanges {
 
   /** Decides every open exchange anew under the policy in force now. */
   redecide(): void {
-    for (const passage of this.#open.values()) this.#redecide(passage)
+    for (const passage of this.#open) this.#redecide(passage)
   }
 
   #redecide(passage: Passage): void {
@@ -67,7 +69,7 @@ export class OpenExchanges {
   }
 
   endAll(cause: EndCause): void {
-    for (const passage of this.#open.values()) this.#end(passage, cause)
+    for (const passage of this.#open) this.#end(passage, cause)
   }
 
   close(): void {
@@ -83,7 +85,7 @@ export class OpenExchanges {
   }
 
   #end(passage: Passage, cause: EndCause): void {
-    this.#open.delete(passage.id)
+    this.#open.delete(passage)
     passage.end(cause)
   }
 }

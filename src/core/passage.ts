@@ -5,6 +5,7 @@ import type { Decision } from './decision.ts'
 import type { Policy, PolicySource } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Outcome, Recorder, RecordMode, Verdict } from './record.ts'
+import type { Rostered } from './roster.ts'
 
 /** Why an open exchange was ended by the gateway. */
 export type EndCause = 'expired' | 'revoked' | 'policy-changed' | 'shut-down'
@@ -31,7 +32,9 @@ export interface PipelineParts {
 }
 
 /** An exchange on its way. Doors read `id`, `verdict` and `principal`; they call `completed` once an allowed one is over. */
-export class Passage {
+export class Passage implements Rostered {
+  /** Its place among the open exchanges. */
+  slot = -1
   readonly id: string
   readonly time: number
   readonly exchange: Exchange

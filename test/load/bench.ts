@@ -18,6 +18,8 @@ export interface Options {
   readonly repeats: number
   /** Seconds of one slice. */
   readonly seconds: number
+  /** Seconds of load before the first slice. */
+  readonly warm: number
   readonly latency: boolean
   /** Tells of progress, one line. */
   readonly say: (line: string) => void
@@ -113,7 +115,14 @@ async function one(candidate: Candidate, here: Stage, reference: Subject, wrk: s
     running = subject.running
     const problems = await gate(candidate, subject.port, here.workload)
     if (problems.length > 0) return { candidate, version, outcome: 'failed', problems }
-    const plan = { wrk, folder: here.folder, workload: here.workload, repeats: options.repeats, seconds: options.seconds }
+    const plan = {
+      wrk,
+      folder: here.folder,
+      workload: here.workload,
+      repeats: options.repeats,
+      seconds: options.seconds,
+      warm: options.warm,
+    }
     const result = await pairs(plan, reference, subject)
     const h2load = find('h2load')
     const atRate =

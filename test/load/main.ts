@@ -4,6 +4,7 @@
  *     npm run load                     the whole table
  *     npm run load -- --install        installs the other proxies first (apt-get, pip)
  *     npm run load -- --only nginx,ostiary-spool --repeats 2
+ *     npm run load -- --warm 3         warms each proxy for 3 s instead of 15
  *     npm run load -- --write          puts the table into docs/performance.md
  *     npm run load -- soak             full load for a minute: no error, flat memory
  *     npm run load -- ab               correctness under `ab -k`
@@ -32,6 +33,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     repeats: { type: 'string', default: '4' },
     slice: { type: 'string', default: '2' },
+    warm: { type: 'string', default: '15' },
     seconds: { type: 'string', default: '60' },
     mode: { type: 'string', default: 'spool' },
     'no-latency': { type: 'boolean', default: false },
@@ -47,7 +49,7 @@ function chosen(): readonly string[] | undefined {
   return only
 }
 
-function positive(name: 'repeats' | 'slice' | 'seconds'): number {
+function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm'): number {
   const value = Number(values[name])
   if (!(value > 0)) throw new Error(`--${name} must be a number above 0`)
   return value
@@ -57,8 +59,14 @@ async function table(): Promise<boolean> {
   const only = chosen()
   const repeats = positive('repeats')
   const seconds = positive('slice')
-  const facts = circumstances(`npm run load${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`, repeats, seconds)
-  const { rows, tokenBytes } = await bench({ only, repeats, seconds, latency: !values['no-latency'], say })
+  const warm = positive('warm')
+  const facts = circumstances(
+    `npm run load${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
+    repeats,
+    seconds,
+    warm,
+  )
+  const { rows, tokenBytes } = await bench({ only, repeats, seconds, warm, latency: !values['no-latency'], say })
   const text = markdown(rows, facts, tokenBytes)
   process.stdout.write(values.json ? `${JSON.stringify(json(rows, facts), undefined, 2)}\n` : `${text}\n`)
   if (values.write) write(text)

@@ -21,14 +21,16 @@ interface Plan {
   readonly repeats: number
   /** Seconds. */
   readonly seconds: number
+  /** Seconds of load before the first slice. */
+  readonly warm: number
 }
 
 export async function pairs(plan: Plan, reference: Subject, candidate: Subject): Promise<Pairs> {
   const slice = ({ pid, port }: Subject, seconds = plan.seconds): Promise<Slice> =>
     measure({ wrk: plan.wrk, port, folder: plan.folder, seconds }, pid, plan.workload.slice())
-  // Every token that isn't cold has been seen, and code is compiled.
+  // Every token that isn't cold has been seen, and hot code is compiled: what has run for a quarter of a minute costs what it will cost for weeks.
   await seed(candidate.port, plan.workload.warm)
-  await measure({ wrk: plan.wrk, port: candidate.port, folder: plan.folder, seconds: 1 }, candidate.pid, plan.workload.warm)
+  await measure({ wrk: plan.wrk, port: candidate.port, folder: plan.folder, seconds: plan.warm }, candidate.pid, plan.workload.warm)
   await slice(candidate, 1)
   const ratios: number[] = []
   const slices: Slice[] = []

@@ -15,9 +15,10 @@ export interface Circumstances {
   readonly node: string
   readonly repeats: number
   readonly seconds: number
+  readonly warm: number
 }
 
-export function circumstances(command: string, repeats: number, seconds: number): Circumstances {
+export function circumstances(command: string, repeats: number, seconds: number, warm: number): Circumstances {
   const [cpu] = cpus()
   return {
     command,
@@ -26,6 +27,7 @@ export function circumstances(command: string, repeats: number, seconds: number)
     node: process.version,
     repeats,
     seconds,
+    warm,
   }
 }
 
@@ -54,7 +56,7 @@ export function markdown(rows: readonly Row[], facts: Circumstances, tokenBytes:
     '|---|---|---|---|---|---|---|---|',
     ...lines,
     '',
-    `Each ratio is a candidate's slice of ${facts.seconds} s between two of the reference, median of ${facts.repeats}; ${CONNECTIONS} connections, ` +
+    `Each ratio is a candidate's slice of ${facts.seconds} s between two of the reference, median of ${facts.repeats}, after ${facts.warm} s of load to warm up; ${CONNECTIONS} connections, ` +
       `${TOKENS.toLocaleString('en')} tokens of about ${tokenBytes.toLocaleString('en')} bytes (RS256), ${COLD_SHARE * 100} % of them never seen before in each slice, ` +
       `${RULES.length} overlapping templates, ${BODY_BYTES.toLocaleString('en')} bytes of answer. Proxy on one CPU; load and upstream on the other. ` +
       'Microseconds and rates are this machine on this day; the ratios are what to compare.',

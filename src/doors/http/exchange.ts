@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Clock } from '../../core/clock.ts'
 import type { EndCause } from '../../core/passage.ts'
 import type { Outcome } from '../../core/record.ts'
+import type { Roster, Rostered } from '../../core/roster.ts'
 import { RequestBody } from './body.ts'
 import type { Answer, Failure, Fields, Forward } from './engine.ts'
 import { isAllowedInTrailers } from './names.ts'
@@ -27,7 +28,7 @@ export interface Downstream {
 }
 
 /** What is under way in an engine. */
-export interface Running {
+export interface Running extends Rostered {
   /** On the monotonic clock, in milliseconds. */
   readonly endsAt: number
   /** True for what has no end of its own, so that a drain doesn't wait for it. */
@@ -38,11 +39,12 @@ export interface Running {
 export interface ExchangeParts {
   readonly upstreams: Upstreams
   readonly clock: Clock
-  readonly running: Set<Running>
+  readonly running: Roster<Running>
 }
 
 /** One request that was let through, from its head to the end of its response. */
 export class Exchange implements UpstreamHandler, Running {
+  slot = -1
   readonly endsAt: number
   readonly stream = false
   readonly #plan: Forward

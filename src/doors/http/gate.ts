@@ -17,7 +17,7 @@ import { isCrossSite } from './origin.ts'
 import { settingsFor, type Directory, type ServedResource, type Settings } from './resources.ts'
 import type { HttpLimits } from './schema.ts'
 import { originOf, OWN_PATH, ownPath, signInAnswer, type BrowserSignIn, type SignInContext } from './signin.ts'
-import { traceOf, type Trace } from './trace.ts'
+import { tracer, type Trace } from './trace.ts'
 
 export interface GateParts {
   readonly pipeline: Pipeline
@@ -56,6 +56,7 @@ const NEVER_OURS = (): boolean => false
 export function createGate(parts: GateParts): Gate {
   const { pipeline, signIn, assertions, clock, entropy, newId, meter, trusted, limits } = parts
   const ownsCookie = signIn === undefined ? NEVER_OURS : (name: string) => signIn.ownsCookie(name)
+  const traceOf = tracer(entropy)
   const assertionParts = { signer: assertions, clock, newId }
 
   function admit(raw: RawRequest): Plan | Promise<Plan> {
@@ -91,7 +92,7 @@ export function createGate(parts: GateParts): Gate {
     const sessionCookie = issuer === undefined && parts.local === undefined ? undefined : signIn?.sessionCookie(caller.secure)
     const { credential, clearSession } = presented(request.authorization, own, sessionCookie)
     const settings = settingsFor(resource, request.method, request.path)
-    const trace = traceOf(request.traceparent, request.tracestate, entropy)
+    const trace = traceOf(request.traceparent, request.tracestate)
     const arrival: Arrival = {
       request,
       resource,

@@ -190,7 +190,7 @@ class Downstream1 implements Downstream {
   head(status: number, fields: string[]): void {
     this.headSent = true
     // An answer to half a request may be all there is to it: what the caller still sends can't be told from its next request.
-    if (!this.body.complete) this.#response.shouldKeepAlive = false
+    if (!this.body.complete && announcesBody(this.body.rawHeaders)) this.#response.shouldKeepAlive = false
     this.#response.writeHead(status, framed(status, fields))
   }
 
@@ -240,7 +240,7 @@ class Downstream1 implements Downstream {
 
   /** A request that isn't wholly in yet is not waited for: the connection closes after the answer. */
   #stopReading(): void {
-    if (this.body.complete) {
+    if (this.body.complete || !announcesBody(this.body.rawHeaders)) {
       // Unread bytes would hold back the next request of the connection.
       this.body.resume()
       return
@@ -254,6 +254,15 @@ class Downstream1 implements Downstream {
       linger(socket, clock)
     }
   }
+}
+
+/** Whether bytes follow the head. An answer given in the turn that read the head comes before the parser says that none do. */
+function announcesBody(rawHeaders: readonly string[]): boolean {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase()
+    if (name === 'transfer-encoding' || (name === 'content-length' && rawHeaders[i + 1] !== '0')) return true
+  }
+  return false
 }
 
 /** A response without content has no length of its own (RFC 9110 §8.6). */

@@ -13,13 +13,31 @@ const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]
 /** A list of members, loosely; 512 characters is what every participant must pass on (§3.3.1.5). */
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/
 
+/** Hexadecimal digits drawn at once: a draw of a few bytes costs as much as one of some thousand. */
+const DRAW = 4096
+
+export type Tracer = (traceparent: readonly string[], tracestate: readonly string[]) => Trace
+
 /** Continues the caller's trace with a span of our own, or starts one where there is none or more than one. */
-export function traceOf(traceparent: readonly string[], tracestate: readonly string[], entropy: Entropy): Trace {
+export function tracer(entropy: Entropy): Tracer {
+  let drawn = ''
+  let used = 0
+  const digits = (count: number): string => {
+    if (used + count > drawn.length) {
+      drawn = Buffer.from(entropy.bytes(DRAW / 2)).toString('hex')
+      used = 0
+    }
+    used += count
+    return drawn.slice(used - count, used)
+  }
+  return (traceparent, tracestate) => traceOf(traceparent, tracestate, digits)
+}
+
+function traceOf(traceparent: readonly string[], tracestate: readonly string[], digits: (count: number) => string): Trace {
   const match = traceparent.length === 1 ? TRACEPARENT.exec(traceparent[0]!) : null
-  const random = Buffer.from(entropy.bytes(match === null ? 24 : 8)).toString('hex')
-  const span = random.slice(-16)
+  const span = digits(16)
   if (match === null) {
-    const id = random.slice(0, 32)
+    const id = digits(32)
     return { id, traceparent: `00-${id}-${span}-00`, tracestate: undefined }
   }
   const state = tracestate.join(',')

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock, Entropy } from '../../core/clock.ts'
 import type { Outcome } from '../../core/record.ts'
+import type { Roster } from '../../core/roster.ts'
 import type { Answer, Failure, Forward } from './engine.ts'
 import type { Running } from './exchange.ts'
 import { closeFrame, FrameBoundary } from './frames.ts'
@@ -28,7 +29,7 @@ export interface UpgradeClient {
 export interface UpgradeParts {
   readonly clock: Clock
   readonly entropy: Entropy
-  readonly running: Set<Running>
+  readonly running: Roster<Running>
 }
 
 /** RFC 6455 §4.2.2. */
@@ -132,6 +133,7 @@ export function carryUpgrade(plan: Forward, client: UpgradeClient, { clock, entr
     client.stream.once('end', () => client.stream.destroy())
   }
   const entry: Running = {
+    slot: -1,
     endsAt: started + plan.maxDuration,
     stream: true,
     end(cause) {

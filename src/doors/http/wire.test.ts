@@ -156,6 +156,22 @@ describe('bodies', () => {
     assert.deepEqual(outcomes(door), ['refused', 'refused'])
   })
 
+  test('a refusal of a request without a body keeps the connection, and one that leaves a body unread ends it', async (t) => {
+    const { door } = await setUp(t, () => OK, { rule: (principal) => principal.kind !== 'anonymous' })
+    const client = door.connect()
+    const anonymous = 'GET / HTTP/1.1\r\nHost: orders.localhost\r\n\r\n'
+    for (let answers = 1; answers <= 3; answers++) {
+      client.send(anonymous)
+      await client.until((text) => (text.match(/HTTP\/1\.1 401 /g) ?? []).length === answers)
+    }
+    client.send('POST / HTTP/1.1\r\nHost: orders.localhost\r\nContent-Length: 0\r\n\r\n')
+    await client.until((text) => (text.match(/HTTP\/1\.1 401 /g) ?? []).length === 4)
+    client.send('POST / HTTP/1.1\r\nHost: orders.localhost\r\nContent-Length: 5\r\n\r\n')
+    const text = await client.whole()
+    assert.equal((text.match(/HTTP\/1\.1 401 /g) ?? []).length, 5)
+    assert.equal((text.match(/Connection: close/g) ?? []).length, 1)
+  })
+
   test('that break off or break the rules never arrive whole', async (t) => {
     const { upstream, door } = await setUp(t)
     const broken = await door

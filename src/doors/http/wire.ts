@@ -1,6 +1,7 @@
 /** The engine on Node's own servers and undici: listeners, connections, life and death. It knows no policy. */
 import type { Clock, Entropy, Timer } from '../../core/clock.ts'
 import type { Meter } from '../../core/meter.ts'
+import { Roster } from '../../core/roster.ts'
 import type { Engine, Gate } from './engine.ts'
 import type { ExchangeParts, Running } from './exchange.ts'
 import type { TrustedProxies } from './forwarded.ts'
@@ -31,7 +32,7 @@ export function createNodeEngine(parts: EngineParts): Engine {
   const { config, gate, clock, entropy, meter } = parts
   const { limits } = config
   const upstreams = new Upstreams(clock)
-  const running = new Set<Running>()
+  const running = new Roster<Running>()
   const exchange: ExchangeParts = { upstreams, clock, running }
   const upgrade = { clock, entropy, running }
   let draining = false
