@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError, get, type Problem } from './api.ts'
 import { Failure, go, Link } from './page.tsx'
+import { verdictKinds } from '../../src/core/record.ts'
 import { instant, verdictTag, type DecisionSummary } from './summary.tsx'
 
 const KEPT = 400
@@ -64,11 +65,11 @@ export function Decisions() {
         </label>
         <select aria-label="Verdict" value={verdict} onChange={(event) => setVerdict(event.currentTarget.value)}>
           <option value="">every verdict</option>
-          <option value="allowed">allowed</option>
-          <option value="denied">denied</option>
-          <option value="unauthenticated">unauthenticated</option>
-          <option value="rejected">rejected</option>
-          <option value="unavailable">unavailable</option>
+          {verdictKinds.map((kind) => (
+            <option key={kind} value={kind}>
+              {kind}
+            </option>
+          ))}
         </select>
       </div>
       <section class="panel scroll">

@@ -6,6 +6,7 @@ const TAGS: Readonly<Record<DecisionSummary['verdict'], string>> = {
   allowed: 'good',
   denied: 'bad',
   rejected: 'bad',
+  malformed: 'bad',
   unauthenticated: 'warn',
   unavailable: 'warn',
 }

@@ -225,6 +225,8 @@ function verdictFields(event: DecisionEvent, space: Room): string {
       return `,"reason":"${verdict.reason}"${optional('claim', verdict.claim, space)}`
     case 'unavailable':
       return `,"cause":"${verdict.cause}"`
+    case 'malformed':
+      return `,"reason":"${verdict.code}"`
   }
 }
 

@@ -3,6 +3,7 @@
  * not listed are kept, so that a reader of one version can read what a later one writes.
  */
 import { z } from 'zod'
+import { verdictKinds } from '../core/record.ts'
 
 const seq = z.int().min(1).describe('Number of the line, from 1, without a gap over all segments')
 const time = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC, milliseconds. Of a decision: when it was made')
@@ -18,7 +19,6 @@ const texts = z.array(text)
 const base = { seq, time, hash }
 
 const KINDS = ['human', 'workload', 'managed-identity', 'agent', 'human-via-agent', 'anonymous'] as const
-const VERDICTS = ['allowed', 'denied', 'unauthenticated', 'rejected', 'unavailable'] as const
 
 /** Who, in short. */
 export interface Who {
@@ -150,16 +150,18 @@ const decision = z.looseObject({
   action: z
     .looseObject({ protocol: z.literal('http'), method: text, path: text })
     .describe('As decided and as forwarded; the path without its query'),
-  verdict: z.enum(VERDICTS).describe('Only `allowed` had an effect at the resource'),
+  verdict: z.enum(verdictKinds).describe('Only `allowed` had an effect at the resource'),
   effect: z
     .enum(['allow', 'challenge', 'needs-approval', 'deny'])
     .optional()
-    .describe('What the policy said; absent for `rejected` and `unavailable`, where it was not asked'),
+    .describe('What the policy said; absent for `rejected`, `unavailable` and `malformed`, where it was not asked'),
   rule: text.optional().describe('Least granting rule'),
   rules: texts.optional().describe('All granting rules, sorted; absent if `rule` says it all'),
   reasons: z.array(z.looseObject({ code: text, id: text.optional(), role: text.optional() })).optional(),
   obligations: z.array(z.unknown()).optional(),
-  reason: text.optional().describe('Of `rejected`: why the credential was refused'),
+  reason: text
+    .optional()
+    .describe('Of `rejected`: why the credential was refused. Of `malformed`: the error code of what is wrong with the message'),
   claim: text.optional().describe('Of `rejected`: the claim that it was about'),
   cause: text.optional().describe('Of `unavailable`: what could not be reached'),
   policy: text.describe('Version of the policy that was in force; kept as long as a record cites it'),

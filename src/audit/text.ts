@@ -47,6 +47,7 @@ export function nameOf(who: Who): string {
 /** What a refusal is about, in a few words: `guardrail no-delete`, `role-not-held reader`, `expired`. */
 export function reasonOf(record: DecisionRecord): string {
   if (record.verdict === 'rejected') return `${record.reason ?? ''}${record.claim === undefined ? '' : ` (${record.claim})`}`
+  if (record.verdict === 'malformed') return record.reason ?? ''
   if (record.verdict === 'unavailable') return record.cause ?? ''
   const reasons = (record.reasons ?? []).filter(({ code }) => code !== 'granted')
   return reasons

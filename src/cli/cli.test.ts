@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { openTestLog } from '../audit/testdata/record.ts'
+import { systemClock, systemEntropy } from '../core/clock.ts'
 import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
+import { openKeyring, readPublicKeys } from '../secrets/keyring.ts'
 import { commands } from './commands/index.ts'
 import { program } from './main.ts'
 import { renderDiagnostic } from './output.ts'
@@ -57,6 +63,39 @@ test('a gateway that is not there is one clear line', async () => {
   assert.equal(exit, 69)
   assert.match(err, /no gateway answers at http:\/\/127\.0\.0\.1:9/)
   assert.ok(!err.includes('    at '), err)
+})
+
+test('the record is proven with keys that were kept elsewhere, and with no others', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'ostiary-verify-'))
+  try {
+    const keyring = openKeyring({ dir: join(data, 'keys'), clock: systemClock, entropy: systemEntropy })
+    const log = await openTestLog(join(data, 'audit'), keyring.checkpoint)
+    log.note({ kind: 'started', time: Date.now(), details: {} })
+    await log.close()
+    const shown = await run('keys', 'public', '--data', data)
+    assert.equal(shown.exit, 0)
+    assert.ok(!shown.out.includes('"d"'), 'no private part')
+    const file = join(data, 'kept.json')
+    writeFileSync(file, shown.out)
+    assert.equal((await run('audit', 'verify', data, '--keys', file)).exit, 0)
+    const other = openKeyring({ dir: join(data, 'other'), clock: systemClock, entropy: systemEntropy })
+    writeFileSync(
+      file,
+      JSON.stringify({
+        keys: [
+          { kty: 'OKP', crv: 'Ed25519', kid: other.checkpoint.kid, x: readPublicKeys(join(data, 'other'), 'checkpoint').keys[0]!['x'] },
+        ],
+      }),
+    )
+    const wrong = await run('audit', 'verify', data, '--keys', file)
+    assert.equal(wrong.exit, 1, wrong.out)
+    writeFileSync(file, '{"keys":[]}')
+    const empty = await run('audit', 'verify', data, '--keys', file)
+    assert.equal(empty.exit, 66)
+    assert.match(empty.err, /holds no public checkpoint keys/)
+  } finally {
+    rmSync(data, { recursive: true, force: true })
+  }
 })
 
 test('completion scripts are shell that the shell can read', async () => {

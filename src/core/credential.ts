@@ -14,7 +14,7 @@ export interface Presentation {
   readonly source: string
   /** Milliseconds since the epoch. */
   readonly time: number
-  /** Resource that the request is for; its audience, where one is configured, is demanded of the token. */
+  /** Resource that the request is for. */
   readonly resource: string
 }
 

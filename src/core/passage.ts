@@ -2,6 +2,7 @@ import type { Action } from './action.ts'
 import type { Clock } from './clock.ts'
 import type { Authenticator, Credential, Verified } from './credential.ts'
 import type { Decision } from './decision.ts'
+import type { Code } from './errors.ts'
 import type { Policy, PolicySource } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Outcome, Recorder, RecordMode, Verdict } from './record.ts'
@@ -17,6 +18,8 @@ export interface Exchange {
   readonly action: Action
   /** Undefined where nothing was presented. */
   readonly credential: Credential | undefined
+  /** What is wrong with a message that has no canonical form. Its action is for the record only. */
+  readonly malformed?: Code | undefined
   /** Caller's address. */
   readonly ip: string
   readonly trace: string | undefined

@@ -23,6 +23,10 @@ const steps: readonly (readonly [name: string, step: Step])[] = [
 
 function credential(passage: Passage): void | Promise<void> {
   const { exchange, parts } = passage
+  if (exchange.malformed !== undefined) {
+    passage.verdict = { kind: 'malformed', code: exchange.malformed }
+    return
+  }
   if (exchange.credential === undefined) return
   if (exchange.credential.kind === 'unusable') {
     passage.verdict = { kind: 'rejected', reason: exchange.credential.reason }

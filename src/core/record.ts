@@ -1,6 +1,7 @@
 import type { Action } from './action.ts'
 import type { RejectReason, UnavailableCause } from './credential.ts'
 import type { Decision } from './decision.ts'
+import type { Code } from './errors.ts'
 import type { Principal } from './principal.ts'
 
 /**
@@ -35,6 +36,17 @@ export type Verdict =
   | { readonly kind: 'unauthenticated'; readonly reason: 'no-credential'; readonly decision: Decision }
   | { readonly kind: 'rejected'; readonly reason: RejectReason; readonly claim?: string | undefined }
   | { readonly kind: 'unavailable'; readonly cause: UnavailableCause }
+  /** No operation could be read from it, so neither credential nor policy was looked at. */
+  | { readonly kind: 'malformed'; readonly code: Code }
+
+export const verdictKinds = [
+  'allowed',
+  'denied',
+  'unauthenticated',
+  'rejected',
+  'unavailable',
+  'malformed',
+] as const satisfies readonly Verdict['kind'][]
 
 /** What came of an exchange that was let through. */
 export interface Outcome {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { Roster, type Rostered } from './roster.ts'
 
 test('a roster holds what a set would hold, whatever comes and goes', () => {

@@ -11,6 +11,8 @@ export interface ReloaderParts {
   readonly parts: Parts
   readonly read: () => Sources
   readonly running: Configuration
+  /** What the folder held at start, whether that is what runs or was refused. */
+  readonly known: Sources
   readonly door: HttpDoor | undefined
   readonly watch: boolean
 }
@@ -40,7 +42,7 @@ export class Reloader {
       diagnostics: parts.running.diagnostics,
     }
     const { folder, clock } = parts.parts
-    this.#watcher = parts.watch ? watchFolder(folder, parts.read, clock, () => void this.reload()) : undefined
+    this.#watcher = parts.watch ? watchFolder(folder, parts.known, parts.read, clock, () => void this.reload()) : undefined
   }
 
   /** Access that ends by itself ends on time, and policy versions that nothing cites any more go. Called once all runs. */

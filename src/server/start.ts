@@ -124,7 +124,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
 
     const door = httpDoor(parts)
     if (door !== undefined) closers.push(() => door.close())
-    const reloader = new Reloader({ parts, read, running, door, watch: options.watch !== false })
+    const reloader = new Reloader({ parts, read, running, known: first.sources, door, watch: options.watch !== false })
     closers.push(() => reloader.close())
     const addresses = door === undefined ? [] : await door.listen()
     const admin = await startAdmin(parts, reloader, addresses)

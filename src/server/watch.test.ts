@@ -21,6 +21,7 @@ test('a change is told once it has settled, a touch without change is not', () =
   let changes = 0
   const watcher = watchFolder(
     dir.path,
+    readSources(dir.path),
     () => readSources(dir.path),
     clock,
     () => changes++,
@@ -41,12 +42,31 @@ test('a change is told once it has settled, a touch without change is not', () =
   assert.equal(changes, 1)
 })
 
+test('a change between the reading at start and the watching is told', () => {
+  using dir = folder()
+  const clock = new ManualClock()
+  let changes = 0
+  const known = readSources(dir.path)
+  writeFileSync(join(dir.path, 'policy/one.yaml'), 'meanwhile')
+  const watcher = watchFolder(
+    dir.path,
+    known,
+    () => readSources(dir.path),
+    clock,
+    () => changes++,
+  )
+  clock.advance(200)
+  assert.equal(changes, 1)
+  watcher.close()
+})
+
 test('a folder that can not be read for a moment is looked at again', () => {
   using dir = folder()
   const clock = new ManualClock()
   let changes = 0
   const watcher = watchFolder(
     dir.path,
+    readSources(dir.path),
     () => readSources(dir.path),
     clock,
     () => changes++,
@@ -73,6 +93,7 @@ test('swapped symlinks, as Kubernetes mounts a ConfigMap, are a change', () => {
   let changes = 0
   const watcher = watchFolder(
     inner,
+    readSources(inner),
     () => readSources(inner),
     clock,
     () => changes++,

@@ -10,14 +10,15 @@ const POLL_MS = 5_000
 
 /**
  * Calls `changed` when what `read` reads from a configuration folder has changed and settled. Works by directory events, so
- * editors that replace files and Kubernetes' swapped symlinks are seen, and by a slow poll.
+ * editors that replace files and Kubernetes' swapped symlinks are seen, and by a slow poll. `known` is what was read last: a change
+ * between that and the first event is not missed.
  */
-export function watchFolder(folder: string, read: () => Sources, clock: Clock, changed: () => void): { close(): void } {
+export function watchFolder(folder: string, known: Sources, read: () => Sources, clock: Clock, changed: () => void): { close(): void } {
   const watchers: FSWatcher[] = []
   let timer: Timer | undefined
   let poll: Timer | undefined
   let closed = false
-  let seen = fingerprint(read)
+  let seen = fingerprint(() => known)
 
   const look = (): void => {
     timer = undefined
@@ -48,6 +49,7 @@ export function watchFolder(folder: string, read: () => Sources, clock: Clock, c
       // No events to be had here: the poll remains.
     }
   }
+  soon()
   again()
   return {
     close() {

@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { z } from 'zod'
+import { OstiaryError } from '../../core/errors.ts'
+import { verdictKinds } from '../../core/record.ts'
 import type { Register } from './index.ts'
 import { adminClient, adminOptions } from '../admin.ts'
 
@@ -13,7 +17,7 @@ function filters(command: Command): Command {
     .option('--role <role>', 'role that the principal held')
     .option('--resource <name>', 'resource')
     .option('--action <prefix>', 'action, such as `GET /orders`')
-    .option('--verdict <verdict>', 'allowed, denied, unauthenticated, rejected or unavailable')
+    .option('--verdict <verdict>', `one of ${verdictKinds.join(', ')}`)
     .option('--rule <id>', 'rule or guardrail that decided')
     .option('--ip <address>', 'caller’s address')
 }
@@ -24,6 +28,20 @@ function query(options: Readonly<Record<string, unknown>>, more: Readonly<Record
   const parameters = new URLSearchParams(more)
   for (const name of NAMES) if (typeof options[name] === 'string') parameters.set(name, options[name])
   return parameters.size === 0 ? '' : `?${parameters.toString()}`
+}
+
+const jwksSchema = z.object({
+  keys: z.array(z.object({ kid: z.string(), kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string() })).min(1),
+})
+
+/** @throws OstiaryError `cli/keys-file` */
+function checkpointKeys(file: string): readonly { readonly kid: string; readonly x: string }[] {
+  try {
+    return jwksSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).keys
+  } catch (error) {
+    const cause = (error as NodeJS.ErrnoException).code ?? 'not a JWKS of Ed25519 keys'
+    throw new OstiaryError('cli/keys-file', { file, cause }, { cause: error })
+  }
 }
 
 export const audit: Register = (root, action) => {
@@ -74,12 +92,17 @@ export const audit: Register = (root, action) => {
     .argument('[dir]', 'data directory of the gateway', '.ostiary/demo')
     .option('--anchor <file...>', 'checkpoints kept outside the data directory; default: those that the gateway’s configuration names')
     .option('--no-anchor', 'without any')
+    .option(
+      '--keys <file>',
+      'public checkpoint keys that were kept elsewhere (`ostiary keys public`), instead of those in the data directory',
+    )
     .action(
       action(async ({ output }, [dir], command) => {
         const { verifyDataDirectory } = await import('../../audit/index.ts')
-        const { anchor } = command.opts<{ anchor?: readonly string[] | boolean }>()
+        const { anchor, keys } = command.opts<{ anchor?: readonly string[] | boolean; keys?: string }>()
         const result = await verifyDataDirectory(String(dir), {
           anchors: anchor === false ? [] : Array.isArray(anchor) ? anchor : undefined,
+          keys: keys === undefined ? undefined : checkpointKeys(keys),
         })
         output.answer(result.text, result)
         return result.ok ? 0 : 1

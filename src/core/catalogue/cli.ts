@@ -33,6 +33,11 @@ export const cli = {
     help: 'write `ostiary up --config DIR`, or `ostiary up --demo` to look around first',
     exit: 2,
   },
+  'cli/keys-file': {
+    message: '{file} holds no public checkpoint keys ({cause})',
+    help: 'write it with `ostiary keys public checkpoint > FILE`, and keep it where the gateway can not write',
+    exit: 66,
+  },
   'cli/login-failed': { message: 'sign-in failed: {reason}', help: 'run `ostiary login` again', exit: 77 },
   'cli/no-login': {
     message: 'the gateway at {url} offers no sign-in for the command line',

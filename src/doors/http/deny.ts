@@ -163,6 +163,8 @@ export function deny(verdict: Exclude<Verdict, { kind: 'allowed' }>, context: De
         return answer('http/ambiguous-credential', undefined, bearerChallenge(realm, authorizationUri, 'invalid_request', detail))
       return answer('http/rejected', detail, bearerChallenge(realm, authorizationUri, 'invalid_token', detail))
     }
+    case 'malformed':
+      return answer(verdict.code, undefined)
     case 'unavailable':
       return answer('http/unavailable', undefined, ['Retry-After', '2'])
     case 'denied': {

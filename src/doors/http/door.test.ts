@@ -103,7 +103,7 @@ describe('what a caller is told', () => {
     assert.equal(codeOf(answer), 'http/path-empty-segment')
     const { event } = door.records.get(valueOf(answer, 'ostiary-decision')!)!
     assert.deepEqual(event.action, { protocol: 'http', method: 'GET', path: '/orders//1' })
-    assert.deepEqual(event.verdict, { kind: 'rejected', reason: 'malformed' })
+    assert.deepEqual(event.verdict, { kind: 'malformed', code: 'http/path-empty-segment' })
   })
 
   test('a host that is nobody’s: 421, counted', async () => {

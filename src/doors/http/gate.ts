@@ -221,7 +221,7 @@ export function createGate(parts: GateParts): Gate {
     return problem(code, {})
   }
 
-  /** A request without canonical form. Where it names a resource, its refusal is recorded as one of a malformed credential. */
+  /** A request without canonical form. Where it names a resource, its refusal is recorded. */
   function refuse(raw: RawRequest, { code, authority }: Refusal): Answer | Promise<Answer> {
     meter.count('http_refused', { code })
     const resource = authority === undefined ? undefined : parts.directory().find(authority, raw)
@@ -232,7 +232,8 @@ export function createGate(parts: GateParts): Gate {
       door: parts.name,
       resource: resource.name,
       action: { protocol: 'http', ...harmless(raw) },
-      credential: { kind: 'unusable', reason: 'malformed' },
+      credential: undefined,
+      malformed: code,
       ip: callerOf(raw.peer, raw.secure, undefined, trusted).ip,
       trace: undefined,
       recordMode: resource.settings.record,

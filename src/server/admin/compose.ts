@@ -9,6 +9,7 @@ import { GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
 import type { AdminParts, Explained } from './parts.ts'
+import type { DecisionSummary } from './shapes.ts'
 import { summaryOf } from './summary.ts'
 
 export interface Surroundings {
@@ -63,6 +64,13 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
   }
 }
 
+/** Why no rule was looked at, by verdict. */
+const UNDECIDED: Readonly<Partial<Record<DecisionSummary['verdict'], string>>> = {
+  rejected: 'The credential was not accepted, so no rule was looked at.',
+  unavailable: 'Something that the decision needs could not be reached, so the request was refused.',
+  malformed: 'The message can not be read in one way only, so neither credential nor rules were looked at.',
+}
+
 async function explain(parts: Parts, dir: string, id: string): Promise<Explained | undefined> {
   const found = await findDecision(dir, id === 'last' ? ((await newest(dir)) ?? '') : id)
   if (found === undefined) return undefined
@@ -74,8 +82,9 @@ async function explain(parts: Parts, dir: string, id: string): Promise<Explained
     `${record.verdict}  ${formatAction(record.action)}  on ${record.resource}`,
     `at  ${record.time}, from ${record.ip}, door ${record.door}`,
   ]
-  if (record.verdict === 'rejected' || record.verdict === 'unavailable') {
-    const lines = [...head, `because  ${summary.because ?? 'unknown'}`, '', 'The credential was not accepted, so no rule was looked at.']
+  const undecided = UNDECIDED[record.verdict]
+  if (undecided !== undefined) {
+    const lines = [...head, `because  ${summary.because ?? 'unknown'}`, '', undecided]
     return { text: `${lines.join('\n')}\n`, explanation: undefined, found, summary }
   }
   const policy = policyOf(parts, inputs.policyVersion, inputs.context.time)

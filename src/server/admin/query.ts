@@ -1,7 +1,7 @@
 import type { AuditQuery } from '../../audit/index.ts'
+import { verdictKinds } from '../../core/record.ts'
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-const VERDICTS = ['allowed', 'denied', 'unauthenticated', 'rejected', 'unavailable'] as const
 const MAX_LIMIT = 10_000
 
 /** A query of the record from the parameters of a URL. Parameters that aren't known are refused: a filter that is ignored shows too much. */
@@ -22,8 +22,8 @@ export function queryFrom(
         query[name] = value
         break
       case 'verdict': {
-        const verdict = VERDICTS.find((known) => known === value)
-        if (verdict === undefined) return { problem: `\`verdict\` is one of ${VERDICTS.join(', ')}` }
+        const verdict = verdictKinds.find((known) => known === value)
+        if (verdict === undefined) return { problem: `\`verdict\` is one of ${verdictKinds.join(', ')}` }
         query.verdict = verdict
         break
       }

@@ -1,5 +1,7 @@
 /** Shapes of the admin API that the console reads, too: nothing of Node is imported here. */
 
+import type { Verdict } from '../../core/record.ts'
+
 /** A decision in short, as lists and tables show it. */
 export interface DecisionSummary {
   readonly id: string
@@ -9,7 +11,7 @@ export interface DecisionSummary {
   readonly resource: string
   /** `GET /orders/7` */
   readonly action: string
-  readonly verdict: 'allowed' | 'denied' | 'unauthenticated' | 'rejected' | 'unavailable'
+  readonly verdict: Verdict['kind']
   /** Display name, or subject, or `anonymous`; with who acts for it. */
   readonly who: string
   /** Rule, guardrail or reason that decided. */
