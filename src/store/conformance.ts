@@ -43,6 +43,32 @@ export function sessionStoreConformance(name: string, open: () => SessionStore):
       assert.equal(await store.find('another'), undefined)
     })
 
+    using('finds a session by its public id, and by nothing else', async (store) => {
+      const one = session()
+      await store.add(one, 10, T)
+      assert.equal((await store.named(one.id))?.key, one.key)
+      for (const id of ['', one.key, `${one.id} `, '%', "' OR 1=1 --"]) assert.equal(await store.named(id), undefined)
+    })
+
+    using('lists every session once, the newest first, page by page', async (store) => {
+      const all = [3, 1, 2, 2, 2].map((at) => session({ createdAt: T + at }))
+      for (const one of all) await store.add(one, 10, T)
+      const order = all.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1)).map(({ id }) => id)
+      assert.deepEqual(
+        (await store.list(10)).map(({ id }) => id),
+        order,
+      )
+      const paged: string[] = []
+      for (let page = await store.list(2); page.length > 0; page = await store.list(2, page.at(-1))) paged.push(...page.map(({ id }) => id))
+      assert.deepEqual(paged, order)
+    })
+
+    using('knows when the last session ends', async (store) => {
+      assert.equal(await store.lastEnd(), undefined)
+      for (const endsAt of [T + 5, T + 9, T + 7]) await store.add(session({ endsAt }), 10, T)
+      assert.equal(await store.lastEnd(), T + 9)
+    })
+
     using('keeps no more than the maximum; what is over does not count', async (store) => {
       assert.equal(await store.add(session({ endsAt: T + 10 }), 2, T), 'added')
       assert.equal(await store.add(session(), 2, T), 'added')

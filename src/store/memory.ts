@@ -1,4 +1,9 @@
-import { MAX_MARKS, type SessionStore, type StoredSession } from './sessions.ts'
+import { MAX_MARKS, type SessionPage, type SessionStore, type StoredSession } from './sessions.ts'
+
+/** The newest first; of one instant, by id. */
+function order(a: SessionPage, b: SessionPage): number {
+  return b.createdAt - a.createdAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
+}
 
 /** Sessions of one process, gone with it: for tests, and where nothing may be written. */
 export function memoryStore(): SessionStore {
@@ -14,6 +19,13 @@ export function memoryStore(): SessionStore {
       return 'added'
     },
     find: async (key) => sessions.get(key),
+    named: async (id) => [...sessions.values()].find((session) => session.id === id),
+    list: async (limit, after) =>
+      [...sessions.values()]
+        .filter((session) => after === undefined || order(after, session) < 0)
+        .toSorted(order)
+        .slice(0, limit),
+    lastEnd: async () => (sessions.size === 0 ? undefined : Math.max(...[...sessions.values()].map(({ endsAt }) => endsAt))),
     async seen(key, seenAt) {
       const session = sessions.get(key)
       if (session !== undefined && session.seenAt < seenAt) sessions.set(key, { ...session, seenAt })

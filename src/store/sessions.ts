@@ -15,6 +15,9 @@ export interface StoredSession {
   readonly endsAt: number
 }
 
+/** A place in the list of sessions: what follows it. */
+export type SessionPage = Pick<StoredSession, 'createdAt' | 'id'>
+
 /**
  * Where sessions and the state of sign-in are kept. Every implementation passes the suite in `conformance.ts`. A method rejects
  * if the store can't be reached: then nothing is known, which is neither *signed in* nor *signed out*.
@@ -23,6 +26,12 @@ export interface SessionStore {
   /** Keeps a new session unless there are `maximum` already. Sessions that have ended by `now` don't count. */
   add(session: StoredSession, maximum: number, now: number): Promise<'added' | 'full'>
   find(key: string): Promise<StoredSession | undefined>
+  /** The session with this public id. */
+  named(id: string): Promise<StoredSession | undefined>
+  /** Sessions by their beginning, the newest first: at most `limit` of those that follow `after`. */
+  list(limit: number, after?: SessionPage): Promise<readonly StoredSession[]>
+  /** The latest end of any session, in milliseconds since the epoch; undefined where there is none. */
+  lastEnd(): Promise<number | undefined>
   /** Notes that the session was used. Never moves the time back, never brings an ended session back. */
   seen(key: string, seenAt: number): Promise<void>
   /** Ends a session; false if there is none. */

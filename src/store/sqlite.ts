@@ -1,10 +1,6 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { OstiaryError } from '../core/errors.ts'
-import { MAX_MARKS, type SessionStore, type StoredSession } from './sessions.ts'
+import { openDatabase, type Database, type Row } from './database.ts'
+import { MAX_MARKS, type SessionPage, type SessionStore, type StoredSession } from './sessions.ts'
 
-/** One entry per version of the file's form. A file of a later version belongs to a later gateway and is left alone. */
 const MIGRATIONS = [
   `CREATE TABLE sessions (
      key TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, issuer TEXT NOT NULL, sealed BLOB NOT NULL,
@@ -14,15 +10,18 @@ const MIGRATIONS = [
    CREATE INDEX sessions_by_use ON sessions (seen_at);
    CREATE TABLE marks (mark TEXT PRIMARY KEY, lapses_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE INDEX marks_by_lapse ON marks (lapses_at);`,
+  'CREATE INDEX sessions_by_beginning ON sessions (created_at, id);',
 ] as const
 
-/** Longest wait for another process that writes, in milliseconds. It blocks the event loop. */
-const BUSY_TIMEOUT_MS = 250
+const COLUMNS = 'key, id, issuer, sealed, created_at, seen_at, ends_at'
 
 const STATEMENTS = {
-  add: `INSERT INTO sessions (key, id, issuer, sealed, created_at, seen_at, ends_at) SELECT ?, ?, ?, ?, ?, ?, ?
+  add: `INSERT INTO sessions (${COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?
         WHERE (SELECT count(*) FROM sessions) < ?8 OR (SELECT count(*) FROM sessions WHERE ends_at > ?9) < ?8`,
-  find: 'SELECT key, id, issuer, sealed, created_at, seen_at, ends_at FROM sessions WHERE key = ?',
+  find: `SELECT ${COLUMNS} FROM sessions WHERE key = ?`,
+  named: `SELECT ${COLUMNS} FROM sessions WHERE id = ?`,
+  list: `SELECT ${COLUMNS} FROM sessions WHERE (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3`,
+  lastEnd: 'SELECT max(ends_at) AS last FROM sessions',
   seen: 'UPDATE sessions SET seen_at = ?1 WHERE key = ?2 AND seen_at < ?1',
   end: 'DELETE FROM sessions WHERE key = ?',
   sweep: 'DELETE FROM sessions WHERE ends_at <= ? OR seen_at <= ?',
@@ -32,50 +31,24 @@ const STATEMENTS = {
   forget: 'DELETE FROM marks WHERE mark IN (SELECT mark FROM marks ORDER BY lapses_at DESC LIMIT -1 OFFSET ?)',
 } as const
 
-type Statements = Readonly<Record<keyof typeof STATEMENTS, StatementSync>>
-type Row = Readonly<Record<string, unknown>>
-
 /**
- * Sessions in one SQLite file, in write-ahead mode, so that several processes of a machine may share it. Readable by this user alone.
+ * Sessions in one SQLite file, shared by the processes of a machine.
  * @throws OstiaryError `store/open`, `store/version`
  */
 export function openSqliteStore(file: string): SessionStore {
-  let database: DatabaseSync
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, allowExtension: false })
-  } catch (error) {
-    throw notOpened(file, error)
-  }
-  try {
-    // Before anything is in it; its log and index take over the mode.
-    if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON')
-    migrate(database, file)
-    const prepared = Object.fromEntries(Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]))
-    return new SqliteStore(database, prepared as Statements)
-  } catch (error) {
-    database.close()
-    throw error instanceof OstiaryError ? error : notOpened(file, error)
-  }
-}
-
-function migrate(database: DatabaseSync, file: string): void {
-  whole(database, () => {
-    const version = Number((database.prepare('PRAGMA user_version').get() as Row)['user_version'])
-    if (version > MIGRATIONS.length) throw new OstiaryError('store/version', { file, version })
-    for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
-    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
-  })
+  const errors = { open: 'store/open', version: 'store/version' } as const
+  return new SqliteStore(openDatabase(file, { migrations: MIGRATIONS, statements: STATEMENTS, synchronous: 'normal', errors }))
 }
 
 class SqliteStore implements SessionStore {
-  readonly #database: DatabaseSync
-  readonly #run: Statements
+  readonly #database: Database<keyof typeof STATEMENTS>
 
-  constructor(database: DatabaseSync, statements: Statements) {
+  constructor(database: Database<keyof typeof STATEMENTS>) {
     this.#database = database
-    this.#run = statements
+  }
+
+  get #run() {
+    return this.#database.run
   }
 
   async add(session: StoredSession, maximum: number, now: number): Promise<'added' | 'full'> {
@@ -85,17 +58,20 @@ class SqliteStore implements SessionStore {
   }
 
   async find(key: string): Promise<StoredSession | undefined> {
-    const row = this.#run.find.get(key) as Row | undefined
-    if (row === undefined) return undefined
-    return {
-      key: row['key'] as string,
-      id: row['id'] as string,
-      issuer: row['issuer'] as string,
-      sealed: row['sealed'] as Uint8Array,
-      createdAt: row['created_at'] as number,
-      seenAt: row['seen_at'] as number,
-      endsAt: row['ends_at'] as number,
-    }
+    return stored(this.#run.find.get(key) as Row | undefined)
+  }
+
+  async named(id: string): Promise<StoredSession | undefined> {
+    return stored(this.#run.named.get(id) as Row | undefined)
+  }
+
+  async list(limit: number, after?: SessionPage): Promise<readonly StoredSession[]> {
+    const rows = this.#run.list.all(after?.createdAt ?? Number.MAX_SAFE_INTEGER, after?.id ?? '', limit) as unknown as readonly Row[]
+    return rows.map((row) => stored(row)!)
+  }
+
+  async lastEnd(): Promise<number | undefined> {
+    return ((this.#run.lastEnd.get() as Row)['last'] as number | null) ?? undefined
   }
 
   async seen(key: string, seenAt: number): Promise<void> {
@@ -107,14 +83,14 @@ class SqliteStore implements SessionStore {
   }
 
   async sweep(now: number, unusedSince: number): Promise<number> {
-    return whole(this.#database, () => {
+    return this.#database.whole(() => {
       this.#run.lapse.run(now)
       return Number(this.#run.sweep.run(now, unusedSince).changes)
     })
   }
 
   async spend(mark: string, until: number, now: number): Promise<boolean> {
-    return whole(this.#database, () => {
+    return this.#database.whole(() => {
       const fresh = Number(this.#run.spend.run(mark, until, now).changes) > 0
       if (fresh) this.#run.forget.run(MAX_MARKS)
       return fresh
@@ -122,24 +98,19 @@ class SqliteStore implements SessionStore {
   }
 
   async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close()
+    this.#database.close()
   }
 }
 
-/** One transaction: no other process sees half of it. */
-function whole<T>(database: DatabaseSync, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE')
-  try {
-    const result = work()
-    database.exec('COMMIT')
-    return result
-  } catch (error) {
-    database.exec('ROLLBACK')
-    throw error
+function stored(row: Row | undefined): StoredSession | undefined {
+  if (row === undefined) return undefined
+  return {
+    key: row['key'] as string,
+    id: row['id'] as string,
+    issuer: row['issuer'] as string,
+    sealed: row['sealed'] as Uint8Array,
+    createdAt: row['created_at'] as number,
+    seenAt: row['seen_at'] as number,
+    endsAt: row['ends_at'] as number,
   }
-}
-
-function notOpened(file: string, error: unknown): OstiaryError {
-  const { code, errcode } = error as { readonly code?: string; readonly errcode?: number }
-  return new OstiaryError('store/open', { file, cause: errcode === undefined ? (code ?? 'unknown') : `SQLite error ${errcode}` })
 }

@@ -53,6 +53,9 @@ function slowStore(inner: SessionStore, scheduler: fc.Scheduler, fails: () => bo
   return {
     add: (session, maximum, now) => slow('add', () => inner.add(session, maximum, now)),
     find: (key) => slow('find', () => inner.find(key)),
+    named: (id) => slow('named', () => inner.named(id)),
+    list: (limit, after) => slow('list', () => inner.list(limit, after)),
+    lastEnd: () => slow('lastEnd', () => inner.lastEnd()),
     seen: (key, seenAt) => slow('seen', () => inner.seen(key, seenAt)),
     end: (key) => slow('end', () => inner.end(key)),
     sweep: (now, unusedSince) => slow('sweep', () => inner.sweep(now, unusedSince)),
