@@ -20,12 +20,19 @@ test('tokens that share their end are told apart by the whole of them', () => {
 test('more collisions than fit push out the oldest, never another', () => {
   const cache = fresh()
   const end = 'x'.repeat(40)
-  for (let i = 0; i < 6; i++) cache.set(`${i}.${end}`, i, 10)
+  for (let i = 0; i < 6; i++) cache.set(`ey${i}.${end}`, i, 10)
   assert.deepEqual(
-    [0, 1, 2, 3, 4, 5].map((i) => cache.get(`${i}.${end}`, 0)),
+    [0, 1, 2, 3, 4, 5].map((i) => cache.get(`ey${i}.${end}`, 0)),
     [undefined, undefined, 2, 3, 4, 5],
   )
   assert.equal(cache.size, 4)
+})
+
+test('tokens that are no JWT do not collide for ending the same', () => {
+  const cache = fresh()
+  const end = 'x'.repeat(40)
+  for (let i = 0; i < 20; i++) cache.set(`opaque-${i}.${end}`, i, 10)
+  assert.equal(cache.size, 20)
 })
 
 test('an entry ends when it is said to', () => {

@@ -68,6 +68,8 @@ export interface Issuer {
   owns(iss: string): boolean
   /** Whether `iss` is of this provider although not owned, such as another tenant's: then this issuer says why it refuses. */
   resembles(iss: string): boolean
+  /** Whether a token that is no JWT, and so names no issuer, is this issuer's to judge. Tells by its form alone, asks nobody. */
+  claimsToken?(token: string): boolean
   /** Judges an access token. At once where the key is known. `parsed` is the same token, where it was taken apart already. */
   verifyAccessToken(token: string, parsed?: Jwt): TokenResult | Promise<TokenResult>
   /** Judges an ID token of a sign-in: `aud` is the client, `nonce` the one that was sent (OpenID Connect Core §3.1.3.7). */

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import type { AuthResult, Verified } from '../core/credential.ts'
 import { keyFixture, rfc9068Claims, signToken, testKey, type JsonObject, type KeyFixture } from '../testing/tokens.ts'
-import type { Identities } from './index.ts'
+import { Secret } from '../core/secret.ts'
+import type { Identities, Issuer } from './index.ts'
 import { keyLimits } from './keys/limits.ts'
 import { ask, said, tell, testDeps, testIdentity, type TestDeps } from './testing.ts'
-import { tokenLimits, type TokenLimits } from './tokens.ts'
+import { tokenLimits, Tokens, type TokenLimits } from './tokens.ts'
 
 const one = testKey('one', 'ES256')
 const two = testKey('two', 'ES256')
@@ -208,4 +209,27 @@ test('what can not be used is refused for the reason that the door gave', async 
   const { authenticator } = identity()
   const at = { source: '192.0.2.1', time: 0, resource: 'orders' }
   assert.equal(tell(await authenticator.authenticate({ kind: 'unusable', reason: 'ambiguous' }, at)), 'ambiguous')
+})
+
+test('a token that is no JWT goes to the issuer that knows its form, to no one if two do', async () => {
+  const identities = identity()
+  const [oidc] = identities.issuers
+  const asked: string[] = []
+  const knows = (name: string): Issuer => ({
+    ...oidc!,
+    name,
+    owns: () => false,
+    claimsToken: (token) => token.startsWith('opaque-'),
+    verifyAccessToken: () => (asked.push(name), { outcome: 'rejected', reason: 'revoked' }),
+  })
+  const present = async (issuers: readonly Issuer[], token: string): Promise<string> => {
+    const tokens = new Tokens({ issuers, clock: deps.clock, entropy: deps.entropy, meter: deps.meter })
+    return tell(await tokens.authenticate(new Secret(token), { source: '192.0.2.1', time: 0, resource: 'orders' }))
+  }
+  assert.equal(await present([oidc!, knows('one')], 'opaque-1'), 'revoked')
+  assert.equal(await present([oidc!, knows('one')], 'other-1'), 'malformed')
+  assert.equal(await present([knows('one'), oidc!], token()), 'verified')
+  assert.deepEqual(asked, ['one'])
+  assert.equal(await present([knows('one'), knows('two')], 'opaque-1'), 'ambiguous')
+  assert.deepEqual(asked, ['one'])
 })

@@ -122,13 +122,17 @@ export class Tokens {
     return answer
   }
 
-  /** A token goes to the issuer that owns its `iss`: it is never tried on another. */
+  /** A token goes to the issuer that owns its `iss`, or that knows its form where it is no JWT: it is never tried on another. */
   #judge(token: string): TokenResult | Promise<TokenResult> {
+    const { issuers } = this.#parts
+    const claiming = issuers.filter((one) => one.claimsToken?.(token) === true)
+    // Two that know the form: neither is it for certain, and a trial would show the token to the wrong one.
+    if (claiming.length > 1) return { outcome: 'rejected', reason: 'ambiguous' }
+    if (claiming[0] !== undefined) return claiming[0].verifyAccessToken(token)
     const jwt = parseJwt(token)
     if ('outcome' in jwt) return jwt
     const { iss } = jwt.payload
     if (typeof iss !== 'string') return { outcome: 'rejected', reason: 'issuer' }
-    const { issuers } = this.#parts
     const issuer = issuers.find((one) => one.owns(iss)) ?? issuers.find((one) => one.resembles(iss))
     return issuer?.verifyAccessToken(token, jwt) ?? { outcome: 'rejected', reason: 'issuer' }
   }
