@@ -11,4 +11,14 @@ export const store = {
     help: 'run that version, or move the file away: then everybody signs in again',
     exit: 78,
   },
+  'store/revocations': {
+    message: 'what was revoked can not be read from `{file}` ({cause}), so nobody can be let in',
+    help: 'make it readable and writable for this user, or restore it; moved away, everything that was revoked is good again until it expires',
+    exit: 73,
+  },
+  'store/revocations-version': {
+    message: 'the revocations in `{file}` were written by a newer version of this program (their schema is {version})',
+    help: 'run that version; with the file moved away, everything that was revoked is good again until it expires',
+    exit: 78,
+  },
 } as const satisfies Record<string, CatalogueEntry>
