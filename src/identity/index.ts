@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import type { IssuerBase, Wiring } from '../config/schema.ts'
 import type { AuthResult, Authenticator } from '../core/credential.ts'
+import { OstiaryError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
+import { memoryRevocations } from '../store/memory-revocations.ts'
+import type { RevocationTarget } from '../store/revocations.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { entra } from './entra/index.ts'
@@ -9,12 +12,17 @@ import type { Identity } from '../core/principal.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from './issuer.ts'
 import { oidc } from './oidc/index.ts'
 import { openOutbound } from './outbound.ts'
+import { keptUntil } from './revocations/kept.ts'
+import { Revocations } from './revocations/revocations.ts'
 import { Seal, type SealingKey } from './session/seal.ts'
 import { sessionCookieName, setCookie } from './session/cookies.ts'
-import { Sessions } from './session/sessions.ts'
+import { Sessions, type SessionList, type SessionQuery } from './session/sessions.ts'
 import { SignIn, type SignInEvent } from './session/signin.ts'
 import { Tokens, type TokenLimits } from './tokens.ts'
 
+export { clientsOf, RevocationIndex } from './revocations/match.ts'
+export { openRevocations, type Revocations } from './revocations/revocations.ts'
+export type { SessionInfo, SessionList, SessionQuery } from './session/sessions.ts'
 export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.ts'
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
 
@@ -30,6 +38,8 @@ export interface IdentityOptions {
     readonly sealing?: () => readonly SealingKey[]
     /** Default: SQLite in `dataDir`. */
     readonly store?: SessionStore
+    /** What was revoked. Default: nothing, and what this process revokes, which ends with it. */
+    readonly revocations?: Revocations
     /** Told of who signs in and out, for the record. */
     readonly onSignIn?: (event: SignInEvent) => void
   }
@@ -44,10 +54,20 @@ export interface Identities {
   readonly sessions: {
     /**
      * Begins a session for somebody who was proven in another way, until `endsAt` (milliseconds since the epoch).
-     * @throws OstiaryError `identity/too-many-sessions`; what the store throws
+     * @throws OstiaryError `identity/revoked`, `identity/too-many-sessions`; what the store throws
      */
     create(identity: Identity, endsAt: number): Promise<{ readonly id: string; readonly setCookie: (secure: boolean) => string }>
+    /** Sessions that are good now, the newest first, page by page. @throws what the store throws */
+    list(query: SessionQuery): Promise<SessionList>
+    /** Ends the session of this public id at once; false if there is none. @throws what the store throws */
+    end(id: string): Promise<boolean>
   }
+  readonly revocations: Revocations
+  /**
+   * The latest instant, in milliseconds since the epoch, at which anything that a revocation ends could be valid; undefined where there is none.
+   * @throws OstiaryError `identity/no-session`; what the store throws
+   */
+  keptUntil(target: RevocationTarget): Promise<number | undefined>
   /** Sign-in of browsers, for the issuers that have `signIn`. */
   readonly signIn: SignIn
   /** By issuer, for readiness. */
@@ -66,13 +86,14 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
   const outbound =
     deps.fetch === undefined ? openOutbound(wiring.outbound, deps.folder) : { fetch: deps.fetch, close: () => Promise.resolve() }
   const issuers = Object.entries(wiring.issuers).map(([name, config]) => createIssuer(name, config, { ...deps, fetch: outbound.fetch }))
+  const revocations = deps.revocations ?? new Revocations({ ...deps, store: memoryRevocations() }, [])
   const { clock, entropy, meter, log, onSignIn = () => undefined } = deps
   const own: readonly SealingKey[] = [{ key: new Secret(entropy.bytes(32)) }]
   const seal = new Seal(deps.sealing ?? (() => own), entropy)
   const accepts = ({ issuer, evidence }: Identity): boolean =>
     evidence.credential !== 'session' || issuers.some((one) => one.name === issuer && one.owns(evidence.issuerUrl))
-  const sessions = new Sessions({ store, seal, clock, entropy, meter, limits: wiring.sessions, accepts })
-  const tokens = new Tokens({ issuers, clock, entropy, meter, ...(limits === undefined ? {} : { limits }) })
+  const sessions = new Sessions({ store, seal, clock, entropy, meter, limits: wiring.sessions, revocations, accepts })
+  const tokens = new Tokens({ issuers, clock, entropy, meter, revocations, ...(limits === undefined ? {} : { limits }) })
   return {
     authenticator: {
       authenticate(credential, at): AuthResult | Promise<AuthResult> {
@@ -92,12 +113,28 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
         const { id, handle } = await sessions.create(identity, endsAt)
         return { id, setCookie: (secure) => setCookie(sessionCookieName(secure), handle.reveal(), secure) }
       },
+      list: (query) => sessions.list(query),
+      end: (id) => sessions.endNamed(id),
+    },
+    revocations,
+    async keptUntil(target) {
+      const session = target.kind === 'session' ? await sessions.endOf(target.session) : undefined
+      if (target.kind === 'session' && session === undefined) throw new OstiaryError('identity/no-session', { session: target.session })
+      const issuer = 'issuer' in target ? issuers.find(({ name }) => name === target.issuer) : undefined
+      return keptUntil(target, {
+        now: clock.now(),
+        // The gateway itself issues sessions only.
+        maxLifetime: issuer === undefined ? 0 : issuer.maxLifetime,
+        lastSessionEnd: session ?? (await sessions.lastEnd()),
+        sessionLifetime: wiring.sessions.absolute,
+      })
     },
     signIn: new SignIn({ issuers, sessions, store, seal, fetch: outbound.fetch, clock, entropy, meter, log, onEvent: onSignIn }),
     status: () => Object.fromEntries(issuers.map((issuer) => [issuer.name, issuer.status()])),
     async close() {
       for (const issuer of issuers) issuer.close()
       await sessions.close()
+      await revocations.close()
       await outbound.close()
     },
   }

@@ -62,6 +62,8 @@ export interface Issuer {
   readonly name: string
   readonly kind: string
   readonly signIn: SignInSettings | undefined
+  /** Longest life of what it issues, in milliseconds: so long is a revocation kept. Without one, until it is lifted. */
+  readonly maxLifetime?: number
   /** URL of the discovery document that clients should use. */
   readonly discoveryUrl: string
   /** Whether a token with this `iss` is this issuer's to judge. Tokens are routed by it, never tried. */

@@ -223,7 +223,7 @@ test('a token that is no JWT goes to the issuer that knows its form, to no one i
     verifyAccessToken: () => (asked.push(name), { outcome: 'rejected', reason: 'revoked' }),
   })
   const present = async (issuers: readonly Issuer[], token: string): Promise<string> => {
-    const tokens = new Tokens({ issuers, clock: deps.clock, entropy: deps.entropy, meter: deps.meter })
+    const tokens = new Tokens({ issuers, clock: deps.clock, entropy: deps.entropy, meter: deps.meter, revocations: identities.revocations })
     return tell(await tokens.authenticate(new Secret(token), { source: '192.0.2.1', time: 0, resource: 'orders' }))
   }
   assert.equal(await present([oidc!, knows('one')], 'opaque-1'), 'revoked')

@@ -7,6 +7,7 @@ import { Budget, type BudgetLimits } from './budget.ts'
 import { TokenCache } from './cache.ts'
 import type { Issuer, TokenResult } from './issuer.ts'
 import { MAX_TOKEN, parseJwt } from './jose/compact.ts'
+import { Standing, type Revocations } from './revocations/revocations.ts'
 
 export interface TokenLimits {
   /** Verified tokens kept at most. */
@@ -32,6 +33,7 @@ export interface TokenParts {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly meter: Meter
+  readonly revocations: Revocations
   readonly limits?: Partial<TokenLimits>
 }
 
@@ -40,21 +42,23 @@ interface KeyState {
   left: boolean
 }
 
-/** What a token proved. It ends with its key, however long ago it fell out of the cache. */
+/** What a token proved. It ends with its key, and when it is revoked, however long ago it fell out of the cache. */
 class VerifiedToken implements Verified {
   readonly identity: Identity
   readonly expiresAt: number
   readonly key: KeyState
+  readonly #standing: Standing
   #revoked = false
 
-  constructor(identity: Identity, expiresAt: number, key: KeyState) {
+  constructor(identity: Identity, expiresAt: number, key: KeyState, revocations: Revocations) {
     this.identity = identity
     this.expiresAt = expiresAt
     this.key = key
+    this.#standing = new Standing(revocations, identity)
   }
 
   get revoked(): boolean {
-    return this.#revoked || this.key.left
+    return this.#revoked || this.key.left || this.#standing.ended
   }
 
   set revoked(value: boolean) {
@@ -138,11 +142,11 @@ export class Tokens {
   }
 
   #admit(token: string, source: string, result: TokenResult): AuthResult {
-    const { clock, meter } = this.#parts
+    const { clock, meter, revocations } = this.#parts
     switch (result.outcome) {
       case 'identity': {
         const { identity, expiresAt } = result
-        const verified = new VerifiedToken(identity, expiresAt, this.#keyState(identity.issuer, identity.evidence.keyId ?? ''))
+        const verified = new VerifiedToken(identity, expiresAt, this.#keyState(identity.issuer, identity.evidence.keyId ?? ''), revocations)
         const answer = { outcome: 'verified', verified } as const
         this.#verified.set(token, answer, expiresAt)
         // Good tokens are made by the issuer only, so nobody can flood with them: a busy ingress is no attacker.

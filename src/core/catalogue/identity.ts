@@ -23,4 +23,28 @@ export const identity = {
     status: 503,
     exit: 75,
   },
+  'identity/no-session': {
+    message: 'there is no session `{session}`',
+    help: 'it may have ended; `ostiary sessions list` shows those that are good now',
+    status: 404,
+    exit: 1,
+  },
+  'identity/revoked': {
+    message: 'access of this identity was revoked',
+    help: 'ask whoever revoked it to lift that',
+    status: 403,
+    exit: 77,
+  },
+  'identity/too-many-revocations': {
+    message: 'no more than {limit} revocations are kept',
+    help: 'lift those that are no longer needed, or end everything of an issuer before an instant',
+    status: 503,
+    exit: 75,
+  },
+  'identity/revocations-unavailable': {
+    message: 'the store of revocations can not be written, so nothing was changed',
+    help: 'see the gateway’s own output, mend `revocations.db` in its data directory, and try again; what was revoked before holds on',
+    status: 503,
+    exit: 75,
+  },
 } as const satisfies Record<string, CatalogueEntry>

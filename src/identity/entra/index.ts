@@ -35,6 +35,7 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
   return {
     name,
     kind: 'entra',
+    maxLifetime: config.maxLifetime,
     signIn: signInSettings(config.signIn, [`${config.audiences[0]!}/.default`], deps.folder),
     discoveryUrl: `${config.authority}/${first.tenant}/v2.0/.well-known/openid-configuration`,
     owns: (iss) => tenants.realmOf(iss) !== undefined,

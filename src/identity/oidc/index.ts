@@ -47,6 +47,7 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
   return {
     name,
     kind: 'oidc',
+    maxLifetime: config.maxLifetime,
     signIn: signInSettings(config.signIn, config.signIn?.scopes ?? [], deps.folder),
     discoveryUrl,
     owns: (iss) => iss === config.issuer,

@@ -9,6 +9,8 @@ import { Secret } from '../../core/secret.ts'
 import { memoryStore } from '../../store/memory.ts'
 import type { SessionStore } from '../../store/sessions.ts'
 import { ManualClock, seededEntropy } from '../../testing/clock.ts'
+import { memoryRevocations } from '../../store/memory-revocations.ts'
+import { Revocations } from '../revocations/revocations.ts'
 import { Seal } from './seal.ts'
 import { Sessions } from './sessions.ts'
 
@@ -80,6 +82,7 @@ async function run(scheduler: fc.Scheduler, order: readonly Step[], losses: read
     meter: noMeter,
     limits,
     accepts: () => true,
+    revocations: new Revocations({ store: memoryRevocations(), clock, meter: noMeter, log: () => undefined }, []),
     seal: new Seal(() => [key], seededEntropy(2)),
   }
   const before = new Sessions({ ...parts, store: inner })

@@ -1,27 +1,38 @@
 import type { AuthResult, Verified } from '../../core/credential.ts'
 import type { Identity } from '../../core/principal.ts'
+import type { Standing } from '../revocations/revocations.ts'
 
 /** A session that is in use: the one object that all its requests and streams share, so that ending it ends them all. */
 export class LiveSession implements Verified {
   readonly key: string
   readonly identity: Identity
-  revoked = false
   /** Milliseconds since the epoch, of the last request; and of the last one that the store knows of. */
   seenAt: number
   notedAt: number
   readonly answer: AuthResult
   readonly #endsAt: number
   readonly #idle: number
+  readonly #standing: Standing
+  #revoked = false
 
   /** @param idle Milliseconds without a request after which it ends before `endsAt`. */
-  constructor(key: string, identity: Identity, endsAt: number, seenAt: number, idle: number) {
+  constructor(key: string, identity: Identity, endsAt: number, seenAt: number, idle: number, standing: Standing) {
     this.key = key
+    this.#standing = standing
     this.identity = identity
     this.#endsAt = endsAt
     this.#idle = idle
     this.seenAt = seenAt
     this.notedAt = seenAt
     this.answer = { outcome: 'verified', verified: this }
+  }
+
+  get revoked(): boolean {
+    return this.#revoked || this.#standing.ended
+  }
+
+  set revoked(value: boolean) {
+    this.#revoked = value
   }
 
   /** Moves with every request. An open stream is none: it ends with a session that nobody uses otherwise. */

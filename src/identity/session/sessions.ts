@@ -1,11 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, Entropy, Timer } from '../../core/clock.ts'
 import type { AuthResult, Presentation } from '../../core/credential.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { Meter } from '../../core/meter.ts'
 import type { Identity } from '../../core/principal.ts'
 import type { Secret } from '../../core/secret.ts'
-import type { SessionStore, StoredSession } from '../../store/sessions.ts'
+import type { SessionPage, SessionStore, StoredSession } from '../../store/sessions.ts'
 import { Budget } from '../budget.ts'
+import { Standing, type Revocations } from '../revocations/revocations.ts'
 import { keyOf, newHandle } from './handle.ts'
 import { readIdentity, writeIdentity } from './kept.ts'
 import { LiveSession, LiveSessions } from './live.ts'
@@ -27,6 +29,7 @@ export interface SessionParts {
   readonly entropy: Entropy
   readonly meter: Meter
   readonly limits: SessionLimits
+  readonly revocations: Revocations
   /** Whether an identity that was proven before the start still counts: its issuer may be gone, or another provider by now. */
   readonly accepts: (identity: Identity) => boolean
 }
@@ -39,6 +42,35 @@ export interface NewSession {
   readonly identity: Identity
 }
 
+/** What is told of a session. Nothing of it gives a right. Times are in milliseconds since the epoch. */
+export interface SessionInfo {
+  readonly id: string
+  readonly issuer: string
+  readonly subject: string
+  readonly display: string | undefined
+  readonly kind: Identity['kind']
+  readonly createdAt: number
+  /** Known to the minute where another process serves it. */
+  readonly seenAt: number
+  /** It ends then at the latest. */
+  readonly endsAt: number
+}
+
+export interface SessionQuery {
+  readonly issuer?: string | undefined
+  readonly subject?: string | undefined
+  readonly limit: number
+  readonly after?: SessionPage | undefined
+}
+
+export interface SessionList {
+  readonly sessions: readonly SessionInfo[]
+  readonly next: SessionPage | undefined
+}
+
+/** Stored sessions that a page of the list looks at, at most and in one go. */
+const LOOKED = 5_000
+const BATCH = 200
 /** Sessions held in memory at most; the others are in the store. */
 const HELD = 10_000
 /** How often what is over is removed. */
@@ -53,6 +85,7 @@ const UNTOLD = 10_000
 
 const unknown: AuthResult = { outcome: 'rejected', reason: 'session-unknown' }
 const expired: AuthResult = { outcome: 'rejected', reason: 'session-expired' }
+const revoked: AuthResult = { outcome: 'rejected', reason: 'revoked' }
 const noStore: AuthResult = { outcome: 'unavailable', cause: 'store' }
 const overloaded: AuthResult = { outcome: 'unavailable', cause: 'overloaded' }
 
@@ -77,11 +110,12 @@ export class Sessions {
 
   /**
    * Begins a session for an identity that was just proven. @param endsAt In place of the configured lifetime.
-   * @throws OstiaryError `identity/too-many-sessions`; whatever the store throws
+   * @throws OstiaryError `identity/revoked`, `identity/too-many-sessions`; whatever the store throws
    */
   async create(identity: Identity, endsAt?: number): Promise<NewSession> {
-    const { store, seal, clock, entropy, meter, limits } = this.#parts
+    const { store, seal, clock, entropy, meter, limits, revocations } = this.#parts
     const now = clock.now()
+    if (revocations.hits(identity, now)) throw new OstiaryError('identity/revoked')
     const until = endsAt ?? now + limits.absolute
     const handle = newHandle(entropy)
     const key = keyOf(handle)!
@@ -94,7 +128,7 @@ export class Sessions {
       throw new OstiaryError('identity/too-many-sessions', { limit: limits.maximum })
     }
     meter.count('identity_sessions', { event: 'began' })
-    this.#live.add(new LiveSession(key, own, until, now, limits.idle))
+    this.#live.add(new LiveSession(key, own, until, now, limits.idle, new Standing(revocations, own, now)))
     return { id, handle, identity: own }
   }
 
@@ -126,6 +160,50 @@ export class Sessions {
   async end(handle: Secret): Promise<string | undefined> {
     const key = keyOf(handle)
     return key === undefined ? undefined : this.#end(key)
+  }
+
+  /** The same for the session of this public id; false if there is none. @throws what the store throws */
+  async endNamed(id: string): Promise<boolean> {
+    const stored = await this.#parts.store.named(id)
+    if (stored === undefined) return false
+    await this.#end(stored.key)
+    return true
+  }
+
+  /**
+   * Sessions that are good now, the newest first: a page of those that match, and where the next one starts, if there may be more. Each has
+   * to be opened to be known, so a page looks at 5,000 at most and may be short or empty.
+   * @throws what the store throws
+   */
+  async list({ issuer, subject, limit, after }: SessionQuery): Promise<SessionList> {
+    const { store, clock } = this.#parts
+    const sessions: SessionInfo[] = []
+    let place = after
+    for (let looked = 0; looked < LOOKED; looked += BATCH) {
+      const batch = await store.list(BATCH, place)
+      for (const stored of batch) {
+        place = { createdAt: stored.createdAt, id: stored.id }
+        const live = this.#live.get(stored.key) ?? (this.#ended.has(stored.key) ? undefined : this.#open(stored))
+        if (live === undefined || !isCurrent(live, clock.now())) continue
+        if (issuer !== undefined && live.identity.issuer !== issuer) continue
+        if (subject !== undefined && live.identity.subject !== subject) continue
+        sessions.push(infoOf(stored, live))
+        if (sessions.length === limit) return { sessions, next: place }
+      }
+      if (batch.length < BATCH) return { sessions, next: undefined }
+      await nextTurn()
+    }
+    return { sessions, next: place }
+  }
+
+  /** When the session of this public id ends at the latest; undefined if there is none. @throws what the store throws */
+  async endOf(id: string): Promise<number | undefined> {
+    return (await this.#parts.store.named(id))?.endsAt
+  }
+
+  /** When the last session ends, of those that are kept. @throws what the store throws */
+  lastEnd(): Promise<number | undefined> {
+    return this.#parts.store.lastEnd()
   }
 
   /** Sessions that are held in memory or by an open stream. */
@@ -177,20 +255,22 @@ export class Sessions {
     if (live === undefined) return unknown
     live.seenAt = Math.max(live.seenAt, stored.seenAt) // another process may have seen it since
     if (!isCurrent(live, now)) {
+      const reason = live.revoked ? revoked : expired
       this.#end(key).catch(() => undefined)
-      return expired
+      return reason
     }
     if (known === undefined) this.#live.add(live)
     return this.#use(live, now)
   }
 
-  #open({ key, sealed, endsAt, seenAt }: StoredSession): LiveSession | undefined {
-    const content = this.#parts.seal.open(`session ${key}`, sealed)
+  #open({ key, sealed, createdAt, endsAt, seenAt }: StoredSession): LiveSession | undefined {
+    const { seal, limits, revocations, accepts } = this.#parts
+    const content = seal.open(`session ${key}`, sealed)
     const identity = content === undefined ? undefined : readIdentity(content)
-    if (identity === undefined || !this.#parts.accepts(identity)) return undefined
+    if (identity === undefined || !accepts(identity)) return undefined
     // Who can write to the store but not seal can't make a session last.
     const until = Math.min(endsAt, identity.evidence.expiresAt)
-    return new LiveSession(key, identity, until, seenAt, this.#parts.limits.idle)
+    return new LiveSession(key, identity, until, seenAt, limits.idle, new Standing(revocations, identity, createdAt))
   }
 
   async #end(key: string): Promise<string | undefined> {
@@ -248,4 +328,9 @@ export class Sessions {
 
 function isCurrent({ revoked, expiresAt }: LiveSession, now: number): boolean {
   return !revoked && now < expiresAt
+}
+
+function infoOf({ id, createdAt, endsAt }: StoredSession, { identity, seenAt }: LiveSession): SessionInfo {
+  const { issuer, subject, display, kind, evidence } = identity
+  return { id, issuer, subject, display, kind, createdAt, seenAt, endsAt: Math.min(endsAt, evidence.expiresAt) }
 }

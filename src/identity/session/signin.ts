@@ -180,6 +180,10 @@ export class SignIn {
       session = await sessions.create(signedIn)
       for (const handle of this.#handles(at)) await sessions.end(handle)
     } catch (error) {
+      if (error instanceof OstiaryError && error.code === 'identity/revoked') {
+        this.#count('revoked')
+        return refuse('your access was revoked; ask the people who run this gateway', forgetAttempt)
+      }
       if (error instanceof OstiaryError) log(error.message)
       this.#count('unavailable')
       return { kind: 'unavailable' }
