@@ -230,6 +230,6 @@ test('a token that is no JWT goes to the issuer that knows its form, to no one i
   assert.equal(await present([oidc!, knows('one')], 'other-1'), 'malformed')
   assert.equal(await present([knows('one'), oidc!], token()), 'verified')
   assert.deepEqual(asked, ['one'])
-  assert.equal(await present([knows('one'), knows('two')], 'opaque-1'), 'ambiguous')
+  assert.equal(await present([knows('one'), knows('two')], 'opaque-1'), 'issuer')
   assert.deepEqual(asked, ['one'])
 })

@@ -131,7 +131,7 @@ export class Tokens {
     const { issuers } = this.#parts
     const claiming = issuers.filter((one) => one.claimsToken?.(token) === true)
     // Two that know the form: neither is it for certain, and a trial would show the token to the wrong one.
-    if (claiming.length > 1) return { outcome: 'rejected', reason: 'ambiguous' }
+    if (claiming.length > 1) return { outcome: 'rejected', reason: 'issuer' }
     if (claiming[0] !== undefined) return claiming[0].verifyAccessToken(token)
     const jwt = parseJwt(token)
     if ('outcome' in jwt) return jwt
