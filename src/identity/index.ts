@@ -7,6 +7,7 @@ import { memoryRevocations } from '../store/memory-revocations.ts'
 import type { RevocationTarget } from '../store/revocations.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
+import { awsIam } from './aws/index.ts'
 import { entra } from './entra/index.ts'
 import type { Identity } from '../core/principal.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from './issuer.ts'
@@ -27,7 +28,7 @@ export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
 
 /** Every kind of issuer: a folder and a line here. */
-export const issuerKinds: Readonly<Record<string, IssuerKind>> = { entra, oidc }
+export const issuerKinds: Readonly<Record<string, IssuerKind>> = { entra, oidc, 'aws-iam': awsIam }
 
 export interface IdentityOptions {
   readonly wiring: Pick<Wiring, 'issuers' | 'sessions' | 'outbound'>
@@ -57,15 +58,15 @@ export interface Identities {
      * @throws OstiaryError `identity/revoked`, `identity/too-many-sessions`; what the store throws
      */
     create(identity: Identity, endsAt: number): Promise<{ readonly id: string; readonly setCookie: (secure: boolean) => string }>
-    /** Sessions that are good now, the newest first, page by page. @throws what the store throws */
+    /** Sessions that are good now, the newest first, page by page. @throws OstiaryError `identity/sessions-unavailable` */
     list(query: SessionQuery): Promise<SessionList>
-    /** Ends the session of this public id at once; false if there is none. @throws what the store throws */
+    /** Ends the session of this public id at once; false if there is none. @throws OstiaryError `identity/sessions-unavailable` */
     end(id: string): Promise<boolean>
   }
   readonly revocations: Revocations
   /**
    * The latest instant, in milliseconds since the epoch, at which anything that a revocation ends could be valid; undefined where there is none.
-   * @throws OstiaryError `identity/no-session`; what the store throws
+   * @throws OstiaryError `identity/no-session`, `identity/sessions-unavailable`
    */
   keptUntil(target: RevocationTarget): Promise<number | undefined>
   /** Sign-in of browsers, for the issuers that have `signIn`. */
@@ -113,19 +114,19 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
         const { id, handle } = await sessions.create(identity, endsAt)
         return { id, setCookie: (secure) => setCookie(sessionCookieName(secure), handle.reveal(), secure) }
       },
-      list: (query) => sessions.list(query),
-      end: (id) => sessions.endNamed(id),
+      list: (query) => told(() => sessions.list(query)),
+      end: (id) => told(() => sessions.endNamed(id)),
     },
     revocations,
     async keptUntil(target) {
-      const session = target.kind === 'session' ? await sessions.endOf(target.session) : undefined
+      const session = target.kind === 'session' ? await told(() => sessions.endOf(target.session)) : undefined
       if (target.kind === 'session' && session === undefined) throw new OstiaryError('identity/no-session', { session: target.session })
       const issuer = 'issuer' in target ? issuers.find(({ name }) => name === target.issuer) : undefined
       return keptUntil(target, {
         now: clock.now(),
         // The gateway itself issues sessions only.
         maxLifetime: issuer === undefined ? 0 : issuer.maxLifetime,
-        lastSessionEnd: session ?? (await sessions.lastEnd()),
+        lastSessionEnd: session ?? (await told(() => sessions.lastEnd())),
         sessionLifetime: wiring.sessions.absolute,
       })
     },
@@ -137,6 +138,15 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
       await revocations.close()
       await outbound.close()
     },
+  }
+}
+
+/** What the store of sessions answers to whoever administers it. */
+async function told<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof OstiaryError ? error : new OstiaryError('identity/sessions-unavailable', {}, { cause: error })
   }
 }
 

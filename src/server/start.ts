@@ -11,8 +11,9 @@ import { openAuditLog, PolicyVersions } from '../audit/index.ts'
 import { createHttpDoor, type HttpDoor } from '../doors/http/door.ts'
 import type { BoundAddress } from '../doors/http/engine.ts'
 import type { DoorConfig } from '../doors/http/schema.ts'
-import { createIdentity } from '../identity/index.ts'
+import { createIdentity, openRevocations } from '../identity/index.ts'
 import { openKeyring } from '../secrets/keyring.ts'
+import { openSqliteRevocations } from '../store/sqlite-revocations.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner } from './adapters.ts'
 import { compile, type Configuration } from './configuration.ts'
@@ -53,7 +54,7 @@ export interface Gateway {
 /**
  * Puts the gateway together and starts it: every listener is bound and the record is open when the promise resolves.
  * @throws DiagnosticsError where the configuration is wrong and no earlier version of it can run instead
- * @throws OstiaryError `server/data-dir`, `http/listen`, `audit/…`
+ * @throws OstiaryError `server/data-dir`, `http/listen`, `audit/…`, `store/…`
  */
 export async function startGateway(options: StartOptions): Promise<Gateway> {
   const { clock = systemClock, entropy = systemEntropy, log = () => undefined } = options
@@ -85,6 +86,10 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       onDegraded: log,
     })
     closers.push(() => audit.close())
+    const revocationsFile = join(dataDir, 'revocations.db')
+    const revocationStore = openSqliteRevocations(revocationsFile)
+    const revocations = await openRevocations({ store: revocationStore, clock, meter: metrics, log }, revocationsFile)
+    closers.push(() => revocations.close())
     const identities = createIdentity({
       wiring,
       deps: {
@@ -95,6 +100,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
         folder,
         log,
         sealing: () => keyring.sealing(),
+        revocations,
         onSignIn: ({ kind, identity, resource, ip }) => {
           const who = identity === undefined ? {} : { issuer: identity.issuer, subject: identity.subject }
           const session = identity?.evidence.sessionId
@@ -105,6 +111,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
     closers.push(() => identities.close())
     const pipeline = new Pipeline({ clock, newId, authenticator: identities.authenticator, policies, recorder: audit })
     closers.push(() => pipeline.open.close())
+    revocations.onChange(() => pipeline.open.sweep())
     const parts: Parts = {
       folder,
       wiring,

@@ -58,11 +58,11 @@ class SqliteStore implements SessionStore {
   }
 
   async find(key: string): Promise<StoredSession | undefined> {
-    return stored(this.#run.find.get(key) as Row | undefined)
+    return stored(this.#run.find.get(key))
   }
 
   async named(id: string): Promise<StoredSession | undefined> {
-    return stored(this.#run.named.get(id) as Row | undefined)
+    return stored(this.#run.named.get(id))
   }
 
   async list(limit: number, after?: SessionPage): Promise<readonly StoredSession[]> {

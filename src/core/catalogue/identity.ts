@@ -29,6 +29,24 @@ export const identity = {
     status: 404,
     exit: 1,
   },
+  'identity/sessions-unavailable': {
+    message: 'the store of sessions can not be read',
+    help: 'see the gateway’s own output, mend `sessions.db` in its data directory, and try again',
+    status: 503,
+    exit: 75,
+  },
+  'identity/no-revocation': {
+    message: 'there is no revocation `{revocation}`',
+    help: 'it may be over; `ostiary revocations list` shows those that hold',
+    status: 404,
+    exit: 1,
+  },
+  'identity/own-access': {
+    message: 'this would shut out whoever asks for it, who could then not lift it',
+    help: 'ask somebody else with the right to; to sign in anew yourself, end what was issued before now',
+    status: 409,
+    exit: 65,
+  },
   'identity/revoked': {
     message: 'access of this identity was revoked',
     help: 'ask whoever revoked it to lift that',
@@ -46,5 +64,10 @@ export const identity = {
     help: 'see the gateway’s own output, mend `revocations.db` in its data directory, and try again; what was revoked before holds on',
     status: 503,
     exit: 75,
+  },
+  'identity/single-kind': {
+    message: 'the issuers `{first}` and `{second}` are both of kind `{kind}`, and its tokens do not say which they are for',
+    help: 'put what both accept into one issuer',
+    exit: 65,
   },
 } as const satisfies Record<string, CatalogueEntry>

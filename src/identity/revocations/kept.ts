@@ -11,6 +11,9 @@ export interface Lifetimes {
   readonly sessionLifetime: number
 }
 
+/** A limit of a thousand years is none. */
+const LAST_DATE = Date.UTC(9999, 0)
+
 /** The latest instant at which anything that a revocation ends could be valid; undefined where there is none. */
 export function keptUntil(target: RevocationTarget, { now, maxLifetime, lastSessionEnd, sessionLifetime }: Lifetimes): number | undefined {
   switch (target.kind) {
@@ -24,7 +27,8 @@ export function keptUntil(target: RevocationTarget, { now, maxLifetime, lastSess
       if (maxLifetime === undefined) return undefined
       // A token may be dated ahead by the skew, and lives on for the skew after its end.
       const start = target.kind === 'token' ? now : Math.max(now, target.before)
-      return Math.max(start + maxLifetime + 2 * CLOCK_SKEW_MS, lastSessionEnd ?? 0, start + CLOCK_SKEW_MS + sessionLifetime)
+      const until = Math.max(start + maxLifetime + 2 * CLOCK_SKEW_MS, lastSessionEnd ?? 0, start + CLOCK_SKEW_MS + sessionLifetime)
+      return until < LAST_DATE ? Math.ceil(until) : undefined
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
+import { readBody } from '../body.ts'
 import type { ProviderMetadata, SignInSettings } from '../issuer.ts'
 import { isObject, readJson, type JsonObject } from '../jose/json.ts'
 
@@ -91,20 +92,8 @@ function refusal(answer: JsonObject | undefined): Redeemed {
 }
 
 async function readAnswer(response: Response): Promise<JsonObject | undefined> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  const reader = response.body?.getReader()
-  for (;;) {
-    const read = await reader?.read()
-    if (read === undefined || read.done) break
-    size += (read.value as Uint8Array).byteLength
-    if (size > MAX_ANSWER) {
-      await reader?.cancel()
-      return undefined
-    }
-    chunks.push(read.value as Uint8Array)
-  }
-  const value = readJson(Buffer.concat(chunks))
+  const body = await readBody(response, MAX_ANSWER)
+  const value = body && readJson(body)
   return isObject(value) ? value : undefined
 }
 

@@ -5,7 +5,8 @@ import { OstiaryError } from '../../core/errors.ts'
 import type { BoundAddress } from '../../doors/http/engine.ts'
 import { renderExplanation, type CompiledPolicy } from '../../policy/index.ts'
 import { compile } from '../configuration.ts'
-import { GATEWAY_RESOURCE } from '../families.ts'
+import { Ending } from '../ending.ts'
+import { GATEWAY_ISSUER, GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
 import type { AdminParts, Explained } from './parts.ts'
@@ -19,13 +20,17 @@ export interface Surroundings {
 
 /** The admin API's parts, from those of the gateway. */
 export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Surroundings): AdminParts {
-  const { audit, clock, dataDir, keyring, metrics, pipeline, policies, wiring } = parts
+  const { audit, clock, dataDir, identities, keyring, metrics, pipeline, policies, wiring } = parts
   const dir = join(dataDir, 'audit')
   const started = clock.now()
 
   metrics.gauge('open_exchanges', 'exchanges that are under way', () => pipeline.open.size)
   metrics.gauge('record_queue', 'characters of the record that wait for the disk', () => audit.status().queued)
   metrics.gauge('record_healthy', '1 while the record can be written', () => (audit.status().healthy ? 1 : 0))
+  metrics.gauge('revocations', 'revocations that hold', () => identities.revocations.status().count)
+  metrics.gauge('revocations_healthy', '1 while the store of revocations can be read', () =>
+    identities.revocations.status().healthy ? 1 : 0,
+  )
   metrics.gauge('policy_accepted', '1 if the last change of the configuration was taken on', () => (reloader.status.accepted ? 1 : 0))
 
   return {
@@ -42,7 +47,8 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
       doors: doors.map(({ host, port, secure }) => ({ host, port, secure })),
       policyVersion: policies.current.version,
       record: audit.status(),
-      issuers: parts.identities.issuers.map((issuer) => ({ name: issuer.name, kind: issuer.kind, ...issuer.status() })),
+      revocations: identities.revocations.status(),
+      issuers: identities.issuers.map((issuer) => ({ name: issuer.name, kind: issuer.kind, ...issuer.status() })),
       keys: keyring.origins(),
       openExchanges: pipeline.open.size,
     }),
@@ -60,6 +66,11 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
     },
     verify: () => verifyDataDirectory(dataDir, {}),
     explain: (id) => explain(parts, dir, id),
+    ending: new Ending(parts),
+    sessions: (query) => identities.sessions.list(query),
+    revocations: () => identities.revocations.list(),
+    kindOfIssuer: (name) => (name === GATEWAY_ISSUER ? 'gateway' : identities.issuers.find((issuer) => issuer.name === name)?.kind),
+    now: () => clock.now(),
     fault: (error) => parts.log(`admin: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   }
 }

@@ -4,6 +4,9 @@ import type { Principal } from '../../core/principal.ts'
 import type { DecisionSummary } from './shapes.ts'
 import type { CompiledPolicy, Explanation } from '../../policy/index.ts'
 import type { Diagnostic } from '../../core/errors.ts'
+import type { SessionList, SessionQuery } from '../../identity/index.ts'
+import type { StoredRevocation } from '../../store/revocations.ts'
+import type { Ending } from '../ending.ts'
 import type { Metrics } from '../metrics.ts'
 
 /** One record as the API answers it: for people and for programs. */
@@ -49,6 +52,13 @@ export interface AdminParts {
   verify(): Promise<{ readonly ok: boolean; readonly text: string }>
   /** `last` is the newest decision that isn't about the gateway itself. */
   explain(id: string): Promise<Explained | undefined>
+  readonly ending: Pick<Ending, 'endSession' | 'revoke' | 'lift'>
+  sessions(query: SessionQuery): Promise<SessionList>
+  revocations(): readonly StoredRevocation[]
+  /** Undefined for a name that no issuer has. */
+  kindOfIssuer(name: string): string | undefined
+  /** Milliseconds since the epoch. */
+  now(): number
   /** A fault of the program, for its log. */
   fault(error: unknown): void
 }

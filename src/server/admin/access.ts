@@ -1,0 +1,74 @@
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { OstiaryError } from '../../core/errors.ts'
+import type { SessionInfo } from '../../identity/index.ts'
+import type { StoredRevocation } from '../../store/revocations.ts'
+import type { AdminEnv } from './app.ts'
+import type { AdminParts } from './parts.ts'
+import { MAX_BODY, readRevocation, shownTarget } from './revocation.ts'
+import { sessionQueryFrom, writePlace } from './query.ts'
+
+/** Ending access: `/api/sessions`, `/api/revocations`. */
+export function accessRoutes(parts: AdminParts): Hono<AdminEnv> {
+  const routes = new Hono<AdminEnv>()
+
+  routes.get('/sessions', async (context) => {
+    const query = sessionQueryFrom(context.req.query())
+    if ('problem' in query) throw new OstiaryError('server/bad-request', { problem: query.problem })
+    const { sessions, next } = await parts.sessions(query.query)
+    const own = context.get('passage').principal.identity?.evidence.sessionId
+    return context.json({
+      sessions: sessions.map((session) => sessionAnswer(session, own)),
+      next: next === undefined ? undefined : writePlace(next),
+    })
+  })
+
+  routes.delete('/sessions/:id', async (context) => {
+    const session = context.req.param('id').slice(0, 64)
+    await parts.ending.endSession(session, context.get('passage').principal)
+    return context.json({ session })
+  })
+
+  routes.get('/revocations', (context) => context.json(parts.revocations().map(revocationAnswer)))
+
+  routes.post('/revocations', bodyLimit({ maxSize: MAX_BODY, onError: () => Promise.reject(tooLong()) }), async (context) => {
+    // No form of another site can say this of its body.
+    if (!/^application\/json(;|$)/i.test(context.req.header('content-type') ?? ''))
+      throw new OstiaryError('server/bad-request', { problem: 'the body must be `application/json`' })
+    const read = readRevocation(await context.req.text(), parts.now(), (name) => parts.kindOfIssuer(name))
+    if ('problem' in read) throw new OstiaryError('server/bad-request', { problem: read.problem })
+    return context.json(revocationAnswer(await parts.ending.revoke(read.request, context.get('passage').principal)), 201)
+  })
+
+  routes.delete('/revocations/:id', async (context) => {
+    const id = context.req.param('id').slice(0, 64)
+    return context.json(revocationAnswer(await parts.ending.lift(id, context.get('passage').principal)))
+  })
+
+  return routes
+}
+
+function tooLong(): OstiaryError {
+  return new OstiaryError('server/bad-request', { problem: `the body is longer than ${MAX_BODY} bytes` })
+}
+
+function sessionAnswer({ createdAt, seenAt, endsAt, ...session }: SessionInfo, own: string | undefined): object {
+  return {
+    ...session,
+    createdAt: new Date(createdAt).toISOString(),
+    seenAt: new Date(seenAt).toISOString(),
+    endsAt: new Date(endsAt).toISOString(),
+    own: session.id === own,
+  }
+}
+
+function revocationAnswer({ id, target, reason, by, createdAt, until }: StoredRevocation): object {
+  return {
+    id,
+    target: shownTarget(target),
+    reason,
+    by,
+    createdAt: new Date(createdAt).toISOString(),
+    until: until === undefined ? undefined : new Date(until).toISOString(),
+  }
+}

@@ -1,0 +1,112 @@
+import type { Clock } from '../core/clock.ts'
+import { OstiaryError } from '../core/errors.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Recorder } from '../core/record.ts'
+import { RevocationIndex, type Identities } from '../identity/index.ts'
+import type { RevocationTarget, StoredRevocation } from '../store/revocations.ts'
+
+export interface EndingParts {
+  readonly clock: Clock
+  readonly newId: () => string
+  readonly audit: Recorder
+  readonly identities: Pick<Identities, 'sessions' | 'revocations' | 'keptUntil'>
+}
+
+/** Somebody's wish to end access. */
+export interface RevocationRequest {
+  readonly target: RevocationTarget
+  readonly reason: string
+  /** For a subject or a client: when it is let in again, in milliseconds since the epoch. Default: when that is lifted. */
+  readonly until?: number | undefined
+}
+
+/**
+ * Ends access, and takes that back. Each is in the record, durably, before it takes effect: what could not be recorded or kept is
+ * refused whole.
+ */
+export class Ending {
+  readonly #parts: EndingParts
+
+  constructor(parts: EndingParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Ends a session in every process that shares the data directory.
+   * @throws OstiaryError `identity/no-session`, `identity/revocations-unavailable`, `identity/too-many-revocations`, `audit/unavailable`
+   */
+  async endSession(session: string, by: Principal): Promise<void> {
+    await this.#revoke('session-ended', { target: { kind: 'session', session }, reason: 'ended' }, by)
+  }
+
+  /**
+   * Revokes on behalf of `by`. @throws OstiaryError `identity/own-access` where a subject or client would shut itself out; what
+   * `endSession` throws
+   */
+  revoke(request: RevocationRequest, by: Principal): Promise<StoredRevocation> {
+    return this.#revoke('revoked', request, by)
+  }
+
+  /**
+   * Takes a revocation back.
+   * @throws OstiaryError `identity/no-revocation`, `identity/revocations-unavailable`, `audit/unavailable`
+   */
+  async lift(id: string, by: Principal): Promise<StoredRevocation> {
+    const { audit, clock, identities } = this.#parts
+    const found = identities.revocations.list().find((one) => one.id === id)
+    if (found === undefined) throw new OstiaryError('identity/no-revocation', { revocation: id })
+    const details = { revocation: id, ...detailsOf(found.target), reason: found.reason, by: found.by }
+    await audit.noteDurably({ kind: 'revocation-lifted', time: clock.now(), principal: by, details })
+    await this.#taken(by, details, () => identities.revocations.lift(id))
+    return found
+  }
+
+  async #revoke(kind: 'session-ended' | 'revoked', { target, reason, until }: RevocationRequest, by: Principal): Promise<StoredRevocation> {
+    const { audit, clock, newId, identities } = this.#parts
+    // A person or an agent that shuts itself out can't lift that. Ending what was issued so far, by contrast, asks for a new sign-in.
+    if (
+      (target.kind === 'subject' || target.kind === 'client') &&
+      by.identity !== undefined &&
+      new RevocationIndex([target]).hits(by.identity)
+    )
+      throw new OstiaryError('identity/own-access')
+    const now = clock.now()
+    const kept = until ?? (await identities.keptUntil(target))
+    const revocation = { id: newId(), target, reason, by: `${by.issuer}/${by.subject}`, createdAt: now, until: kept }
+    const details = {
+      revocation: revocation.id,
+      ...detailsOf(target),
+      ...(kind === 'revoked' ? { reason } : {}),
+      ...(kept === undefined ? {} : { until: new Date(kept).toISOString() }),
+    }
+    await audit.noteDurably({ kind, time: now, principal: by, details })
+    await this.#taken(by, details, () => identities.revocations.add(revocation))
+    // It has ended already, everywhere; this only makes room, which the next sweep would do as well.
+    if (target.kind === 'session') await identities.sessions.end(target.session).catch(() => false)
+    return revocation
+  }
+
+  /** The record says that it was done: where it then could not be, it says that, too. */
+  async #taken(by: Principal, details: ReturnType<typeof detailsOf>, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      const code = error instanceof OstiaryError ? error.code : 'internal'
+      this.#parts.audit.note({ kind: 'revocation-failed', time: this.#parts.clock.now(), principal: by, details: { ...details, code } })
+      throw error
+    }
+  }
+}
+
+/** A target for records. */
+export function detailsOf(target: RevocationTarget): Readonly<Record<string, string>> {
+  const { kind, ...rest } = target
+  return {
+    target: kind,
+    ...Object.fromEntries(
+      Object.entries(rest).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, typeof value === 'number' ? new Date(value).toISOString() : value]],
+      ),
+    ),
+  }
+}
