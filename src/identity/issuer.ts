@@ -90,5 +90,7 @@ export interface IssuerKind {
   /** Extends `issuerBase`. */
   readonly schema: z.ZodType
   readonly claims: Readonly<Record<string, ClaimInfo>>
+  /** There may be one of this kind only: its tokens don't say which of several they are for. */
+  readonly single?: boolean
   create(name: string, config: IssuerBase, deps: IssuerDeps): Issuer
 }

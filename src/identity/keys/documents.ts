@@ -1,5 +1,6 @@
 import { isLoopbackHost } from '../../config/fields.ts'
 import type { Clock } from '../../core/clock.ts'
+import { readBody } from '../body.ts'
 import type { ProviderMetadata } from '../issuer.ts'
 import { isObject, readJson, type JsonObject, type JsonValue } from '../jose/json.ts'
 import { readKeySet, type VerificationKey } from '../jose/jwk.ts'
@@ -105,7 +106,9 @@ async function getJson({ fetch, clock, limits }: DocumentSource, url: string, si
       await response.body?.cancel()
       throw new DocumentsRefused(`it answered ${response.status}`)
     }
-    const value = readJson(await readBody(response, limits.maxBytes))
+    const body = await readBody(response, limits.maxBytes)
+    if (body === undefined) throw new DocumentsRefused(`a document is larger than ${limits.maxBytes} bytes`)
+    const value = readJson(body)
     if (value === undefined) throw new DocumentsRefused('a document is not JSON, or holds a name twice')
     return value
   } catch (error) {
@@ -114,23 +117,6 @@ async function getJson({ fetch, clock, limits }: DocumentSource, url: string, si
     throw new DocumentsRefused(causeOf(error))
   } finally {
     timer.cancel()
-  }
-}
-
-async function readBody(response: Response, limit: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  const reader = response.body?.getReader()
-  for (;;) {
-    const read = await reader?.read()
-    if (read === undefined || read.done) return Buffer.concat(chunks)
-    const chunk = read.value as Uint8Array
-    size += chunk.byteLength
-    if (size > limit) {
-      await reader?.cancel()
-      throw new DocumentsRefused(`a document is larger than ${limit} bytes`)
-    }
-    chunks.push(chunk)
   }
 }
 
