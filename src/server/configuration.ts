@@ -4,6 +4,7 @@ import { spanOf, type Located } from '../config/document.ts'
 import { readSources } from '../config/load.ts'
 import type { Wiring } from '../config/schema.ts'
 import { readWiring, type Sources } from '../config/wiring.ts'
+import { issuerKinds } from '../identity/index.ts'
 import { checkPolicy, loadPolicy, runPolicyTests, type CompiledPolicy, type PolicyTestResult } from '../policy/index.ts'
 import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims } from './families.ts'
 
@@ -32,7 +33,7 @@ export function loadConfiguration(folder: string, environment?: string, now = Da
 export function compile(folder: string, sources: Sources, now: number): Configuration {
   const { wiring, root, bindings, diagnostics } = readWiring(sources, families)
   if (wiring === undefined) return { folder, sources, wiring, root, policy: undefined, diagnostics }
-  const own = [...reserved(wiring, root)]
+  const own = [...reserved(wiring, root), ...twice(wiring, root)]
   const loaded = loadPolicy({
     sources,
     wiring: withGateway(wiring),
@@ -60,6 +61,18 @@ function* reserved(wiring: Wiring, root: Located | undefined): Generator<Diagnos
     yield diagnostic('server/reserved', { name: GATEWAY_ISSUER, what: 'issuer' }, at(['issuers', GATEWAY_ISSUER]))
   if (Object.hasOwn(wiring.resources, GATEWAY_RESOURCE))
     yield diagnostic('server/reserved', { name: GATEWAY_RESOURCE, what: 'resource' }, at(['resources', GATEWAY_RESOURCE]))
+}
+
+/** Kinds whose tokens don't name their issuer can be there once. */
+function* twice(wiring: Wiring, root: Located | undefined): Generator<Diagnostic> {
+  const first = new Map<string, string>()
+  for (const [name, { kind }] of Object.entries(wiring.issuers)) {
+    if (issuerKinds[kind]?.single !== true) continue
+    const other = first.get(kind)
+    const span = root === undefined ? undefined : spanOf(root, ['issuers', name], 'key')
+    if (other !== undefined) yield diagnostic('identity/single-kind', { kind, first: other, second: name }, span)
+    else first.set(kind, name)
+  }
 }
 
 /** The gateway itself is an issuer that policy may bind roles to. */
