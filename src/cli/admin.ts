@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { OstiaryError } from '../core/errors.ts'
+import { catalogue } from '../core/catalogue/index.ts'
+import { OstiaryError, type Code } from '../core/errors.ts'
 
 /** Options of every command that asks a running gateway. */
 export function adminOptions(command: Command): Command {
@@ -78,10 +79,23 @@ async function refusal(response: Response, url: string): Promise<OstiaryError> {
     code?: string
     decision?: string
     id?: string
+    type?: string
   }
   const reason = problem.detail ?? problem.title ?? 'no reason given'
   if (response.status === 403)
     return new OstiaryError('cli/refused', { reason, decision: problem.decision ?? response.headers.get('ostiary-decision') ?? 'unknown' })
   if (response.status === 404 && problem.id !== undefined) return new OstiaryError('cli/no-decision', { id: problem.id })
-  return new OstiaryError('cli/answer', { status: response.status, reason })
+  const known = knownError(problem)
+  return known ?? new OstiaryError('cli/answer', { status: response.status, reason })
+}
+
+/** The admin API's own error, as the gateway threw it: its code says what to do and which exit code fits. */
+function knownError(problem: Readonly<Record<string, unknown>>): OstiaryError | undefined {
+  const { type } = problem
+  const code = typeof type === 'string' ? type.replace(/^urn:ostiary:/, '') : ''
+  if (!/^(server|identity)\//.test(code) || !Object.hasOwn(catalogue, code)) return undefined
+  const details = Object.entries(problem).filter((entry): entry is [string, string | number] =>
+    ['string', 'number'].includes(typeof entry[1]),
+  )
+  return new OstiaryError(code as Code, Object.fromEntries(details))
 }

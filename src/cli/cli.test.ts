@@ -34,7 +34,22 @@ test('every command is there, with a description', () => {
   assert.equal(root.commands.length, commands.length)
   assert.deepEqual(
     root.commands.map((command) => command.name()),
-    ['up', 'token', 'login', 'logout', 'whoami', 'check', 'test', 'explain', 'audit', 'keys', 'completion'],
+    [
+      'up',
+      'token',
+      'login',
+      'logout',
+      'whoami',
+      'check',
+      'test',
+      'explain',
+      'audit',
+      'sessions',
+      'revoke',
+      'revocations',
+      'keys',
+      'completion',
+    ],
   )
 })
 

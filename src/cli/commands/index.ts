@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../main.ts'
+import { revocations, revoke, sessions } from './access.ts'
 import { audit } from './audit.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
@@ -15,4 +16,19 @@ export type Run = (context: CommandContext, args: readonly unknown[], command: C
 /** Adds a command; `action` wraps its work with the handling of errors that all share. */
 export type Register = (root: Command, action: (run: Run) => (...all: unknown[]) => Promise<void>) => void
 
-export const commands: readonly Register[] = [up, token, login, logout, whoami, check, test, explain, audit, keys, completion]
+export const commands: readonly Register[] = [
+  up,
+  token,
+  login,
+  logout,
+  whoami,
+  check,
+  test,
+  explain,
+  audit,
+  sessions,
+  revoke,
+  revocations,
+  keys,
+  completion,
+]

@@ -14,6 +14,6 @@ export const server = {
     status: 421,
   },
   'server/origin': { message: 'a request from another origin was refused', help: 'use the console itself', status: 403 },
-  'server/bad-request': { message: '{problem}', help: 'correct the request', status: 400 },
+  'server/bad-request': { message: '{problem}', help: 'correct the request', status: 400, exit: 2 },
   'server/not-found': { message: 'there is nothing here', help: 'see docs/admin-api.md', status: 404 },
 } as const satisfies Record<string, CatalogueEntry>
