@@ -21,8 +21,17 @@ export class ApiError extends Error {
   }
 }
 
-export async function get<T>(path: string): Promise<T> {
-  const response = await fetch(path, { headers: { accept: 'application/json' }, credentials: 'same-origin' })
+export function get<T>(path: string): Promise<T> {
+  return send<T>('GET', path)
+}
+
+export async function send<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> {
+  const response = await fetch(path, {
+    method,
+    headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    credentials: 'same-origin',
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
   if (response.ok) return (await response.json()) as T
   const problem = (await response.json().catch(() => ({ title: response.statusText, status: response.status }))) as Problem
   throw new ApiError({ ...problem, status: response.status })

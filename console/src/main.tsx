@@ -4,12 +4,14 @@ import { Decision } from './decision.tsx'
 import { Decisions } from './decisions.tsx'
 import { Link, place, useApi } from './page.tsx'
 import { Policy } from './policy.tsx'
+import { Sessions } from './sessions.tsx'
 
 function Page() {
   const path = place.value
   const decision = /^\/decisions\/([a-z0-9]{1,64})$/.exec(path)
   if (decision !== null) return <Decision id={decision[1]!} />
   if (path === '/policy') return <Policy />
+  if (path === '/sessions') return <Sessions />
   return <Decisions />
 }
 
@@ -28,6 +30,9 @@ function App() {
           </Link>
           <Link to="/policy" aria-current={here('/policy')}>
             Policy
+          </Link>
+          <Link to="/sessions" aria-current={here('/sessions')}>
+            Sessions
           </Link>
         </nav>
         {me !== undefined && (

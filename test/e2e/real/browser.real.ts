@@ -132,3 +132,44 @@ test('the link of the screen opens the console, once', async () => {
   assert.equal(refused, 401, 'the link is used up')
   await stranger.close()
 })
+
+test('the console lists who is signed in, ends a session and everything of somebody, and says so', async () => {
+  const signIn = async (origin: string, account: RegExp) => {
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(`${origin}/`)
+    await page.getByRole('button', { name: account }).first().click()
+    await page.waitForURL(`${origin}/**`)
+    return { context, page, status: () => page.evaluate(async () => (await fetch('/orders')).status) }
+  }
+  const one = await signIn(ORDERS, /^reader/)
+  const other = await signIn(ORDERS, /^publisher/)
+  const { context, page } = await signIn('http://127.0.0.1:8081', /^admin/)
+  assert.deepEqual([await one.status(), await other.status()], [200, 200])
+  await page.getByRole('link', { name: 'Sessions' }).click()
+
+  await page
+    .getByRole('button', { name: /^End the session of reader/ })
+    .first()
+    .click()
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  assert.equal(await one.status(), 200, 'nothing ends before it is confirmed')
+  await page
+    .getByRole('button', { name: /^End the session of reader/ })
+    .first()
+    .click()
+  await page.getByRole('button', { name: 'End it' }).click()
+  await page.getByText(/^The session of reader.* has ended\.$/).waitFor()
+  assert.equal(await one.status(), 401)
+
+  await page
+    .getByRole('button', { name: /^End everything of publisher/ })
+    .first()
+    .click()
+  await page.getByLabel('Why, for the record').fill('stolen laptop')
+  await page.getByRole('button', { name: 'End everything', exact: true }).click()
+  await page.getByText(/^Everything that publisher.* had has ended\.$/).waitFor()
+  assert.equal(await other.status(), 401)
+  assert.equal(await page.getByRole('button', { name: /^End everything of publisher/ }).count(), 0)
+  for (const each of [one.context, other.context, context]) await each.close()
+})
