@@ -1,12 +1,18 @@
 import type { Register } from './index.ts'
+import { awsOptions } from '../aws/options.ts'
 import { adminClient, adminOptions, adminUrl } from '../admin.ts'
 
 export const login: Register = (root, action) =>
-  void adminOptions(root.command('login'))
-    .description('sign in with the device code flow, for the commands that ask a gateway')
+  void awsOptions(adminOptions(root.command('login')))
+    .description('sign in with the device code flow, or with AWS credentials, for the commands that ask a gateway')
     .option('--issuer <name>', 'issuer to sign in with, where the gateway has several')
     .action(
       action(async ({ output }, _, command) => {
+        if (command.opts<{ aws?: boolean }>().aws === true) {
+          const { awsLogin } = await import('../aws/token.ts')
+          const { subject, expires } = await awsLogin(adminUrl(command), command)
+          return output.answer(`signed in as ${subject} until ${expires}`, { subject, expires })
+        }
         const { deviceLogin } = await import('../login.ts')
         const { issuer } = command.opts<{ issuer?: string }>()
         const { subject, expires } = await deviceLogin(adminUrl(command), issuer, (line) => process.stderr.write(`${line}\n`))

@@ -44,4 +44,19 @@ export const cli = {
     help: 'give an issuer `signIn` with a `clientId` in ostiary.yaml, or set OSTIARY_TOKEN',
     exit: 78,
   },
+  'cli/aws-credentials': {
+    message: 'there are no AWS credentials in the environment or in the profile `{profile}`',
+    help: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name another profile with `--profile`, or run `aws configure`',
+    exit: 77,
+  },
+  'cli/aws-source': {
+    message: 'AWS credentials from `{source}` are not supported yet',
+    help: 'let the AWS command line get them: `eval "$(aws configure export-credentials --profile {profile} --format env)"`',
+    exit: 77,
+  },
+  'cli/aws-region': {
+    message: 'there is no AWS region to sign for',
+    help: 'set AWS_REGION, or add `--region eu-central-1`; the gateway accepts those in `regions` of its issuer',
+    exit: 2,
+  },
 } as const satisfies Record<string, CatalogueEntry>

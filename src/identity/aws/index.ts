@@ -6,6 +6,7 @@ import type { Issuer, IssuerDeps, IssuerKind, TokenResult } from '../issuer.ts'
 import { Refusal, refused } from '../jose/refusal.ts'
 import { subjectOf, type Caller } from './caller.ts'
 import { awsClaims, payloadOf } from './claims.ts'
+import { openEndpoint } from './endpoint.ts'
 import { ALGORITHM, readPresigned, TOKEN_PREFIX, type PresignedRequest } from './presigned.ts'
 import { endpointOf } from './regions.ts'
 import { awsSchema, type AwsConfig } from './schema.ts'
@@ -33,7 +34,8 @@ interface AwsJudge {
 function createAws(name: string, config: AwsConfig, { clock, fetch, log }: IssuerDeps): Issuer {
   const audience = config.audiences[0]!
   const endpoints = new Map(config.regions.map((region) => endpointOf(region)).map((endpoint) => [endpoint.host, endpoint]))
-  const sts = new Sts({ fetch, clock, audience, endpoint: config.endpoint })
+  const own = config.endpoint === undefined ? undefined : openEndpoint(config.endpoint)
+  const sts = new Sts({ fetch: own?.fetch ?? fetch, clock, audience })
   const judge: AwsJudge = {
     name,
     audience,
@@ -72,7 +74,7 @@ function createAws(name: string, config: AwsConfig, { clock, fetch, log }: Issue
     metadata: () => Promise.reject(new OstiaryError('identity/provider-unavailable', { issuer: name, cause: 'it has no sign-in', url })),
     status: () => ({ ready: true, detail: failure === undefined ? 'asked for each new caller' : `STS can not be asked: ${failure}` }),
     onKeysLeft: () => undefined,
-    close: () => undefined,
+    close: () => void own?.close(),
   }
 }
 

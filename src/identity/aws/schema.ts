@@ -28,9 +28,11 @@ export const awsSchema = issuerBase.extend({
     .describe('How long a request is believed after it was signed, at most'),
   allowRoot: z.boolean().default(false).describe('Accept the root user of an account'),
   endpoint: secureUrl()
-    .transform((url) => url.replace(/\/+$/, ''))
+    .refine((url) => !URL.canParse(url) || new URL(url).pathname === '/', 'write a URL without a path')
     .optional()
-    .describe('Where STS is reached instead, such as a VPC endpoint; requests are still signed for the hosts of `regions`'),
+    .describe(
+      'Where STS is reached instead, such as a VPC endpoint, without a proxy; requests are still signed for the hosts of `regions`',
+    ),
 })
 
 export type AwsConfig = z.output<typeof awsSchema>

@@ -22,8 +22,6 @@ export interface StsParts {
   readonly clock: Clock
   /** Sent as the signed header, exactly. */
   readonly audience: string
-  /** Where requests go instead of to the host that they are signed for. */
-  readonly endpoint: string | undefined
   readonly limits?: Partial<StsLimits>
 }
 
@@ -68,14 +66,14 @@ export class Sts {
   }
 
   async #ask({ endpoint: { host, partition }, query }: PresignedRequest): Promise<StsAnswer> {
-    const { fetch, clock, audience, endpoint } = this.#parts
+    const { fetch, clock, audience } = this.#parts
     const { timeout, maxBytes } = this.#limits
     const late = new AbortController()
     const timer = clock.after(timeout, () => late.abort())
     try {
-      const response = await fetch(`${endpoint ?? `https://${host}`}/?${query}`, {
-        // The signed headers, and none that would change what is asked.
-        headers: { host, [AUDIENCE_HEADER]: audience, accept: 'text/xml', 'accept-encoding': 'identity' },
+      const response = await fetch(`https://${host}/?${query}`, {
+        // The signed header, and none that would change what is asked. The other signed one, `host`, is the URL's.
+        headers: { [AUDIENCE_HEADER]: audience, accept: 'text/xml', 'accept-encoding': 'identity' },
         redirect: 'manual',
         signal: late.signal,
       })
