@@ -1,39 +1,23 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { SessionAnswer, SessionsAnswer } from '../../src/server/admin/shapes.ts'
 import { ApiError, get, send, type Problem } from './api.ts'
 import { Failure } from './page.tsx'
 import { instant } from './summary.tsx'
 
-interface Session {
-  readonly id: string
-  readonly issuer: string
-  readonly subject: string
-  readonly display?: string
-  readonly kind: string
-  readonly createdAt: string
-  readonly seenAt: string
-  readonly endsAt: string
-  readonly own: boolean
-}
-
-interface Page {
-  readonly sessions: readonly Session[]
-  readonly next?: string
-}
-
 /** What is about to be ended: one session, or everything that its subject has. */
 interface Wish {
-  readonly session: Session
+  readonly session: SessionAnswer
   readonly all: boolean
 }
 
 const minute = (time: string): string => instant(time).slice(0, 16)
-const nameOf = ({ display, subject }: Session): string => display ?? subject
+const nameOf = ({ display, subject }: SessionAnswer): string => display ?? subject
 const problemOf = (error: unknown): Problem =>
   error instanceof ApiError ? error.problem : { title: 'the gateway can not be reached', status: 0 }
 
 /** Who is signed in, and an end to it. */
 export function Sessions() {
-  const [sessions, setSessions] = useState<readonly Session[] | undefined>()
+  const [sessions, setSessions] = useState<readonly SessionAnswer[] | undefined>()
   const [next, setNext] = useState<string | undefined>()
   const [problem, setProblem] = useState<Problem | undefined>()
   const [text, setText] = useState('')
@@ -41,7 +25,7 @@ export function Sessions() {
   const [told, setTold] = useState('')
 
   const load = (after?: string): Promise<void> =>
-    get<Page>(`/api/sessions?limit=500${after === undefined ? '' : `&after=${after}`}`).then(
+    get<SessionsAnswer>(`/api/sessions?limit=500${after === undefined ? '' : `&after=${after}`}`).then(
       (page) => {
         setSessions((known = []) => (after === undefined ? page.sessions : [...known, ...page.sessions]))
         setNext(page.next)

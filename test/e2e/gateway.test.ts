@@ -177,7 +177,7 @@ test('health needs no sign-in and tells nothing', async () => {
   assert.equal((await admin('/livez')).status, 200)
   const ready = await admin('/readyz')
   assert.equal(ready.status, 200, ready.body)
-  assert.deepEqual(JSON.parse(ready.body), { status: 'ready', issuers: [{ name: 'entra', ready: true }] })
+  assert.deepEqual(JSON.parse(ready.body), { status: 'ready', issuers: [{ name: 'entra', ready: true }], revocations: { ready: true } })
 })
 
 test('the one-time link works once', async () => {

@@ -1,27 +1,7 @@
 import type { Command } from 'commander'
 import { adminClient, adminOptions } from '../admin.ts'
+import type { RevocationAnswer, SessionAnswer, SessionsAnswer } from '../../server/admin/shapes.ts'
 import type { Register } from './index.ts'
-
-interface Session {
-  readonly id: string
-  readonly issuer: string
-  readonly subject: string
-  readonly display?: string
-  readonly kind: string
-  readonly createdAt: string
-  readonly seenAt: string
-  readonly endsAt: string
-  readonly own: boolean
-}
-
-interface Revocation {
-  readonly id: string
-  readonly target: Readonly<Record<string, string>> & { readonly kind: string }
-  readonly reason: string
-  readonly by: string
-  readonly createdAt: string
-  readonly until?: string
-}
 
 /** Columns as wide as what is in them, two blanks between. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -58,9 +38,9 @@ export const sessions: Register = (root, action) => {
           ...(issuer === undefined ? {} : { issuer }),
           ...(subject === undefined ? {} : { subject }),
         })
-        const all: Session[] = []
+        const all: SessionAnswer[] = []
         for (let next: string | undefined = ''; next !== undefined;) {
-          const page = (await client.request('GET', `/api/sessions?${parameters.toString()}`)) as { sessions: Session[]; next?: string }
+          const page = (await client.request('GET', `/api/sessions?${parameters.toString()}`)) as SessionsAnswer
           all.push(...page.sessions)
           ;({ next } = page)
           if (next !== undefined) parameters.set('after', next)
@@ -111,7 +91,7 @@ export const revoke: Register = (root, action) => {
         const options = self.opts<{ reason: string; for?: string; subject?: string }>()
         const said: Body = Object.fromEntries(names.map(([argument], at) => [FIELDS[argument] ?? argument, String(values[at])]))
         const body: Body = { kind: name, ...said, subject: said['subject'] ?? options.subject, for: options.for, reason: options.reason }
-        const answer = (await client.request('POST', '/api/revocations', body)) as Revocation
+        const answer = (await client.request('POST', '/api/revocations', body)) as RevocationAnswer
         const until = answer.until === undefined ? 'until it is lifted' : `kept until ${shown(answer.until)} UTC`
         output.answer(`revoked: ${describe(answer)}; ${until}\nto take it back: ostiary revocations lift ${answer.id}`, answer)
       }),
@@ -138,7 +118,7 @@ export const revoke: Register = (root, action) => {
 /** Names of the API for what the command line calls otherwise. */
 const FIELDS: Readonly<Record<string, string>> = { id: 'session', 'token-id': 'token', 'client-id': 'client', instant: 'before' }
 
-function describe({ target }: Revocation): string {
+function describe({ target }: RevocationAnswer): string {
   const { kind, issuer, ...rest } = target
   return clean([kind, issuer, ...Object.values(rest)].filter((one) => one !== undefined).join(' '))
 }
@@ -151,7 +131,7 @@ export const revocations: Register = (root, action) => {
     .action(
       action(async ({ output }, _, command) => {
         const client = await adminClient(command)
-        const all = (await client.request('GET', '/api/revocations')) as readonly Revocation[]
+        const all = (await client.request('GET', '/api/revocations')) as readonly RevocationAnswer[]
         const rows = all.map((one) => [
           one.id,
           describe(one),
@@ -170,7 +150,7 @@ export const revocations: Register = (root, action) => {
     .action(
       action(async ({ output }, [id], command) => {
         const client = await adminClient(command)
-        const answer = (await client.request('DELETE', `/api/revocations/${encodeURIComponent(String(id))}`)) as Revocation
+        const answer = (await client.request('DELETE', `/api/revocations/${encodeURIComponent(String(id))}`)) as RevocationAnswer
         output.answer(`lifted: ${describe(answer)}`, answer)
       }),
     )

@@ -7,6 +7,7 @@ import type { AdminEnv } from './app.ts'
 import type { AdminParts } from './parts.ts'
 import { MAX_BODY, readRevocation, shownTarget } from './revocation.ts'
 import { sessionQueryFrom, writePlace } from './query.ts'
+import type { RevocationAnswer, SessionAnswer, SessionsAnswer } from './shapes.ts'
 
 /** Ending access: `/api/sessions`, `/api/revocations`. */
 export function accessRoutes(parts: AdminParts): Hono<AdminEnv> {
@@ -17,10 +18,11 @@ export function accessRoutes(parts: AdminParts): Hono<AdminEnv> {
     if ('problem' in query) throw new OstiaryError('server/bad-request', { problem: query.problem })
     const { sessions, next } = await parts.sessions(query.query)
     const own = context.get('passage').principal.identity?.evidence.sessionId
-    return context.json({
+    const answer: SessionsAnswer = {
       sessions: sessions.map((session) => sessionAnswer(session, own)),
       next: next === undefined ? undefined : writePlace(next),
-    })
+    }
+    return context.json(answer)
   })
 
   routes.delete('/sessions/:id', async (context) => {
@@ -52,7 +54,7 @@ function tooLong(): OstiaryError {
   return new OstiaryError('server/bad-request', { problem: `the body is longer than ${MAX_BODY} bytes` })
 }
 
-function sessionAnswer({ createdAt, seenAt, endsAt, ...session }: SessionInfo, own: string | undefined): object {
+function sessionAnswer({ createdAt, seenAt, endsAt, ...session }: SessionInfo, own: string | undefined): SessionAnswer {
   return {
     ...session,
     createdAt: new Date(createdAt).toISOString(),
@@ -62,7 +64,7 @@ function sessionAnswer({ createdAt, seenAt, endsAt, ...session }: SessionInfo, o
   }
 }
 
-function revocationAnswer({ id, target, reason, by, createdAt, until }: StoredRevocation): object {
+function revocationAnswer({ id, target, reason, by, createdAt, until }: StoredRevocation): RevocationAnswer {
   return {
     id,
     target: shownTarget(target),

@@ -4,6 +4,7 @@ import { CLOCK_SKEW_MS } from '../../core/clock.ts'
 import type { RevocationTarget } from '../../store/revocations.ts'
 import type { RevocationRequest } from '../ending.ts'
 import { timeFrom } from './query.ts'
+import type { RevocationAnswer } from './shapes.ts'
 
 /** Longest body of a revocation, in bytes; and the longest reason and name, in characters. */
 export const MAX_BODY = 4_096
@@ -81,6 +82,8 @@ export function readRevocation(
 }
 
 /** A revocation's target as it is answered. */
-export function shownTarget(target: RevocationTarget): object {
-  return target.kind === 'issued-before' ? { ...target, before: new Date(target.before).toISOString() } : target
+export function shownTarget(target: RevocationTarget): RevocationAnswer['target'] {
+  if (target.kind !== 'issued-before') return target
+  const { subject, before, ...rest } = target
+  return { ...rest, ...(subject === undefined ? {} : { subject }), before: new Date(before).toISOString() }
 }

@@ -23,3 +23,38 @@ export interface DecisionSummary {
     | { readonly result: string; readonly status: number; readonly bytesIn: number; readonly bytesOut: number; readonly duration: number }
     | undefined
 }
+
+/** A browser session as the API answers it. Times are RFC 3339. */
+export interface SessionAnswer {
+  /** Names it; gives no right. */
+  readonly id: string
+  readonly issuer: string
+  readonly subject: string
+  readonly display?: string | undefined
+  readonly kind: string
+  readonly createdAt: string
+  /** Last use. */
+  readonly seenAt: string
+  /** It ends then at the latest. */
+  readonly endsAt: string
+  /** Whether it is the one that asks. */
+  readonly own: boolean
+}
+
+export interface SessionsAnswer {
+  readonly sessions: readonly SessionAnswer[]
+  /** `after` of the next page; absent on the last. */
+  readonly next?: string | undefined
+}
+
+/** A revocation as the API answers it. */
+export interface RevocationAnswer {
+  readonly id: string
+  readonly target: Readonly<Record<string, string>> & { readonly kind: string }
+  readonly reason: string
+  /** Who revoked, as `issuer/subject`. */
+  readonly by: string
+  readonly createdAt: string
+  /** Absent where it holds until it is lifted. */
+  readonly until?: string | undefined
+}
