@@ -136,11 +136,11 @@ export const revocations: Register = (root, action) => {
           one.id,
           describe(one),
           shown(one.createdAt),
-          one.until === undefined ? 'lifted' : shown(one.until),
+          one.until === undefined ? 'when lifted' : shown(one.until),
           clean(one.by),
           clean(one.reason),
         ])
-        output.answer(all.length === 0 ? 'nothing is revoked' : table(['id', 'what', 'since', 'until', 'by', 'reason'], rows), all)
+        output.answer(all.length === 0 ? 'nothing is revoked' : table(['id', 'what', 'since', 'ends', 'by', 'reason'], rows), all)
       }),
     )
 
