@@ -42,7 +42,8 @@ export function findAws(choice: AwsChoice, env: Readonly<Record<string, string |
     ofProfile(config)
   if (credentials === undefined) {
     const other = OTHER_SETTINGS.find((name) => config[name] !== undefined) ?? OTHER_SOURCES.find((name) => read(name) !== undefined)
-    if (other !== undefined) throw new OstiaryError('cli/aws-source', { source: other, profile })
+    if (other !== undefined)
+      throw new OstiaryError('cli/aws-source', { source: other, option: wanted === undefined ? '' : `--profile ${wanted} ` })
     throw new OstiaryError('cli/aws-credentials', { profile })
   }
   if (region === undefined || !REGION.test(region)) throw new OstiaryError('cli/aws-region')

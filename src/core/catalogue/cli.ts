@@ -51,7 +51,7 @@ export const cli = {
   },
   'cli/aws-source': {
     message: 'AWS credentials from `{source}` are not supported yet',
-    help: 'let the AWS command line get them: `eval "$(aws configure export-credentials --profile {profile} --format env)"`',
+    help: 'let the AWS command line get them: `eval "$(aws configure export-credentials {option}--format env)"`',
     exit: 77,
   },
   'cli/aws-region': {

@@ -26,8 +26,7 @@ export function readXml(bytes: Uint8Array): Element | undefined {
     return undefined
   }
   const reader = new Reader(text.replace(DECLARATION, ''))
-  reader.blank()
-  const root = reader.element(0)
+  const root = reader.blank() ? reader.element(0) : undefined
   if (root === undefined || !reader.blank() || !reader.atEnd) return undefined
   return root
 }
