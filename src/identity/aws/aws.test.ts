@@ -134,7 +134,7 @@ test('another account is refused, and so is root unless it is allowed', async ()
 test('one question for one token, however many ask at once, and none once it is known', async () => {
   const gateway = world.gateway()
   const token = await signed()
-  const answers = await Promise.all(Array.from({ length: 50 }, () => ask(gateway, token)))
+  const answers = await Promise.all(Array.from({ length: 50 }, async () => ask(gateway, token)))
   assert.equal(world.sts.requests.length, 1)
   assert.equal(new Set(answers.map((answer) => (answer as Extract<AuthResult, { outcome: 'verified' }>).verified)).size, 1)
   assert.ok(!(ask(gateway, token) instanceof Promise))

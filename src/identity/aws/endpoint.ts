@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { Agent, buildConnector, fetch as undiciFetch } from 'undici'
 import type { Outbound } from '../outbound.ts'
 
@@ -12,10 +13,13 @@ export function openEndpoint(endpoint: string): Outbound {
   const agent = new Agent({
     connections: 16,
     connect: (options, callback) =>
-      connector({ ...options, hostname: name, host: name, servername: name, port: port === '' ? portOf(protocol) : port }, callback),
+      connector(
+        { ...options, hostname: name, host: name, servername: isIP(name) === 0 ? name : '', port: port === '' ? portOf(protocol) : port },
+        callback,
+      ),
   })
-  const request = (input: Parameters<typeof undiciFetch>[0], init?: Parameters<typeof undiciFetch>[1]) => {
-    const url = new URL(input as string)
+  const request = (input: string, init?: Parameters<typeof undiciFetch>[1]) => {
+    const url = new URL(input)
     url.protocol = protocol
     return undiciFetch(url, { ...init, dispatcher: agent })
   }

@@ -60,7 +60,7 @@ export function tokenOf(url: string): string {
  */
 export function readPresigned(token: string, { endpoints, maxAge, now }: PresignedLimits): PresignedRequest {
   const url = readUrl(token)
-  const [authority = '', search] = cut(url.slice('https://'.length), '/?')
+  const [authority, search] = cut(url.slice('https://'.length), '/?')
   if (search === undefined || !/^[A-Za-z0-9.-]+$/.test(authority)) throw new Refusal('malformed')
   const endpoint = endpoints.get(authority)
   if (endpoint === undefined) throw new Refusal('issuer')
@@ -106,7 +106,7 @@ function readUrl(token: string): string {
 function readQuery(search: string): ReadonlyMap<Name, string> {
   const parameters = new Map<Name, string>()
   for (const part of search.split('&')) {
-    const [name = '', text] = cut(part, '=')
+    const [name, text] = cut(part, '=')
     if (text === undefined || !isName(name)) throw new Refusal('malformed')
     if (parameters.has(name)) throw new Refusal('claim', name)
     parameters.set(name, decode(text))
