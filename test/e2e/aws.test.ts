@@ -1,6 +1,6 @@
 /** AWS callers through a whole gateway, from the command line's own signer to the upstream and the record. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { stringify } from 'yaml'
 import { presignToken } from '../../src/cli/aws/sign.ts'
+import { main } from '../../src/cli/main.ts'
 import { loadConfiguration } from '../../src/server/configuration.ts'
 import { startGateway, type Gateway } from '../../src/server/start.ts'
 import { startStandInSts, type StandInKey, type StandInSts } from '../../src/testing/standin-sts.ts'
@@ -120,6 +121,39 @@ test('another account, another gateway’s request and a silent STS are 401, 401
   sts.misbehave = 'drop'
   assert.equal((await put(tokenOf({ ...deployer, secretAccessKey: 'other' }, 'ASIADEPLOYEREXAMPLE0'))).status, 503)
   sts.misbehave = undefined
+})
+
+test('`ostiary login --aws` signs in to the gateway, and keeps nothing that was refused', async () => {
+  const { write } = process.stdout
+  const { write: error } = process.stderr
+  const before = { ...process.env }
+  const kept = join(folder, 'config/ostiary/credentials.json')
+  const login = async (secret: string): Promise<string> => {
+    let out = ''
+    for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
+    Object.assign(process.env, {
+      XDG_CONFIG_HOME: join(folder, 'config'),
+      HOME: folder,
+      AWS_ACCESS_KEY_ID: 'ASIADEPLOYEREXAMPLE0',
+      AWS_SECRET_ACCESS_KEY: secret,
+      AWS_SESSION_TOKEN: deployer.sessionToken,
+      AWS_REGION: 'eu-central-1',
+    })
+    process.stdout.write = process.stderr.write = (text: string | Uint8Array) => ((out += String(text)), true)
+    try {
+      const exit = await main(['login', '--aws', '--audience', 'orders.example.com', '--admin', new URL(gateway.admin.url).origin])
+      return `${exit} ${out}`
+    } finally {
+      process.stdout.write = write
+      process.stderr.write = error
+      for (const name of ['XDG_CONFIG_HOME', ...Object.keys(process.env).filter((one) => one.startsWith('AWS_'))]) delete process.env[name]
+      Object.assign(process.env, before)
+    }
+  }
+  assert.match(await login('other'), /^77 .*sign-in failed/s)
+  assert.equal(existsSync(kept), false)
+  assert.match(await login(deployer.secretAccessKey), /^0 signed in as somebody the gateway does not admit to its admin API until/)
+  assert.match(readFileSync(kept, 'utf8'), /"token":"ostiary-aws-v1\./)
 })
 
 test('two issuers of this kind are refused, at their place', () => {
