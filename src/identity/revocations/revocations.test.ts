@@ -298,6 +298,28 @@ describe('sessions', () => {
     await gateway.identities.close()
   })
 
+  test('count from their beginning also when they are read from the store, whatever proved them', async () => {
+    const store = join(deps.dataDir, 'sessions-2.db')
+    const sealing = () => [{ key: new Secret(new Uint8Array(32).fill(1)) }]
+    const first = openGateway(deps, provider, { deps: { store: openSqliteStore(store), sealing } })
+    const { identity: proven } = await first.verified(await first.signIn())
+    const timeless = { ...proven, evidence: { ...proven.evidence, issuedAt: undefined } }
+    const began = deps.clock.now()
+    const { setCookie } = await first.identities.sessions.create(timeless, began + 3_600_000)
+    const handle = /=([^;]+)/.exec(setCookie(true))![1]!
+    await first.identities.close()
+    for (const [before, said] of [
+      [began - 1, 'verified'],
+      [began, 'revoked'],
+    ] as const) {
+      const revocations = await open(memoryRevocations())
+      await revocations.add(entry({ kind: 'issued-before', issuer: 'idp', before }))
+      const second = openGateway(deps, provider, { deps: { store: openSqliteStore(store), sealing, revocations } })
+      assert.equal(await second.present(handle), said)
+      await second.identities.close()
+    }
+  })
+
   test('are listed without a secret, page by page, and end by their public id', async () => {
     const gateway = openGateway(deps, provider, {})
     const { identities } = gateway
