@@ -85,11 +85,15 @@ function readHeader(bytes: Buffer): Header {
   return { alg, kid, typ, hasNonce: 'nonce' in header }
 }
 
-/** The key id that a token names, once its algorithm is one of `allowed`. @throws Refusal `algorithm`, `unknown-key` */
-export function keyIdOf({ header }: Jws, allowed: ReadonlySet<string>): string {
+/**
+ * The key id that a token names, once its algorithm is one of `allowed`. A token that names none means the key that `only` says, where
+ * the issuer has such a key. @throws Refusal `algorithm`, `unknown-key`
+ */
+export function keyIdOf({ header }: Jws, allowed: ReadonlySet<string>, only?: (algorithm: string) => string | undefined): string {
   if (!allowed.has(header.alg) || !algorithms.has(header.alg)) throw new Refusal('algorithm')
-  if (header.kid === undefined) throw new Refusal('unknown-key')
-  return header.kid
+  const kid = header.kid ?? only?.(header.alg)
+  if (kid === undefined) throw new Refusal('unknown-key')
+  return kid
 }
 
 /** Verifies a signature with a key of the issuer (RFC 7515 §5.2). @throws Refusal `algorithm`, `signature` */

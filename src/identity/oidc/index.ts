@@ -5,6 +5,7 @@ import { parseJwt } from '../jose/compact.ts'
 import { KeySource } from '../keys/source.ts'
 import { signInSettings } from '../signin.ts'
 import { oidcClaims } from './claims.ts'
+import { plainJwt, rfc9068 } from './profile.ts'
 import { oidcSchema, type OidcConfig } from './schema.ts'
 import { verifyAccess, verifyId, type OidcVerifier } from './verify.ts'
 
@@ -38,7 +39,7 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
     audiences: new Set(config.audiences),
     clients: new Set(config.clients),
     agents: new Set(config.agents),
-    acceptPlainJwt: config.acceptPlainJwt,
+    profile: config.acceptPlainJwt ? plainJwt : rfc9068,
     declared: declaredClaims(oidcClaims, config.claims),
     maxLifetime: config.maxLifetime,
     now: () => deps.clock.now(),

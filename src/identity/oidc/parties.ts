@@ -2,11 +2,10 @@ import type { Evidence, Identity } from '../../core/principal.ts'
 import { readClaims, type DeclaredClaim } from '../claims.ts'
 import { isObject, type JsonObject, type JsonValue } from '../jose/json.ts'
 import { Refusal } from '../jose/refusal.ts'
+import { MAX_SUBJECT } from '../signed.ts'
 
 /** Parties of a chain at most: the subject and those who act for it. */
 export const MAX_PARTIES = 4
-/** Longest `sub`, in characters (OpenID Connect Core §2). */
-export const MAX_SUBJECT = 255
 
 /** One who acts for the subject, as `act` names it (RFC 8693 §4.1). */
 interface Actor {
