@@ -92,11 +92,18 @@ if (!existsSync(join(root, entry))) fail(`this package is incomplete: \`${entry}
 
 const child = spawn(
   node,
-  ['--disable-warning=ExperimentalWarning', join(root, entry), ...(entry === 'tools/dev.ts' ? args.slice(1) : args)],
+  // The young generation is bounded: V8 would let it grow to four times this, for 100 MB more and no CPU less.
+  [
+    '--disable-warning=ExperimentalWarning',
+    '--max-semi-space-size=16',
+    join(root, entry),
+    ...(entry === 'tools/dev.ts' ? args.slice(1) : args),
+  ],
   {
     stdio: 'inherit',
     // fdatasync of the audit log shares these threads with crypto and DNS; four are too few (see docs/performance.md).
-    env: { UV_THREADPOOL_SIZE: '16', ...process.env },
+    // Each of them would get a heap of its own from glibc: two are enough, and keep some 60 MB.
+    env: { UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2', ...process.env },
   },
 )
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => child.kill(signal))
