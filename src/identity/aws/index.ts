@@ -1,9 +1,9 @@
 import type { IssuerBase } from '../../config/schema.ts'
-import { OstiaryError } from '../../core/errors.ts'
 import type { Identity } from '../../core/principal.ts'
 import { declaredClaims, readClaims, type DeclaredClaim } from '../claims.ts'
 import type { Issuer, IssuerDeps, IssuerKind, TokenResult } from '../issuer.ts'
 import { Refusal, refused } from '../jose/refusal.ts'
+import { withoutSignIn } from '../nosignin.ts'
 import { subjectOf, type Caller } from './caller.ts'
 import { awsClaims, payloadOf } from './claims.ts'
 import { openEndpoint } from './endpoint.ts'
@@ -56,7 +56,7 @@ function createAws(name: string, config: AwsConfig, { clock, fetch, log }: Issue
   return {
     name,
     kind: 'aws-iam',
-    signIn: undefined,
+    ...withoutSignIn(name, url),
     discoveryUrl: '',
     // STS signs no JWT.
     owns: () => false,
@@ -70,8 +70,6 @@ function createAws(name: string, config: AwsConfig, { clock, fetch, log }: Issue
         return judged(judge, request, answer)
       })
     },
-    verifyIdToken: () => Promise.resolve({ outcome: 'rejected', reason: 'token-type' }),
-    metadata: () => Promise.reject(new OstiaryError('identity/provider-unavailable', { issuer: name, cause: 'it has no sign-in', url })),
     status: () => ({ ready: true, detail: failure === undefined ? 'asked for each new caller' : `STS can not be asked: ${failure}` }),
     onKeysLeft: () => undefined,
     close: () => void own?.close(),

@@ -23,6 +23,8 @@ export interface DocumentSource {
   readonly fetch: typeof fetch
   readonly clock: Clock
   readonly discoveryUrl: string
+  /** In place of metadata that would be got from `discoveryUrl`: `issuer` and `jwks_uri`. */
+  readonly metadata?: JsonObject | undefined
   /** Whether the `issuer` of the metadata is the one that was asked for (OpenID Connect Discovery §4.3). */
   readonly accepts: (issuer: string) => boolean
   readonly limits: KeyLimits
@@ -30,7 +32,7 @@ export interface DocumentSource {
 
 /** Gets metadata and keys. @throws DocumentsRefused */
 export async function fetchDocuments(source: DocumentSource, signal: AbortSignal): Promise<ProviderDocuments> {
-  const metadata = await getJson(source, source.discoveryUrl, signal)
+  const metadata = source.metadata ?? (await getJson(source, source.discoveryUrl, signal))
   checkIssuer(source, metadata) // before anything that it says is followed
   const keys = await getJson(source, jwksUri(metadata, source.discoveryUrl), signal)
   return readDocuments(source, metadata, keys)

@@ -1,6 +1,7 @@
 import type { Timer } from '../../core/clock.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { IssuerDeps, ProviderMetadata } from '../issuer.ts'
+import type { JsonObject } from '../jose/json.ts'
 import type { VerificationKey } from '../jose/jwk.ts'
 import { AbsentKids } from './absent.ts'
 import { DocumentsRefused, fetchDocuments, readDocuments, type ProviderDocuments } from './documents.ts'
@@ -12,7 +13,10 @@ export interface KeySourceSettings {
   readonly issuer: string
   /** Name under which the last good set is kept, unique among all sources. */
   readonly file: string
+  /** Of the metadata; of the keys themselves where the metadata is given. */
   readonly discoveryUrl: string
+  /** What discovery would say, where there is none: `issuer` and `jwks_uri`. */
+  readonly metadata?: JsonObject | undefined
   /** Whether the discovered `issuer` is the one that this source is for. */
   readonly accepts: (issuer: string) => boolean
   /** Called with the ids of keys that are no longer published. */
@@ -133,9 +137,9 @@ export class KeySource {
     if (this.#closed.signal.aborted) return
     this.#timer?.cancel()
     const { fetch, clock, meter, log } = this.#deps
-    const { issuer, discoveryUrl, accepts } = this.#settings
+    const { issuer, discoveryUrl, metadata, accepts } = this.#settings
     try {
-      const documents = await fetchDocuments({ fetch, clock, discoveryUrl, accepts, limits: this.#limits }, this.#closed.signal)
+      const documents = await fetchDocuments({ fetch, clock, discoveryUrl, metadata, accepts, limits: this.#limits }, this.#closed.signal)
       if (this.#closed.signal.aborted) return
       if (this.#failure !== undefined) log(`issuer ${issuer}: its keys are here again`)
       this.#failure = undefined
@@ -186,7 +190,7 @@ export class KeySource {
     // Of a later time than now: the clock was set back, and its age can't be told.
     if (kept === undefined || kept.fetchedAt > this.#deps.clock.now()) return
     try {
-      this.#documents = readDocuments(this.#settings, kept.metadata, kept.keys)
+      this.#documents = readDocuments(this.#settings, this.#settings.metadata ?? kept.metadata, kept.keys)
       this.#fetchedAt = kept.fetchedAt
     } catch (error) {
       if (!(error instanceof DocumentsRefused)) throw error

@@ -2,7 +2,7 @@ import type { IssuerBase } from '../../config/schema.ts'
 import { declaredClaims } from '../claims.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
 import { parseJwt } from '../jose/compact.ts'
-import { KeySource } from '../keys/source.ts'
+import { discoveryUrlOf, publishedKeys } from '../keys/published.ts'
 import { signInSettings } from '../signin.ts'
 import { oidcClaims } from './claims.ts'
 import { plainJwt, rfc9068 } from './profile.ts'
@@ -17,24 +17,12 @@ export const oidc: IssuerKind = {
 }
 
 function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer {
-  const listeners: ((issuer: string, keyIds: readonly string[]) => void)[] = []
-  const discoveryUrl = `${config.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-  const keys = new KeySource(
-    {
-      issuer: name,
-      file: `${name}-oidc`,
-      discoveryUrl,
-      accepts: (issuer) => issuer === config.issuer,
-      onLeft(keyIds) {
-        for (const listener of listeners) listener(name, keyIds)
-      },
-    },
-    deps,
-  )
+  const discoveryUrl = discoveryUrlOf(config.issuer)
+  const keys = publishedKeys({ issuer: name, file: `${name}-oidc`, discoveryUrl, accepts: (issuer) => issuer === config.issuer }, deps)
   const verifier: OidcVerifier = {
     name,
     issuer: config.issuer,
-    keys,
+    keys: keys.source,
     algorithms: new Set<string>(config.algorithms),
     audiences: new Set(config.audiences),
     clients: new Set(config.clients),
@@ -44,7 +32,6 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
     maxLifetime: config.maxLifetime,
     now: () => deps.clock.now(),
   }
-  keys.start()
   return {
     name,
     kind: 'oidc',
@@ -61,13 +48,9 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
       const jwt = parseJwt(token)
       return 'outcome' in jwt ? jwt : verifyId(verifier, jwt, expected)
     },
-    metadata: () => keys.metadata(),
-    status() {
-      if (keys.documents === undefined) return { ready: false, detail: 'no keys' }
-      const detail = `keys got ${Math.round(keys.age / 60_000)} min ago`
-      return { ready: true, detail: keys.failure === undefined ? detail : `${detail}; the provider does not answer` }
-    },
-    onKeysLeft: (listener) => void listeners.push(listener),
-    close: () => keys.close(),
+    metadata: () => keys.source.metadata(),
+    status: keys.status,
+    onKeysLeft: keys.onKeysLeft,
+    close: keys.close,
   }
 }
