@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import { systemClock, systemEntropy, type Clock, type Entropy } from '../core/clock.ts'
 import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
@@ -197,9 +197,19 @@ function dataDirectory(folder: string, configured: string | undefined): string {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     mkdirSync(join(dir, 'policies'), { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw new OstiaryError('server/data-dir', { dir, cause: (error as NodeJS.ErrnoException).code ?? 'unknown' })
+    throw new OstiaryError('server/data-dir', { dir, cause: whyNotWritable(dir) ?? (error as NodeJS.ErrnoException).code ?? 'unknown' })
   }
   return dir
+}
+
+/** Making folders below a read-only one fails with ENOENT, which says nothing. */
+function whyNotWritable(dir: string): string | undefined {
+  try {
+    accessSync(dir, constants.W_OK)
+    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code
+  }
 }
 
 /** A configuration that is wrong at start: the last version that was in force runs on, and says so loudly. */

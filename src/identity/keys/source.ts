@@ -149,7 +149,8 @@ export class KeySource {
     } catch (error) {
       if (this.#closed.signal.aborted) return
       const failure = error instanceof DocumentsRefused ? error.message : 'an error of its own'
-      if (this.#failure !== failure) log(`issuer ${issuer}: no keys from ${discoveryUrl}: ${failure}; the last good ones stay`)
+      const meanwhile = this.documents === undefined ? 'its tokens are answered 503 until there are some' : 'the last good ones stay'
+      if (this.#failure !== failure) log(`issuer ${issuer}: no keys from ${discoveryUrl}: ${failure}; ${meanwhile}`)
       this.#failure = failure
       this.#failures++
       meter.count('identity_key_refreshes', { issuer, outcome: 'failed' })
