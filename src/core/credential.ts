@@ -42,8 +42,12 @@ export type RejectReason =
   | 'token-type'
   | 'id-token'
   | 'graph-token'
+  /** A service-account token without an end, as clusters kept them in secrets. */
+  | 'legacy-token'
   | 'claim'
   | 'revoked'
+  /** Its provider says that it is not active: it has ended, was revoked, or never was (RFC 7662 §2.2). */
+  | 'inactive'
   | 'session-unknown'
   | 'session-expired'
   | 'ambiguous'

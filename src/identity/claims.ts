@@ -49,6 +49,16 @@ export function readClaims(payload: JsonObject, declared: readonly DeclaredClaim
   return { claims, unknownClaims }
 }
 
+/** A copy with other members; those that are undefined are taken away. Has no prototype. */
+export function withMembers(payload: JsonObject, members: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
+  const derived = Object.assign(Object.create(null) as Record<string, JsonValue>, payload)
+  for (const [name, value] of Object.entries(members)) {
+    if (value === undefined) delete derived[name]
+    else derived[name] = value
+  }
+  return derived
+}
+
 /** `_claim_names` that isn't a map could mean anything: then every claim is elsewhere. */
 function isElsewhere(names: JsonValue | undefined, claim: string): boolean {
   if (names === undefined) return false

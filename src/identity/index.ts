@@ -10,7 +10,10 @@ import { openSqliteStore } from '../store/sqlite.ts'
 import { awsIam } from './aws/index.ts'
 import { entra } from './entra/index.ts'
 import type { Identity } from '../core/principal.ts'
+import { github } from './github/index.ts'
+import { gitlab } from './gitlab/index.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from './issuer.ts'
+import { kubernetes } from './kubernetes/index.ts'
 import { oidc } from './oidc/index.ts'
 import { openOutbound } from './outbound.ts'
 import { keptUntil } from './revocations/kept.ts'
@@ -28,7 +31,7 @@ export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
 
 /** Every kind of issuer: a folder and a line here. */
-export const issuerKinds: Readonly<Record<string, IssuerKind>> = { entra, oidc, 'aws-iam': awsIam }
+export const issuerKinds: Readonly<Record<string, IssuerKind>> = { entra, oidc, kubernetes, github, gitlab, 'aws-iam': awsIam }
 
 export interface IdentityOptions {
   readonly wiring: Pick<Wiring, 'issuers' | 'sessions' | 'outbound'>

@@ -41,7 +41,8 @@ export function openOutbound({ proxy, ca }: Wiring['outbound'], folder: string, 
   return { fetch: request as unknown as typeof fetch, close: () => agent.destroy() }
 }
 
-function readAuthorities(file: string): readonly string[] {
+/** The certificates of a PEM file. @throws OstiaryError `identity/outbound-ca` */
+export function readAuthorities(file: string): readonly string[] {
   try {
     const blocks = readFileSync(file, 'latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
     if (blocks === null) throw new OstiaryError('identity/outbound-ca', { file, cause: 'no certificate in it' })

@@ -7,6 +7,7 @@ import type { AuthResult } from '../core/credential.ts'
 import type { Identity } from '../core/principal.ts'
 import { Secret } from '../core/secret.ts'
 import { ManualClock, seededEntropy } from '../testing/clock.ts'
+import { keyFixture, type JsonObject, type KeyFixture, type TestKey } from '../testing/tokens.ts'
 import type { IssuerDeps } from './issuer.ts'
 import { createIdentity, issuerKinds, type Identities } from './index.ts'
 import type { TokenLimits } from './tokens.ts'
@@ -78,4 +79,41 @@ export async function identified(identities: Identities, token: string): Promise
   const result = await ask(identities, token)
   if (result.outcome !== 'verified') throw new Error(tell(result))
   return result.verified.identity
+}
+
+/** One issuer with its provider on loopback. */
+export interface IssuerWorld {
+  readonly fixture: KeyFixture
+  readonly deps: TestDeps
+  readonly identities: Identities
+  /** Milliseconds since the epoch, of the clock that stands. */
+  readonly now: number
+  close(): Promise<void>
+}
+
+/** Opens an issuer named as its kind. @param configure What it is configured with; the provider is at `origin`. */
+export async function openIssuerWorld(
+  keys: readonly TestKey[],
+  configure: (origin: string, deps: TestDeps) => { readonly kind: string } & Record<string, unknown>,
+): Promise<IssuerWorld> {
+  const fixture = await keyFixture(keys)
+  const deps = testDeps()
+  const config = configure(fixture.origin, deps)
+  const identities = testIdentity({ [config.kind]: config }, deps, { cold: { rate: 1e6, burst: 1e6, sources: 10 } })
+  return {
+    fixture,
+    deps,
+    identities,
+    now: deps.clock.now(),
+    async close() {
+      await identities.close()
+      await fixture.close()
+      deps.remove()
+    },
+  }
+}
+
+/** Claims without some of them. */
+export function without(claims: JsonObject, ...names: string[]): JsonObject {
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => !names.includes(name)))
 }

@@ -12,8 +12,8 @@ import {
   USER,
   type JsonObject,
 } from '../../testing/tokens.ts'
-import { identified } from '../testing.ts'
-import { key, LISTED_AGENT, openEntraWorld, without, type EntraWorld } from './testing.ts'
+import { identified, without } from '../testing.ts'
+import { key, LISTED_AGENT, openEntraWorld, type EntraWorld } from './testing.ts'
 
 let world: EntraWorld
 let { fixture, identities, now, authority, v1, user } = {} as EntraWorld

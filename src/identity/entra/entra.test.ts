@@ -15,8 +15,8 @@ import {
   unsignedToken,
   USER,
 } from '../../testing/tokens.ts'
-import { ask, identified, issuerConfig, said, testDeps, testIdentity } from '../testing.ts'
-import { bound, ec, foreign, key, openEntraWorld, stranger, without, type EntraWorld } from './testing.ts'
+import { ask, identified, issuerConfig, said, testDeps, testIdentity, without } from '../testing.ts'
+import { bound, ec, foreign, key, openEntraWorld, stranger, type EntraWorld } from './testing.ts'
 
 let world: EntraWorld
 let { deps, identities, now, authority, v1, user } = {} as EntraWorld

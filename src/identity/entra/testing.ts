@@ -84,7 +84,3 @@ export async function openEntraWorld(): Promise<EntraWorld> {
     },
   }
 }
-
-export function without(claims: JsonObject, ...names: string[]): JsonObject {
-  return Object.fromEntries(Object.entries(claims).filter(([name]) => !names.includes(name)))
-}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { keyFixture, rfc9068Claims, signToken, testKey, times, type JsonObject, type KeyFixture } from '../../testing/tokens.ts'
 import type { Identities } from '../index.ts'
-import { identified, issuerConfig, said, testDeps, testIdentity, type TestDeps } from '../testing.ts'
+import { identified, issuerConfig, said, testDeps, testIdentity, without, type TestDeps } from '../testing.ts'
 
 const AUDIENCE = 'https://orders.example'
 const at = { typ: 'at+jwt' }
@@ -43,8 +43,6 @@ after(async () => {
 })
 
 const claims = (more: JsonObject = {}): JsonObject => rfc9068Claims(issuer, AUDIENCE, now, more)
-const without = (from: JsonObject, ...names: string[]): JsonObject =>
-  Object.fromEntries(Object.entries(from).filter(([name]) => !names.includes(name)))
 
 test('an access token of RFC 9068 is verified', async () => {
   for (const key of [es, ed]) {

@@ -1,5 +1,5 @@
 import type { Evidence, Identity } from '../../core/principal.ts'
-import { readClaims, type DeclaredClaim } from '../claims.ts'
+import { readClaims, withMembers, type DeclaredClaim } from '../claims.ts'
 import { isObject, type JsonObject, type JsonValue } from '../jose/json.ts'
 import { Refusal } from '../jose/refusal.ts'
 import { MAX_SUBJECT } from '../signed.ts'
@@ -44,10 +44,7 @@ export function readActors(payload: JsonObject, client: string | undefined, cont
 
 /** The payload of a party that the kind's claims are read from: `client_id` wherever the provider has it. */
 export function withClient(payload: JsonObject, client: string | undefined): JsonObject {
-  const derived = Object.assign(Object.create(null) as Record<string, JsonValue>, payload)
-  if (client === undefined) delete derived['client_id']
-  else derived['client_id'] = client
-  return derived
+  return withMembers(payload, { client_id: client })
 }
 
 /** `client_id`, or `azp` where the provider calls it so. @throws Refusal `claim` */

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../jose/json.ts'
+import type { JsonObject } from '../jose/json.ts'
 import { Refusal } from '../jose/refusal.ts'
 import { checkAudience, readText } from '../signed.ts'
 import { readClient } from './parties.ts'
@@ -57,14 +57,4 @@ function looksLikeIdToken(payload: JsonObject): boolean {
     azp !== undefined &&
     (Array.isArray(aud) ? aud[0] : aud) === azp
   )
-}
-
-/** A copy with other members; those that are undefined are taken away. Has no prototype. */
-export function withMembers(payload: JsonObject, members: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
-  const derived = Object.assign(Object.create(null) as Record<string, JsonValue>, payload)
-  for (const [name, value] of Object.entries(members)) {
-    if (value === undefined) delete derived[name]
-    else derived[name] = value
-  }
-  return derived
 }
