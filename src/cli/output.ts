@@ -81,3 +81,8 @@ export function report(error: unknown, json: boolean, folder?: string): number {
   process.stderr.write(`ostiary: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return 70
 }
+
+/** `1 error`, `2 errors`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -1,5 +1,5 @@
 import type { Register } from './index.ts'
-import { paint, renderDiagnostic } from '../output.ts'
+import { counted, paint, renderDiagnostic } from '../output.ts'
 
 export const check: Register = (root, action) =>
   void root
@@ -19,11 +19,10 @@ export const check: Register = (root, action) =>
         if (output.json) output.answer('', { version: policy?.version, errors, warnings, diagnostics })
         else {
           for (const one of diagnostics) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
-          const counts = policy === undefined ? '' : `, ${policy.rules.length} rules and guardrails, ${policy.roles.length} roles`
-          output.answer(
-            errors > 0 ? paint('red', `${errors} errors, ${warnings} warnings`) : `${paint('green', 'ok')}: ${warnings} warnings${counts}`,
-            {},
-          )
+          const doubts = counted(warnings, 'warning')
+          const size = policy === undefined ? '' : `, ${policy.rules.length} rules and guardrails, ${counted(policy.roles.length, 'role')}`
+          const summary = errors > 0 ? paint('red', `${counted(errors, 'error')}, ${doubts}`) : `${paint('green', 'ok')}: ${doubts}${size}`
+          output.answer(summary, {})
         }
         return errors > 0 || (strict === true && warnings > 0) ? 1 : 0
       }),
