@@ -173,3 +173,30 @@ test('the console lists who is signed in, ends a session and everything of someb
   assert.equal(await page.getByRole('button', { name: /^End everything of publisher/ }).count(), 0)
   for (const each of [one.context, other.context, context]) await each.close()
 })
+
+test('the command line signs in by a code that is entered in a browser, and forgets the sign-in again', async () => {
+  const login = demo.begin('login')
+  const [, url, code] = await login.said(/open (\S+) and enter the code (\S+)/)
+  assert.ok(url !== undefined && code !== undefined)
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(url)
+  await page.getByLabel('Code').fill(code)
+  await page.getByRole('button', { name: 'Next' }).click()
+  await page.getByText(code).waitFor()
+  await page.getByRole('button', { name: 'Yes, go on' }).click()
+  await page
+    .getByRole('button', { name: /^auditor/ })
+    .first()
+    .click()
+  const { status, stdout, stderr } = await login.ended
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /^signed in as auditor/)
+  assert.match((await demo.begin('whoami').ended).stdout, /^auditor.* \(human\)\n/)
+  assert.equal((await demo.begin('audit', 'search', '--limit', '1').ended).status, 0)
+  assert.equal((await demo.begin('logout').ended).status, 0)
+  const after = await demo.begin('whoami').ended
+  assert.notEqual(after.status, 0)
+  assert.match(after.stderr, /ostiary login/)
+  await context.close()
+})

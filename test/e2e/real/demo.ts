@@ -17,6 +17,8 @@ export interface RealDemo {
   output(): string
   /** Runs `ostiary …` and answers what it printed. */
   ostiary(...args: readonly string[]): Ran
+  /** The same while the test goes on. `said` answers what its standard error says, once it matches. */
+  begin(...args: readonly string[]): Begun
   /** Ends it as a terminal would, and answers its exit code. */
   stop(): Promise<number | null>
 }
@@ -25,6 +27,11 @@ export interface Ran {
   readonly status: number | null
   readonly stdout: string
   readonly stderr: string
+}
+
+export interface Begun {
+  said(pattern: RegExp): Promise<RegExpExecArray>
+  readonly ended: Promise<Ran>
 }
 
 export function run(file: string, args: readonly string[], more: { readonly input?: string; readonly timeout?: number } = {}): Ran {
@@ -78,6 +85,32 @@ export async function startRealDemo(): Promise<RealDemo> {
     ca: join(data, 'dev-ca/ca.pem'),
     output: () => text,
     ostiary: (...args) => run('node', [BIN, ...args]),
+    begin: (...args) => begin([BIN, ...args], { ...process.env, XDG_CONFIG_HOME: join(folder, 'home') }),
     stop,
+  }
+}
+
+function begin(args: readonly string[], env: NodeJS.ProcessEnv): Begun {
+  const child = spawn('node', args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 })
+  let [stdout, stderr] = ['', '']
+  const listeners = new Set<() => void>()
+  child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => {
+    stderr += bytes.toString()
+    for (const look of listeners) look()
+  })
+  const ended = new Promise<Ran>((resolve) => child.once('close', (status) => resolve({ status, stdout, stderr })))
+  return {
+    ended,
+    said: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const found = pattern.exec(stderr)
+          if (found !== null) resolve(found)
+        }
+        listeners.add(look)
+        look()
+        void ended.then(() => reject(new Error(`it ended without saying ${pattern}:\n${stderr}`)))
+      }),
   }
 }
