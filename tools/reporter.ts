@@ -16,9 +16,10 @@ export default async function* reporter(source: AsyncIterable<TestEvent>): Async
         } else passed++
         break
       case 'test:fail': {
-        if (event.data.details.type === 'suite') break
+        const { error, type } = event.data.details
+        // A suite fails with its tests, which were told; or by itself, which nothing else tells.
+        if (type === 'suite' && (error as { readonly failureType?: string }).failureType === 'subtestsFailed') break
         failed++
-        const { error } = event.data.details
         yield `FAILED ${event.data.file ?? ''}:${event.data.line ?? ''} ${event.data.name}\n${String((error.cause as Error | undefined)?.stack ?? error.cause ?? error.message)}\n`
         break
       }

@@ -172,7 +172,7 @@ function Party({ party, acting }: { readonly party: PartyExplanation; readonly a
                   </td>
                   <td>
                     <span class={`tag ${one.bears ? (one.kind === 'rule' ? 'good' : 'bad') : ''}`}>
-                      {one.bears ? (one.kind === 'rule' ? 'grants' : 'denies') : one.kind}
+                      {one.bears ? (one.kind === 'rule' ? 'grants' : one.unmet === undefined ? 'denies' : 'requires') : one.kind}
                     </span>
                   </td>
                   <td>{one.why}</td>
@@ -183,7 +183,12 @@ function Party({ party, acting }: { readonly party: PartyExplanation; readonly a
           {party.omitted > 0 && <p class="quiet">and {party.omitted} more that do not cover the action</p>}
         </li>
         <li>
-          <strong>Effect</strong> {verdictTag(party.effect === 'allow' ? 'allowed' : 'denied')}
+          <strong>Effect</strong>{' '}
+          {party.effect === 'challenge' ? (
+            <span class="tag bad">challenge</span>
+          ) : (
+            verdictTag(party.effect === 'allow' ? 'allowed' : 'denied')
+          )}
         </li>
       </ol>
     </section>

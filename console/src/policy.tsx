@@ -10,6 +10,7 @@ interface PolicyAnswer {
     readonly actions: readonly string[]
     readonly roles: readonly string[]
     readonly when?: string
+    readonly requires?: readonly string[]
     readonly description?: string
   }[]
   readonly lastReload: {
@@ -74,7 +75,10 @@ export function Policy() {
                   {rule.description !== undefined && <div class="quiet">{rule.description}</div>}
                 </td>
                 <td>
-                  <span class={`tag ${rule.kind === 'rule' ? 'good' : 'bad'}`}>{rule.kind === 'rule' ? 'grant' : 'deny'}</span>
+                  <span class={`tag ${rule.kind === 'rule' ? 'good' : 'bad'}`}>
+                    {rule.kind === 'rule' ? 'grant' : rule.requires === undefined ? 'deny' : 'require'}
+                  </span>
+                  {rule.requires !== undefined && <div class="quiet">{rule.requires.join(', ')}</div>}
                 </td>
                 <td>{rule.roles.join(', ')}</td>
                 <td>{rule.resources.join(', ')}</td>

@@ -16,6 +16,29 @@ export const claimDeclaration = z.union([
   }),
 ])
 
+/** The claim and its values by which something is proven; `never` where it can't be. */
+const proof = z.union([
+  z.strictObject({
+    claim: z.string(),
+    any: z
+      .array(z.union([z.string(), z.number()]))
+      .min(1)
+      .max(100),
+  }),
+  z.literal('never'),
+])
+
+const stepUp = z.union([
+  z.literal('never'),
+  z.strictObject({
+    mfa: proof.optional().describe('What shows that more than one factor was used. It has to be said wherever a guardrail requires `mfa`'),
+    authContext: z
+      .record(z.string(), proof)
+      .default({})
+      .describe('What shows each authentication context; default for Entra ID: `acrs` has its name'),
+  }),
+])
+
 /** What every issuer has, whatever its kind. Kinds extend it in `identity/<kind>/schema.ts`. */
 export const issuerBase = z.strictObject({
   kind: z.string(),
@@ -29,6 +52,7 @@ export const issuerBase = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('Client ids that are agents: each is a party of its own wherever it acts for somebody'),
+  stepUp: stepUp.optional().describe('How its principals prove what guardrails `require`; `never` for all where they can prove nothing'),
 })
 
 /** What every resource has, whatever its protocol. Protocols extend it in `doors/<kind>/schema.ts`. */
@@ -128,6 +152,7 @@ const bindings = z.record(name(), z.array(z.unknown()))
 /** What an environment says besides wiring. Its bindings are read by the policy. */
 export const environmentExtras = z.strictObject({ apiVersion: z.literal(API_VERSION), bindings: bindings.default({}) })
 
+export type StepUp = z.output<typeof stepUp>
 export type IssuerBase = z.output<typeof issuerBase>
 export type ResourceBase = z.output<typeof resourceBase>
 

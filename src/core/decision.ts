@@ -9,6 +9,7 @@ export type Effect = 'allow' | 'challenge' | 'needs-approval' | 'deny'
  * - `role-not-held`: rules cover it, for roles that the principal doesn't hold.
  * - `role-unknown`: a rule would grant if a role that can't be told now were held.
  * - `condition-false`, `condition-error`: the rule's `when` was not true, or could not be evaluated.
+ * - `requirement`: a guardrail asks for a proof that is missing.
  * - `guardrail`: a deny guardrail applies. `guardrail-unknown`, `guardrail-error`: it counts as applying because a role or its `when` can't be told.
  * - `scope`: the delegated token's scopes don't cover the action.
  * - `issuer`: the resource doesn't accept principals of this issuer; `id` is the issuer.
@@ -26,6 +27,7 @@ export interface Reason {
     | 'guardrail'
     | 'guardrail-unknown'
     | 'guardrail-error'
+    | 'requirement'
     | 'scope'
     | 'issuer'
     | 'party'
@@ -39,6 +41,15 @@ export interface Reason {
 /** What the door has to carry out along with an allow. None exist yet in this version of the policy. */
 export type Obligation = never
 
+/** What is left to prove for a decision of effect `challenge`. */
+export interface Requirement {
+  readonly kind: 'mfa' | 'auth-context'
+  /** Of `auth-context`, its name in the policy; else empty. */
+  readonly name: string
+  /** The claim of the subject’s issuer that would prove it with one of these values; undefined if nothing that it can bring would. */
+  readonly proof: { readonly claim: string; readonly values: readonly string[] } | undefined
+}
+
 /** What the policy says of (principal, action, resource, context). OpenID AuthZEN's information model. */
 export interface Decision {
   readonly effect: Effect
@@ -48,6 +59,8 @@ export interface Decision {
   readonly rules: readonly string[]
   readonly reasons: readonly Reason[]
   readonly obligations: readonly Obligation[]
+  /** Of `challenge`: all that is unmet, sorted. */
+  readonly requirements?: readonly Requirement[]
   readonly policyVersion: string
 }
 

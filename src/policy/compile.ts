@@ -1,6 +1,7 @@
 import type { Decision, Reason } from '../core/decision.ts'
 import { vocabularyOf, type ActionIndex, type ActionPattern } from './actions/index.ts'
 import type { Guardrail, Model, Rule } from './model.ts'
+import type { Demand } from './require.ts'
 import type { Condition } from './when/condition.ts'
 
 /** Reasons of one decision at most; what a denial lists beyond them helps nobody. */
@@ -21,14 +22,15 @@ export interface RuleSlot extends Slot {
 
 export interface GuardrailSlot extends Slot {
   readonly exempt: readonly { readonly index: number; readonly role: string }[]
+  readonly requires: readonly Demand[] | undefined
 }
 
 /** Everything that the patterns of one place in the index bring. */
 export interface Candidates {
   readonly rulesByRole: ReadonlyMap<number, readonly RuleSlot[]>
-  readonly deniesByRole: ReadonlyMap<number, readonly GuardrailSlot[]>
+  readonly guardsByRole: ReadonlyMap<number, readonly GuardrailSlot[]>
   /** Guardrails for everybody but some. */
-  readonly deniesButFor: readonly GuardrailSlot[]
+  readonly guardsButFor: readonly GuardrailSlot[]
   readonly scopes: ReadonlySet<string>
   /** The first rules here, by id, as reasons for who holds none of their roles. */
   readonly uncovered: readonly Reason[]
@@ -67,7 +69,7 @@ export function compile(model: Model, indexes: ReadonlyMap<string, number>, vers
   for (const guardrail of model.guardrails) {
     const exempt = guardrail.who === 'allBut' ? guardrail.roles.map((role) => ({ index: indexes.get(role)!, role })) : []
     for (const { pattern } of guardrail.actions) {
-      const slot: GuardrailSlot = { id: guardrail.id, pattern, when: guardrail.when, exempt }
+      const slot: GuardrailSlot = { id: guardrail.id, pattern, when: guardrail.when, exempt, requires: guardrail.requires }
       for (const resource of guardrail.resources) add(resource, pattern, { kind: 'guardrail', guardrail, slot })
     }
   }
@@ -93,8 +95,8 @@ const NONE: readonly never[] = Object.freeze([])
 
 function candidates(entries: readonly Entry[], indexes: ReadonlyMap<string, number>): Candidates {
   const rulesByRole = new Map<number, RuleSlot[]>()
-  const deniesByRole = new Map<number, GuardrailSlot[]>()
-  const deniesButFor: GuardrailSlot[] = []
+  const guardsByRole = new Map<number, GuardrailSlot[]>()
+  const guardsButFor: GuardrailSlot[] = []
   const scopes = new Set<string>()
   const uncovered = new Map<string, Reason>()
   for (const entry of entries.toSorted(byId)) {
@@ -105,8 +107,8 @@ function candidates(entries: readonly Entry[], indexes: ReadonlyMap<string, numb
           uncovered.set(entry.rule.id, Object.freeze({ code: 'role-not-held', id: entry.rule.id, role: entry.rule.roles[0] ?? '' }))
         break
       case 'guardrail':
-        if (entry.guardrail.who === 'allBut') deniesButFor.push(entry.slot)
-        else for (const role of entry.guardrail.roles) push(deniesByRole, indexes.get(role)!, entry.slot)
+        if (entry.guardrail.who === 'allBut') guardsButFor.push(entry.slot)
+        else for (const role of entry.guardrail.roles) push(guardsByRole, indexes.get(role)!, entry.slot)
         break
       case 'scope':
         scopes.add(entry.scope)
@@ -115,8 +117,8 @@ function candidates(entries: readonly Entry[], indexes: ReadonlyMap<string, numb
   }
   return {
     rulesByRole: byIndex(rulesByRole),
-    deniesByRole: byIndex(deniesByRole),
-    deniesButFor,
+    guardsByRole: byIndex(guardsByRole),
+    guardsButFor,
     scopes,
     uncovered: [...uncovered.values()],
   }

@@ -1,10 +1,11 @@
 import type { Action } from '../core/action.ts'
-import type { DecisionContext } from '../core/decision.ts'
+import type { DecisionContext, Requirement } from '../core/decision.ts'
 import type { Identity } from '../core/principal.ts'
 import { formatSpan } from '../core/span.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { holds, matchedValue, type RoleState } from './bind.ts'
 import { AUTHENTICATED, EVERYONE, type Binding, type Guardrail, type Model, type Rule } from './model.ts'
+import { describeDemand, isMet, toRequirement } from './require.ts'
 import type { Truth } from './when/condition.ts'
 
 /**
@@ -39,8 +40,10 @@ export interface Considered {
   readonly place: string
   readonly description: string | undefined
   readonly covers: boolean
-  /** Of a rule, whether it grants; of a guardrail, whether it denies. */
+  /** Of a rule, whether it grants; of a guardrail, whether it denies or asks for what isn't proven. */
   readonly bears: boolean
+  /** Of a guardrail that requires, what of it isn't proven; undefined for all others. */
+  readonly unmet: readonly Requirement[] | undefined
   readonly role: RoleState
   readonly condition: 'none' | 'true' | 'false' | 'error'
   readonly why: string
@@ -165,7 +168,7 @@ export function considerRule(rule: Rule, question: Question): Considered {
         : condition === 'error'
           ? `its condition can not be evaluated: ${error}`
           : `its condition is false: ${rule.when?.text}`
-  return { id: rule.id, place: formatSpan(rule.span), description: rule.description, covers, bears, role, condition, why }
+  return { id: rule.id, place: formatSpan(rule.span), description: rule.description, covers, bears, unmet: undefined, role, condition, why }
 }
 
 export function considerGuardrail(guardrail: Guardrail, question: Question): Considered {
@@ -175,17 +178,25 @@ export function considerGuardrail(guardrail: Guardrail, question: Question): Con
   const exempt = guardrail.who === 'allBut' ? role === 'held' : role === 'not-held'
   const { condition, error } =
     covers && !exempt ? conditionOf(guardrail, covering, question) : { condition: 'none' as const, error: undefined }
-  const bears = covers && !exempt && condition !== 'false'
+  const applies = covers && !exempt && condition !== 'false'
+  const unmet = applies
+    ? guardrail.requires?.filter((one) => !isMet(one, question.identity)).map((one) => toRequirement(one, question.identity))
+    : guardrail.requires && []
+  const bears = applies && (unmet === undefined || unmet.length > 0)
+  const verb = unmet === undefined ? 'denies' : `requires ${unmet.map(describeDemand).join(' and ')}`
   const why = !covers
     ? 'does not cover this action'
     : exempt
       ? `does not apply: ${names(guardrail.roles)} ${guardrail.who === 'allBut' ? 'held, which is exempt' : 'not held'}`
       : condition === 'false'
         ? `does not apply: its condition is false: ${guardrail.when?.text}`
-        : condition === 'error'
-          ? `denies: its condition can not be evaluated (${error}), which counts as applying`
-          : role === 'unknown'
-            ? `denies: ${names(guardrail.roles)} can not be told, which counts as applying`
-            : `denies ${guardrail.who === 'allBut' ? `all but ${names(guardrail.roles)}` : names(guardrail.roles)}`
-  return { id: guardrail.id, place: formatSpan(guardrail.span), description: guardrail.description, covers, bears, role, condition, why }
+        : !bears
+          ? `is met: ${guardrail.requires!.map(describeDemand).join(' and ')} is proven`
+          : condition === 'error'
+            ? `${verb}: its condition can not be evaluated (${error}), which counts as applying`
+            : role === 'unknown'
+              ? `${verb}: ${names(guardrail.roles)} can not be told, which counts as applying`
+              : `${verb}${unmet === undefined ? ' ' : ' of '}${guardrail.who === 'allBut' ? `all but ${names(guardrail.roles)}` : names(guardrail.roles)}`
+  const { id, description, span } = guardrail
+  return { id, place: formatSpan(span), description, covers, bears, unmet, role, condition, why }
 }

@@ -1,8 +1,9 @@
 import type { Action } from '../core/action.ts'
-import type { Decision, DecisionContext, Reason } from '../core/decision.ts'
+import type { Decision, DecisionContext, Reason, Requirement } from '../core/decision.ts'
 import { MAX_PARTIES, type PartyState } from './bind.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { MAX_REASONS, type Candidates, type CompiledResource, type GuardrailSlot, type RuleSlot, type Slot } from './compile.ts'
+import { isMet, toRequirement, type Demand } from './require.ts'
 import type { Truth } from './when/condition.ts'
 
 const NONE: readonly never[] = Object.freeze([])
@@ -31,32 +32,42 @@ export function decideCompiled(
 function chain(own: Decision, subject: PartyState, decide: (party: PartyState) => Decision, policyVersion: string): Decision {
   const rules = new Set(own.rules)
   const reasons = [...own.reasons]
-  let allowed = own.effect === 'allow'
+  const requirements = [...(own.requirements ?? [])]
+  let { effect } = own
   let party = subject.actor
   for (let number = 2; party !== undefined; number++, party = party.actor) {
     if (number > MAX_PARTIES) {
-      allowed = false
+      effect = 'deny'
       reasons.push({ code: 'party', id: party.name })
       break
     }
     const decision = decide(party)
     for (const rule of decision.rules) rules.add(rule)
     if (decision.effect === 'allow') continue
-    allowed = false
+    if (effect !== 'deny') ({ effect } = decision)
     reasons.push({ code: 'party', id: party.name }, ...decision.reasons)
+    // Whoever is asked can prove more of the subject only.
+    for (const one of decision.requirements ?? []) requirements.push({ ...one, proof: undefined })
   }
   const sorted = [...rules].toSorted()
-  if (!allowed)
-    return denied(
-      sorted,
-      reasons.filter(({ code }) => code !== 'granted'),
-      policyVersion,
-    )
+  const against = effect === 'allow' ? reasons : reasons.filter(({ code }) => code !== 'granted')
+  if (effect === 'challenge') return challenged(sorted, against, requirements, policyVersion)
+  if (effect !== 'allow') return denied(sorted, against, policyVersion)
   return { effect: 'allow', rule: sorted[0], rules: sorted, reasons, obligations: NONE, policyVersion }
 }
 
 function denied(rules: readonly string[], reasons: readonly Reason[], policyVersion: string): Decision {
   return { effect: 'deny', rule: rules[0], rules, reasons, obligations: NONE, policyVersion }
+}
+
+function challenged(
+  rules: readonly string[],
+  reasons: readonly Reason[],
+  requirements: readonly Requirement[],
+  policyVersion: string,
+): Decision {
+  const sorted = requirements.toSorted((a, b) => (a.kind + a.name < b.kind + b.name ? -1 : 1))
+  return { effect: 'challenge', rule: rules[0], rules, reasons, obligations: NONE, requirements: sorted, policyVersion }
 }
 
 function decideParty(
@@ -72,23 +83,28 @@ function decideParty(
     return denied([], [{ code: 'issuer', id: identity.issuer }], policyVersion)
 
   const grants = new Grants(party, action, context)
-  let denials: Map<string, Reason> | undefined
+  let guards: Guards | undefined
   for (const place of found) {
     eachHeld(place.rulesByRole, party, context.time, (slots, index) => grants.look(slots, index))
-    if (place.deniesByRole.size > 0 || place.deniesButFor.length > 0) denials = guard(place, party, action, context, denials)
+    if (place.guardsByRole.size > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, action, context)).look(place)
   }
   const { first, firstRole, more, troubles } = grants
+  const denials = guards?.denials
+  const demands = guards?.demands
 
   const scoped = compiled.scoped && identity?.scopes !== undefined
   const inScope = !scoped || found.some(({ scopes }) => identity.scopes!.some((scope) => scopes.has(scope)))
-  if (denials === undefined && inScope && first !== undefined && more === undefined) return first.alone.get(firstRole)!
+  if (denials === undefined && demands === undefined && inScope && first !== undefined && more === undefined)
+    return first.alone.get(firstRole)!
   const rules = more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()
+  if (denials === undefined && demands !== undefined && inScope && first !== undefined)
+    return challenged(rules, told(demands), [...guards!.requirements.values()], policyVersion)
   if (denials === undefined && inScope && first !== undefined) {
     const reasons = rules.slice(0, MAX_REASONS).map((id): Reason => ({ code: 'granted', id, role: more!.get(id)! }))
     return { effect: 'allow', rule: rules[0], rules, reasons, obligations: NONE, policyVersion }
   }
   if (denials === undefined && inScope) return denied(NONE, whyNothingGrants(found, party, context.time, troubles), policyVersion)
-  const reasons: Reason[] = denials === undefined ? [] : [...denials.values()].toSorted(byId).slice(0, MAX_REASONS)
+  const reasons: Reason[] = denials === undefined ? [] : told(denials)
   if (!inScope) reasons.push({ code: 'scope' })
   if (first === undefined) reasons.push(...whyNothingGrants(found, party, context.time, troubles))
   return denied(rules, reasons, policyVersion)
@@ -162,34 +178,69 @@ function isUnknown(party: PartyState, index: number, time: number): boolean {
   return unknown !== undefined && time < unknown.until && !isHeld(party, index, time)
 }
 
-/** Guardrails that apply, by id. An unknown role and a condition that can't be told count as applying. */
-function guard(
-  place: Candidates,
-  party: PartyState,
-  action: Action,
-  context: DecisionContext,
-  denials: Map<string, Reason> | undefined,
-): Map<string, Reason> | undefined {
-  let all = denials
-  const apply = (slot: GuardrailSlot, role: string | undefined, known: boolean): void => {
-    const truth = slot.when === undefined || evaluate(slot, party, action, context)
+function told(reasons: ReadonlyMap<string, Reason>): Reason[] {
+  return [...reasons.values()].toSorted(byId).slice(0, MAX_REASONS)
+}
+
+/** What guardrails make of one party, as far as they have been looked at. Most places have none, so this is made where one is met. */
+class Guards {
+  denials: Map<string, Reason> | undefined
+  demands: Map<string, Reason> | undefined
+  /** What is unmet of the demands, each once. */
+  readonly requirements = new Map<string, Requirement>()
+  readonly #party: PartyState
+  readonly #action: Action
+  readonly #context: DecisionContext
+
+  constructor(party: PartyState, action: Action, context: DecisionContext) {
+    this.#party = party
+    this.#action = action
+    this.#context = context
+  }
+
+  /** An unknown role and a condition that can't be told count as applying. */
+  look(place: Candidates): void {
+    const party = this.#party
+    const { time } = this.#context
+    eachHeld(place.guardsByRole, party, time, (slots, index) => {
+      for (const slot of slots) this.#apply(slot, party.heldByIndex.get(index)!.role, true)
+    })
+    for (const { index, role } of party.unknown)
+      if (isUnknown(party, index, time)) for (const slot of place.guardsByRole.get(index) ?? []) this.#apply(slot, role, false)
+    for (const slot of place.guardsButFor) {
+      if (slot.exempt.some(({ index }) => isHeld(party, index, time))) continue
+      const unsure = slot.exempt.find(({ index }) => isUnknown(party, index, time))
+      this.#apply(slot, unsure?.role, unsure === undefined)
+    }
+  }
+
+  #apply(slot: GuardrailSlot, role: string | undefined, known: boolean): void {
+    const truth = slot.when === undefined || evaluate(slot, this.#party, this.#action, this.#context)
     if (truth === false) return
+    const about = role === undefined ? { id: slot.id } : { id: slot.id, role }
+    if (slot.requires !== undefined) {
+      this.#demand(slot.requires, { code: 'requirement', ...about })
+      return
+    }
     const code = truth !== true ? 'guardrail-error' : known ? 'guardrail' : 'guardrail-unknown'
-    const reason: Reason = role === undefined ? { code, id: slot.id } : { code, id: slot.id, role }
-    all ??= new Map()
-    const before = all.get(slot.id)
-    if (before === undefined || rank(reason) < rank(before)) all.set(slot.id, reason)
+    this.denials = withReason(this.denials, { code, ...about })
   }
-  eachHeld(place.deniesByRole, party, context.time, (slots, index) => {
-    for (const slot of slots) apply(slot, party.heldByIndex.get(index)!.role, true)
-  })
-  for (const { index, role } of party.unknown)
-    if (isUnknown(party, index, context.time)) for (const slot of place.deniesByRole.get(index) ?? []) apply(slot, role, false)
-  for (const slot of place.deniesButFor) {
-    if (slot.exempt.some(({ index }) => isHeld(party, index, context.time))) continue
-    const unsure = slot.exempt.find(({ index }) => isUnknown(party, index, context.time))
-    apply(slot, unsure?.role, unsure === undefined)
+
+  /** Of what is required, that which is proven is no matter any more. */
+  #demand(demands: readonly Demand[], reason: Reason): void {
+    const { identity } = this.#party
+    const unmet = demands.filter((one) => !isMet(one, identity))
+    if (unmet.length === 0) return
+    this.demands = withReason(this.demands, reason)
+    for (const one of unmet) this.requirements.set(`${one.kind} ${one.name}`, toRequirement(one, identity))
   }
+}
+
+/** Of one guardrail, the reason that says most. */
+function withReason(reasons: Map<string, Reason> | undefined, reason: Reason): Map<string, Reason> {
+  const all = reasons ?? new Map<string, Reason>()
+  const before = all.get(reason.id!)
+  if (before === undefined || rank(reason) < rank(before)) all.set(reason.id!, reason)
   return all
 }
 

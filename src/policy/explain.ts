@@ -1,5 +1,5 @@
 import { formatAction, type Action } from '../core/action.ts'
-import type { DecisionContext } from '../core/decision.ts'
+import type { DecisionContext, Requirement } from '../core/decision.ts'
 import type { Evidence, Identity, PrincipalKind } from '../core/principal.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { MAX_PARTIES } from './bind.ts'
@@ -12,7 +12,11 @@ import {
   type Question,
   type RoleExplanation,
 } from './considered.ts'
+import { describeDemand } from './require.ts'
 import { BUILT_IN_ROLES, EVERYONE, type Guardrail, type Model, type Rule } from './model.ts'
+
+/** What a decision comes out as, as far as it can be explained today. */
+export type ExplainedEffect = 'allow' | 'challenge' | 'deny'
 
 /** One party of a decision: who, proven how, with which roles, and what that met. */
 export interface PartyExplanation {
@@ -23,7 +27,7 @@ export interface PartyExplanation {
   readonly display: string | undefined
   /** How it was proven; undefined for anonymous. */
   readonly evidence: Evidence | undefined
-  readonly effect: 'allow' | 'deny'
+  readonly effect: ExplainedEffect
   readonly issuerAccepted: boolean
   /** Roles that are held or can't be told, and those that would have mattered. */
   readonly roles: readonly RoleExplanation[]
@@ -41,7 +45,7 @@ export interface PartyExplanation {
 }
 
 export interface Explanation {
-  readonly effect: 'allow' | 'deny'
+  readonly effect: ExplainedEffect
   readonly action: string
   readonly resource: string
   readonly resourceKnown: boolean
@@ -78,9 +82,11 @@ export function explain(
     identity = identity?.actor
   }
   const tooManyParties = identity !== undefined
-  const allowed = parties.every(({ effect }) => effect === 'allow') && !tooManyParties
+  const effects = parties.map(({ effect }) => effect)
+  const effect = tooManyParties || effects.includes('deny') ? 'deny' : effects.includes('challenge') ? 'challenge' : 'allow'
+  const allowed = effect === 'allow'
   return {
-    effect: allowed ? 'allow' : 'deny',
+    effect,
     action: formatAction(action),
     resource,
     resourceKnown,
@@ -110,7 +116,9 @@ function explainParty(question: Question, resourceKnown: boolean): PartyExplanat
   const guardrails = asked ? onResource(model.guardrails).map((guardrail) => considerGuardrail(guardrail, question)) : []
   const scopes = scopesOf(question, info?.scopes !== undefined)
   const granted = rules.some(({ bears }) => bears)
-  const allowed = granted && scopes.state !== 'not-covered' && !guardrails.some(({ bears }) => bears)
+  const bearing = guardrails.filter(({ bears }) => bears)
+  const open = granted && scopes.state !== 'not-covered' && bearing.every(({ unmet }) => unmet !== undefined)
+  const effect = !open ? 'deny' : bearing.length > 0 ? 'challenge' : 'allow'
   const listedRules = listed(rules)
   const listedGuardrails = listed(guardrails)
   return {
@@ -119,7 +127,7 @@ function explainParty(question: Question, resourceKnown: boolean): PartyExplanat
     issuer: identity?.issuer,
     display: identity?.display,
     evidence: identity?.evidence,
-    effect: allowed ? 'allow' : 'deny',
+    effect,
     issuerAccepted,
     roles: rolesOf(
       question,
@@ -129,7 +137,7 @@ function explainParty(question: Question, resourceKnown: boolean): PartyExplanat
     rules: listedRules,
     guardrails: listedGuardrails,
     omitted: rules.length + guardrails.length - listedRules.length - listedGuardrails.length,
-    wouldHelp: allowed ? [] : wouldHelp(question, { resourceKnown, issuerAccepted, rules, guardrails, scopes }),
+    wouldHelp: effect === 'allow' ? [] : wouldHelp(question, { resourceKnown, issuerAccepted, rules, guardrails, scopes }),
   }
 }
 
@@ -176,8 +184,8 @@ function wouldHelp(question: Question, { resourceKnown, issuerAccepted, rules, g
       `a credential of issuer ${(model.world.resources[resource]?.issuers ?? []).map((name) => `\`${name}\``).join(' or ')}, which is what \`${resource}\` accepts`,
     ]
   const help: string[] = []
-  for (const { id, condition, role } of guardrails.filter(({ bears }) => bears))
-    help.push(...againstGuardrail(id, condition, role, question))
+  for (const { id, condition, role, unmet } of guardrails.filter(({ bears }) => bears))
+    help.push(...(unmet ?? []).map((one) => toProve(id, one)), ...againstGuardrail(id, condition, role, question))
   if (scopes.state === 'not-covered')
     help.push(
       scopes.covering.length === 0
@@ -213,9 +221,16 @@ function againstGuardrail(id: string, condition: Considered['condition'], role: 
     help.push(
       `guardrail \`${id}\`: it would have to be certain that ${guardrail.roles.map((name) => `\`${name}\``).join(', ')} is not held`,
     )
-  else if (condition === 'none')
+  else if (condition === 'none' && guardrail.requires === undefined)
     help.push(`guardrail \`${id}\` denies this to ${guardrail.roles.map((name) => `\`${name}\``).join(', ')}, whatever else is granted`)
   return help
+}
+
+function toProve(id: string, { kind, name, proof }: Requirement): string {
+  const asked = describeDemand({ kind, name })
+  return proof === undefined
+    ? `guardrail \`${id}\` requires ${asked}, which this credential can not prove`
+    : `guardrail \`${id}\`: prove ${asked}: claim \`${proof.claim}\` with ${proof.values.map((value) => `\`${value}\``).join(' or ')}`
 }
 
 function toHold(name: string, question: Question, verb: string): readonly string[] {

@@ -84,6 +84,46 @@ describe('what is refused, where, and what to write instead', () => {
       'roles: { r: { bind: [{ issuer: entra, claim: roles, any: [42] }] } }',
       ['policy/binding-type 2:59 write a value of the type of the claim; text that looks like a number'],
     ],
+    [
+      'a guardrail that does nothing',
+      `${ROLES}guardrails: [{ id: g, for: [reader], resource: orders, actions: [GET /a] }]`,
+      ['policy/guardrail-effect 3:20'],
+    ],
+    [
+      'a guardrail that denies and requires',
+      `${ROLES}guardrails: [{ id: g, for: [reader], resource: orders, deny: [GET /a], require: { mfa: true }, actions: [GET /a] }]`,
+      ['policy/guardrail-effect 3:20'],
+    ],
+    [
+      'a guardrail that requires for nothing',
+      `${ROLES}guardrails: [{ id: g, for: [reader], resource: orders, require: { mfa: true } }]`,
+      ['policy/guardrail-effect 3:20'],
+    ],
+    [
+      'a guardrail that requires nothing',
+      `${ROLES}guardrails: [{ id: g, for: [reader], resource: orders, require: {}, actions: [GET /a] }]`,
+      ['policy/guardrail-effect 3:20'],
+    ],
+    [
+      'a requirement that is false',
+      `${ROLES}guardrails: [{ id: g, for: [reader], resource: orders, require: { mfa: false }, actions: [GET /a] }]`,
+      ['config/invalid 3:72'],
+    ],
+    [
+      'a requirement that nobody knows',
+      `${ROLES}guardrails: [{ id: g, for: [reader], resource: orders, require: { approval: true }, actions: [GET /a] }]`,
+      ['config/unknown-key 3:67'],
+    ],
+    [
+      'a requirement that an issuer says nothing of',
+      `${ROLES}guardrails: [{ id: g, allBut: [reader], resource: orders, require: { authContext: c2 }, actions: [GET /a] }]`,
+      ['policy/step-up 3:83', 'policy/step-up 3:83'],
+    ],
+    [
+      'a requirement over what everyone is granted',
+      `${ROLES}rules: [{ id: a, role: everyone, resource: orders, actions: [GET /a] }]\nguardrails: [{ id: g, for: [reader], resource: orders, require: { mfa: true }, actions: [GET /a] }]`,
+      ['policy/evasion 4:20'],
+    ],
     ['a person by oid', 'roles: { r: { bind: [{ issuer: entra, claim: oid, any: [x] }] } }', ['policy/person-binding 2:46']],
     [
       'a breakGlass without a time',
@@ -197,7 +237,7 @@ describe('what is refused, where, and what to write instead', () => {
     ['inherits', 'roles: { r: { inherits: [x], bind: [{ issuer: entra, claim: roles, any: [R] }] } }'],
     ['eligible', 'roles: { r: { eligible: true, bind: [{ issuer: entra, claim: roles, any: [R] }] } }'],
     ['peer', `${ROLES}rules: [{ id: a, role: reader, resource: orders, actions: [GET /a], peer: reader }]`],
-    ...['require', 'mask', 'limit', 'record'].map(
+    ...['mask', 'limit', 'record'].map(
       (word) => [word, `${ROLES}guardrails: [{ id: a, for: [reader], resource: orders, ${word}: { x: 1 } }]`] as const,
     ),
     ['mode', `${ROLES}guardrails: [{ id: a, for: [reader], resource: orders, deny: [GET /a], mode: observe }]`],

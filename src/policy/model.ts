@@ -2,6 +2,7 @@ import type { Span } from '../core/span.ts'
 import type { Identity } from '../core/principal.ts'
 import type { ClaimType } from '../config/schema.ts'
 import type { ActionPattern } from './actions/index.ts'
+import type { Demand } from './require.ts'
 import type { Condition } from './when/condition.ts'
 import type { World } from './world.ts'
 
@@ -59,10 +60,12 @@ export interface Rule extends Statement {
   readonly roles: readonly string[]
 }
 
-/** Takes its actions away: from holders of a role (`for`), or from everybody but them (`allBut`). */
+/** Takes its actions away, or asks for more before it lets them be: of holders of a role (`for`), or of everybody but them (`allBut`). */
 export interface Guardrail extends Statement {
   readonly kind: 'guardrail'
   readonly who: 'for' | 'allBut'
+  /** What has to be proven, all of it; undefined where it denies. */
+  readonly requires: readonly Demand[] | undefined
   /** Sorted. */
   readonly roles: readonly string[]
 }

@@ -16,7 +16,7 @@ const NOT_YET = {
   file: ['mode', 'owns', 'onWiden', 'obligations'],
   role: ['inherits', 'includes', 'eligible', 'owns', 'peer'],
   rule: ['peer', 'mode', 'eligible', 'obligations', 'require', 'mask', 'limit', 'record'],
-  guardrail: ['require', 'mask', 'limit', 'record', 'mode', 'per', 'peer'],
+  guardrail: ['mask', 'limit', 'record', 'mode', 'per', 'peer'],
 } as const
 
 /** Reads the form of policy files. What they name is looked at by `resolve`. */
@@ -69,7 +69,8 @@ function withoutNotYet(root: Located, diagnostics: Diagnostic[]): Located {
 function guardrail(item: Located, diagnostics: Diagnostic[]): readonly Located[] {
   if (item.kind !== 'map') return [item]
   const left = stripped(item, NOT_YET.guardrail, named('guardrail', item), diagnostics)
-  return left.entries.size < item.entries.size && !left.entries.has('deny') ? [] : [left]
+  const says = left.entries.has('deny') || left.entries.has('require')
+  return left.entries.size < item.entries.size && !says ? [] : [left]
 }
 
 type LocatedMap = Extract<Located, { kind: 'map' }>

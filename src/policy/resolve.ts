@@ -6,6 +6,7 @@ import { vocabularyOf, type ActionPattern } from './actions/index.ts'
 import { resolveCondition } from './conditions.ts'
 import { BUILT_IN_ROLES, EVERYONE, type Guardrail, type Model, type PlacedPattern, type Role, type Rule } from './model.ts'
 import { Findings, pathOfName, sortedUnique } from './names.ts'
+import { checkStepUp, isEmpty, resolveDemands } from './demands.ts'
 import type { PolicyFile } from './read.ts'
 import { resolveRoles } from './roles.ts'
 import type { GuardrailText, ResourceText, RuleText } from './schema.ts'
@@ -43,6 +44,7 @@ export function resolve(files: readonly PolicyFile[], world: World, places: Plac
       break
     }
   }
+  diagnostics.push(...checkStepUp(world, places.wiring))
   const scopes = resolveScopes(world, places.wiring, diagnostics)
   const model = { world, roles, rules: rules.toSorted(byId), guardrails: guardrails.toSorted(byId), scopes }
   diagnostics.push(...evasions(model))
@@ -53,7 +55,7 @@ function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
 }
 
-interface Context {
+export interface Context {
   readonly file: PolicyFile
   readonly findings: Findings
   readonly world: World
@@ -63,7 +65,7 @@ interface Context {
   readonly ids: Map<string, Span>
 }
 
-type Path = readonly PropertyKey[]
+export type Path = readonly PropertyKey[]
 
 function resolveRule(text: RuleText, path: Path, context: Context): readonly Rule[] {
   const where = `rule \`${text.id}\``
@@ -82,7 +84,15 @@ function resolveRule(text: RuleText, path: Path, context: Context): readonly Rul
 
 function resolveGuardrail(text: GuardrailText, path: Path, context: Context): readonly Guardrail[] {
   const where = `guardrail \`${text.id}\``
-  const shared = resolveShared(text, text.deny, 'deny', where, path, context)
+  const { deny, require: required, actions } = text
+  if ((deny === undefined) === (required === undefined) || (required === undefined) !== (actions === undefined) || isEmpty(required)) {
+    context.findings.add('policy/guardrail-effect', { id: text.id }, [...path, 'id'])
+    return []
+  }
+  const shared =
+    deny === undefined
+      ? resolveShared(text, actions ?? [], 'actions', where, path, context)
+      : resolveShared(text, deny, 'deny', where, path, context)
   const who = text.for === undefined ? 'allBut' : 'for'
   const names = text[who]
   if (names === undefined || (text.for !== undefined && text.allBut !== undefined)) {
@@ -99,7 +109,8 @@ function resolveGuardrail(text: GuardrailText, path: Path, context: Context): re
     { roles: met, resources: shared.resources, actions: shared.actions },
     context,
   )
-  return [{ kind: 'guardrail', ...shared, who, roles: sortedUnique(roles), when }]
+  const requires = required === undefined ? undefined : resolveDemands(required, { met, ...shared }, path, context)
+  return [{ kind: 'guardrail', ...shared, who, requires, roles: sortedUnique(roles), when }]
 }
 
 function resolveShared(

@@ -43,10 +43,23 @@ const rule = z.strictObject({
   when: when.optional(),
 })
 
+const requirements = z
+  .strictObject({
+    mfa: z.literal(true).optional().describe('More than one factor'),
+    authContext: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)
+      .optional()
+      .describe('An authentication context, such as `c1` of Entra ID'),
+  })
+  .describe('What has to be proven first, all of it. How each issuer proves it is said by its `stepUp`')
+
 const guardrail = z.strictObject({
   id: name(),
   description: z.string().optional(),
-  deny: actions,
+  deny: actions.optional().describe('What it denies'),
+  require: requirements.optional(),
+  actions: actions.optional().describe('With `require`, what it is required for'),
   resource,
   for: z.array(z.string()).min(1).max(1000).optional().describe('Applies to whoever holds one of these roles, or may hold it'),
   allBut: z.array(z.string()).min(1).max(1000).optional().describe('Applies to everybody who does not hold one of these roles'),
@@ -86,7 +99,7 @@ const policyTest = z.strictObject({
   principal: z.union([z.literal('anonymous'), actingParty]),
   does: z.string().describe('A concrete action: `GET /orders/7`'),
   on: z.string().describe('A resource'),
-  expect: z.enum(['allow', 'deny']),
+  expect: z.enum(['allow', 'challenge', 'deny']),
   because: z.string().optional().describe('Id of the rule or guardrail, or code of a reason, that must be among the reasons'),
   at: instant.optional(),
   from: z.string().optional().describe('Address of the caller; default: 192.0.2.1'),
@@ -99,6 +112,7 @@ export type BindingText = z.output<typeof bindingSchema>
 export type RuleText = z.output<typeof rule>
 export type GuardrailText = z.output<typeof guardrail>
 export type ResourceText = z.output<typeof resource>
+export type RequirementsText = z.output<typeof requirements>
 export type PolicyText = z.output<typeof policySchema>
 export type PolicyTestText = z.output<typeof policyTest>
 export type PartyText = PartyOutput

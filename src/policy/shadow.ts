@@ -19,6 +19,7 @@ export function shadowOf(rule: Rule, resource: string, { guardrails, world }: Mo
     (one) =>
       one.who === 'for' &&
       one.when === undefined &&
+      one.requires === undefined &&
       one.resources.includes(resource) &&
       meetsAll(one, rule) &&
       rule.actions.every((action) => covered(action, one)),

@@ -1,4 +1,4 @@
-import type { ClaimType, Wiring } from '../config/schema.ts'
+import type { ClaimType, StepUp, Wiring } from '../config/schema.ts'
 
 /** A claim that policy may speak of. */
 export interface ClaimInfo {
@@ -13,6 +13,8 @@ export type KindClaims = Readonly<Record<string, Readonly<Record<string, ClaimIn
 export interface IssuerInfo {
   readonly kind: string
   readonly claims: Readonly<Record<string, ClaimInfo>>
+  /** How its principals prove what guardrails may ask for. */
+  readonly stepUp: StepUp | undefined
 }
 
 export interface ResourceInfo {
@@ -49,7 +51,7 @@ export function worldOf(wiring: PolicyWiring, kindClaims: KindClaims): World {
         // Declaring a built-in claim again doesn't make it more certain.
         mayBeUnknown: claims[claim]?.mayBeUnknown ?? false,
       }
-    issuers[name] = { kind: issuer.kind, claims }
+    issuers[name] = { kind: issuer.kind, claims, stepUp: issuer.stepUp }
   }
   const resources = table<ResourceInfo>()
   resources[OWN_RESOURCE] = { protocol: 'http', labels: table(), scopes: undefined, issuers: undefined }

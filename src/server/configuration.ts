@@ -77,7 +77,7 @@ function* twice(wiring: Wiring, root: Located | undefined): Generator<Diagnostic
 
 /** The gateway itself is an issuer that policy may bind roles to. */
 function withGateway(wiring: Wiring): Wiring {
-  const gateway = { kind: 'gateway', claims: {}, audiences: [wiring.name], clients: [], agents: [] }
+  const gateway = { kind: 'gateway', claims: {}, audiences: [wiring.name], clients: [], agents: [], stepUp: 'never' as const }
   return { ...wiring, issuers: { ...wiring.issuers, [GATEWAY_ISSUER]: gateway } }
 }
 

@@ -84,6 +84,21 @@ export const policy = {
     help: 'write `for: [role]` for some roles, or `allBut: [role]` for everybody else',
     exit: 65,
   },
+  'policy/guardrail-effect': {
+    message: 'guardrail `{id}` needs `deny`, or `require` with `actions`',
+    help: 'write `deny: [DELETE /**]`, or `require: { mfa: true }` with `actions: [DELETE /**]`',
+    exit: 65,
+  },
+  'policy/step-up': {
+    message: 'guardrail `{id}` requires {what}, and nothing says how principals of issuer `{issuer}` prove it',
+    help: 'write under `stepUp` of issuer `{issuer}` the claim and values that show it, or `never`',
+    exit: 65,
+  },
+  'policy/step-up-claim': {
+    message: '`stepUp` of issuer `{issuer}`: {problem}',
+    help: 'name a claim that the issuer brings or declares, with values of its type',
+    exit: 65,
+  },
   'policy/evasion': {
     message: 'guardrail `{id}` can be evaded: rule `{rule}` grants the same to `everyone`',
     help: 'who drops the credential is not met by it; write `for: [everyone]` or `allBut: [...]`, or narrow the rule',

@@ -91,8 +91,22 @@ export interface PolicyData {
 const rule = (roles: readonly string[]) =>
   fc.record({ role: subset(roles, 1), resource, actions, when }, { requiredKeys: ['role', 'resource', 'actions'] })
 const guardrail = fc
-  .record({ who: fc.constantFrom('for', 'allBut'), roles: subset([...ROLES, 'authenticated'], 1), resource, deny: actions, when })
-  .map(({ who, roles, ...rest }) => ({ ...rest, [who]: roles }))
+  .record({
+    who: fc.constantFrom('for', 'allBut'),
+    roles: subset([...ROLES, 'authenticated'], 1),
+    resource,
+    actions,
+    require: fc.option(fc.constantFrom({ mfa: true }, { authContext: 'c1' }, { mfa: true, authContext: 'c1' }), {
+      nil: undefined,
+      freq: 2,
+    }),
+    when,
+  })
+  .map(({ who, roles, actions: what, require, ...rest }) => ({
+    ...rest,
+    [who]: roles,
+    ...(require === undefined ? { deny: what } : { require, actions: what }),
+  }))
 
 const named = (prefix: string, items: readonly object[]): RuleData[] =>
   items.map((item, i) => ({ id: `${prefix}${i}`, ...(JSON.parse(JSON.stringify(item)) as object) }))

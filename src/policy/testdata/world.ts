@@ -22,8 +22,18 @@ const resource = { protocol: 'http', description: undefined, issuers: undefined,
 
 export const wiring: PolicyWiring = {
   issuers: {
-    entra: { ...issuer, kind: 'entra', claims: { level: 'number', rank: 'number', vip: 'boolean', department: 'string' } },
-    ci: { ...issuer, kind: 'oidc', claims: { repository: 'string', rank: 'string', groups: 'list', department: 'string' } },
+    entra: {
+      ...issuer,
+      kind: 'entra',
+      claims: { level: 'number', rank: 'number', vip: 'boolean', department: 'string' },
+      stepUp: { mfa: { claim: 'department', any: ['a'] }, authContext: { c1: { claim: 'groups', any: ['c'] } } },
+    },
+    ci: {
+      ...issuer,
+      kind: 'oidc',
+      claims: { repository: 'string', rank: 'string', groups: 'list', department: 'string' },
+      stepUp: { mfa: 'never', authContext: { c1: { claim: 'repository', any: ['a', 'b'] } } },
+    },
   },
   resources: {
     orders: { ...resource, labels: { tier: 'business', zone: 'a' } },

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { OstiaryError } from '../../core/errors.ts'
 import { formatSpan } from '../../core/span.ts'
 import type { AdminEnv } from './app.ts'
-import type { CompiledPolicy } from '../../policy/index.ts'
+import { describeDemand, type CompiledPolicy } from '../../policy/index.ts'
 import type { AdminParts } from './parts.ts'
 
 /** What the gateway is and runs: `/api/me`, `/api/status`, `/api/policy`, `/api/keys`. */
@@ -87,6 +87,7 @@ function statementAnswer(statement: Statement): object {
     who: statement.kind === 'guardrail' ? statement.who : 'for',
     roles,
     actions: actions.map(({ pattern }) => pattern.text),
+    requires: statement.kind === 'guardrail' ? statement.requires?.map(describeDemand) : undefined,
     when: when?.text,
   }
 }

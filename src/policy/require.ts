@@ -1,0 +1,59 @@
+import type { Requirement } from '../core/decision.ts'
+import type { Identity } from '../core/principal.ts'
+import type { World } from './world.ts'
+
+/** How the principals of an issuer prove something: a claim that has one of these values. */
+export interface ClaimProof {
+  readonly claim: string
+  readonly values: ReadonlySet<string | number>
+}
+
+/** What a guardrail asks for, and how each issuer proves it. Principals of an issuer that isn't there can't. */
+export interface Demand {
+  readonly kind: Requirement['kind']
+  /** Of `auth-context`, its name; else empty. */
+  readonly name: string
+  readonly byIssuer: ReadonlyMap<string, ClaimProof>
+}
+
+/** Entra ID's claim of satisfied authentication contexts: an issuer that brings it needs no wiring for them. */
+const CONTEXTS_CLAIM = 'acrs'
+
+/** How principals of an issuer prove this; `never` if they can't, undefined if nobody said. */
+export function proofOf(
+  { issuers }: World,
+  issuer: string,
+  { kind, name }: Pick<Demand, 'kind' | 'name'>,
+): ClaimProof | 'never' | undefined {
+  const info = issuers[issuer]
+  if (info?.stepUp === 'never') return 'never'
+  const written = kind === 'mfa' ? info?.stepUp?.mfa : ownValue(info?.stepUp?.authContext, name)
+  if (written === 'never') return 'never'
+  if (written !== undefined) return { claim: written.claim, values: new Set(written.any) }
+  if (info === undefined || kind !== 'auth-context' || !Object.hasOwn(info.claims, CONTEXTS_CLAIM)) return undefined
+  return { claim: CONTEXTS_CLAIM, values: new Set([name]) }
+}
+
+function ownValue<T>(map: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+  return map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined
+}
+
+/** Whether the identity proves it. A claim that isn't there, can't be told or is of another type proves nothing. */
+export function isMet({ byIssuer }: Demand, identity: Identity | undefined): boolean {
+  const proof = identity === undefined ? undefined : byIssuer.get(identity.issuer)
+  if (identity === undefined || proof === undefined || identity.unknownClaims.has(proof.claim)) return false
+  const value = Object.hasOwn(identity.claims, proof.claim) ? identity.claims[proof.claim] : undefined
+  const present = typeof value === 'object' ? value : [value]
+  return present.some((one) => (typeof one === 'string' || typeof one === 'number') && proof.values.has(one))
+}
+
+/** What is left to prove, as a challenge asks for it. */
+export function toRequirement({ kind, name, byIssuer }: Demand, identity: Identity | undefined): Requirement {
+  const proof = identity === undefined ? undefined : byIssuer.get(identity.issuer)
+  return { kind, name, proof: proof && { claim: proof.claim, values: [...proof.values].map(String).toSorted() } }
+}
+
+/** `mfa`, or `authentication context c1`. */
+export function describeDemand({ kind, name }: Pick<Demand, 'kind' | 'name'>): string {
+  return kind === 'mfa' ? 'multi-factor authentication' : `authentication context \`${name}\``
+}
