@@ -108,9 +108,14 @@ export const http = {
     status: 400,
   },
   'http/denied': { message: 'you may not do this', help: 'ask the owner of the resource, with the decision id', status: 403 },
+  'http/step-up': {
+    message: 'this needs a stronger sign-in',
+    help: 'sign in again with what the challenge in `WWW-Authenticate` asks for',
+    status: 401,
+  },
   'http/challenge': {
-    message: 'this needs a stronger or fresher sign-in',
-    help: 'this version can not ask for it here; ask the owner of the resource, with the decision id',
+    message: 'this needs a stronger sign-in, which can not be asked for here',
+    help: 'declare `cp1` if your client can follow a claims challenge, or use a credential that proves it; `explain` says what is missing',
     status: 403,
   },
   'http/needs-approval': {

@@ -85,6 +85,16 @@ ${items.join('\n')}
   )
 }
 
+/** The second factor, which is a button here. */
+export function secondFactorPage(account: string): string {
+  return page(
+    'Confirm that it is you',
+    `<p>Signing in as <b>${escapeHtml(account)}</b>. What you go to asks for more than one factor; here, the second is this button.</p>
+<form method="post"><input type="hidden" name="account" value="${escapeHtml(account)}"><input type="hidden" name="factor" value="second">
+<div class="actions"><button class="first">Confirm</button></div></form>`,
+  )
+}
+
 /** Where the user of a device types the code that it shows. */
 export function deviceCodePage(action: string, xsrf: string, failed: boolean): string {
   return page(

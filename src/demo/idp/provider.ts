@@ -3,6 +3,7 @@ import type { AdapterFactory, ClientMetadata, Configuration, KoaContextWithOIDC 
 import type { Clock, Entropy } from '../../core/clock.ts'
 import { CI_CLIENT, findAccount, HOME_TENANT, type Account } from './accounts.ts'
 import { accessTokenClaims, accessTokenLife, idTokenClaims, issuerV2, pairwise } from './claims.ts'
+import { contextClaims } from './contexts.ts'
 import type { KeyRing } from './keys.ts'
 import { PATHS } from './metadata.ts'
 import { headerOf } from './mint.ts'
@@ -20,7 +21,7 @@ export interface ProviderParts {
 /** Scope that stands for `offline_access` inside: the library grants that one only after a consent page, Entra without. */
 export const REFRESH_SCOPE = 'offline'
 
-const ID_TOKEN_CLAIMS = ['sub', 'nbf', 'aio', 'rh', 'uti', 'ver', 'tid', 'roles', 'groups', 'idp', 'email']
+const ID_TOKEN_CLAIMS = ['sub', 'nbf', 'aio', 'rh', 'uti', 'ver', 'tid', 'roles', 'groups', 'idp', 'email', 'acrs', 'xms_cc']
 const PROFILE_CLAIMS = ['name', 'oid', 'preferred_username']
 
 /** Lifetimes in seconds, as Entra documents them. An access token's own is drawn per token. */
@@ -87,6 +88,7 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
     features: {
       devInteractions: { enabled: false },
       userinfo: { enabled: false },
+      claimsParameter: { enabled: true },
       dPoP: { enabled: false },
       clientCredentials: { enabled: true },
       deviceFlow: {
@@ -144,7 +146,7 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
     },
     formats: {
       customizers: {
-        jwt: (_, token, jwt) => {
+        jwt: (ctx, token, jwt) => {
           const api = findApi(String(token.aud))!
           const client = findClient(token.clientId!)!
           const accountId = 'accountId' in token ? token.accountId : client.name
@@ -160,6 +162,7 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
             },
             entropy,
           )
+          Object.assign(claims, contextClaims(ctx, 'access_token'))
           jwt.payload = claims
           jwt.header = headerOf(keys.signing, claims)
         },
@@ -172,7 +175,8 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
         accountId: account.name,
         claims: () => {
           const client = findClient(ctx.oidc.client!.clientId)!
-          return { ...idTokenClaims({ authority, account, client, issuedAt: now(), life: TTL.IdToken }, entropy), sub: account.name }
+          const known = idTokenClaims({ authority, account, client, issuedAt: now(), life: TTL.IdToken }, entropy)
+          return { ...known, ...contextClaims(ctx, 'id_token'), sub: account.name }
         },
       }
     },

@@ -2,7 +2,8 @@ import type Provider from 'oidc-provider'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { peopleOf } from './accounts.ts'
 import { readText } from '../listener.ts'
-import { errorPage, signInPage } from './pages.ts'
+import { asksForMore, SECOND_FACTOR } from './contexts.ts'
+import { errorPage, secondFactorPage, signInPage } from './pages.ts'
 import { findClient } from './registrations.ts'
 import { sendHtml } from './reply.ts'
 
@@ -20,10 +21,13 @@ export async function signIn(provider: Provider, tenant: string, request: Incomi
     const client = findClient(String(interaction.params['client_id']))
     return sendHtml(response, 200, signInPage(client?.name ?? 'an application', people, interaction.session?.accountId))
   }
-  const chosen = new URLSearchParams((await readText(request, 1024)) ?? '').get('account')
+  const form = new URLSearchParams((await readText(request, 1024)) ?? '')
+  const chosen = form.get('account')
   const account = people.find(({ name }) => name === chosen)
   if (account === undefined)
     return sendHtml(response, 400, errorPage('invalid_request', 'AADSTS50020: this account does not exist in the tenant.'))
+  const factors = form.get('factor') === 'second' ? ['pwd', SECOND_FACTOR] : ['pwd']
+  if (factors.length === 1 && asksForMore(interaction.params['claims'])) return sendHtml(response, 200, secondFactorPage(account.name))
   // Another account than the browser's session has: the session changes hands here. The library would sign out first, by
   // a page with a script.
   if (interaction.session?.uid !== undefined && interaction.session.accountId !== account.name) {
@@ -36,6 +40,6 @@ export async function signIn(provider: Provider, tenant: string, request: Incomi
       await interaction.persist()
     }
   }
-  const done = { login: { accountId: account.name, amr: ['pwd'] }, select_account: {}, consent: {} }
+  const done = { login: { accountId: account.name, amr: factors }, select_account: {}, consent: {} }
   await provider.interactionFinished(request, response, done, { mergeWithLastSubmission: false })
 }

@@ -6,6 +6,8 @@ import { OstiaryError, type Code } from '../../core/errors.ts'
 import type { Verdict } from '../../core/record.ts'
 import type { CanonicalRequest } from './canonical.ts'
 import type { Answer, Fields } from './engine.ts'
+import { provable, stepUpChallenge, stepUpParameters } from './stepup.ts'
+import type { Principal } from '../../core/principal.ts'
 
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem;color:#1b1f24;background:#fff}h1{font-size:1.4rem}code{font-size:.9em}@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181b}}'
@@ -147,6 +149,7 @@ export interface DenyContext {
   readonly realm: string
   readonly authorizationUri: string | undefined
   readonly html: boolean
+  readonly principal: Principal
   /** Further fields: CORS, a cookie to forget. */
   readonly fields: Fields
 }
@@ -156,6 +159,12 @@ export function deny(verdict: Exclude<Verdict, { kind: 'allowed' }>, context: De
   const { decision, html, realm, authorizationUri } = context
   const answer = (code: Code, detail: string | undefined, more: Fields = []): Answer =>
     problem(code, { decision, html, detail, fields: [...more, ...context.fields] })
+  const stepUp = ({ requirements }: Decision): Answer => {
+    const proofs = provable(requirements, context.principal)
+    const parameters = proofs === undefined ? undefined : stepUpParameters(proofs, context.principal)
+    if (parameters === undefined) return answer('http/challenge', undefined)
+    return answer('http/step-up', undefined, stepUpChallenge(realm, authorizationUri, parameters))
+  }
   switch (verdict.kind) {
     case 'unauthenticated':
       return answer('http/no-credential', undefined, bearerChallenge(realm, authorizationUri))
@@ -171,7 +180,7 @@ export function deny(verdict: Exclude<Verdict, { kind: 'allowed' }>, context: De
       return answer('http/unavailable', undefined, ['Retry-After', '2'])
     case 'denied': {
       const { effect, reasons } = verdict.decision
-      if (effect === 'challenge') return answer('http/challenge', undefined)
+      if (effect === 'challenge') return stepUp(verdict.decision)
       if (effect === 'needs-approval') return answer('http/needs-approval', undefined)
       const scope = reasons.some(({ code }) => code === 'scope')
       return answer(

@@ -14,6 +14,7 @@ import type { Answer, Fields, Failure, Forward, Gate, Plan, RawRequest } from '.
 import { callerOf, type Caller, type TrustedProxies } from './forwarded.ts'
 import { identityFields, responseFields, upstreamFields } from './headers.ts'
 import { isCrossSite } from './origin.ts'
+import { provable } from './stepup.ts'
 import { settingsFor, type Directory, type ServedResource, type Settings } from './resources.ts'
 import type { HttpLimits } from './schema.ts'
 import { originOf, OWN_PATH, ownPath, signInAnswer, type BrowserSignIn, type SignInContext } from './signin.ts'
@@ -138,10 +139,18 @@ export function createGate(parts: GateParts): Gate {
     const mayRetry =
       verdict.kind === 'unauthenticated' || (verdict.kind === 'rejected' && arrival.session && verdict.reason !== 'ambiguous')
     const fields = verdict.kind === 'rejected' && arrival.session ? forget(caller) : arrival.fields
-    if (navigation && request.method === 'GET' && mayRetry && signIn !== undefined && context !== undefined) {
+    // Whoever came by this sign-in can be asked for more in the same way.
+    const prove =
+      verdict.kind === 'denied' &&
+      verdict.decision.effect === 'challenge' &&
+      arrival.session &&
+      passage.principal.issuer === context?.issuer
+        ? provable(verdict.decision.requirements, passage.principal)
+        : undefined
+    if (navigation && request.method === 'GET' && (mayRetry || prove !== undefined) && signIn !== undefined && context !== undefined) {
       const id = ['Ostiary-Decision', passage.id]
       const withFields = (answer: Answer): Answer => ({ ...answer, fields: [...answer.fields, ...fields, ...id] })
-      return signIn.begin({ ...context, returnTo: request.path + request.query }).then(
+      return signIn.begin({ ...context, returnTo: request.path + request.query, prove }).then(
         (answer) => withFields(signInAnswer(answer)),
         () => withFields(signInAnswer({ kind: 'unavailable' })),
       )
@@ -151,6 +160,7 @@ export function createGate(parts: GateParts): Gate {
       realm: resource.name,
       authorizationUri: resource.config.authorizationUri,
       html: navigation,
+      principal: passage.principal,
       fields: [...fields, ...(resource.config.cors === undefined ? [] : corsFields(resource.config.cors, request.read.origin))],
     })
   }

@@ -1,3 +1,4 @@
+import type { Proof } from '../../core/stepup.ts'
 import type { CanonicalRequest } from './canonical.ts'
 import type { Cookie } from './cookies.ts'
 import { page, problem } from './deny.ts'
@@ -14,8 +15,8 @@ export interface BrowserSignIn {
   ownsCookie(name: string): boolean
   /** A `Set-Cookie` value by which a browser forgets the session cookie. */
   forget(secure: boolean): string
-  /** Sends the browser to the issuer. `returnTo` is path and query on `origin`. */
-  begin(at: SignInContext & { readonly returnTo: string }): Promise<SignInAnswer>
+  /** Sends the browser to the issuer. `returnTo` is path and query on `origin`; the sign-in counts only if it proves `prove`. */
+  begin(at: SignInContext & { readonly returnTo: string; readonly prove?: readonly Proof[] | undefined }): Promise<SignInAnswer>
   /** Takes the issuer's answer: the query of the callback URL. */
   callback(at: SignInContext & { readonly query: string }): Promise<SignInAnswer>
   /** Ends the session at once. */

@@ -20,6 +20,7 @@ export const entraClaims = {
   wids: overflowing,
   acrs: list,
   amr: list,
+  xms_cc: list,
   guest: { type: 'boolean', mayBeUnknown: false },
   acct: { type: 'number', mayBeUnknown: false },
   idp: text,

@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock, Entropy } from '../../core/clock.ts'
+import type { Proof } from '../../core/stepup.ts'
 import { attemptCookieName, isAttemptCookie, type Cookie } from './cookies.ts'
 import type { Seal } from './seal.ts'
 
@@ -24,6 +25,8 @@ const shape = z.strictObject({
   verifier: z.string(),
   /** Milliseconds since the epoch. */
   endsAt: z.number(),
+  /** What the sign-in has to prove; absent for one that nothing more was asked of. */
+  prove: z.array(z.strictObject({ claim: z.string(), values: z.array(z.string()) })).optional(),
 })
 
 /** A sign-in under way. It is kept by the browser that began it, sealed, so that attempts cost the gateway nothing. */
@@ -40,7 +43,7 @@ export class Attempts {
     this.#entropy = entropy
   }
 
-  begin(issuer: string, origin: string, returnTo: string): Attempt {
+  begin(issuer: string, origin: string, returnTo: string, prove?: readonly Proof[]): Attempt {
     const endsAt = this.#clock.now() + ATTEMPT_MS
     const nonce = this.#random(32)
     return {
@@ -52,6 +55,7 @@ export class Attempts {
       nonce,
       verifier: this.#random(32),
       endsAt,
+      ...(prove === undefined ? {} : { prove: prove.map(({ claim, values }) => ({ claim, values: [...values] })) }),
     }
   }
 

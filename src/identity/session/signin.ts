@@ -4,6 +4,7 @@ import { isLoopbackHost } from '../../config/fields.ts'
 import type { Meter } from '../../core/meter.ts'
 import type { Identity } from '../../core/principal.ts'
 import { Secret } from '../../core/secret.ts'
+import { acrValues, claimsRequest, isProven, type Proof } from '../../core/stepup.ts'
 import type { SessionStore } from '../../store/sessions.ts'
 import type { Issuer, ProviderMetadata, SignInSettings } from '../issuer.ts'
 import { Attempts, ATTEMPT_MS, challengeOf, type Attempt } from './attempt.ts'
@@ -85,15 +86,18 @@ export class SignIn {
     return forgetCookie(sessionCookieName(secure), secure)
   }
 
-  /** Sends the browser to the issuer. `returnTo` is path and query on `origin`; anything else becomes `/`. */
-  async begin(at: SignInContext & { readonly returnTo: string }): Promise<SignInAnswer> {
+  /**
+   * Sends the browser to the issuer. `returnTo` is path and query on `origin`; anything else becomes `/`. With `prove`, the sign-in counts
+   * only if it proves that much.
+   */
+  async begin(at: SignInContext & { readonly returnTo: string; readonly prove?: readonly Proof[] | undefined }): Promise<SignInAnswer> {
     const { issuer, client } = this.#issuer(at.issuer)
     if (issuer === undefined || client === undefined) return refuse('sign-in is not configured here')
     // Without https anybody on the way takes the session; on this machine there is no way.
     if (!at.secure && !isLoopbackHost(new URL(at.origin).hostname)) return refuse('signing in needs https')
     const metadata = await this.#metadata(issuer)
     if (metadata?.authorizationEndpoint === undefined || metadata.tokenEndpoint === undefined) return { kind: 'unavailable' }
-    const attempt = this.#attempts.begin(issuer.name, at.origin, at.returnTo)
+    const attempt = this.#attempts.begin(issuer.name, at.origin, at.returnTo, at.prove)
     const cookie = setCookie(attemptCookieName(attempt.id, at.secure), this.#attempts.write(attempt), at.secure, ATTEMPT_MS / 1000)
     const surplus = this.#attempts.surplus(at.cookies, at.secure).map((name) => forgetCookie(name, at.secure))
     this.#count('begun')
@@ -145,6 +149,9 @@ export class SignIn {
           proven.reason === 'tenant' ? 'your account is of a tenant that is not accepted here' : 'the sign-in was refused',
         )
       case 'identity':
+        // Going back without it would lead straight here again.
+        if (!isProven(attempt.prove ?? [], proven.identity.claims))
+          return end('not-proven', 'the identity provider did not confirm the stronger sign-in that this needs')
         return this.#complete(at, attempt, proven.identity, forgetAttempt)
     }
   }
@@ -252,7 +259,18 @@ function authorizationUrl(endpoint: string, { clientId, scopes }: SignInSettings
     code_challenge_method: 'S256',
   }
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  for (const [name, value] of Object.entries(stepUpParameters(attempt.prove ?? []))) url.searchParams.set(name, value)
   return url.href
+}
+
+/** `acr` has a parameter of its own, which every provider knows; all else is asked for by name. */
+function stepUpParameters(prove: readonly Proof[]): Readonly<Record<string, string>> {
+  const classes = acrValues(prove)
+  const named = prove.filter(({ claim }) => claim !== 'acr')
+  return {
+    ...(classes === undefined ? {} : { acr_values: classes }),
+    ...(named.length === 0 ? {} : { claims: JSON.stringify({ id_token: claimsRequest(named) }) }),
+  }
 }
 
 interface CallbackAnswer {

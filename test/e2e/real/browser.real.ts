@@ -1,6 +1,8 @@
 /** A real browser signs in, looks around, and signs out. Needs Debian's `chromium`; only `.ci/run` runs it. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { chromium, type Browser } from 'playwright-core'
 import { run, startRealDemo, type RealDemo } from './demo.ts'
 
@@ -172,6 +174,44 @@ test('the console lists who is signed in, ends a session and everything of someb
   assert.equal(await other.status(), 401)
   assert.equal(await page.getByRole('button', { name: /^End everything of publisher/ }).count(), 0)
   for (const each of [one.context, other.context, context]) await each.close()
+})
+
+test('a guardrail that requires an authentication context sends a browser to confirm it, and lets it through then', async () => {
+  const file = join(demo.config, 'policy/orders.yaml')
+  const policy = readFileSync(file, 'utf8')
+  const strong = "  - { id: strong, require: { authContext: c1 }, actions: ['GET /orders/{id}'], resource: orders, allBut: [admin] }\n"
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const pick = () =>
+    page
+      .getByRole('button', { name: /^reader/ })
+      .first()
+      .click()
+  try {
+    await page.goto(`${ORDERS}/orders`)
+    await pick()
+    await page.waitForURL(`${ORDERS}/orders`)
+    const versions = demo.output().split('is in force').length
+    writeFileSync(file, `${policy}${strong}`)
+    while (demo.output().split('is in force').length === versions) await new Promise((resolve) => setTimeout(resolve, 50))
+    const script = await page.evaluate(async () => {
+      const { status, headers } = await fetch('/orders/7')
+      return { status, challenge: headers.get('www-authenticate') }
+    })
+    assert.equal(script.status, 403, 'a script in the page can not follow')
+    await page.goto(`${ORDERS}/orders/7`)
+    await pick()
+    await page.getByRole('heading', { name: 'Confirm that it is you' }).waitFor()
+    await page.getByRole('button', { name: 'Confirm' }).click()
+    await page.waitForURL(`${ORDERS}/orders/7`)
+    assert.match((await page.textContent('body')) ?? '', /strike plate/)
+    const decision = await page.evaluate(async () => (await fetch('/orders/7')).headers.get('ostiary-decision'))
+    const explained = demo.ostiary('explain', decision!, '--as', 'auditor').stdout
+    assert.match(explained, /strong: is met: authentication context `c1` is proven/)
+  } finally {
+    writeFileSync(file, policy)
+    await context.close()
+  }
 })
 
 test('the command line signs in by a code that is entered in a browser, and forgets the sign-in again', async () => {
