@@ -13,6 +13,7 @@ import type { Identity } from '../core/principal.ts'
 import { github } from './github/index.ts'
 import { gitlab } from './gitlab/index.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from './issuer.ts'
+import { jwt } from './jwt/index.ts'
 import { kubernetes } from './kubernetes/index.ts'
 import { oidc } from './oidc/index.ts'
 import { openOutbound } from './outbound.ts'
@@ -26,12 +27,13 @@ import { Tokens, type TokenLimits } from './tokens.ts'
 
 export { clientsOf, RevocationIndex } from './revocations/match.ts'
 export { openRevocations, type Revocations } from './revocations/revocations.ts'
+export { meet } from './taken.ts'
 export type { SessionInfo, SessionList, SessionQuery } from './session/sessions.ts'
 export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.ts'
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
 
 /** Every kind of issuer: a folder and a line here. */
-export const issuerKinds: Readonly<Record<string, IssuerKind>> = { entra, oidc, kubernetes, github, gitlab, 'aws-iam': awsIam }
+export const issuerKinds: Readonly<Record<string, IssuerKind>> = { entra, oidc, jwt, kubernetes, github, gitlab, 'aws-iam': awsIam }
 
 export interface IdentityOptions {
   readonly wiring: Pick<Wiring, 'issuers' | 'sessions' | 'outbound'>

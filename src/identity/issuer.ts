@@ -6,6 +6,7 @@ import type { Meter } from '../core/meter.ts'
 import type { Identity } from '../core/principal.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Jwt } from './jose/compact.ts'
+import type { Taken } from './taken.ts'
 
 /** A claim that a kind of issuer brings, for policy to speak of. */
 export interface ClaimInfo {
@@ -92,5 +93,7 @@ export interface IssuerKind {
   readonly claims: Readonly<Record<string, ClaimInfo>>
   /** There may be one of this kind only: its tokens don't say which of several they are for. */
   readonly single?: boolean
+  /** What makes a token this issuer's, as its configuration says: no other may have the same. */
+  readonly takes?: (config: IssuerBase) => Taken
   create(name: string, config: IssuerBase, deps: IssuerDeps): Issuer
 }

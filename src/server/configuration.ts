@@ -4,7 +4,7 @@ import { spanOf, type Located } from '../config/document.ts'
 import { readSources } from '../config/load.ts'
 import type { Wiring } from '../config/schema.ts'
 import { readWiring, type Sources } from '../config/wiring.ts'
-import { issuerKinds } from '../identity/index.ts'
+import { issuerKinds, meet } from '../identity/index.ts'
 import { checkPolicy, loadPolicy, runPolicyTests, type CompiledPolicy, type PolicyTestResult } from '../policy/index.ts'
 import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims } from './families.ts'
 
@@ -33,7 +33,7 @@ export function loadConfiguration(folder: string, environment?: string, now = Da
 export function compile(folder: string, sources: Sources, now: number): Configuration {
   const { wiring, root, bindings, diagnostics } = readWiring(sources, families)
   if (wiring === undefined) return { folder, sources, wiring, root, policy: undefined, diagnostics }
-  const own = [...reserved(wiring, root), ...twice(wiring, root)]
+  const own = [...reserved(wiring, root), ...twice(wiring, root), ...alike(wiring, root)]
   const loaded = loadPolicy({
     sources,
     wiring: withGateway(wiring),
@@ -72,6 +72,16 @@ function* twice(wiring: Wiring, root: Located | undefined): Generator<Diagnostic
     const span = root === undefined ? undefined : spanOf(root, ['issuers', name], 'key')
     if (other !== undefined) yield diagnostic('identity/single-kind', { kind, first: other, second: name }, span)
     else first.set(kind, name)
+  }
+}
+
+/** A token is one issuer's: never is it tried on another. */
+function* alike(wiring: Wiring, root: Located | undefined): Generator<Diagnostic> {
+  const issuers = Object.entries(wiring.issuers).map(([name, config]) => ({ name, taken: issuerKinds[config.kind]?.takes?.(config) ?? {} }))
+  for (const [i, { name, taken }] of issuers.entries()) {
+    const other = issuers.slice(0, i).find((one) => meet(one.taken, taken))
+    const span = root === undefined ? undefined : spanOf(root, ['issuers', name], 'key')
+    if (other !== undefined) yield diagnostic('identity/same-tokens', { first: other.name, second: name }, span)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IssuerBase } from '../../config/schema.ts'
 import type { IssuerKind } from '../issuer.ts'
 import { listed, withBooleans } from '../owners.ts'
+import { byIssuer } from '../taken.ts'
 import { workloadIssuer } from '../workload.ts'
 import { githubClaims, readJob } from './claims.ts'
 import { githubSchema, type GithubConfig } from './schema.ts'
@@ -9,6 +10,7 @@ import { githubSchema, type GithubConfig } from './schema.ts'
 export const github: IssuerKind = {
   schema: githubSchema,
   claims: githubClaims,
+  takes: byIssuer,
   create(name, base, deps) {
     const config = base as IssuerBase & GithubConfig
     const owners = listed(config.owners)

@@ -1,6 +1,7 @@
 import type { IssuerBase } from '../../config/schema.ts'
 import type { IssuerKind } from '../issuer.ts'
 import { listed } from '../owners.ts'
+import { byIssuer } from '../taken.ts'
 import { workloadIssuer } from '../workload.ts'
 import { gitlabClaims, readJob } from './claims.ts'
 import { gitlabSchema, type GitlabConfig } from './schema.ts'
@@ -9,6 +10,7 @@ import { gitlabSchema, type GitlabConfig } from './schema.ts'
 export const gitlab: IssuerKind = {
   schema: gitlabSchema,
   claims: gitlabClaims,
+  takes: byIssuer,
   create(name, base, deps) {
     const config = base as IssuerBase & GitlabConfig
     const namespaces = config.namespaces === undefined ? undefined : listed(config.namespaces)

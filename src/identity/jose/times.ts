@@ -25,8 +25,8 @@ export function checkTimes(payload: JsonObject, now: number, maxLifetime: number
   return { issuedAt: iat, expiresAt: exp + CLOCK_SKEW_MS }
 }
 
-/** Seconds since the epoch, perhaps with a fraction → milliseconds. */
-function numericDate(value: JsonValue | undefined, claim: string): number {
+/** Seconds since the epoch, perhaps with a fraction → milliseconds (RFC 7519 §2). @throws Refusal `claim` */
+export function numericDate(value: JsonValue | undefined, claim: string): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new Refusal('claim', claim)
   return value * 1000
 }

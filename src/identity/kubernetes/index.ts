@@ -1,5 +1,6 @@
 import type { IssuerBase } from '../../config/schema.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
+import { byIssuer } from '../taken.ts'
 import { workloadIssuer } from '../workload.ts'
 import { kubernetesClaims, readServiceAccount } from './claims.ts'
 import { openCluster } from './cluster.ts'
@@ -12,6 +13,7 @@ const LEGACY_ISSUER = 'kubernetes/serviceaccount'
 export const kubernetes: IssuerKind = {
   schema: kubernetesSchema,
   claims: kubernetesClaims,
+  takes: byIssuer,
   create: (name, config, deps) => createKubernetes(name, config as IssuerBase & KubernetesConfig, deps),
 }
 

@@ -1,5 +1,6 @@
 import type { IssuerBase } from '../../config/schema.ts'
 import { declaredClaims } from '../claims.ts'
+import { byIssuer } from '../taken.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
 import { parseJwt } from '../jose/compact.ts'
 import { discoveryUrlOf, publishedKeys } from '../keys/published.ts'
@@ -13,6 +14,7 @@ import { verifyAccess, verifyId, type OidcVerifier } from './verify.ts'
 export const oidc: IssuerKind = {
   schema: oidcSchema,
   claims: oidcClaims,
+  takes: byIssuer,
   create: (name, config, deps) => createOidc(name, config as IssuerBase & OidcConfig, deps),
 }
 

@@ -5,8 +5,8 @@ import { readClient } from './parties.ts'
 
 /** How a provider writes its access tokens, where that differs from RFC 9068. Every function may throw a Refusal. */
 export interface Profile {
-  /** Also access tokens whose header has `typ: JWT` or none are taken. */
-  readonly plainJwt: boolean
+  /** Whether access tokens have this `typ` in their header; it is in lower case, and without `application/`. */
+  readonly hasType: (type: string | undefined) => boolean
   /** Refuses what is no access token, by its claims. */
   readonly checkAccess: (payload: JsonObject) => void
   /** The accepted audience that the token is for. */
@@ -24,7 +24,7 @@ export interface Profile {
 
 /** RFC 9068, to the letter. */
 export const rfc9068: Profile = {
-  plainJwt: false,
+  hasType: (type) => type === 'at+jwt',
   checkAccess: refuseIdTokens,
   audience: ({ aud }, accepted) => checkAudience(aud, accepted),
   subject: (payload) => readText(payload, 'sub'),
@@ -36,7 +36,12 @@ export const rfc9068: Profile = {
 }
 
 /** The same for providers that mark neither type nor client. */
-export const plainJwt: Profile = { ...rfc9068, plainJwt: true, clientRequired: false }
+export const plainJwt: Profile = { ...rfc9068, hasType: isPlain, clientRequired: false }
+
+/** `typ` of an access token, where it may also be marked as any JWT is, or not at all. */
+export function isPlain(type: string | undefined): boolean {
+  return type === undefined || type === 'jwt' || type === 'at+jwt'
+}
 
 /** `typ` of an access token in its payload, as Keycloak and others write it. @throws Refusal `id-token`, `token-type` */
 export function refuseIdTokens(payload: JsonObject): void {

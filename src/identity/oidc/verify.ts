@@ -38,8 +38,7 @@ export function verifyId(
 /** `typ` of an access token (RFC 9068 §2.1, RFC 8725 §3.11). */
 function checkType({ header, payload }: Jwt, { profile }: OidcVerifier): void {
   const type = header.typ?.toLowerCase().replace(/^application\//, '')
-  if (type === 'at+jwt') return
-  if (profile.plainJwt && (type === undefined || type === 'jwt')) return
+  if (profile.hasType(type)) return
   profile.checkAccess(payload) // says better what it is
   throw new Refusal('token-type')
 }

@@ -1,0 +1,53 @@
+import type { IssuerBase } from '../../config/schema.ts'
+import { declaredClaims } from '../claims.ts'
+import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
+import { parseJwt } from '../jose/compact.ts'
+import { withoutSignIn } from '../nosignin.ts'
+import { oidcClaims } from '../oidc/claims.ts'
+import { verifyAccess, type OidcVerifier } from '../oidc/verify.ts'
+import { byIssuer } from '../taken.ts'
+import { FileKeys } from './filekeys.ts'
+import { jwtProfile } from './profile.ts'
+import { jwtSchema, type JwtConfig } from './schema.ts'
+
+/** Services that sign their own tokens: no provider, no discovery, keys that the operator hands over. */
+export const jwt: IssuerKind = {
+  schema: jwtSchema,
+  claims: oidcClaims,
+  takes: byIssuer,
+  create: (name, config, deps) => createJwt(name, config as IssuerBase & JwtConfig, deps),
+}
+
+function createJwt(name: string, config: JwtConfig, deps: IssuerDeps): Issuer {
+  const { issuer, maxLifetime } = config
+  const keys = new FileKeys(name, config.keys, deps)
+  const verifier: OidcVerifier = {
+    name,
+    issuer,
+    keys,
+    algorithms: new Set<string>(config.algorithms),
+    audiences: new Set(config.audiences),
+    clients: new Set(config.clients),
+    agents: new Set(config.agents),
+    profile: jwtProfile(config),
+    declared: declaredClaims(oidcClaims, config.claims),
+    maxLifetime,
+    now: () => deps.clock.now(),
+  }
+  return {
+    name,
+    kind: 'jwt',
+    maxLifetime,
+    ...withoutSignIn(name, issuer),
+    discoveryUrl: '',
+    owns: (iss) => iss === issuer,
+    resembles: () => false,
+    verifyAccessToken(token, parsed) {
+      const read = parsed ?? parseJwt(token)
+      return 'outcome' in read ? read : verifyAccess(verifier, read)
+    },
+    status: () => keys.status(),
+    onKeysLeft: (listener) => keys.onKeysLeft(listener),
+    close: () => keys.close(),
+  }
+}
