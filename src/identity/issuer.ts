@@ -4,7 +4,7 @@ import type { Clock, Entropy } from '../core/clock.ts'
 import type { RejectReason, UnavailableCause } from '../core/credential.ts'
 import type { Meter } from '../core/meter.ts'
 import type { Identity } from '../core/principal.ts'
-import type { Secret } from '../core/secret.ts'
+import type { ClientAuth } from '../secrets/clientauth/index.ts'
 import type { Jwt } from './jose/compact.ts'
 import type { Taken } from './taken.ts'
 
@@ -50,8 +50,8 @@ export type TokenResult =
 /** Sign-in of browsers and of the command line, from the issuer's `signIn:`. */
 export interface SignInSettings {
   readonly clientId: string
-  /** Undefined for a public client. Resolved anew at each use, so that a rotated secret is picked up. */
-  readonly clientSecret: (() => Secret) | undefined
+  /** How it proves itself at the token endpoint. */
+  readonly auth: ClientAuth
   readonly scopes: readonly string[]
   /** Scopes that the command line asks for, so that its token is for the gateway. */
   readonly cliScopes: readonly string[]

@@ -48,6 +48,16 @@ test('hosts that the environment excepts are reached directly', async () => {
   }
 })
 
+test('the metadata service and the identity endpoint of the platform are never asked through a proxy', async () => {
+  const outbound = openOutbound({ proxy: url }, '/', { IDENTITY_ENDPOINT: 'http://identity.invalid:42356/msi/token' })
+  try {
+    await assert.rejects(outbound.fetch('http://identity.invalid:42356/msi/token'))
+    assert.deepEqual(asked.splice(0), [])
+  } finally {
+    await outbound.close()
+  }
+})
+
 test('authorities are read from PEM, and what is none is said at once', () => {
   const folder = mkdtempSync(join(tmpdir(), 'outbound-'))
   try {

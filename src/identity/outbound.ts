@@ -12,8 +12,8 @@ export interface Outbound {
   close(): Promise<void>
 }
 
-/** What is on this machine is reached directly, whatever the environment says. */
-const DIRECT = 'localhost,127.0.0.1,::1'
+/** What is on this machine, and the metadata service of the one below, is reached directly, whatever the environment says. */
+const DIRECT = 'localhost,127.0.0.1,::1,169.254.169.254'
 
 /**
  * A `fetch` that goes through the configured proxy, or else the environment's (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), and trusts the
@@ -22,7 +22,9 @@ const DIRECT = 'localhost,127.0.0.1,::1'
  */
 export function openOutbound({ proxy, ca }: Wiring['outbound'], folder: string, env: NodeJS.ProcessEnv = process.env): Outbound {
   const tls = ca === undefined ? {} : { ca: [...rootCertificates, ...readAuthorities(resolve(folder, ca))] }
-  const noProxy = `${env['no_proxy'] ?? env['NO_PROXY'] ?? ''},${DIRECT}`
+  const identity = env['IDENTITY_ENDPOINT'] ?? ''
+  const direct = URL.canParse(identity) ? `${DIRECT},${new URL(identity).hostname}` : DIRECT
+  const noProxy = `${env['no_proxy'] ?? env['NO_PROXY'] ?? ''},${direct}`
   let agent: EnvHttpProxyAgent
   try {
     agent = new EnvHttpProxyAgent({

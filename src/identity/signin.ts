@@ -1,31 +1,46 @@
 import { z } from 'zod'
+import { clientAuth } from '../config/clientauth.ts'
 import { secretReference } from '../config/fields.ts'
-import { resolveSecret } from '../secrets/references.ts'
-import type { SignInSettings } from './issuer.ts'
+import { openClientAuth } from '../secrets/clientauth/index.ts'
+import type { Issuer, IssuerDeps, SignInSettings } from './issuer.ts'
 
 /** `signIn:` of an issuer: the client that browsers and the command line sign in with. */
-export const signInSchema = z.strictObject({
-  clientId: z.string().min(1).max(256).describe('Client id of the gateway at the provider'),
-  clientSecret: secretReference().optional().describe('Where the client secret is; leave it out for a public client'),
-  scopes: z
-    .array(z.string().min(1))
-    .min(1)
-    .default(['openid', 'profile'])
-    .describe('Scopes that a browser sign-in asks for; `openid` is among them'),
-  cliScopes: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe('Scopes that the command line asks for, so that its token is for the gateway'),
-})
+export const signInSchema = z
+  .strictObject({
+    clientId: z.string().min(1).max(256).describe('Client id of the gateway at the provider'),
+    clientSecret: secretReference().optional().describe('Where the client secret is; leave it out for a public client'),
+    clientAuth: clientAuth().optional().describe('How the client proves itself without a secret, in place of `clientSecret`'),
+    scopes: z
+      .array(z.string().min(1))
+      .min(1)
+      .default(['openid', 'profile'])
+      .describe('Scopes that a browser sign-in asks for; `openid` is among them'),
+    cliScopes: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('Scopes that the command line asks for, so that its token is for the gateway'),
+  })
+  .refine(({ clientSecret, clientAuth: how }) => clientSecret === undefined || how === undefined, {
+    path: ['clientSecret'],
+    error: 'write either `clientSecret` or `clientAuth`',
+  })
 
-/** The settings of sign-in with references made resolvable. `folder` is where relative file names start. */
+/** The settings of sign-in of issuer `name`. */
 export function signInSettings(
+  name: string,
   config: z.output<typeof signInSchema> | undefined,
   defaultCliScopes: readonly string[],
-  folder: string,
+  deps: IssuerDeps,
 ): SignInSettings | undefined {
   if (config === undefined) return undefined
-  const { clientId, clientSecret, scopes, cliScopes = defaultCliScopes } = config
-  return { clientId, clientSecret: clientSecret && (() => resolveSecret(clientSecret, folder)), scopes, cliScopes }
+  const { clientId, clientSecret, clientAuth: how, scopes, cliScopes = defaultCliScopes } = config
+  const auth = openClientAuth({ clientId, owner: `issuer ${name}`, clientSecret, clientAuth: how }, deps)
+  return { clientId, auth, scopes, cliScopes }
+}
+
+/** The status of an issuer, with what its client needs the operator for. */
+export function attended(status: ReturnType<Issuer['status']>, signIn: SignInSettings | undefined): ReturnType<Issuer['status']> {
+  const warning = signIn?.auth.warning()
+  return warning === undefined ? status : { ...status, detail: `${status.detail}; ${warning}` }
 }

@@ -31,4 +31,22 @@ export const secrets = {
     help: 'check that the file exists, holds the secret alone, and that this user may read it',
     exit: 66,
   },
+  'secrets/certificate': {
+    message: 'the client certificate can not be used ({cause})',
+    help: 'name a PEM certificate in `clientAuth.certificate.cert` and its unencrypted RSA key in `clientAuth.certificate.key`',
+    status: 503,
+    exit: 66,
+  },
+  'secrets/managed-identity': {
+    message: 'the managed identity gave no token ({cause})',
+    help: 'check that an identity is assigned to where the gateway runs, and name it by `managedIdentity.clientId` if there are several',
+    status: 503,
+    exit: 69,
+  },
+  'secrets/app-token': {
+    message: 'the gateway got no token of its own from {endpoint} ({cause})',
+    help: 'check that its client is registered there, how it proves itself, and which permissions it was granted',
+    status: 503,
+    exit: 69,
+  },
 } as const satisfies Record<string, CatalogueEntry>

@@ -244,7 +244,7 @@ test('tenants are ids, never domains or common, and there is at least one', () =
 test('the command line asks for a token for the gateway', () => {
   const { signIn } = identities.issuers[0]!
   assert.equal(signIn?.clientId, CLIENT)
-  assert.equal(signIn.clientSecret, undefined)
+  assert.equal(signIn.auth.kind, 'none')
   assert.deepEqual(signIn.scopes, ['openid', 'profile'])
   assert.deepEqual(signIn.cliScopes, [`${API}/.default`])
 })

@@ -2,7 +2,7 @@ import { declaredClaims } from '../claims.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
 import type { IssuerBase } from '../../config/schema.ts'
 import { parseJwt } from '../jose/compact.ts'
-import { signInSettings } from '../signin.ts'
+import { attended, signInSettings } from '../signin.ts'
 import { entraClaims } from './claims.ts'
 import { entraSchema, type EntraConfig } from './schema.ts'
 import { Tenants } from './tenants.ts'
@@ -32,11 +32,12 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
   }
   const first = tenants.realms[0]!
   for (const { keys } of tenants.realms) keys.start()
+  const signIn = signInSettings(name, config.signIn, [`${config.audiences[0]!}/.default`], deps)
   return {
     name,
     kind: 'entra',
     maxLifetime: config.maxLifetime,
-    signIn: signInSettings(config.signIn, [`${config.audiences[0]!}/.default`], deps.folder),
+    signIn,
     discoveryUrl: `${config.authority}/${first.tenant}/v2.0/.well-known/openid-configuration`,
     owns: (iss) => tenants.realmOf(iss) !== undefined,
     resembles: (iss) => tenants.resemblance(iss) !== undefined,
@@ -55,10 +56,11 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
       const failing = tenants.realms.filter(({ keys }) => keys.failure !== undefined)
       const age = Math.max(...tenants.realms.filter(({ keys }) => keys.documents !== undefined).map(({ keys }) => keys.age))
       const detail = `keys got ${Math.round(age / 60_000)} min ago`
-      return { ready: true, detail: failing.length === 0 ? detail : `${detail}; the provider does not answer` }
+      return attended({ ready: true, detail: failing.length === 0 ? detail : `${detail}; the provider does not answer` }, signIn)
     },
     onKeysLeft: (listener) => void listeners.push(listener),
     close() {
+      signIn?.auth.close()
       for (const { keys } of tenants.realms) keys.close()
     },
   }

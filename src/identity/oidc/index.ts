@@ -4,7 +4,7 @@ import { byIssuer } from '../taken.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
 import { parseJwt } from '../jose/compact.ts'
 import { discoveryUrlOf, publishedKeys } from '../keys/published.ts'
-import { signInSettings } from '../signin.ts'
+import { attended, signInSettings } from '../signin.ts'
 import { oidcClaims } from './claims.ts'
 import { plainJwt, rfc9068 } from './profile.ts'
 import { oidcSchema, type OidcConfig } from './schema.ts'
@@ -34,11 +34,12 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
     maxLifetime: config.maxLifetime,
     now: () => deps.clock.now(),
   }
+  const signIn = signInSettings(name, config.signIn, config.signIn?.scopes ?? [], deps)
   return {
     name,
     kind: 'oidc',
     maxLifetime: config.maxLifetime,
-    signIn: signInSettings(config.signIn, config.signIn?.scopes ?? [], deps.folder),
+    signIn,
     discoveryUrl,
     owns: (iss) => iss === config.issuer,
     resembles: () => false,
@@ -51,8 +52,11 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
       return 'outcome' in jwt ? jwt : verifyId(verifier, jwt, expected)
     },
     metadata: () => keys.source.metadata(),
-    status: keys.status,
+    status: () => attended(keys.status(), signIn),
     onKeysLeft: keys.onKeysLeft,
-    close: keys.close,
+    close() {
+      signIn?.auth.close()
+      keys.close()
+    },
   }
 }
