@@ -11,7 +11,8 @@ export function sessionStoreConformance(name: string, open: () => SessionStore):
   const session = (more: Partial<StoredSession> = {}): StoredSession => {
     made++
     const sealed = new Uint8Array([made, 0, 255])
-    return { key: `key-${made}`, id: `id-${made}`, issuer: 'entra', sealed, createdAt: T, seenAt: T, endsAt: T + 1000, ...more }
+    const name = { key: `key-${made}`, id: `id-${made}`, issuer: 'entra', providerSession: undefined }
+    return { ...name, sealed, tokens: undefined, version: 0, createdAt: T, seenAt: T, endsAt: T + 1000, ...more }
   }
   const using = (title: string, work: (store: SessionStore) => Promise<void>): void => {
     void test(title, async () => {
@@ -123,6 +124,81 @@ export function sessionStoreConformance(name: string, open: () => SessionStore):
     using('of many who spend one mark at a time, one succeeds', async (store) => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => store.spend('one', T + 10, T)))
       assert.equal(answers.filter(Boolean).length, 1)
+    })
+
+    using('keeps what the provider gave, to the byte, and finds sessions by their name there', async (store) => {
+      const [one, same, other] = [
+        session({ tokens: new Uint8Array([7, 0, 255]), providerSession: 'p' }),
+        session({ providerSession: 'p' }),
+        session(),
+      ]
+      for (const each of [one, same, other]) await store.add(each, 10, T)
+      assert.deepEqual([...(await store.find(one.key))!.tokens!], [7, 0, 255])
+      assert.equal((await store.find(other.key))?.tokens, undefined)
+      const ids = async (name: string, limit = 10) => (await store.ofProvider(name, limit)).map(({ id }) => id).toSorted()
+      assert.deepEqual(await ids('p'), [one.id, same.id].toSorted())
+      assert.equal((await ids('p', 1)).length, 1)
+      for (const name of ['', 'P', 'p ', '%', one.id]) assert.deepEqual(await ids(name), [])
+      await store.end(one.key)
+      assert.deepEqual(await ids('p'), [same.id])
+    })
+
+    using('gives a lease to one, until it is over', async (store) => {
+      const { key } = session()
+      await store.add(session({ key }), 10, T)
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => store.lease(key, 0, `holder-${i}`, T + 10, T)))
+      assert.deepEqual(answers.toSorted(), ['given', ...Array.from({ length: 19 }, () => 'held')])
+      assert.equal(await store.lease(key, 0, 'late', T + 20, T + 9), 'held')
+      assert.equal(await store.lease(key, 0, 'late', T + 20, T + 10), 'given')
+    })
+
+    using('gives no lease for a version that is not kept, nor for a session that has ended', async (store) => {
+      const { key } = session()
+      await store.add(session({ key }), 10, T)
+      for (const version of [1, -1]) assert.equal(await store.lease(key, version, 'a', T + 10, T), 'changed')
+      assert.equal(await store.lease('another', 0, 'a', T + 10, T), 'changed')
+      await store.end(key)
+      assert.equal(await store.lease(key, 0, 'a', T + 10, T), 'changed')
+    })
+
+    using('rests after a failure; whoever does not hold the lease changes nothing', async (store) => {
+      const { key } = session()
+      await store.add(session({ key }), 10, T)
+      await store.lease(key, 0, 'a', T + 100, T)
+      await store.rest(key, 'b', T)
+      assert.equal(await store.lease(key, 0, 'b', T + 100, T), 'held')
+      await store.rest(key, 'a', T + 5)
+      assert.equal(await store.lease(key, 0, 'a', T + 100, T + 4), 'resting')
+      assert.equal(await store.lease(key, 0, 'b', T + 100, T + 5), 'given')
+      await store.rest(key, 'a', T)
+      assert.equal(await store.lease(key, 0, 'a', T + 100, T + 6), 'held')
+    })
+
+    using('keeps what was proven anew once per version, ends the lease, and never brings an ended session back', async (store) => {
+      const one = session({ providerSession: 'p', tokens: new Uint8Array([1]) })
+      await store.add(one, 10, T)
+      await store.seen(one.key, T + 3)
+      await store.lease(one.key, 0, 'a', T + 100, T)
+      const [sealed, tokens] = [new Uint8Array([8]), new Uint8Array([9])]
+      const answers = await Promise.all(Array.from({ length: 5 }, () => store.reprove(one.key, 0, { sealed, tokens })))
+      assert.equal(answers.filter(Boolean).length, 1)
+      const found = await store.find(one.key)
+      assert.deepEqual(
+        { ...found, sealed: [...found!.sealed], tokens: [...found!.tokens!] },
+        {
+          ...one,
+          seenAt: T + 3,
+          sealed: [8],
+          tokens: [9],
+          version: 1,
+        },
+      )
+      assert.equal(await store.lease(one.key, 1, 'b', T + 100, T), 'given')
+      assert.equal(await store.reprove(one.key, 1, { sealed, tokens: undefined }), true)
+      assert.equal((await store.find(one.key))?.tokens, undefined)
+      await store.end(one.key)
+      assert.equal(await store.reprove(one.key, 2, { sealed, tokens }), false)
+      assert.equal(await store.find(one.key), undefined)
     })
 
     using('can be closed twice', (store) => store.close())

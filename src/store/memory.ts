@@ -9,6 +9,7 @@ function order(a: SessionPage, b: SessionPage): number {
 export function memoryStore(): SessionStore {
   const sessions = new Map<string, StoredSession>()
   const marks = new Map<string, number>()
+  const leases = new Map<string, { readonly holder: string | undefined; readonly until: number }>()
   const live = (now: number): number => [...sessions.values()].filter(({ endsAt }) => endsAt > now).length
   return {
     async add(session, maximum, now) {
@@ -20,6 +21,7 @@ export function memoryStore(): SessionStore {
     },
     find: async (key) => sessions.get(key),
     named: async (id) => [...sessions.values()].find((session) => session.id === id),
+    ofProvider: async (name, limit) => [...sessions.values()].filter(({ providerSession }) => providerSession === name).slice(0, limit),
     list: async (limit, after) =>
       [...sessions.values()]
         .filter((session) => after === undefined || order(after, session) < 0)
@@ -30,11 +32,34 @@ export function memoryStore(): SessionStore {
       const session = sessions.get(key)
       if (session !== undefined && session.seenAt < seenAt) sessions.set(key, { ...session, seenAt })
     },
-    end: async (key) => sessions.delete(key),
+    async lease(key, version, holder, until, now) {
+      if (sessions.get(key)?.version !== version) return 'changed'
+      const lease = leases.get(key)
+      if (lease !== undefined && lease.until > now) return lease.holder === undefined ? 'resting' : 'held'
+      leases.set(key, { holder, until })
+      return 'given'
+    },
+    async rest(key, holder, until) {
+      if (leases.get(key)?.holder === holder) leases.set(key, { holder: undefined, until })
+    },
+    async reprove(key, version, proven) {
+      const session = sessions.get(key)
+      if (session?.version !== version) return false
+      sessions.set(key, { ...session, ...proven, version: version + 1 })
+      leases.delete(key)
+      return true
+    },
+    async end(key) {
+      leases.delete(key)
+      return sessions.delete(key)
+    },
     async sweep(now, unusedSince) {
       for (const [mark, lapsesAt] of marks) if (lapsesAt <= now) marks.delete(mark)
       const over = [...sessions.values()].filter(({ endsAt, seenAt }) => endsAt <= now || seenAt <= unusedSince)
-      for (const { key } of over) sessions.delete(key)
+      for (const { key } of over) {
+        sessions.delete(key)
+        leases.delete(key)
+      }
       return over.length
     },
     async spend(mark, until, now) {

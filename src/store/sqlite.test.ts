@@ -25,6 +25,9 @@ const session: StoredSession = {
   id: 'i',
   issuer: 'entra',
   sealed: new Uint8Array([1, 2]),
+  tokens: undefined,
+  providerSession: undefined,
+  version: 0,
   createdAt: T,
   seenAt: T,
   endsAt: T + 1000,
@@ -52,6 +55,21 @@ test('two processes see the same sessions and spend a mark once', async () => {
   assert.equal(await other.spend('m', T + 10, T), false)
   await one.close()
   await other.close()
+})
+
+test('sessions of the form before are kept on', async () => {
+  const file = newFile()
+  const first = openSqliteStore(file)
+  await first.add(session, 10, T)
+  await first.close()
+  const database = new DatabaseSync(file)
+  database.exec(`DROP INDEX sessions_by_provider; PRAGMA user_version = 2;
+    ${['tokens', 'provider_session', 'version', 'lease_holder', 'lease_until'].map((one) => `ALTER TABLE sessions DROP COLUMN ${one};`).join('')}`)
+  database.close()
+  const second = openSqliteStore(file)
+  const found = await second.find('k')
+  assert.deepEqual({ ...found, sealed: [1, 2] }, { ...session, sealed: [1, 2] })
+  await second.close()
 })
 
 test('a store that another process holds on to fails, and works again afterwards', async () => {

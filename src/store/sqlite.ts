@@ -1,5 +1,5 @@
 import { openDatabase, type Database, type Row } from './database.ts'
-import { MAX_MARKS, type SessionPage, type SessionStore, type StoredSession } from './sessions.ts'
+import { MAX_MARKS, type LeaseAnswer, type Reproven, type SessionPage, type SessionStore, type StoredSession } from './sessions.ts'
 
 const MIGRATIONS = [
   `CREATE TABLE sessions (
@@ -11,18 +11,31 @@ const MIGRATIONS = [
    CREATE TABLE marks (mark TEXT PRIMARY KEY, lapses_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE INDEX marks_by_lapse ON marks (lapses_at);`,
   'CREATE INDEX sessions_by_beginning ON sessions (created_at, id);',
+  `ALTER TABLE sessions ADD COLUMN tokens BLOB;
+   ALTER TABLE sessions ADD COLUMN provider_session TEXT;
+   ALTER TABLE sessions ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE sessions ADD COLUMN lease_holder TEXT;
+   ALTER TABLE sessions ADD COLUMN lease_until INTEGER;
+   CREATE INDEX sessions_by_provider ON sessions (provider_session) WHERE provider_session IS NOT NULL;`,
 ] as const
 
-const COLUMNS = 'key, id, issuer, sealed, created_at, seen_at, ends_at'
+const COLUMNS = 'key, id, issuer, sealed, tokens, provider_session, version, created_at, seen_at, ends_at'
 
 const STATEMENTS = {
-  add: `INSERT INTO sessions (${COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?
-        WHERE (SELECT count(*) FROM sessions) < ?8 OR (SELECT count(*) FROM sessions WHERE ends_at > ?9) < ?8`,
+  add: `INSERT INTO sessions (${COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+        WHERE (SELECT count(*) FROM sessions) < ?11 OR (SELECT count(*) FROM sessions WHERE ends_at > ?12) < ?11`,
   find: `SELECT ${COLUMNS} FROM sessions WHERE key = ?`,
   named: `SELECT ${COLUMNS} FROM sessions WHERE id = ?`,
   list: `SELECT ${COLUMNS} FROM sessions WHERE (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3`,
+  ofProvider: `SELECT ${COLUMNS} FROM sessions WHERE provider_session = ? LIMIT ?`,
   lastEnd: 'SELECT max(ends_at) AS last FROM sessions',
   seen: 'UPDATE sessions SET seen_at = ?1 WHERE key = ?2 AND seen_at < ?1',
+  lease: `UPDATE sessions SET lease_holder = ?1, lease_until = ?2
+          WHERE key = ?3 AND version = ?4 AND (lease_until IS NULL OR lease_until <= ?5)`,
+  leased: 'SELECT version, lease_holder FROM sessions WHERE key = ?',
+  rest: 'UPDATE sessions SET lease_holder = NULL, lease_until = ? WHERE key = ? AND lease_holder = ?',
+  reprove: `UPDATE sessions SET sealed = ?1, tokens = ?2, version = version + 1, lease_holder = NULL, lease_until = NULL
+            WHERE key = ?3 AND version = ?4`,
   end: 'DELETE FROM sessions WHERE key = ?',
   sweep: 'DELETE FROM sessions WHERE ends_at <= ? OR seen_at <= ?',
   spend: `INSERT INTO marks (mark, lapses_at) VALUES (?1, ?2)
@@ -52,8 +65,9 @@ class SqliteStore implements SessionStore {
   }
 
   async add(session: StoredSession, maximum: number, now: number): Promise<'added' | 'full'> {
-    const { key, id, issuer, sealed, createdAt, seenAt, endsAt } = session
-    const { changes } = this.#run.add.run(key, id, issuer, sealed, createdAt, seenAt, endsAt, maximum, now)
+    const { key, id, issuer, sealed, tokens, providerSession, version, createdAt, seenAt, endsAt } = session
+    const values = [key, id, issuer, sealed, tokens ?? null, providerSession ?? null, version, createdAt, seenAt, endsAt]
+    const { changes } = this.#run.add.run(...values, maximum, now)
     return Number(changes) > 0 ? 'added' : 'full'
   }
 
@@ -63,6 +77,10 @@ class SqliteStore implements SessionStore {
 
   async named(id: string): Promise<StoredSession | undefined> {
     return stored(this.#run.named.get(id))
+  }
+
+  async ofProvider(providerSession: string, limit: number): Promise<readonly StoredSession[]> {
+    return this.#run.ofProvider.all(providerSession, limit).map((row) => stored(row)!)
   }
 
   async list(limit: number, after?: SessionPage): Promise<readonly StoredSession[]> {
@@ -76,6 +94,23 @@ class SqliteStore implements SessionStore {
 
   async seen(key: string, seenAt: number): Promise<void> {
     this.#run.seen.run(seenAt, key)
+  }
+
+  async lease(key: string, version: number, holder: string, until: number, now: number): Promise<LeaseAnswer> {
+    return this.#database.whole(() => {
+      if (Number(this.#run.lease.run(holder, until, key, version, now).changes) > 0) return 'given'
+      const row: Row | undefined = this.#run.leased.get(key)
+      if (row?.['version'] !== version) return 'changed'
+      return row['lease_holder'] === null ? 'resting' : 'held'
+    })
+  }
+
+  async rest(key: string, holder: string, until: number): Promise<void> {
+    this.#run.rest.run(until, key, holder)
+  }
+
+  async reprove(key: string, version: number, { sealed, tokens }: Reproven): Promise<boolean> {
+    return Number(this.#run.reprove.run(sealed, tokens ?? null, key, version).changes) > 0
   }
 
   async end(key: string): Promise<boolean> {
@@ -109,6 +144,9 @@ function stored(row: Row | undefined): StoredSession | undefined {
     id: row['id'] as string,
     issuer: row['issuer'] as string,
     sealed: row['sealed'] as Uint8Array,
+    tokens: (row['tokens'] as Uint8Array | null) ?? undefined,
+    providerSession: (row['provider_session'] as string | null) ?? undefined,
+    version: row['version'] as number,
     createdAt: row['created_at'] as number,
     seenAt: row['seen_at'] as number,
     endsAt: row['ends_at'] as number,

@@ -122,7 +122,18 @@ export class Sessions {
     const id = Buffer.from(entropy.bytes(12)).toString('base64url')
     const own: Identity = { ...identity, evidence: { ...identity.evidence, sessionId: id, expiresAt: until } }
     const sealed = seal.seal(`session ${key}`, writeIdentity(own))
-    const session: StoredSession = { key, id, issuer: own.issuer, sealed, createdAt: now, seenAt: now, endsAt: until }
+    const session: StoredSession = {
+      key,
+      id,
+      issuer: own.issuer,
+      sealed,
+      tokens: undefined,
+      providerSession: undefined,
+      version: 0,
+      createdAt: now,
+      seenAt: now,
+      endsAt: until,
+    }
     if ((await store.add(session, limits.maximum, now)) === 'full') {
       meter.count('identity_sessions', { event: 'refused' })
       throw new OstiaryError('identity/too-many-sessions', { limit: limits.maximum })
