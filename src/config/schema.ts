@@ -98,6 +98,13 @@ const sessions = z.strictObject({
   maximum: z.int().min(1).max(10_000_000).default(100_000).describe('Sessions kept at most; further sign-ins are refused'),
 })
 
+const dpop = z.strictObject({
+  nonce: z
+    .enum(['optional', 'required'])
+    .default('optional')
+    .describe('Whether a proof has to hold a nonce that this gateway gave in the last five minutes (RFC 9449 §8)'),
+})
+
 const admin = z.strictObject({
   listen: listenAddress().prefault('127.0.0.1:8081'),
   publicUrl: z.string().optional().describe('URL under which people reach the console; default: the listener, for loopback'),
@@ -143,6 +150,7 @@ export function wiringSchema(families: Families) {
     admin: admin.prefault({}),
     audit: audit.prefault({}),
     sessions: sessions.prefault({}),
+    dpop: dpop.prefault({}),
     outbound: outbound.prefault({}),
   })
 }
@@ -166,5 +174,6 @@ export interface Wiring {
   readonly admin: z.output<typeof admin>
   readonly audit: z.output<typeof audit>
   readonly sessions: z.output<typeof sessions>
+  readonly dpop: z.output<typeof dpop>
   readonly outbound: z.output<typeof outbound>
 }

@@ -4,9 +4,27 @@ import type { Identity } from './principal.ts'
 /** What a caller presents, as a door parsed it from its protocol. Strict: ambiguous never gets this far. */
 export type Credential =
   | { readonly kind: 'bearer'; readonly token: Secret }
+  /** A token that is bound to a key, with the proof of it for this request (RFC 9449 §7.1). */
+  | ({ readonly kind: 'dpop'; readonly token: Secret } & DpopProof)
   | { readonly kind: 'session'; readonly handle: Secret }
   /** Something was presented that can't be used: two credentials, a scheme or a shape that the door doesn't accept. */
   | { readonly kind: 'unusable'; readonly reason: RejectReason }
+
+/** A DPoP proof as a door took it from its protocol, and what it has to be for. */
+export interface DpopProof {
+  /** Compact JWS. */
+  readonly proof: Secret
+  /** Method of the request. */
+  readonly method: string
+  /** Its URL as the caller sees it. */
+  readonly url: string
+}
+
+/** The certificate by which the caller proved a key on this connection. Whether its issuer is believed is not said. */
+export interface PresentedCertificate {
+  /** SHA-256 of its DER form, base64url (RFC 8705 §3.1). */
+  readonly thumbprint: string
+}
 
 /** Where and when a credential was presented; limits on cold verification are kept per `source`. */
 export interface Presentation {
@@ -16,6 +34,8 @@ export interface Presentation {
   readonly time: number
   /** Resource that the request is for. */
   readonly resource: string
+  /** Of the connection, where the caller brought one. */
+  readonly certificate?: PresentedCertificate | undefined
 }
 
 /**
@@ -54,6 +74,13 @@ export type RejectReason =
   | 'encrypted'
   | 'critical-header'
   | 'too-many-parties'
+  /** The token is bound to a key, and nothing proves that the caller has it. */
+  | 'unproven'
+  /** The proof of possession is wrong; the claim says in what. */
+  | 'proof'
+  | 'proof-replayed'
+  /** It has to hold a nonce that this gateway gave a moment ago. */
+  | 'proof-nonce'
 
 /** What could not be reached; the answer is 503, never an allow and never a cleared session. */
 export type UnavailableCause = 'keys' | 'provider' | 'store' | 'overloaded' | 'record'
@@ -70,7 +97,13 @@ export interface Verified {
 /** An authenticator's answer. `absent` tries the next; `rejected` is 401 and stops; `unavailable` is 503 and stops. */
 export type AuthResult =
   | { readonly outcome: 'absent' }
-  | { readonly outcome: 'rejected'; readonly reason: RejectReason; readonly claim?: string | undefined }
+  | {
+      readonly outcome: 'rejected'
+      readonly reason: RejectReason
+      readonly claim?: string | undefined
+      /** With `proof-nonce`, the nonce to use. */
+      readonly nonce?: string
+    }
   | { readonly outcome: 'unavailable'; readonly cause: UnavailableCause }
   | { readonly outcome: 'verified'; readonly verified: Verified }
 

@@ -43,8 +43,8 @@ export type Obligation = never
 
 /** What is left to prove for a decision of effect `challenge`. */
 export interface Requirement {
-  readonly kind: 'mfa' | 'auth-context'
-  /** Of `auth-context`, its name in the policy; else empty. */
+  readonly kind: 'mfa' | 'auth-context' | 'proof-of-possession'
+  /** Of `auth-context`, its name in the policy; of `proof-of-possession`, `dpop`, `mtls` or `any`; else empty. */
   readonly name: string
   /** The claim of the subject’s issuer that would prove it with one of these values; undefined if nothing that it can bring would. */
   readonly proof: { readonly claim: string; readonly values: readonly string[] } | undefined

@@ -1,6 +1,6 @@
 import type { Action } from './action.ts'
 import type { Clock } from './clock.ts'
-import type { Authenticator, Credential, Verified } from './credential.ts'
+import type { Authenticator, Credential, PresentedCertificate, Verified } from './credential.ts'
 import type { Decision } from './decision.ts'
 import type { Code } from './errors.ts'
 import type { Policy, PolicySource } from './policy.ts'
@@ -20,6 +20,8 @@ export interface Exchange {
   readonly credential: Credential | undefined
   /** What is wrong with a message that has no canonical form. Its action is for the record only. */
   readonly malformed?: Code | undefined
+  /** That the caller proved on its connection. */
+  readonly certificate?: PresentedCertificate | undefined
   /** Caller's address. */
   readonly ip: string
   readonly trace: string | undefined

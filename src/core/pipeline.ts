@@ -36,6 +36,7 @@ function credential(passage: Passage): void | Promise<void> {
     source: exchange.ip,
     time: passage.time,
     resource: exchange.resource,
+    certificate: exchange.certificate,
   })
   return answer instanceof Promise ? answer.then((result) => take(passage, result)) : take(passage, answer)
 }
@@ -54,7 +55,12 @@ function take(passage: Passage, result: Awaited<ReturnType<Authenticator['authen
       passage.verdict = { kind: 'rejected', reason: 'issuer' }
       return
     case 'rejected':
-      passage.verdict = { kind: 'rejected', reason: result.reason, claim: result.claim }
+      passage.verdict = {
+        kind: 'rejected',
+        reason: result.reason,
+        claim: result.claim,
+        ...(result.nonce === undefined ? {} : { nonce: result.nonce }),
+      }
       return
     case 'unavailable':
       passage.verdict = { kind: 'unavailable', cause: result.cause }

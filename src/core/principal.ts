@@ -31,6 +31,14 @@ export interface Identity {
   readonly evidence: Evidence
 }
 
+/** A key that a credential is bound to (RFC 7800), and how its possession is proven. */
+export interface Confirmation {
+  /** By a proof with each request (RFC 9449), or by the certificate of the connection (RFC 8705). */
+  readonly method: 'dpop' | 'mtls'
+  /** SHA-256 of the key (RFC 7638) or of the certificate, base64url. */
+  readonly thumbprint: string
+}
+
 /** How an identity was proven. */
 export interface Evidence {
   /** `bearer`, `session`, … */
@@ -49,6 +57,8 @@ export interface Evidence {
   readonly expiresAt: number
   /** Browser session, where there is one. */
   readonly sessionId: string | undefined
+  /** The key that the credential is bound to; absent for what anybody could use who has it. */
+  readonly confirmation?: Confirmation | undefined
 }
 
 /** Why a role is or isn't held: which binding, which claim, which value. */

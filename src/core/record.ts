@@ -34,7 +34,13 @@ export type Verdict =
   | { readonly kind: 'allowed'; readonly decision: Decision }
   | { readonly kind: 'denied'; readonly decision: Decision }
   | { readonly kind: 'unauthenticated'; readonly reason: 'no-credential'; readonly decision: Decision }
-  | { readonly kind: 'rejected'; readonly reason: RejectReason; readonly claim?: string | undefined }
+  | {
+      readonly kind: 'rejected'
+      readonly reason: RejectReason
+      readonly claim?: string | undefined
+      /** For the answer, not for the record. */
+      readonly nonce?: string | undefined
+    }
   | { readonly kind: 'unavailable'; readonly cause: UnavailableCause }
   /** No operation could be read from it, so neither credential nor policy was looked at. */
   | { readonly kind: 'malformed'; readonly code: Code }

@@ -17,6 +17,7 @@ import { jwt } from './jwt/index.ts'
 import { kubernetes } from './kubernetes/index.ts'
 import { oidc } from './oidc/index.ts'
 import { openOutbound } from './outbound.ts'
+import { openPossession } from './possession/possession.ts'
 import { keptUntil } from './revocations/kept.ts'
 import { Revocations } from './revocations/revocations.ts'
 import { Seal, type SealingKey } from './session/seal.ts'
@@ -36,7 +37,7 @@ export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignI
 export const issuerKinds: Readonly<Record<string, IssuerKind>> = { entra, oidc, jwt, kubernetes, github, gitlab, 'aws-iam': awsIam }
 
 export interface IdentityOptions {
-  readonly wiring: Pick<Wiring, 'issuers' | 'sessions' | 'outbound'>
+  readonly wiring: Pick<Wiring, 'issuers' | 'sessions' | 'outbound'> & Partial<Pick<Wiring, 'dpop'>>
   readonly deps: Omit<IssuerDeps, 'fetch'> & {
     /** In place of requests through the configured proxy. */
     readonly fetch?: typeof fetch
@@ -99,13 +100,22 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
   const accepts = ({ issuer, evidence }: Identity): boolean =>
     evidence.credential !== 'session' || issuers.some((one) => one.name === issuer && one.owns(evidence.issuerUrl))
   const sessions = new Sessions({ store, seal, clock, entropy, meter, limits: wiring.sessions, revocations, accepts })
-  const tokens = new Tokens({ issuers, clock, entropy, meter, revocations, ...(limits === undefined ? {} : { limits }) })
+  const tokens = new Tokens({
+    issuers,
+    clock,
+    entropy,
+    meter,
+    revocations,
+    possession: openPossession({ ...deps, seal, nonceRequired: wiring.dpop?.nonce === 'required' }),
+    ...(limits === undefined ? {} : { limits }),
+  })
   return {
     authenticator: {
       authenticate(credential, at): AuthResult | Promise<AuthResult> {
         switch (credential.kind) {
           case 'bearer':
-            return tokens.authenticate(credential.token, at)
+          case 'dpop':
+            return tokens.authenticate(credential, at)
           case 'session':
             return sessions.authenticate(credential.handle, at)
           case 'unusable':

@@ -4,6 +4,7 @@ import { checkSignature, keyIdOf, type Jwt } from './jose/compact.ts'
 import type { JsonObject, JsonValue } from './jose/json.ts'
 import { Refusal, refused } from './jose/refusal.ts'
 import { checkTimes, type Times } from './jose/times.ts'
+import { readConfirmation } from './possession/confirmation.ts'
 import type { KeyAnswer } from './keys/source.ts'
 
 /** Longest `sub`, in characters (OpenID Connect Core §2). */
@@ -85,11 +86,14 @@ export interface Proof {
   readonly header: Pick<Jwt['header'], 'kid' | 'alg'> | undefined
 }
 
-/** How a bearer token proved its subject. */
-export function bearerEvidence({ jti }: JsonObject, proof: Proof): Evidence {
+/** How a token proved its subject. One that is bound to a key says so: it is not proven by itself. @throws Refusal `token-type` */
+export function bearerEvidence(payload: JsonObject, proof: Proof): Evidence {
   const { header, ...told } = proof
+  const { jti } = payload
+  const confirmation = readConfirmation(payload)
   return {
-    credential: 'bearer',
+    credential: confirmation?.method ?? 'bearer',
+    ...(confirmation === undefined ? {} : { confirmation }),
     ...told,
     tokenId: typeof jti === 'string' ? jti : undefined,
     keyId: header?.kid,

@@ -48,10 +48,15 @@ export function testIdentity(
   issuers: Readonly<Record<string, { readonly kind: string } & Record<string, unknown>>>,
   deps: TestDeps,
   limits?: Partial<TokenLimits>,
+  wiring: Partial<Pick<Wiring, 'dpop'>> = {},
 ): Identities {
   const configs = Object.fromEntries(Object.entries(issuers).map(([name, config]) => [name, issuerConfig(config)]))
   const sessions = { idle: 3_600_000, absolute: 43_200_000, maximum: 10 }
-  return createIdentity({ wiring: { issuers: configs, outbound: {}, sessions }, deps, ...(limits === undefined ? {} : { limits }) })
+  return createIdentity({
+    wiring: { issuers: configs, outbound: {}, sessions, ...wiring },
+    deps,
+    ...(limits === undefined ? {} : { limits }),
+  })
 }
 
 export function ask(identities: Identities, token: string, source = '192.0.2.1'): AuthResult | Promise<AuthResult> {

@@ -4,6 +4,7 @@ import type { AuthResult, Verified } from '../core/credential.ts'
 import { keyFixture, rfc9068Claims, signToken, testKey, type JsonObject, type KeyFixture } from '../testing/tokens.ts'
 import { Secret } from '../core/secret.ts'
 import type { Identities, Issuer } from './index.ts'
+import type { Possession } from './possession/possession.ts'
 import { keyLimits } from './keys/limits.ts'
 import { ask, said, tell, testDeps, testIdentity, type TestDeps } from './testing.ts'
 import { tokenLimits, Tokens, type TokenLimits } from './tokens.ts'
@@ -222,9 +223,19 @@ test('a token that is no JWT goes to the issuer that knows its form, to no one i
     claimsToken: (token) => token.startsWith('opaque-'),
     verifyAccessToken: () => (asked.push(name), { outcome: 'rejected', reason: 'revoked' }),
   })
+  const passing = { of: (_: unknown, answer: AuthResult) => answer } as unknown as Possession
   const present = async (issuers: readonly Issuer[], token: string): Promise<string> => {
-    const tokens = new Tokens({ issuers, clock: deps.clock, entropy: deps.entropy, meter: deps.meter, revocations: identities.revocations })
-    return tell(await tokens.authenticate(new Secret(token), { source: '192.0.2.1', time: 0, resource: 'orders' }))
+    const tokens = new Tokens({
+      issuers,
+      clock: deps.clock,
+      entropy: deps.entropy,
+      meter: deps.meter,
+      revocations: identities.revocations,
+      possession: passing,
+    })
+    return tell(
+      await tokens.authenticate({ kind: 'bearer', token: new Secret(token) }, { source: '192.0.2.1', time: 0, resource: 'orders' }),
+    )
   }
   assert.equal(await present([oidc!, knows('one')], 'opaque-1'), 'revoked')
   assert.equal(await present([oidc!, knows('one')], 'other-1'), 'malformed')

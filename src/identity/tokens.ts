@@ -6,7 +6,8 @@ import type { Secret } from '../core/secret.ts'
 import { Budget, type BudgetLimits } from './budget.ts'
 import { TokenCache } from './cache.ts'
 import type { Issuer, TokenResult } from './issuer.ts'
-import { MAX_TOKEN, parseJwt } from './jose/compact.ts'
+import { MAX_TOKEN, parseJwt, type Jwt } from './jose/compact.ts'
+import type { Possession, TokenCredential } from './possession/possession.ts'
 import { Standing, type Revocations } from './revocations/revocations.ts'
 
 export interface TokenLimits {
@@ -34,6 +35,7 @@ export interface TokenParts {
   readonly entropy: Entropy
   readonly meter: Meter
   readonly revocations: Revocations
+  readonly possession: Possession
   readonly limits?: Partial<TokenLimits>
 }
 
@@ -100,7 +102,17 @@ export class Tokens {
     return this.#verified.size
   }
 
-  authenticate(secret: Secret, at: Presentation): AuthResult | Promise<AuthResult> {
+  /** Verifies the token once, and each time what has to be proven beside it. */
+  authenticate(credential: TokenCredential, at: Presentation): AuthResult | Promise<AuthResult> {
+    const answer = this.#known(credential.token, at)
+    return answer instanceof Promise ? answer.then((result) => this.#proven(credential, result, at)) : this.#proven(credential, answer, at)
+  }
+
+  #proven(credential: TokenCredential, result: AuthResult, at: Presentation): AuthResult {
+    return result.outcome === 'verified' ? this.#parts.possession.of(credential, result, at) : result
+  }
+
+  #known(secret: Secret, at: Presentation): AuthResult | Promise<AuthResult> {
     const token = secret.reveal()
     const now = this.#parts.clock.now()
     const known = this.#verified.get(token, now)
@@ -138,7 +150,8 @@ export class Tokens {
     const { iss } = jwt.payload
     if (typeof iss !== 'string') return { outcome: 'rejected', reason: 'issuer' }
     const issuer = issuers.find((one) => one.owns(iss)) ?? issuers.find((one) => one.resembles(iss))
-    return issuer?.verifyAccessToken(token, jwt) ?? { outcome: 'rejected', reason: 'issuer' }
+    const result = issuer?.verifyAccessToken(token, jwt) ?? { outcome: 'rejected', reason: 'issuer' }
+    return result instanceof Promise ? result.then((settled) => bound(jwt, settled)) : bound(jwt, result)
   }
 
   #admit(token: string, source: string, result: TokenResult): AuthResult {
@@ -193,4 +206,10 @@ export class Tokens {
 
 function keyName(issuer: string, keyId: string): string {
   return `${issuer}\n${keyId}`
+}
+
+/** Whatever its issuer makes of it: a token that says that it is bound to a key is never taken for one that isn't. */
+function bound({ payload }: Jwt, result: TokenResult): TokenResult {
+  if (result.outcome !== 'identity' || !('cnf' in payload) || result.identity.evidence.confirmation !== undefined) return result
+  return { outcome: 'rejected', reason: 'token-type' }
 }

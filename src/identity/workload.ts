@@ -105,7 +105,6 @@ function verifyWorkload(verifier: WorkloadVerifier, jwt: Jwt): TokenResult | Pro
 }
 
 function identityOf(verifier: WorkloadVerifier, { header, payload }: Jwt, times: Times): Identity {
-  if ('cnf' in payload) throw new Refusal('token-type') // bound to a key that a bearer doesn't prove (RFC 7800)
   const audience = checkAudience(payload['aud'], verifier.audiences)
   const { subject, client, display, payload: derived } = verifier.read(payload)
   return {

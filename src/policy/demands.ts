@@ -12,10 +12,17 @@ export function isEmpty(required: RequirementsText | undefined): boolean {
   return required !== undefined && demanded(required).length === 0
 }
 
-function demanded({ mfa, authContext }: RequirementsText): readonly (Pick<Demand, 'kind' | 'name'> & { readonly key: string })[] {
+function demanded({
+  mfa,
+  authContext,
+  proofOfPossession,
+}: RequirementsText): readonly (Pick<Demand, 'kind' | 'name'> & { readonly key: string })[] {
   return [
     ...(mfa === undefined ? [] : [{ kind: 'mfa' as const, name: '', key: 'mfa' }]),
     ...(authContext === undefined ? [] : [{ kind: 'auth-context' as const, name: authContext, key: 'authContext' }]),
+    ...(proofOfPossession === undefined
+      ? []
+      : [{ kind: 'proof-of-possession' as const, name: proofOfPossession, key: 'proofOfPossession' }]),
   ]
 }
 
@@ -36,6 +43,8 @@ export function resolveDemands(
   )
   return demanded(required).map(({ key, ...demand }) => {
     const byIssuer = new Map<string, ClaimProof>()
+    // That is shown by the credential itself, whoever issued it.
+    if (demand.kind === 'proof-of-possession') return { ...demand, byIssuer }
     for (const issuer of meant) {
       const proof = proofOf(world, issuer, demand)
       if (proof === undefined)

@@ -11,7 +11,7 @@ export interface ClaimProof {
 /** What a guardrail asks for, and how each issuer proves it. Principals of an issuer that isn't there can't. */
 export interface Demand {
   readonly kind: Requirement['kind']
-  /** Of `auth-context`, its name; else empty. */
+  /** As `Requirement` has it. */
   readonly name: string
   readonly byIssuer: ReadonlyMap<string, ClaimProof>
 }
@@ -39,7 +39,11 @@ function ownValue<T>(map: Readonly<Record<string, T>> | undefined, key: string):
 }
 
 /** Whether the identity proves it. A claim that isn't there, can't be told or is of another type proves nothing. */
-export function isMet({ byIssuer }: Demand, identity: Identity | undefined): boolean {
+export function isMet({ kind, name, byIssuer }: Demand, identity: Identity | undefined): boolean {
+  if (kind === 'proof-of-possession') {
+    const method = identity?.evidence.confirmation?.method
+    return method !== undefined && (name === 'any' || name === method)
+  }
   const proof = identity === undefined ? undefined : byIssuer.get(identity.issuer)
   if (identity === undefined || proof === undefined || identity.unknownClaims.has(proof.claim)) return false
   const value = Object.hasOwn(identity.claims, proof.claim) ? identity.claims[proof.claim] : undefined
@@ -55,5 +59,12 @@ export function toRequirement({ kind, name, byIssuer }: Demand, identity: Identi
 
 /** `mfa`, or `authentication context c1`. */
 export function describeDemand({ kind, name }: Pick<Demand, 'kind' | 'name'>): string {
-  return kind === 'mfa' ? 'multi-factor authentication' : `authentication context \`${name}\``
+  switch (kind) {
+    case 'mfa':
+      return 'multi-factor authentication'
+    case 'auth-context':
+      return `authentication context \`${name}\``
+    case 'proof-of-possession':
+      return name === 'any' ? 'proof of possession' : `proof of possession by ${name === 'dpop' ? 'DPoP' : 'a client certificate'}`
+  }
 }

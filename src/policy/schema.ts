@@ -51,6 +51,12 @@ const requirements = z
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)
       .optional()
       .describe('An authentication context, such as `c1` of Entra ID'),
+    proofOfPossession: z
+      .enum(['any', 'dpop', 'mtls'])
+      .optional()
+      .describe(
+        'A token that is bound to a key which the caller proves to have: by DPoP (RFC 9449), by its TLS certificate (RFC 8705), or either',
+      ),
   })
   .describe('What has to be proven first, all of it. How each issuer proves it is said by its `stepUp`')
 

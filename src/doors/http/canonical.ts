@@ -25,6 +25,8 @@ export interface CanonicalRequest {
   readonly fields: readonly string[]
   /** Values of `Authorization` lines. */
   readonly authorization: readonly string[]
+  /** Values of `DPoP` lines. */
+  readonly dpop: readonly string[]
   /** The `Cookie` value; crumbs of HTTP/2 are joined. */
   readonly cookie: string | undefined
   /** Fields by lower-case name that the gateway reads, all of them end-to-end. */
@@ -89,6 +91,7 @@ export function canonical(raw: RawRequest, limits: CanonicalLimits): Canonical {
       body: websocket ? 'none' : body,
       fields: scan.connection.length === 0 ? scan.fields : withoutListed(scan.fields, scan.connection),
       authorization: scan.authorization,
+      dpop: scan.dpop,
       cookie: scan.cookie.length === 0 ? undefined : scan.cookie.join('; '),
       read: scan.read,
       expectsContinue: expect !== undefined && raw.version !== '1.0' && body !== 'none',

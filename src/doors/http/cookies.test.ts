@@ -36,8 +36,9 @@ for (const [value, name] of [
 
 test('one credential, and what is none', () => {
   const cookie = { name: 's', value: 'handle' }
-  const kinds = (authorization: readonly string[], cookies = [] as (typeof cookie)[]): string => {
-    const { credential, clearSession } = presented(authorization, cookies, 's')
+  const url = () => 'https://orders.example/orders'
+  const kinds = (authorization: readonly string[], cookies = [] as (typeof cookie)[], dpop: readonly string[] = []): string => {
+    const { credential, clearSession } = presented({ authorization, dpop, method: 'GET' }, url, cookies, 's')
     const kind = credential === undefined ? 'none' : credential.kind === 'unusable' ? credential.reason : credential.kind
     return clearSession ? `${kind}, cleared` : kind
   }
@@ -62,5 +63,12 @@ test('one credential, and what is none', () => {
     ' Bearer a',
   ])
     assert.equal(kinds([bad]), 'malformed', bad)
-  assert.equal(presented([], [cookie], undefined).credential, undefined, 'without sign-in a cookie is none of ours')
+  assert.equal(kinds(['DPoP abc.def'], [], ['proof']), 'dpop')
+  assert.equal(kinds(['dpop abc.def'], [], ['proof']), 'dpop')
+  assert.equal(kinds(['DPoP abc.def']), 'unproven')
+  assert.equal(kinds(['DPoP abc.def'], [], ['proof', 'proof']), 'ambiguous')
+  assert.equal(kinds(['DPoP a'], [cookie], ['proof']), 'ambiguous')
+  assert.equal(kinds(['Bearer a'], [], ['proof']), 'bearer')
+  const none = presented({ authorization: [], dpop: ['proof'], method: 'GET' }, url, [cookie], undefined)
+  assert.equal(none.credential, undefined, 'without sign-in a cookie is none of ours')
 })

@@ -6,7 +6,7 @@ import { OstiaryError, type Code } from '../../core/errors.ts'
 import type { Verdict } from '../../core/record.ts'
 import type { CanonicalRequest } from './canonical.ts'
 import type { Answer, Fields } from './engine.ts'
-import { provable, stepUpChallenge, stepUpParameters } from './stepup.ts'
+import { asksForDpop, provable, stepUpChallenge, stepUpParameters } from './stepup.ts'
 import type { Principal } from '../../core/principal.ts'
 
 const STYLE =
@@ -114,6 +114,10 @@ const REJECTED: Record<RejectReason, string> = {
   encrypted: 'the token is encrypted, which is not accepted',
   'critical-header': 'the token demands an extension that is not supported',
   'too-many-parties': 'the token speaks for too many parties',
+  unproven: 'the token is bound to a key, and nothing proves that you have it',
+  proof: 'the proof of possession is not for this request, this token or this key',
+  'proof-replayed': 'the proof of possession was used before; make one for each request',
+  'proof-nonce': 'the proof of possession needs the nonce of this answer',
 }
 
 /** Why the policy said no, without telling a stranger which role would do. The first that applies is told. */
@@ -144,6 +148,18 @@ export function bearerChallenge(realm: string, authorizationUri: string | undefi
   return ['WWW-Authenticate', `Bearer ${parameters.join(', ')}`]
 }
 
+const PROOFS: ReadonlySet<RejectReason> = new Set(['proof', 'proof-replayed', 'proof-nonce', 'unproven'])
+
+/** `WWW-Authenticate: DPoP …` (RFC 9449 §7.1, §9), with the nonce to use where one is asked for. */
+function dpopChallenge(realm: string, { reason, nonce }: Pick<Extract<Verdict, { kind: 'rejected' }>, 'reason' | 'nonce'>): Fields {
+  const error = reason === 'proof-nonce' ? 'use_dpop_nonce' : reason === 'unproven' ? 'invalid_token' : 'invalid_dpop_proof'
+  const parameters = [`realm="${realm}"`, `algs="${PROOF_ALGORITHMS}"`, `error="${error}"`, `error_description="${REJECTED[reason]}"`]
+  return ['WWW-Authenticate', `DPoP ${parameters.join(', ')}`, ...(nonce === undefined ? [] : ['DPoP-Nonce', nonce])]
+}
+
+/** Signature algorithms of proofs; identity has the list, and a test holds them together. */
+export const PROOF_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA'
+
 export interface DenyContext {
   readonly decision: string
   readonly realm: string
@@ -160,6 +176,7 @@ export function deny(verdict: Exclude<Verdict, { kind: 'allowed' }>, context: De
   const answer = (code: Code, detail: string | undefined, more: Fields = []): Answer =>
     problem(code, { decision, html, detail, fields: [...more, ...context.fields] })
   const stepUp = ({ requirements }: Decision): Answer => {
+    if (asksForDpop(requirements, context.principal)) return answer('http/step-up', undefined, dpopChallenge(realm, { reason: 'unproven' }))
     const proofs = provable(requirements, context.principal)
     const parameters = proofs === undefined ? undefined : stepUpParameters(proofs, context.principal)
     if (parameters === undefined) return answer('http/challenge', undefined)
@@ -172,6 +189,7 @@ export function deny(verdict: Exclude<Verdict, { kind: 'allowed' }>, context: De
       const detail = REJECTED[verdict.reason]
       if (verdict.reason === 'ambiguous')
         return answer('http/ambiguous-credential', undefined, bearerChallenge(realm, authorizationUri, 'invalid_request', detail))
+      if (PROOFS.has(verdict.reason) && verdict.claim !== 'x5t#S256') return answer('http/rejected', detail, dpopChallenge(realm, verdict))
       return answer('http/rejected', detail, bearerChallenge(realm, authorizationUri, 'invalid_token', detail))
     }
     case 'malformed':

@@ -2,6 +2,7 @@
  * Between policy and bytes. An engine reads requests, asks the gate what to do with each head, and does it. There is one
  * built on Node's own servers and undici (`wire.ts`); another may stand beside it, and both must behave the same.
  */
+import type { PresentedCertificate } from '../../core/credential.ts'
 import type { Admitted } from '../../core/pipeline.ts'
 import type { BodyFraming } from './canonical.ts'
 
@@ -22,6 +23,8 @@ export interface RawRequest {
   /** Whether it came over TLS, and the name that the client asked for there. */
   readonly secure: boolean
   readonly serverName: string | undefined
+  /** The certificate that the client proved on it, if any; asked for only where it matters. */
+  readonly certificate?: (() => PresentedCertificate | undefined) | undefined
   /** Address of the other end of the connection. */
   readonly peer: string
   /** Port of this end of it. */

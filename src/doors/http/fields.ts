@@ -76,6 +76,7 @@ export interface Scan {
   trailer: boolean
   expect: string | undefined
   readonly authorization: string[]
+  readonly dpop: string[]
   readonly cookie: string[]
   readonly forwardedFor: string[]
   readonly forwardedProto: string[]
@@ -97,6 +98,7 @@ export function scanFields(raw: RawRequest, limits: CanonicalLimits): Scan {
     trailer: false,
     expect: undefined,
     authorization: [],
+    dpop: [],
     cookie: [],
     forwardedFor: [],
     forwardedProto: [],
@@ -197,6 +199,9 @@ function take(scan: Scan, lower: string, value: string): void {
       break
     case 'authorization':
       scan.authorization.push(value)
+      break
+    case 'dpop':
+      scan.dpop.push(value)
       break
     case 'cookie':
       scan.cookie.push(value)

@@ -91,7 +91,7 @@ export function createGate(parts: GateParts): Gate {
     if (resource.config.cors !== undefined && isPreflight(request)) return preflight(resource.config.cors, request.read.origin)
 
     const sessionCookie = issuer === undefined && parts.local === undefined ? undefined : signIn?.sessionCookie(caller.secure)
-    const { credential, clearSession } = presented(request.authorization, own, sessionCookie)
+    const { credential, clearSession } = presented(request, () => originOf(resource, request, caller) + request.path, own, sessionCookie)
     const settings = settingsFor(resource, request.method, request.path)
     const trace = traceOf(request.traceparent, request.tracestate)
     const arrival: Arrival = {
@@ -110,6 +110,7 @@ export function createGate(parts: GateParts): Gate {
       resource: resource.name,
       action: actionOf(request),
       credential,
+      certificate: raw.certificate?.(),
       ip: caller.ip,
       trace: trace.id,
       recordMode: settings.record,

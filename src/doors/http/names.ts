@@ -37,6 +37,7 @@ const OWN = new Set([
   'content-length',
   'expect',
   'authorization',
+  'dpop',
   'cookie',
   'x-forwarded-for',
   'x-forwarded-proto',

@@ -12,6 +12,12 @@ export function provable(requirements: readonly Requirement[] | undefined, { ide
   return proofs.length > 0 && proofs.every((proof) => proof !== undefined) ? proofs : undefined
 }
 
+/** Whether a token of another kind is all that is missing, which a client that brings tokens can get. */
+export function asksForDpop(requirements: readonly Requirement[] | undefined, { identity }: Principal): boolean {
+  if (identity?.evidence.credential !== 'bearer' || requirements === undefined || requirements.length === 0) return false
+  return requirements.every(({ kind, name }) => kind === 'proof-of-possession' && name !== 'mtls')
+}
+
 /**
  * The parameters of a `Bearer` challenge: `insufficient_claims` of Entra ID for clients that declare to handle it (`xms_cc` has `cp1`),
  * else `insufficient_user_authentication` (RFC 9470 §3). Undefined for a client of Entra ID that doesn't declare it: it could not follow.

@@ -5,6 +5,7 @@ import { checkSignature, keyIdOf, type Jwt } from '../jose/compact.ts'
 import type { JsonObject } from '../jose/json.ts'
 import type { VerificationKey } from '../jose/jwk.ts'
 import { Refusal, refused } from '../jose/refusal.ts'
+import { readConfirmation } from '../possession/confirmation.ts'
 import { checkTimes, type Times } from '../jose/times.ts'
 import type { KeyAnswer } from '../keys/source.ts'
 import { readCaller, type Caller } from './caller.ts'
@@ -103,7 +104,6 @@ const judgeAccess: Judge = (verifier, jwt, realm, times) => {
   const { payload } = jwt
   const object = checkKeyClaims(payload, realm)
   if (['nonce', 'at_hash', 'c_hash'].some((name) => name in payload)) throw new Refusal('id-token')
-  if ('cnf' in payload) throw new Refusal('token-type') // bound to a key that a bearer doesn't prove (RFC 7800)
   const caller = readCaller(payload, verifier.agents)
   const audience = checkAudience(payload, realm, verifier.audiences)
   return identity(verifier, jwt, realm, times, { object, caller, audience })
@@ -134,8 +134,10 @@ function identity(
   { object, caller, audience }: { readonly object: string; readonly caller: Caller; readonly audience: string },
 ): TokenResult {
   const { uti } = payload
+  const confirmation = readConfirmation(payload)
   const evidence: Evidence = {
-    credential: 'bearer',
+    credential: confirmation?.method ?? 'bearer',
+    ...(confirmation === undefined ? {} : { confirmation }),
     issuerUrl: keys.documents?.metadata.issuer.replace('{tenantid}', tenant) ?? '',
     audience,
     client: caller.client,

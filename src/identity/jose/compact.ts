@@ -1,6 +1,6 @@
 import { verify } from 'node:crypto'
 import { algorithms } from './algorithms.ts'
-import { isObject, readJson, type JsonObject } from './json.ts'
+import { isObject, readJson, type JsonObject, type JsonValue } from './json.ts'
 import { MAX_KID, type VerificationKey } from './jwk.ts'
 import { Refusal, refused, type Rejected } from './refusal.ts'
 
@@ -38,16 +38,20 @@ const FOREIGN_KEY_MEMBERS = ['jwk', 'jku', 'x5u', 'x5c'] as const
  * @throws Refusal `too-large`, `malformed`, `encrypted`, `unsigned`, `critical-header`, `unknown-key`, `signature`
  */
 export function readJws(token: string): Jws {
+  return takeApart(token, false).jws
+}
+
+function takeApart(token: string, bringsKey: boolean): { readonly jws: Jws; readonly jwk: JsonValue | undefined } {
   if (token.length > MAX_TOKEN) throw new Refusal('too-large')
   const parts = token.split('.', 6)
   if (parts.length === 5) throw new Refusal('encrypted') // RFC 7516 §7.1
   const [head, body, tail] = parts
   if (parts.length !== 3 || head === undefined || body === undefined || tail === undefined) throw new Refusal('malformed')
-  const header = readHeader(decode(head))
+  const { header, jwk } = readHeader(decode(head), bringsKey)
   const content = decode(body)
   const signature = decode(tail)
   if (signature.length === 0) throw new Refusal('signature')
-  return { header, content, signed: `${head}.${body}`, signature }
+  return { jws: { header, content, signed: `${head}.${body}`, signature }, jwk }
 }
 
 /** The same for a token that carries claims. @throws Refusal as `readJws` */
@@ -63,6 +67,20 @@ export function parseJwt(token: string): Jwt | Rejected {
   return refused(() => readJwt(token))
 }
 
+/** A proof of possession: signed by the key that it carries. */
+export interface Proof extends Jwt {
+  readonly jwk: JsonObject
+}
+
+/** Takes a proof apart (RFC 9449 §4.2): the one kind of token whose key is in its header. @throws Refusal as `readJws`; `proof` without a key */
+export function readProof(token: string): Proof {
+  const { jws, jwk } = takeApart(token, true)
+  const payload = readJson(jws.content)
+  if (!isObject(payload)) throw new Refusal('malformed')
+  if (!isObject(jwk)) throw new Refusal('proof', 'jwk')
+  return { ...jws, payload, jwk }
+}
+
 /** Base64url without padding, in the one form that its octets have (RFC 7515 §2, RFC 4648 §3.5). */
 function decode(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64url')
@@ -70,19 +88,19 @@ function decode(text: string): Buffer {
   return bytes
 }
 
-function readHeader(bytes: Buffer): Header {
+function readHeader(bytes: Buffer, bringsKey: boolean): { readonly header: Header; readonly jwk: JsonValue | undefined } {
   const header = readJson(bytes)
   if (!isObject(header)) throw new Refusal('malformed')
   const { alg, kid, typ } = header
   if ('enc' in header || 'zip' in header) throw new Refusal('encrypted')
   // No extension is understood, and RFC 7515 §4.1.11 has those that must be refused then.
   if ('crit' in header || 'b64' in header) throw new Refusal('critical-header')
-  if (FOREIGN_KEY_MEMBERS.some((member) => member in header)) throw new Refusal('unknown-key')
+  if (FOREIGN_KEY_MEMBERS.some((member) => member in header && !(bringsKey && member === 'jwk'))) throw new Refusal('unknown-key')
   if (typeof alg !== 'string') throw new Refusal('malformed')
   if (alg.toLowerCase() === 'none') throw new Refusal('unsigned')
   if (kid !== undefined && (typeof kid !== 'string' || kid === '' || Buffer.byteLength(kid) > MAX_KID)) throw new Refusal('unknown-key')
   if (typ !== undefined && typeof typ !== 'string') throw new Refusal('malformed')
-  return { alg, kid, typ, hasNonce: 'nonce' in header }
+  return { header: { alg, kid, typ, hasNonce: 'nonce' in header }, jwk: header['jwk'] }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { algorithms, type AlgorithmName } from './algorithms.ts'
 import { isObject, type JsonObject, type JsonValue } from './json.ts'
 import { hasRocaFingerprint } from './roca.ts'
@@ -72,6 +72,19 @@ export function readKey(jwk: JsonObject): VerificationKey | undefined {
     issuer,
     cloudInstance,
   }
+}
+
+/** A public key that stands where it is used (RFC 7515 §4.1.3); undefined if it isn't public or can't be used. */
+export function readPublicKey(jwk: JsonObject): VerificationKey | undefined {
+  if (jwk['kty'] === 'oct' || PRIVATE_MEMBERS.some((member) => member in jwk)) return undefined
+  return readKey({ ...jwk, kid: 'own' })
+}
+
+/** The thumbprint of a key (RFC 7638), SHA-256 in base64url. */
+export function thumbprintOf({ key }: VerificationKey): string {
+  const { crv, e, kty, n, x, y } = key.export({ format: 'jwk' })
+  // Members in the order of their names, without those that the kind of key hasn't.
+  return hash('sha256', JSON.stringify({ crv, e, kty, n, x, y }), 'base64url')
 }
 
 function isOptionalString(value: JsonValue | undefined): value is string | undefined {

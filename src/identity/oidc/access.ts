@@ -23,7 +23,6 @@ export interface AccessJudge {
 export function accessIdentity(judge: AccessJudge, payload: JsonObject, proof: Pick<Proof, 'issuedAt' | 'expiresAt' | 'header'>): Identity {
   const { name: issuer, issuer: issuerUrl, profile, declared, agents } = judge
   profile.checkAccess(payload)
-  if ('cnf' in payload) throw new Refusal('token-type') // bound to a key that a bearer doesn't prove (RFC 7800)
   const audience = profile.audience(payload, judge.audiences)
   const subject = profile.subject(payload)
   const client = profile.client(payload)
@@ -74,6 +73,6 @@ function readScopes({ scope, scp }: JsonObject, appOnly: boolean): readonly stri
 
 /** Who it is, for people to read. Nothing is decided on it. */
 export function displayOf(payload: JsonObject): string | undefined {
-  const shown = payload['preferred_username'] ?? payload['name'] ?? payload['email']
+  const shown = payload['preferred_username'] ?? payload['username'] ?? payload['name'] ?? payload['email']
   return typeof shown === 'string' ? shown : undefined
 }

@@ -8,7 +8,7 @@ export interface SealingKey {
 }
 
 /** What something was sealed for: what was sealed for one purpose doesn't open for another. */
-export type Purpose = `session ${string}` | 'attempt'
+export type Purpose = `session ${string}` | 'attempt' | 'dpop nonce'
 
 const VERSION = 1
 const HINT = 4

@@ -180,7 +180,9 @@ export class SignIn {
 
   async #complete(at: SignInContext, attempt: Attempt, identity: Identity, forgetAttempt: string): Promise<SignInAnswer> {
     const { sessions, onEvent, log } = this.#parts
-    const signedIn: Identity = { ...identity, evidence: { ...identity.evidence, credential: 'session' } }
+    // A session is bound to nothing, whatever the ID token was.
+    const { confirmation: _, ...evidence } = identity.evidence
+    const signedIn: Identity = { ...identity, evidence: { ...evidence, credential: 'session' } }
     let session
     try {
       // Always a new one, and what the browser brought is over: nobody signs in to a session that somebody else has planted.
