@@ -88,10 +88,12 @@ export type UnavailableCause = 'keys' | 'provider' | 'store' | 'overloaded' | 'r
 /** Something that was proven and stays so until `expiresAt` or `revoked`. One object per token, shared by its requests. */
 export interface Verified {
   readonly identity: Identity
-  /** Milliseconds since the epoch; skew already included. */
+  /** Milliseconds since the epoch; skew already included. Later than it was, where it was proven anew. */
   readonly expiresAt: number
   /** Set by whoever ends it (session store, revocation, key removal); read at every admission and by open streams. */
   revoked: boolean
+  /** Called while something holds on to it, such as an open stream: what has to be proven anew from time to time asks ahead of its end. */
+  inUse?(): void
 }
 
 /** An authenticator's answer. `absent` tries the next; `rejected` is 401 and stops; `unavailable` is 503 and stops. */

@@ -52,6 +52,7 @@ export class OpenExchanges {
       if (passage.verified === undefined) continue
       if (passage.verified.revoked) this.#end(passage, 'revoked')
       else if (passage.verified.expiresAt <= now) this.#end(passage, 'expired')
+      else passage.verified.inUse?.()
     }
   }
 

@@ -232,3 +232,32 @@ test('a slow verification is decided by the policy in force when it ends', async
   assert.equal(passage.verdict.kind, 'denied')
   assert.equal(passage.policy.version, 'two')
 })
+
+test('what an open exchange was let through by is told that it is in use, twice a second and as long as it is good', async () => {
+  const { clock, verified, pipeline } = setUp()
+  let told = 0
+  verified.inUse = () => void told++
+  const passage = await pipeline.admit(bearer)
+  clock.advance(2_000)
+  assert.equal(told, 4)
+  const causes: EndCause[] = []
+  passage.whenEnded((cause) => void causes.push(cause))
+  clock.advance(58_000)
+  assert.deepEqual(causes, ['expired'])
+  assert.equal(told, 119)
+})
+
+test('an open exchange lasts as long as it is proven anew', async () => {
+  const { clock, verified, pipeline } = setUp()
+  const proof = verified as { -readonly [key in keyof Verified]: Verified[key] }
+  proof.inUse = () => {
+    if (clock.now() < Date.UTC(2026, 0, 1) + 300_000) proof.expiresAt = clock.now() + 60_000
+  }
+  const passage = await pipeline.admit(bearer)
+  const causes: EndCause[] = []
+  passage.whenEnded((cause) => void causes.push(cause))
+  clock.advance(359_000)
+  assert.deepEqual(causes, [])
+  clock.advance(1_000)
+  assert.deepEqual(causes, ['expired'])
+})

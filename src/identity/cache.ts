@@ -47,11 +47,15 @@ export class TokenCache<T> {
   }
 
   set(text: string, value: T, until: number): void {
+    this.delete(text)
+    // A copy: the text may be a slice that holds on to a whole request.
+    this.#insert(this.#hash(text), { text: Buffer.from(text, 'utf8').toString('utf8'), value, until })
+  }
+
+  delete(text: string): void {
     const hash = this.#hash(text)
     this.#youngSize -= drop(this.#young, hash, text)
     this.#oldSize -= drop(this.#old, hash, text)
-    // A copy: the text may be a slice that holds on to a whole request.
-    this.#insert(hash, { text: Buffer.from(text, 'utf8').toString('utf8'), value, until })
   }
 
   /** Removes what `matches` says. Walks everything: not for the request path. */

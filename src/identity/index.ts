@@ -12,6 +12,7 @@ import { entra } from './entra/index.ts'
 import type { Identity } from '../core/principal.ts'
 import { github } from './github/index.ts'
 import { gitlab } from './gitlab/index.ts'
+import { introspection } from './introspection/index.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from './issuer.ts'
 import { jwt } from './jwt/index.ts'
 import { kubernetes } from './kubernetes/index.ts'
@@ -34,7 +35,16 @@ export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
 
 /** Every kind of issuer: a folder and a line here. */
-export const issuerKinds: Readonly<Record<string, IssuerKind>> = { entra, oidc, jwt, kubernetes, github, gitlab, 'aws-iam': awsIam }
+export const issuerKinds: Readonly<Record<string, IssuerKind>> = {
+  entra,
+  oidc,
+  'oauth2-introspection': introspection,
+  jwt,
+  kubernetes,
+  github,
+  gitlab,
+  'aws-iam': awsIam,
+}
 
 export interface IdentityOptions {
   readonly wiring: Pick<Wiring, 'issuers' | 'sessions' | 'outbound'> & Partial<Pick<Wiring, 'dpop'>>

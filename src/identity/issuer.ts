@@ -43,7 +43,13 @@ export interface ProviderMetadata {
 
 /** What a token proved, or why it didn't. */
 export type TokenResult =
-  | { readonly outcome: 'identity'; readonly identity: Identity; readonly expiresAt: number }
+  | {
+      readonly outcome: 'identity'
+      readonly identity: Identity
+      readonly expiresAt: number
+      /** The proof ends before the token does: while somebody uses it, it is asked for again ahead of its end. */
+      readonly renewable?: boolean
+    }
   | { readonly outcome: 'rejected'; readonly reason: RejectReason; readonly claim?: string | undefined }
   | { readonly outcome: 'unavailable'; readonly cause: UnavailableCause }
 

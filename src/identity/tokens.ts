@@ -1,14 +1,14 @@
 import type { Clock, Entropy } from '../core/clock.ts'
-import type { AuthResult, Presentation, RejectReason, Verified } from '../core/credential.ts'
+import type { AuthResult, Presentation, RejectReason } from '../core/credential.ts'
 import type { Meter } from '../core/meter.ts'
-import type { Identity } from '../core/principal.ts'
 import type { Secret } from '../core/secret.ts'
 import { Budget, type BudgetLimits } from './budget.ts'
 import { TokenCache } from './cache.ts'
 import type { Issuer, TokenResult } from './issuer.ts'
 import { MAX_TOKEN, parseJwt, type Jwt } from './jose/compact.ts'
 import type { Possession, TokenCredential } from './possession/possession.ts'
-import { Standing, type Revocations } from './revocations/revocations.ts'
+import type { Revocations } from './revocations/revocations.ts'
+import { isSame, Renewal, VerifiedToken, type KeyState } from './verified.ts'
 
 export interface TokenLimits {
   /** Verified tokens kept at most. */
@@ -39,37 +39,9 @@ export interface TokenParts {
   readonly limits?: Partial<TokenLimits>
 }
 
-/** A key as far as the tokens are concerned that it signed: whether it is still published. */
-interface KeyState {
-  left: boolean
-}
-
-/** What a token proved. It ends with its key, and when it is revoked, however long ago it fell out of the cache. */
-class VerifiedToken implements Verified {
-  readonly identity: Identity
-  readonly expiresAt: number
-  readonly key: KeyState
-  readonly #standing: Standing
-  #revoked = false
-
-  constructor(identity: Identity, expiresAt: number, key: KeyState, revocations: Revocations) {
-    this.identity = identity
-    this.expiresAt = expiresAt
-    this.key = key
-    this.#standing = new Standing(revocations, identity)
-  }
-
-  get revoked(): boolean {
-    return this.#revoked || this.key.left || this.#standing.ended
-  }
-
-  set revoked(value: boolean) {
-    this.#revoked = value
-  }
-}
-
 type Rejected = Extract<AuthResult, { outcome: 'rejected' }>
-type Answer = Extract<AuthResult, { outcome: 'verified' }>
+type Answer = Extract<AuthResult, { outcome: 'verified' }> & { readonly verified: VerifiedToken }
+type Proof = Extract<TokenResult, { outcome: 'identity' }>
 
 /** Refusals that the same token may not meet a moment later. */
 const PASSING: ReadonlySet<RejectReason> = new Set(['unknown-key', 'not-yet-valid', 'issued-in-future', 'revoked'])
@@ -82,7 +54,7 @@ const PASSING: ReadonlySet<RejectReason> = new Set(['unknown-key', 'not-yet-vali
 export class Tokens {
   readonly #parts: TokenParts
   readonly #limits: TokenLimits
-  readonly #verified: TokenCache<Answer & { readonly verified: VerifiedToken }>
+  readonly #verified: TokenCache<Answer>
   readonly #refused: TokenCache<Rejected>
   readonly #waiting = new Map<string, Promise<AuthResult>>()
   readonly #keys = new Map<string, KeyState>()
@@ -116,7 +88,10 @@ export class Tokens {
     const token = secret.reveal()
     const now = this.#parts.clock.now()
     const known = this.#verified.get(token, now)
-    if (known !== undefined) return known // revoked or not: whoever ended it ended this object, and the path reads that
+    if (known !== undefined) {
+      known.verified.inUse()
+      return known // revoked or not: whoever ended it ended this object, and the path reads that
+    }
     if (token.length > MAX_TOKEN) return { outcome: 'rejected', reason: 'too-large' }
     const refusal = this.#refused.get(token, now)
     if (refusal !== undefined) return refusal
@@ -155,13 +130,10 @@ export class Tokens {
   }
 
   #admit(token: string, source: string, result: TokenResult): AuthResult {
-    const { clock, meter, revocations } = this.#parts
+    const { clock, meter } = this.#parts
     switch (result.outcome) {
       case 'identity': {
-        const { identity, expiresAt } = result
-        const verified = new VerifiedToken(identity, expiresAt, this.#keyState(identity.issuer, identity.evidence.keyId ?? ''), revocations)
-        const answer = { outcome: 'verified', verified } as const
-        this.#verified.set(token, answer, expiresAt)
+        const answer = this.#keep(token, result)
         // Good tokens are made by the issuer only, so nobody can flood with them: a busy ingress is no attacker.
         this.#budget.giveBack(source)
         meter.count('identity_tokens', { outcome: 'verified' })
@@ -174,6 +146,47 @@ export class Tokens {
       case 'unavailable':
         meter.count('identity_tokens', { outcome: 'unavailable' })
         return result
+    }
+  }
+
+  #keep(token: string, { identity, expiresAt, renewable }: Proof): Answer {
+    const { clock, revocations } = this.#parts
+    const verified = new VerifiedToken(identity, expiresAt, this.#keyState(identity.issuer, identity.evidence.keyId ?? ''), revocations)
+    const answer = { outcome: 'verified', verified } as const
+    this.#verified.set(token, answer, expiresAt)
+    if (renewable === true)
+      verified.renewBy(
+        new Renewal({ now: () => clock.now(), expiresAt: () => verified.expiresAt, ask: () => this.#askAgain(token, answer) }),
+      )
+    return answer
+  }
+
+  /** Asks about a token that is in use whether it still proves the same. If not, what holds on to it ends. */
+  async #askAgain(token: string, answer: Answer): Promise<boolean> {
+    const { verified } = answer
+    let result: TokenResult
+    try {
+      result = await this.#judge(token)
+    } catch {
+      return false // a fault, and no answer: it ends when it ends
+    }
+    this.#parts.meter.count('identity_renewals', { outcome: result.outcome })
+    switch (result.outcome) {
+      case 'unavailable':
+        return false
+      case 'identity':
+        if (isSame(verified.identity, result.identity)) {
+          verified.extend(result.expiresAt)
+          this.#verified.set(token, answer, result.expiresAt)
+        } else {
+          verified.revoked = true
+          this.#keep(token, result)
+        }
+        return true
+      case 'rejected':
+        verified.revoked = true
+        this.#verified.delete(token)
+        return true
     }
   }
 

@@ -72,7 +72,7 @@ export const identity = {
   },
   'identity/same-tokens': {
     message: 'a token could be meant for the issuer `{first}` and for the issuer `{second}`',
-    help: 'put what both accept into one issuer, or give opaque tokens of each a `tokenPrefix` of their own',
+    help: 'put what both accept into one issuer, or give opaque tokens of each `tokenPrefixes` of their own',
     exit: 65,
   },
 } as const satisfies Record<string, CatalogueEntry>

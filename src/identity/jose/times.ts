@@ -4,7 +4,8 @@ import { Refusal } from './refusal.ts'
 
 /** When a token was issued and when it ends, in milliseconds since the epoch. */
 export interface Times {
-  readonly issuedAt: number
+  /** Undefined only where the issuer need not say. */
+  readonly issuedAt: number | undefined
   /** Skew included: the first instant at which it is no longer good. */
   readonly expiresAt: number
 }
