@@ -30,17 +30,18 @@ export function accessIdentity(judge: AccessJudge, payload: JsonObject, proof: P
   const appOnly = profile.appOnly(payload, subject, client)
   const evidence = bearerEvidence(payload, { issuerUrl, audience, client, ...proof })
   const scopes = readScopes(payload, appOnly)
+  const derived = profile.derive(payload, audience)
   const actor = appOnly ? undefined : readActors(payload, client, { issuer, issuerUrl, declared, agents, evidence, scopes })
   return {
     issuer,
     subject,
     kind: kindOf(subject, client, appOnly, actor, agents),
-    ...readClaims(withClient(profile.derive(payload, audience), client), declared),
+    ...readClaims(withClient(derived, client), declared),
     scopes,
     appOnly,
     listedClient: appOnly && client !== undefined && judge.clients.has(client),
     actor,
-    display: appOnly ? client : displayOf(payload),
+    display: appOnly ? client : displayOf(derived),
     evidence,
   }
 }

@@ -7,6 +7,7 @@ import { discoveryUrlOf, publishedKeys } from '../keys/published.ts'
 import { attended, signInSettings } from '../signin.ts'
 import { oidcClaims } from './claims.ts'
 import { plainJwt, rfc9068 } from './profile.ts'
+import { providers } from './providers.ts'
 import { oidcSchema, type OidcConfig } from './schema.ts'
 import { verifyAccess, verifyId, type OidcVerifier } from './verify.ts'
 
@@ -29,7 +30,7 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
     audiences: new Set(config.audiences),
     clients: new Set(config.clients),
     agents: new Set(config.agents),
-    profile: config.acceptPlainJwt ? plainJwt : rfc9068,
+    profile: config.provider === undefined ? (config.acceptPlainJwt ? plainJwt : rfc9068) : providers[config.provider],
     declared: declaredClaims(oidcClaims, config.claims),
     maxLifetime: config.maxLifetime,
     now: () => deps.clock.now(),

@@ -55,16 +55,17 @@ function judgeId(
   // Several audiences: the token must say that it was made for us (§3.1.3.7, 4 and 5).
   if (azp === undefined ? Array.isArray(aud) && aud.length > 1 : azp !== clientId) throw new Refusal('client')
   if (nonce === '' || payload['nonce'] !== nonce) throw new Refusal('claim', 'nonce')
+  const derived = verifier.profile.derive(payload, clientId)
   const identity: Identity = {
     issuer: verifier.name,
     subject: readText(payload, 'sub'),
     kind: 'human',
-    ...readClaims(withClient(verifier.profile.derive(payload, clientId), clientId), verifier.declared),
+    ...readClaims(withClient(derived, clientId), verifier.declared),
     scopes: undefined,
     appOnly: false,
     listedClient: false,
     actor: undefined,
-    display: displayOf(payload),
+    display: displayOf(derived),
     evidence: bearerEvidence(payload, { issuerUrl: verifier.issuer, audience: clientId, client: clientId, header, ...times }),
   }
   return { outcome: 'identity', identity, expiresAt: times.expiresAt }
