@@ -17,20 +17,24 @@ import type { Issuer, IssuerDeps, IssuerKind } from './issuer.ts'
 import { jwt } from './jwt/index.ts'
 import { kubernetes } from './kubernetes/index.ts'
 import { oidc } from './oidc/index.ts'
+import { mtls } from './mtls/index.ts'
+import { spiffe } from './spiffe/index.ts'
 import { openOutbound } from './outbound.ts'
 import { openPossession } from './possession/possession.ts'
 import { keptUntil } from './revocations/kept.ts'
 import { Revocations } from './revocations/revocations.ts'
 import { Seal, type SealingKey } from './session/seal.ts'
 import { sessionCookieName, setCookie } from './session/cookies.ts'
-import { Sessions, type SessionList, type SessionQuery } from './session/sessions.ts'
+import { refresher } from './session/refresh.ts'
+import type { SessionList, SessionQuery } from './session/listing.ts'
+import { Sessions } from './session/sessions.ts'
 import { SignIn, type SignInEvent } from './session/signin.ts'
 import { Tokens, type TokenLimits } from './tokens.ts'
 
 export { clientsOf, RevocationIndex } from './revocations/match.ts'
 export { openRevocations, type Revocations } from './revocations/revocations.ts'
 export { meet } from './taken.ts'
-export type { SessionInfo, SessionList, SessionQuery } from './session/sessions.ts'
+export type { SessionInfo, SessionList, SessionQuery } from './session/listing.ts'
 export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.ts'
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
 
@@ -43,6 +47,8 @@ export const issuerKinds: Readonly<Record<string, IssuerKind>> = {
   kubernetes,
   github,
   gitlab,
+  mtls,
+  spiffe,
   'aws-iam': awsIam,
 }
 
@@ -109,7 +115,18 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
   const seal = new Seal(deps.sealing ?? (() => own), entropy)
   const accepts = ({ issuer, evidence }: Identity): boolean =>
     evidence.credential !== 'session' || issuers.some((one) => one.name === issuer && one.owns(evidence.issuerUrl))
-  const sessions = new Sessions({ store, seal, clock, entropy, meter, limits: wiring.sessions, revocations, accepts })
+  const sessions = new Sessions({
+    store,
+    seal,
+    clock,
+    entropy,
+    meter,
+    limits: wiring.sessions,
+    revocations,
+    accepts,
+    refresh: refresher({ issuers, fetch: outbound.fetch, clock, log }),
+    onRefused: (identity, reason) => onSignIn({ kind: 'session-refused', identity, reason }),
+  })
   const tokens = new Tokens({
     issuers,
     clock,
@@ -126,6 +143,8 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
           case 'bearer':
           case 'dpop':
             return tokens.authenticate(credential, at)
+          case 'certificate':
+            return tokens.ofCertificate(credential.certificate, at)
           case 'session':
             return sessions.authenticate(credential.handle, at)
           case 'unusable':

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { ClaimType, IssuerBase } from '../config/schema.ts'
 import type { Clock, Entropy } from '../core/clock.ts'
-import type { RejectReason, UnavailableCause } from '../core/credential.ts'
+import type { PresentedCertificate, RejectReason, UnavailableCause } from '../core/credential.ts'
 import type { Meter } from '../core/meter.ts'
 import type { Identity } from '../core/principal.ts'
 import type { ClientAuth } from '../secrets/clientauth/index.ts'
@@ -49,9 +49,19 @@ export type TokenResult =
       readonly expiresAt: number
       /** The proof ends before the token does: while somebody uses it, it is asked for again ahead of its end. */
       readonly renewable?: boolean
+      /** Name of the provider's own session (`sid`), where an ID token has one. */
+      readonly sid?: string | undefined
     }
   | { readonly outcome: 'rejected'; readonly reason: RejectReason; readonly claim?: string | undefined }
   | { readonly outcome: 'unavailable'; readonly cause: UnavailableCause }
+
+/** What an ID token has to be for. */
+export interface IdTokenExpected {
+  readonly clientId: string
+  readonly nonce: string
+  /** It came for a refresh token: then it may leave out the nonce of the sign-in, but may not have another (OpenID Connect Core §12.2). */
+  readonly refreshed?: boolean
+}
 
 /** Sign-in of browsers and of the command line, from the issuer's `signIn:`. */
 export interface SignInSettings {
@@ -59,6 +69,8 @@ export interface SignInSettings {
   /** How it proves itself at the token endpoint. */
   readonly auth: ClientAuth
   readonly scopes: readonly string[]
+  /** Whether sessions are proven anew by a refresh token. */
+  readonly refresh: boolean
   /** Scopes that the command line asks for, so that its token is for the gateway. */
   readonly cliScopes: readonly string[]
 }
@@ -81,8 +93,10 @@ export interface Issuer {
   claimsToken?(token: string): boolean
   /** Judges an access token. At once where the key is known. `parsed` is the same token, where it was taken apart already. */
   verifyAccessToken(token: string, parsed?: Jwt): TokenResult | Promise<TokenResult>
+  /** Judges the certificate of a connection; undefined where no authority of this issuer vouches for it. */
+  verifyCertificate?(presented: PresentedCertificate): TokenResult | undefined
   /** Judges an ID token of a sign-in: `aud` is the client, `nonce` the one that was sent (OpenID Connect Core §3.1.3.7). */
-  verifyIdToken(token: string, expected: { readonly clientId: string; readonly nonce: string }): Promise<TokenResult>
+  verifyIdToken(token: string, expected: IdTokenExpected): Promise<TokenResult>
   /** @throws OstiaryError `identity/provider-unavailable` */
   metadata(): Promise<ProviderMetadata>
   /** For readiness: whether keys are at hand, and how old they are. */

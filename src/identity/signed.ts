@@ -1,5 +1,5 @@
 import type { Evidence } from '../core/principal.ts'
-import type { TokenResult } from './issuer.ts'
+import type { IdTokenExpected, TokenResult } from './issuer.ts'
 import { checkSignature, keyIdOf, type Jwt } from './jose/compact.ts'
 import type { JsonObject, JsonValue } from './jose/json.ts'
 import { Refusal, refused } from './jose/refusal.ts'
@@ -72,6 +72,20 @@ export function readText(payload: JsonObject, name: string, longest = MAX_SUBJEC
   const value = payload[name]
   if (typeof value !== 'string' || value === '' || value.length > longest) throw new Refusal('claim', name)
   return value
+}
+
+/**
+ * Whether an ID token belongs to the sign-in that sent this nonce (OpenID Connect Core §3.1.3.7, 11; §12.2 for a refreshed one).
+ * @throws Refusal `claim`
+ */
+export function checkNonce(payload: JsonObject, { nonce, refreshed = false }: IdTokenExpected): void {
+  if (refreshed && payload['nonce'] === undefined) return
+  if (nonce === '' || payload['nonce'] !== nonce) throw new Refusal('claim', 'nonce')
+}
+
+/** The name of the provider's own session (OpenID Connect Back-Channel Logout §2.1). @throws Refusal `claim` for one that can't be kept */
+export function readSid(payload: JsonObject): string | undefined {
+  return payload['sid'] === undefined ? undefined : readText(payload, 'sid')
 }
 
 /** What is known of a proof, as told by the token itself. */

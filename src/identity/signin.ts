@@ -15,6 +15,10 @@ export const signInSchema = z
       .min(1)
       .default(['openid', 'profile'])
       .describe('Scopes that a browser sign-in asks for; `openid` is among them'),
+    refresh: z
+      .boolean()
+      .optional()
+      .describe('Whether sessions are proven anew by a refresh token before the ID token ends; default: if `scopes` has `offline_access`'),
     cliScopes: z
       .array(z.string().min(1))
       .min(1)
@@ -35,12 +39,16 @@ export function signInSettings(
 ): SignInSettings | undefined {
   if (config === undefined) return undefined
   const { clientId, clientSecret, clientAuth: how, scopes, cliScopes = defaultCliScopes } = config
+  const { refresh = scopes.includes('offline_access') } = config
   const auth = openClientAuth({ clientId, owner: `issuer ${name}`, clientSecret, clientAuth: how }, deps)
-  return { clientId, auth, scopes, cliScopes }
+  return { clientId, auth, scopes, refresh, cliScopes }
 }
 
-/** The status of an issuer, with what its client needs the operator for. */
-export function attended(status: ReturnType<Issuer['status']>, signIn: SignInSettings | undefined): ReturnType<Issuer['status']> {
-  const warning = signIn?.auth.warning()
-  return warning === undefined ? status : { ...status, detail: `${status.detail}; ${warning}` }
+/** The status of an issuer, with what its parts need the operator for. */
+export function attended(
+  status: ReturnType<Issuer['status']>,
+  ...parts: readonly ({ warning(): string | undefined } | undefined)[]
+): ReturnType<Issuer['status']> {
+  const warnings = parts.map((part) => part?.warning()).filter((one) => one !== undefined)
+  return { ...status, detail: [status.detail, ...warnings].join('; ') }
 }

@@ -11,7 +11,7 @@ import { openAuditLog, PolicyVersions } from '../audit/index.ts'
 import { createHttpDoor, type HttpDoor } from '../doors/http/door.ts'
 import type { BoundAddress } from '../doors/http/engine.ts'
 import type { DoorConfig } from '../doors/http/schema.ts'
-import { createIdentity, openRevocations } from '../identity/index.ts'
+import { createIdentity, openRevocations, type SignInEvent } from '../identity/index.ts'
 import { openKeyring } from '../secrets/keyring.ts'
 import { openSqliteRevocations } from '../store/sqlite-revocations.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
@@ -101,11 +101,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
         log,
         sealing: () => keyring.sealing(),
         revocations,
-        onSignIn: ({ kind, identity, resource, ip }) => {
-          const who = identity === undefined ? {} : { issuer: identity.issuer, subject: identity.subject }
-          const session = identity?.evidence.sessionId
-          audit.note({ kind, time: clock.now(), details: { resource, ip, ...who, ...(session === undefined ? {} : { session }) } })
-        },
+        onSignIn: (event) => audit.note({ kind: event.kind, time: clock.now(), details: signInDetails(event) }),
       },
     })
     closers.push(() => identities.close())
@@ -176,6 +172,7 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     resources: httpResources(parts.wiring),
     pipeline: parts.pipeline,
     signIn: parts.identities.signIn,
+    certificates: parts.identities.issuers.some(({ verifyCertificate }) => verifyCertificate !== undefined),
     assertions: assertionSigner(parts.keyring, parts.wiring.name),
     clock: parts.clock,
     entropy: parts.entropy,
@@ -184,6 +181,14 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     log: parts.log,
     folder: parts.folder,
   })
+}
+
+/** What happened to somebody's session, for the record. */
+function signInDetails(event: SignInEvent): Readonly<Record<string, string>> {
+  const { kind: _, identity, ...how } = event
+  const who = identity === undefined ? {} : { issuer: identity.issuer, subject: identity.subject }
+  const session = identity?.evidence.sessionId
+  return { ...how, ...who, ...(session === undefined ? {} : { session }) }
 }
 
 function anchorsOf(wiring: Wiring, folder: string): readonly string[] {

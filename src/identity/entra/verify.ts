@@ -1,6 +1,6 @@
 import type { Evidence } from '../../core/principal.ts'
 import type { DeclaredClaim } from '../claims.ts'
-import type { TokenResult } from '../issuer.ts'
+import type { IdTokenExpected, TokenResult } from '../issuer.ts'
 import { checkSignature, keyIdOf, type Jwt } from '../jose/compact.ts'
 import type { JsonObject } from '../jose/json.ts'
 import type { VerificationKey } from '../jose/jwk.ts'
@@ -8,6 +8,7 @@ import { Refusal, refused } from '../jose/refusal.ts'
 import { readConfirmation } from '../possession/confirmation.ts'
 import { checkTimes, type Times } from '../jose/times.ts'
 import type { KeyAnswer } from '../keys/source.ts'
+import { checkNonce, readSid } from '../signed.ts'
 import { readCaller, type Caller } from './caller.ts'
 import { identityOf } from './identity.ts'
 import { isGuid } from './schema.ts'
@@ -46,11 +47,7 @@ export function verifyAccess(verifier: EntraVerifier, jwt: Jwt): TokenResult | P
 }
 
 /** Judges an ID token of a sign-in (OpenID Connect Core §3.1.3.7). */
-export function verifyId(
-  verifier: EntraVerifier,
-  jwt: Jwt,
-  expected: { readonly clientId: string; readonly nonce: string },
-): TokenResult | Promise<TokenResult> {
+export function verifyId(verifier: EntraVerifier, jwt: Jwt, expected: IdTokenExpected): TokenResult | Promise<TokenResult> {
   return verifyWith(verifier, jwt, (_, __, realm, times) => judgeId(verifier, jwt, realm, times, expected), UNTYPED)
 }
 
@@ -109,21 +106,17 @@ const judgeAccess: Judge = (verifier, jwt, realm, times) => {
   return identity(verifier, jwt, realm, times, { object, caller, audience })
 }
 
-function judgeId(
-  verifier: EntraVerifier,
-  jwt: Jwt,
-  realm: Realm,
-  times: Times,
-  { clientId, nonce }: { readonly clientId: string; readonly nonce: string },
-): TokenResult {
+function judgeId(verifier: EntraVerifier, jwt: Jwt, realm: Realm, times: Times, expected: IdTokenExpected): TokenResult {
   const { payload } = jwt
+  const { clientId } = expected
   const object = checkKeyClaims(payload, realm)
   if ('scp' in payload || 'appid' in payload) throw new Refusal('token-type')
   if (payload['aud'] !== clientId) throw new Refusal('audience')
   if ('azp' in payload && payload['azp'] !== clientId) throw new Refusal('client')
-  if (nonce === '' || payload['nonce'] !== nonce) throw new Refusal('claim', 'nonce')
+  checkNonce(payload, expected)
   const caller: Caller = { kind: 'human', client: clientId, appOnly: false, scopes: undefined, agent: undefined }
-  return identity(verifier, jwt, realm, times, { object, caller, audience: clientId })
+  const result = identity(verifier, jwt, realm, times, { object, caller, audience: clientId })
+  return result.outcome === 'identity' ? { ...result, sid: readSid(payload) } : result
 }
 
 function identity(

@@ -1,10 +1,10 @@
 import type { Identity } from '../../core/principal.ts'
 import { readClaims } from '../claims.ts'
-import type { TokenResult } from '../issuer.ts'
+import type { IdTokenExpected, TokenResult } from '../issuer.ts'
 import type { Jwt } from '../jose/compact.ts'
 import { Refusal } from '../jose/refusal.ts'
 import type { Times } from '../jose/times.ts'
-import { bearerEvidence, readText, verifySigned, type SignedVerifier } from '../signed.ts'
+import { bearerEvidence, checkNonce, readSid, readText, verifySigned, type SignedVerifier } from '../signed.ts'
 import { accessIdentity, displayOf, type AccessJudge } from './access.ts'
 import { withClient } from './parties.ts'
 
@@ -24,11 +24,7 @@ export function verifyAccess(verifier: OidcVerifier, jwt: Jwt): TokenResult | Pr
 }
 
 /** Judges an ID token of a sign-in (OpenID Connect Core §3.1.3.7). */
-export function verifyId(
-  verifier: OidcVerifier,
-  jwt: Jwt,
-  expected: { readonly clientId: string; readonly nonce: string },
-): TokenResult | Promise<TokenResult> {
+export function verifyId(verifier: OidcVerifier, jwt: Jwt, expected: IdTokenExpected): TokenResult | Promise<TokenResult> {
   const checkIdType = (): void => {
     if (!['JWT', undefined].includes(jwt.header.typ?.toUpperCase())) throw new Refusal('token-type')
   }
@@ -43,18 +39,14 @@ function checkType({ header, payload }: Jwt, { profile }: OidcVerifier): void {
   throw new Refusal('token-type')
 }
 
-function judgeId(
-  verifier: OidcVerifier,
-  { header, payload }: Jwt,
-  times: Times,
-  { clientId, nonce }: { readonly clientId: string; readonly nonce: string },
-): TokenResult {
+function judgeId(verifier: OidcVerifier, { header, payload }: Jwt, times: Times, expected: IdTokenExpected): TokenResult {
+  const { clientId } = expected
   const { aud, azp, typ } = payload
   if (typ !== undefined && typ !== 'ID') throw new Refusal('token-type')
   if (Array.isArray(aud) ? !aud.includes(clientId) : aud !== clientId) throw new Refusal('audience')
   // Several audiences: the token must say that it was made for us (§3.1.3.7, 4 and 5).
   if (azp === undefined ? Array.isArray(aud) && aud.length > 1 : azp !== clientId) throw new Refusal('client')
-  if (nonce === '' || payload['nonce'] !== nonce) throw new Refusal('claim', 'nonce')
+  checkNonce(payload, expected)
   const derived = verifier.profile.derive(payload, clientId)
   const identity: Identity = {
     issuer: verifier.name,
@@ -68,5 +60,5 @@ function judgeId(
     display: displayOf(derived),
     evidence: bearerEvidence(payload, { issuerUrl: verifier.issuer, audience: clientId, client: clientId, header, ...times }),
   }
-  return { outcome: 'identity', identity, expiresAt: times.expiresAt }
+  return { outcome: 'identity', identity, expiresAt: times.expiresAt, sid: readSid(payload) }
 }

@@ -16,3 +16,8 @@ export function keyOf(handle: Secret): string | undefined {
   const text = handle.reveal()
   return HANDLE.test(text) ? hash('sha256', text, 'base64url') : undefined
 }
+
+/** What sessions are found by that have the same name at their provider (`sid`). */
+export function providerKeyOf(issuer: string, sid: string): string {
+  return hash('sha256', `${issuer}\n${sid}`, 'base64url')
+}

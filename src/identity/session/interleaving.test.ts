@@ -86,6 +86,8 @@ async function run(scheduler: fc.Scheduler, order: readonly Step[], losses: read
     meter: noMeter,
     limits,
     accepts: () => true,
+    refresh: () => Promise.resolve({ outcome: 'unavailable' } as const),
+    onRefused: () => undefined,
     revocations: new Revocations({ store: memoryRevocations(), clock, meter: noMeter, log: () => undefined }, []),
     seal: new Seal(() => [key], seededEntropy(2)),
   }

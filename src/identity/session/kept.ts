@@ -31,31 +31,71 @@ const party = z.strictObject({
 })
 
 /** The parties of a chain, the subject first. */
-const kept = z.strictObject({ version: z.literal(VERSION), parties: z.array(party).min(1).max(4) })
+const kept = z.strictObject({ version: z.literal(VERSION), parties: z.array(party).min(1).max(4), provenUntil: z.number().optional() })
+
+const given = z.strictObject({
+  version: z.literal(VERSION),
+  refreshToken: z.string().optional(),
+  nonce: z.string(),
+  idToken: z.string().optional(),
+})
+
+/** What was proven at sign-in, or since. */
+export interface Kept {
+  readonly identity: Identity
+  /** When it has to be proven anew, in milliseconds since the epoch; undefined for what was proven for the whole session. */
+  readonly provenUntil: number | undefined
+}
+
+/** What the provider gave along with it. */
+export interface ProviderTokens {
+  /** RFC 6749 §6. Good once, where the provider gives another each time. */
+  readonly refreshToken: string | undefined
+  /** That the sign-in sent: a later ID token has this one or none (OpenID Connect Core §12.2). */
+  readonly nonce: string
+  /** To sign out there; undefined where it is too long to be sent in a URL. */
+  readonly idToken: string | undefined
+}
 
 type Party = z.output<typeof party>
 
-/** An identity as bytes, to be sealed. */
-export function writeIdentity(identity: Identity): Uint8Array {
+/** What was proven as bytes, to be sealed. */
+export function writeKept({ identity, provenUntil }: Kept): Uint8Array {
   const parties: Party[] = []
   for (let at: Identity | undefined = identity; at !== undefined; at = at.actor) {
     const { actor: _, claims, unknownClaims, ...rest } = at
     parties.push({ ...rest, claims: Object.entries(claims), unknownClaims: [...unknownClaims] } as Party)
   }
-  return Buffer.from(JSON.stringify({ version: VERSION, parties }))
+  return Buffer.from(JSON.stringify({ version: VERSION, parties, provenUntil }))
 }
 
-/** The identity that was written; undefined for bytes of another version. */
-export function readIdentity(bytes: Uint8Array): Identity | undefined {
-  let value: unknown
+/** What was written; undefined for bytes of another version. */
+export function readKept(bytes: Uint8Array): Kept | undefined {
+  const parsed = kept.safeParse(parse(bytes))
+  if (!parsed.success) return undefined
+  const { parties, provenUntil } = parsed.data
+  const identity = parties.reduceRight<Identity | undefined>((actor, one) => identityOf(one, actor), undefined)
+  return identity && { identity, provenUntil }
+}
+
+/** The same for what the provider gave. */
+export function writeTokens(tokens: ProviderTokens): Uint8Array {
+  return Buffer.from(JSON.stringify({ version: VERSION, ...tokens }))
+}
+
+export function readTokens(bytes: Uint8Array): ProviderTokens | undefined {
+  const parsed = given.safeParse(parse(bytes))
+  if (!parsed.success) return undefined
+  const { refreshToken, nonce, idToken } = parsed.data
+  return { refreshToken, nonce, idToken }
+}
+
+function parse(bytes: Uint8Array): unknown {
   try {
-    value = JSON.parse(Buffer.from(bytes).toString('utf8'))
+    return JSON.parse(Buffer.from(bytes).toString('utf8'))
   } catch {
     return undefined
   }
-  const parsed = kept.safeParse(value)
-  if (!parsed.success) return undefined
-  return parsed.data.parties.reduceRight<Identity | undefined>((actor, one) => identityOf(one, actor), undefined)
 }
 
 function identityOf({ claims, unknownClaims, evidence: how, ...rest }: Party, actor: Identity | undefined): Identity {

@@ -1,6 +1,28 @@
+import { CLOCK_SKEW_MS } from '../../core/clock.ts'
 import type { AuthResult, Verified } from '../../core/credential.ts'
 import type { Identity } from '../../core/principal.ts'
 import type { Standing } from '../revocations/revocations.ts'
+
+/** How long before its proof ends a session is proven anew: this long, or a quarter of what is left. In milliseconds. */
+const AHEAD_MS = CLOCK_SKEW_MS + 60_000
+
+export interface LiveState {
+  readonly key: string
+  readonly identity: Identity
+  /** Milliseconds since the epoch: when it ends at the latest, and when it was used last. */
+  readonly endsAt: number
+  readonly seenAt: number
+  /** Milliseconds without a request after which it ends before `endsAt`. */
+  readonly idle: number
+  readonly standing: Standing
+  /** Of what is stored. */
+  readonly version: number
+  /** When it has to be proven anew, in milliseconds since the epoch; undefined where it doesn't. */
+  readonly provenUntil: number | undefined
+  /** Has it proven anew, which is asked for ahead of `provenUntil`, while it is in use. Undefined where nothing can. */
+  readonly renew: ((session: LiveSession) => void) | undefined
+  readonly now: () => number
+}
 
 /** A session that is in use: the one object that all its requests and streams share, so that ending it ends them all. */
 export class LiveSession implements Verified {
@@ -10,34 +32,76 @@ export class LiveSession implements Verified {
   seenAt: number
   notedAt: number
   readonly answer: AuthResult
-  readonly #endsAt: number
-  readonly #idle: number
-  readonly #standing: Standing
+  readonly #state: LiveState
+  #version: number
+  #provenUntil: number
+  #renewAt: number
   #revoked = false
 
-  /** @param idle Milliseconds without a request after which it ends before `endsAt`. */
-  constructor(key: string, identity: Identity, endsAt: number, seenAt: number, idle: number, standing: Standing) {
+  constructor(state: LiveState) {
+    const { key, identity, seenAt, version, provenUntil = Number.POSITIVE_INFINITY } = state
     this.key = key
-    this.#standing = standing
     this.identity = identity
-    this.#endsAt = endsAt
-    this.#idle = idle
     this.seenAt = seenAt
     this.notedAt = seenAt
     this.answer = { outcome: 'verified', verified: this }
+    this.#state = state
+    this.#version = version
+    this.#provenUntil = provenUntil
+    this.#renewAt = this.#ahead()
   }
 
   get revoked(): boolean {
-    return this.#revoked || this.#standing.ended
+    return this.#revoked || this.#state.standing.ended
   }
 
   set revoked(value: boolean) {
     this.#revoked = value
   }
 
+  get version(): number {
+    return this.#version
+  }
+
+  get provenUntil(): number | undefined {
+    return Number.isFinite(this.#provenUntil) ? this.#provenUntil : undefined
+  }
+
   /** Moves with every request. An open stream is none: it ends with a session that nobody uses otherwise. */
   get expiresAt(): number {
-    return Math.min(this.#endsAt, this.seenAt + this.#idle)
+    return Math.min(this.#endsAt, this.#provenUntil)
+  }
+
+  /** It is good for nothing any more, not even if it were proven anew. */
+  isOver(now: number): boolean {
+    return this.revoked || now >= this.#endsAt || (this.#state.renew === undefined && now >= this.#provenUntil)
+  }
+
+  inUse(): void {
+    const { renew, now } = this.#state
+    if (renew === undefined || now() < this.#renewAt) return
+    this.#renewAt = Number.POSITIVE_INFINITY
+    renew(this)
+  }
+
+  /** Nobody could say: it is asked for again from `at` on. */
+  renewAgain(at: number): void {
+    this.#renewAt = at
+  }
+
+  /** The same was proven anew. */
+  extend(provenUntil: number | undefined, version: number): void {
+    this.#provenUntil = provenUntil ?? Number.POSITIVE_INFINITY
+    this.#version = version
+    this.#renewAt = this.#ahead()
+  }
+
+  get #endsAt(): number {
+    return Math.min(this.#state.endsAt, this.seenAt + this.#state.idle)
+  }
+
+  #ahead(): number {
+    return this.#provenUntil - Math.min(AHEAD_MS, (this.#provenUntil - this.#state.now()) / 4)
   }
 }
 

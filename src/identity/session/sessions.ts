@@ -1,16 +1,19 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, Entropy, Timer } from '../../core/clock.ts'
 import type { AuthResult, Presentation } from '../../core/credential.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { Meter } from '../../core/meter.ts'
 import type { Identity } from '../../core/principal.ts'
 import type { Secret } from '../../core/secret.ts'
-import type { SessionPage, SessionStore, StoredSession } from '../../store/sessions.ts'
+import type { SessionStore, StoredSession } from '../../store/sessions.ts'
 import { Budget } from '../budget.ts'
 import { Standing, type Revocations } from '../revocations/revocations.ts'
-import { keyOf, newHandle } from './handle.ts'
-import { readIdentity, writeIdentity } from './kept.ts'
+import { isSame } from '../verified.ts'
+import { keyOf, newHandle, providerKeyOf } from './handle.ts'
+import { readKept, readTokens, writeKept, writeTokens, type ProviderTokens } from './kept.ts'
+import { listSessions, type SessionList, type SessionQuery } from './listing.ts'
 import { LiveSession, LiveSessions } from './live.ts'
+import type { Refresh } from './refresh.ts'
+import { Renewals } from './renewals.ts'
 import type { Seal } from './seal.ts'
 
 /** Times are in milliseconds. */
@@ -32,6 +35,28 @@ export interface SessionParts {
   readonly revocations: Revocations
   /** Whether an identity that was proven before the start still counts: its issuer may be gone, or another provider by now. */
   readonly accepts: (identity: Identity) => boolean
+  /** Proves a session anew by its refresh token. */
+  readonly refresh: Refresh
+  /** Told of a session that its provider no longer stands for. It has ended. */
+  readonly onRefused: (identity: Identity, reason: string) => void
+}
+
+/** What is known of a session that was ended. */
+export interface Ended {
+  readonly issuer: string
+  /** Undefined where it can't be read. */
+  readonly identity: Identity | undefined
+  /** To sign out at the provider. */
+  readonly idToken: string | undefined
+}
+
+/** What the provider gave at sign-in. Times are in milliseconds since the epoch. */
+export interface Given {
+  readonly tokens: ProviderTokens
+  /** When what it proves has to be proven anew; undefined where the session lasts without. */
+  readonly provenUntil: number | undefined
+  /** Its own name of the session (`sid`). */
+  readonly sid: string | undefined
 }
 
 /** A session that has just begun. The handle goes to the browser and nowhere else. */
@@ -42,35 +67,6 @@ export interface NewSession {
   readonly identity: Identity
 }
 
-/** What is told of a session. Nothing of it gives a right. Times are in milliseconds since the epoch. */
-export interface SessionInfo {
-  readonly id: string
-  readonly issuer: string
-  readonly subject: string
-  readonly display: string | undefined
-  readonly kind: Identity['kind']
-  readonly createdAt: number
-  /** Known to the minute where another process serves it. */
-  readonly seenAt: number
-  /** It ends then at the latest. */
-  readonly endsAt: number
-}
-
-export interface SessionQuery {
-  readonly issuer?: string | undefined
-  readonly subject?: string | undefined
-  readonly limit: number
-  readonly after?: SessionPage | undefined
-}
-
-export interface SessionList {
-  readonly sessions: readonly SessionInfo[]
-  readonly next: SessionPage | undefined
-}
-
-/** Stored sessions that a page of the list looks at, at most and in one go. */
-const LOOKED = 5_000
-const BATCH = 200
 /** Sessions held in memory at most; the others are in the store. */
 const HELD = 10_000
 /** How often what is over is removed. */
@@ -80,12 +76,15 @@ const NOTE_MS = 60_000
 /** Look-ups in the store that find nothing that one source may cause, and sessions that are being looked up at most. */
 const COLD = { rate: 200, burst: 400, sources: 10_000 }
 const LOADING = 1_000
+/** How long until a session is asked about again that nobody could prove anew. */
+const RETRY_MS = 5_000
 /** Ended sessions remembered at most while the store can't be told. */
 const UNTOLD = 10_000
 
 const unknown: AuthResult = { outcome: 'rejected', reason: 'session-unknown' }
 const expired: AuthResult = { outcome: 'rejected', reason: 'session-expired' }
 const revoked: AuthResult = { outcome: 'rejected', reason: 'revoked' }
+const unproven: AuthResult = { outcome: 'unavailable', cause: 'provider' }
 const noStore: AuthResult = { outcome: 'unavailable', cause: 'store' }
 const overloaded: AuthResult = { outcome: 'unavailable', cause: 'overloaded' }
 
@@ -98,6 +97,7 @@ export class Sessions {
   readonly #ended = new Set<string>()
   readonly #budget: Budget
   readonly #noteEvery: number
+  readonly #renewals: Renewals
   #timer: Timer | undefined
   #closed = false
 
@@ -105,14 +105,15 @@ export class Sessions {
     this.#parts = parts
     this.#budget = new Budget(parts.clock, COLD)
     this.#noteEvery = Math.min(NOTE_MS, parts.limits.idle / 10)
+    this.#renewals = new Renewals(parts)
     this.#schedule()
   }
 
   /**
-   * Begins a session for an identity that was just proven. @param endsAt In place of the configured lifetime.
+   * Begins a session for an identity that was just proven. @param endsAt In place of the configured lifetime. @param given By the provider.
    * @throws OstiaryError `identity/revoked`, `identity/too-many-sessions`; whatever the store throws
    */
-  async create(identity: Identity, endsAt?: number): Promise<NewSession> {
+  async create(identity: Identity, endsAt?: number, given?: Given): Promise<NewSession> {
     const { store, seal, clock, entropy, meter, limits, revocations } = this.#parts
     const now = clock.now()
     if (revocations.hits(identity, now)) throw new OstiaryError('identity/revoked')
@@ -121,14 +122,13 @@ export class Sessions {
     const key = keyOf(handle)!
     const id = Buffer.from(entropy.bytes(12)).toString('base64url')
     const own: Identity = { ...identity, evidence: { ...identity.evidence, sessionId: id, expiresAt: until } }
-    const sealed = seal.seal(`session ${key}`, writeIdentity(own))
     const session: StoredSession = {
       key,
       id,
       issuer: own.issuer,
-      sealed,
-      tokens: undefined,
-      providerSession: undefined,
+      sealed: seal.seal(`session ${key}`, writeKept({ identity: own, provenUntil: given?.provenUntil })),
+      tokens: given && seal.seal(`session ${key} tokens`, writeTokens(given.tokens)),
+      providerSession: given?.sid === undefined ? undefined : providerKeyOf(own.issuer, given.sid),
       version: 0,
       createdAt: now,
       seenAt: now,
@@ -139,7 +139,7 @@ export class Sessions {
       throw new OstiaryError('identity/too-many-sessions', { limit: limits.maximum })
     }
     meter.count('identity_sessions', { event: 'began' })
-    this.#live.add(new LiveSession(key, own, until, now, limits.idle, new Standing(revocations, own, now)))
+    this.#live.add(this.#liveOf(session, own, given?.provenUntil))
     return { id, handle, identity: own }
   }
 
@@ -165,10 +165,10 @@ export class Sessions {
   }
 
   /**
-   * Ends a session at once: what it has open is closed, whether or not the store can be reached. Answers the issuer that proved it, or
+   * Ends a session at once: what it has open is closed, whether or not the store can be reached. Answers whose it was, or
    * undefined if there was no such session. @throws what the store throws; the session stays ended here, and the store is told again
    */
-  async end(handle: Secret): Promise<string | undefined> {
+  async end(handle: Secret): Promise<Ended | undefined> {
     const key = keyOf(handle)
     return key === undefined ? undefined : this.#end(key)
   }
@@ -181,30 +181,12 @@ export class Sessions {
     return true
   }
 
-  /**
-   * Sessions that are good now, the newest first: a page of those that match, and where the next one starts, if there may be more. Each has
-   * to be opened to be known, so a page looks at 5,000 at most and may be short or empty.
-   * @throws what the store throws
-   */
-  async list({ issuer, subject, limit, after }: SessionQuery): Promise<SessionList> {
+  /** Sessions that are good now, the newest first, page by page. @throws what the store throws */
+  list(query: SessionQuery): Promise<SessionList> {
     const { store, clock } = this.#parts
-    const sessions: SessionInfo[] = []
-    let place = after
-    for (let looked = 0; looked < LOOKED; looked += BATCH) {
-      const batch = await store.list(BATCH, place)
-      for (const stored of batch) {
-        place = { createdAt: stored.createdAt, id: stored.id }
-        const live = this.#live.get(stored.key) ?? (this.#ended.has(stored.key) ? undefined : this.#open(stored))
-        if (live === undefined || !isCurrent(live, clock.now())) continue
-        if (issuer !== undefined && live.identity.issuer !== issuer) continue
-        if (subject !== undefined && live.identity.subject !== subject) continue
-        sessions.push(infoOf(stored, live))
-        if (sessions.length === limit) return { sessions, next: place }
-      }
-      if (batch.length < BATCH) return { sessions, next: undefined }
-      await nextTurn()
-    }
-    return { sessions, next: place }
+    const find = (stored: StoredSession): LiveSession | undefined =>
+      this.#live.get(stored.key) ?? (this.#ended.has(stored.key) ? undefined : this.#open(stored))
+    return listSessions({ store, now: () => clock.now(), find }, query)
   }
 
   /** When the session of this public id ends at the latest; undefined if there is none. @throws what the store throws */
@@ -226,6 +208,7 @@ export class Sessions {
     this.#closed = true
     this.#timer?.cancel()
     await Promise.allSettled(this.#loading.values())
+    await this.#renewals.settled()
     await this.#parts.store.close()
   }
 
@@ -235,6 +218,7 @@ export class Sessions {
       live.notedAt = live.seenAt
       this.#parts.store.seen(live.key, live.seenAt).catch(() => this.#storeFailed())
     }
+    live.inUse()
     return live.answer
   }
 
@@ -260,42 +244,117 @@ export class Sessions {
       this.#revoke(key)
       return unknown
     }
-    const now = clock.now()
-    const known = this.#live.get(key)
-    const live = known ?? this.#open(stored)
+    const live = this.#take(stored)
     if (live === undefined) return unknown
     live.seenAt = Math.max(live.seenAt, stored.seenAt) // another process may have seen it since
-    if (!isCurrent(live, now)) {
-      const reason = live.revoked ? revoked : expired
-      this.#end(key).catch(() => undefined)
-      return reason
+    return this.#judge(live, clock.now())
+  }
+
+  #judge(live: LiveSession, now: number): AuthResult | Promise<AuthResult> {
+    if (isCurrent(live, now)) return this.#use(live, now)
+    if (!live.isOver(now)) return this.#prove(live, true)
+    const reason = live.revoked ? revoked : expired
+    this.#end(live.key).catch(() => undefined)
+    return reason
+  }
+
+  /** The session in use that a stored one is. Where it was proven anew since, and says something else by now, what is open of it ends. */
+  #take(stored: StoredSession): LiveSession | undefined {
+    const known = this.#live.get(stored.key)
+    if (known !== undefined && known.version >= stored.version) return known
+    const opened = this.#open(stored)
+    if (opened === undefined) {
+      this.#revoke(stored.key)
+      return undefined
     }
-    if (known === undefined) this.#live.add(live)
-    return this.#use(live, now)
+    if (known !== undefined) {
+      if (isSame(known.identity, { ...opened.identity, evidence: known.identity.evidence })) {
+        known.extend(opened.provenUntil, opened.version)
+        return known
+      }
+      opened.seenAt = Math.max(opened.seenAt, known.seenAt)
+      known.revoked = true
+    }
+    this.#live.add(opened)
+    return opened
   }
 
-  #open({ key, sealed, createdAt, endsAt, seenAt }: StoredSession): LiveSession | undefined {
-    const { seal, limits, revocations, accepts } = this.#parts
-    const content = seal.open(`session ${key}`, sealed)
-    const identity = content === undefined ? undefined : readIdentity(content)
-    if (identity === undefined || !accepts(identity)) return undefined
-    // Who can write to the store but not seal can't make a session last.
-    const until = Math.min(endsAt, identity.evidence.expiresAt)
-    return new LiveSession(key, identity, until, seenAt, limits.idle, new Standing(revocations, identity, createdAt))
-  }
-
-  async #end(key: string): Promise<string | undefined> {
-    const { store, meter } = this.#parts
-    this.#ended.add(key)
-    const issuer = this.#revoke(key)
+  /** Has a session proven anew. @param wait Whether what it proved before is over, so that its requests have to wait. */
+  async #prove(live: LiveSession, wait: boolean): Promise<AuthResult> {
+    const { clock, meter, onRefused } = this.#parts
+    const { key, identity, version, provenUntil } = live
+    let result
     try {
-      const stored = issuer === undefined ? await store.find(key) : undefined
+      result = await this.#renewals.renew({ key, version, kept: { identity, provenUntil } }, wait)
+    } catch {
+      this.#storeFailed()
+      live.renewAgain(clock.now() + RETRY_MS)
+      return noStore
+    }
+    meter.count('identity_session_renewals', { outcome: result.outcome })
+    if (this.#ended.has(key) || live.revoked) return unknown
+    switch (result.outcome) {
+      case 'stored': {
+        const proven = this.#take(result.stored)
+        if (proven === undefined) return unknown
+        // A version may hold another refresh token and no newer proof.
+        if (isCurrent(proven, clock.now())) return this.#use(proven, clock.now())
+        proven.renewAgain(clock.now() + RETRY_MS)
+        return unproven
+      }
+      case 'refused':
+        this.#end(key).catch(() => undefined)
+        onRefused(identity, result.reason)
+        return expired
+      case 'gone':
+        this.#revoke(key)
+        return unknown
+      case 'unavailable':
+        live.renewAgain(clock.now() + RETRY_MS)
+        return unproven
+    }
+  }
+
+  #open(stored: StoredSession): LiveSession | undefined {
+    const content = this.#parts.seal.open(`session ${stored.key}`, stored.sealed)
+    const kept = content && readKept(content)
+    if (kept === undefined || !this.#parts.accepts(kept.identity)) return undefined
+    return this.#liveOf(stored, kept.identity, kept.provenUntil)
+  }
+
+  #liveOf({ key, createdAt, endsAt, seenAt, version }: StoredSession, identity: Identity, provenUntil: number | undefined): LiveSession {
+    const { limits, revocations, clock } = this.#parts
+    return new LiveSession({
+      key,
+      identity,
+      // Who can write to the store but not seal can't make a session last.
+      endsAt: Math.min(endsAt, identity.evidence.expiresAt),
+      seenAt,
+      idle: limits.idle,
+      standing: new Standing(revocations, identity, createdAt),
+      version,
+      provenUntil,
+      renew: provenUntil === undefined ? undefined : (session) => void this.#prove(session, false),
+      now: () => clock.now(),
+    })
+  }
+
+  async #end(key: string): Promise<Ended | undefined> {
+    const { store, seal, meter } = this.#parts
+    this.#ended.add(key)
+    const live = this.#revoke(key)
+    try {
+      const stored = await store.find(key)
       const found = await store.end(key)
       await this.#loading.get(key) // what was asked of the store before it knew
       this.#revoke(key)
       this.#ended.delete(key)
       if (found) meter.count('identity_sessions', { event: 'ended' })
-      return issuer ?? stored?.issuer
+      const issuer = live?.identity.issuer ?? stored?.issuer
+      if (issuer === undefined) return undefined
+      const tokens = stored?.tokens && seal.open(`session ${key} tokens`, stored.tokens)
+      const identity = live?.identity ?? (stored && this.#open(stored)?.identity)
+      return { issuer, identity, idToken: tokens && readTokens(tokens)?.idToken }
     } catch (error) {
       this.#storeFailed()
       if (this.#ended.size > UNTOLD) this.#ended.delete(this.#ended.values().next().value!)
@@ -303,13 +362,13 @@ export class Sessions {
     }
   }
 
-  /** Ends the object that requests and streams share; answers whose it was. */
-  #revoke(key: string): string | undefined {
+  /** Ends the object that requests and streams share; answers it. */
+  #revoke(key: string): LiveSession | undefined {
     const live = this.#live.get(key)
     if (live === undefined) return undefined
     live.revoked = true
     this.#live.remove(key)
-    return live.identity.issuer
+    return live
   }
 
   #schedule(): void {
@@ -322,7 +381,7 @@ export class Sessions {
   async #sweep(): Promise<void> {
     const { store, clock, limits, meter } = this.#parts
     const now = clock.now()
-    for (const live of this.#live) if (!isCurrent(live, now)) await this.#load(live.key)
+    for (const live of this.#live) if (live.isOver(now)) await this.#load(live.key)
     try {
       for (const key of this.#ended) await this.#end(key)
       const removed = await store.sweep(now, now - limits.idle - this.#noteEvery)
@@ -339,9 +398,4 @@ export class Sessions {
 
 function isCurrent({ revoked, expiresAt }: LiveSession, now: number): boolean {
   return !revoked && now < expiresAt
-}
-
-function infoOf({ id, createdAt, endsAt }: StoredSession, { identity, seenAt }: LiveSession): SessionInfo {
-  const { issuer, subject, display, kind, evidence } = identity
-  return { id, issuer, subject, display, kind, createdAt, seenAt, endsAt: Math.min(endsAt, evidence.expiresAt) }
 }

@@ -6,12 +6,12 @@ import type { Identity } from '../../core/principal.ts'
 import { Secret } from '../../core/secret.ts'
 import { acrValues, claimsRequest, isProven, type Proof } from '../../core/stepup.ts'
 import type { SessionStore } from '../../store/sessions.ts'
-import type { Issuer, ProviderMetadata, SignInSettings } from '../issuer.ts'
+import type { Issuer, ProviderMetadata, SignInSettings, TokenResult } from '../issuer.ts'
 import { Attempts, ATTEMPT_MS, challengeOf, type Attempt } from './attempt.ts'
 import { attemptCookieName, forgetCookie, ownsCookie, sessionCookieName, setCookie, type Cookie } from './cookies.ts'
 import { redeem, type Redeemed } from './redeem.ts'
 import type { Seal } from './seal.ts'
-import type { Sessions } from './sessions.ts'
+import type { Ended, Given, Sessions } from './sessions.ts'
 
 /** Where the issuer sends the browser back to, below the origin that it came from. */
 export const CALLBACK_PATH = '/.ostiary/callback'
@@ -36,14 +36,16 @@ export type SignInAnswer =
   | { readonly kind: 'refused'; readonly reason: string; readonly setCookies: readonly string[] }
   | { readonly kind: 'unavailable' }
 
-/** For the record: somebody signed in or out. */
-export interface SignInEvent {
-  readonly kind: 'sign-in' | 'sign-out'
-  /** Undefined where a session ended that nobody had used since the start. */
-  readonly identity: Identity | undefined
-  readonly resource: string
-  readonly ip: string
-}
+/** For the record: somebody signed in or out, or the provider no longer stands for a session. */
+export type SignInEvent =
+  | {
+      readonly kind: 'sign-in' | 'sign-out'
+      /** Undefined where a session ended that nobody can read. */
+      readonly identity: Identity | undefined
+      readonly resource: string
+      readonly ip: string
+    }
+  | { readonly kind: 'session-refused'; readonly identity: Identity; readonly reason: string }
 
 export interface SignInParts {
   readonly issuers: readonly Issuer[]
@@ -136,7 +138,7 @@ export class SignIn {
     const redeemed = await this.#redeem(issuer, client, metadata, answer.code, attempt)
     if (redeemed.outcome === 'unavailable') return { kind: 'unavailable' }
     if (redeemed.outcome === 'refused') return end('refused', 'the identity provider did not complete the sign-in; try again')
-    const proven = await issuer.verifyIdToken(redeemed.token, { clientId: client.clientId, nonce: attempt.nonce })
+    const proven = await issuer.verifyIdToken(redeemed.idToken, { clientId: client.clientId, nonce: attempt.nonce })
     switch (proven.outcome) {
       case 'unavailable':
         return { kind: 'unavailable' }
@@ -152,14 +154,14 @@ export class SignIn {
         // Going back without it would lead straight here again.
         if (!isProven(attempt.prove ?? [], proven.identity.claims))
           return end('not-proven', 'the identity provider did not confirm the stronger sign-in that this needs')
-        return this.#complete(at, attempt, proven.identity, forgetAttempt)
+        return this.#complete(at, attempt, proven.identity, forgetAttempt, given(client, metadata, attempt, redeemed, proven))
     }
   }
 
   /** Ends the session at once, at the issuer too if it takes part in sign-out (OpenID Connect RP-Initiated Logout). */
   async signOut(at: SignInContext): Promise<SignInAnswer> {
     const handles = this.#handles(at)
-    let ended: string | undefined
+    let ended: Ended | undefined
     for (const handle of handles) {
       try {
         ended = (await this.#parts.sessions.end(handle)) ?? ended
@@ -167,18 +169,25 @@ export class SignIn {
         return { kind: 'unavailable' } // ended here, but the store doesn't know yet: that is not what was asked for
       }
     }
-    if (ended !== undefined) this.#parts.onEvent({ kind: 'sign-out', identity: undefined, resource: at.resource, ip: at.ip })
+    if (ended !== undefined) this.#parts.onEvent({ kind: 'sign-out', identity: ended.identity, resource: at.resource, ip: at.ip })
     const setCookies = [this.forget(at.secure)]
-    const { issuer, client } = this.#issuer(ended ?? '')
+    const { issuer, client } = this.#issuer(ended?.issuer ?? '')
     const endpoint = issuer === undefined ? undefined : (await this.#metadata(issuer))?.endSessionEndpoint
     if (client === undefined || endpoint === undefined) return { kind: 'signed-out', setCookies }
     const location = new URL(endpoint)
     location.searchParams.set('client_id', client.clientId)
+    if (ended?.idToken !== undefined) location.searchParams.set('id_token_hint', ended.idToken)
     location.searchParams.set('post_logout_redirect_uri', `${at.origin}/`)
     return { kind: 'redirect', location: location.href, setCookies }
   }
 
-  async #complete(at: SignInContext, attempt: Attempt, identity: Identity, forgetAttempt: string): Promise<SignInAnswer> {
+  async #complete(
+    at: SignInContext,
+    attempt: Attempt,
+    identity: Identity,
+    forgetAttempt: string,
+    byProvider: Given,
+  ): Promise<SignInAnswer> {
     const { sessions, onEvent, log } = this.#parts
     // A session is bound to nothing, whatever the ID token was.
     const { confirmation: _, ...evidence } = identity.evidence
@@ -186,7 +195,7 @@ export class SignIn {
     let session
     try {
       // Always a new one, and what the browser brought is over: nobody signs in to a session that somebody else has planted.
-      session = await sessions.create(signedIn)
+      session = await sessions.create(signedIn, undefined, byProvider)
       for (const handle of this.#handles(at)) await sessions.end(handle)
     } catch (error) {
       if (error instanceof OstiaryError && error.code === 'identity/revoked') {
@@ -210,7 +219,7 @@ export class SignIn {
     const redirectUri = attempt.origin + CALLBACK_PATH
     try {
       const redeemed = await redeem({ fetch, clock, tokenEndpoint, client, secretIn, code, redirectUri, verifier: attempt.verifier })
-      if (redeemed.outcome !== 'id-token') log(`issuer ${issuer.name}: a code was not redeemed: ${redeemed.detail}`)
+      if (redeemed.outcome !== 'tokens') log(`issuer ${issuer.name}: a code was not redeemed: ${redeemed.detail}`)
       return redeemed
     } catch (error) {
       // The client secret can't be read: the operator's to mend, nothing that the caller did.
@@ -242,6 +251,22 @@ export class SignIn {
   #count(outcome: string): void {
     this.#parts.meter.count('identity_sign_ins', { outcome })
   }
+}
+
+/** Longest ID token that is kept to sign out with, in characters: it goes into a URL. */
+const MAX_HINT = 4_096
+
+/** What of the provider's answer is kept with the session. */
+function given(
+  { refresh }: SignInSettings,
+  { endSessionEndpoint }: ProviderMetadata,
+  { nonce }: Attempt,
+  { idToken, refreshToken }: Extract<Redeemed, { outcome: 'tokens' }>,
+  { expiresAt, sid }: Extract<TokenResult, { outcome: 'identity' }>,
+): Given {
+  const kept = refresh ? refreshToken : undefined
+  const hint = endSessionEndpoint !== undefined && idToken.length <= MAX_HINT ? idToken : undefined
+  return { tokens: { refreshToken: kept, nonce, idToken: hint }, provenUntil: kept === undefined ? undefined : expiresAt, sid }
 }
 
 function refuse(reason: string, ...setCookies: readonly string[]): SignInAnswer {

@@ -38,6 +38,12 @@ export interface ProviderStandIn {
   override: ((response: ServerResponse) => void) | undefined
   /** Answers everything with 503. */
   down: boolean
+  /** Refresh tokens that were redeemed so far, those that were refused too. */
+  readonly redemptions: string[]
+  /** Claims of refreshed ID tokens, over those of all others. */
+  refreshedClaims: JsonObject
+  /** Ends what every refresh token stands for. */
+  endRefresh(): void
   /** What the browser was sent here to ask. */
   asked(location: string): Asked
   /** Lets the person sign in: the query with which the browser is sent back. */
@@ -50,6 +56,8 @@ const key = testKey('standin', 'ES256')
 export async function providerStandIn(now: () => number): Promise<ProviderStandIn> {
   const sockets = new Set<Socket>()
   const codes = new Map<string, Asked>()
+  /** Refresh tokens that are good, each once, by their family. */
+  const good = new Map<string, string>()
   let made = 0
   const server = createServer((request, response) => void answer(request, response))
   server.on('connection', (socket) => {
@@ -67,6 +75,9 @@ export async function providerStandIn(now: () => number): Promise<ProviderStandI
     claims: {},
     override: undefined,
     down: false,
+    redemptions: [],
+    refreshedClaims: {},
+    endRefresh: () => good.clear(),
     asked(location) {
       const url = new URL(location)
       const get = (name: string): string => url.searchParams.get(name) ?? ''
@@ -97,6 +108,7 @@ export async function providerStandIn(now: () => number): Promise<ProviderStandI
     const { authorization, 'content-type': contentType } = request.headers
     standIn.tokenCalls.push({ form, authorization, contentType })
     if (standIn.override !== undefined) return standIn.override(response)
+    if (form.get('grant_type') === 'refresh_token') return refreshed(response, form.get('refresh_token') ?? '')
     const asked = codes.get(form.get('code') ?? '')
     codes.delete(form.get('code') ?? '') // a code is good once
     const challenge = createHash('sha256')
@@ -104,16 +116,28 @@ export async function providerStandIn(now: () => number): Promise<ProviderStandI
       .digest('base64url')
     if (asked === undefined || asked.challenge !== challenge || asked.redirectUri !== form.get('redirect_uri'))
       return send(response, 400, { error: 'invalid_grant' })
-    const id_token = signToken(key, {
-      iss: origin,
-      aud: CLIENT_ID,
-      sub: 'reader',
-      nonce: asked.nonce,
-      ...times(now()),
-      preferred_username: 'reader@example.com',
-      ...standIn.claims,
-    })
-    send(response, 200, { token_type: 'Bearer', access_token: 'not-for-the-gateway', expires_in: 3600, id_token })
+    const offline = (asked.url.searchParams.get('scope') ?? '').split(' ').includes('offline_access')
+    grant(response, { nonce: asked.nonce, ...standIn.claims }, offline ? `family-${++made}` : undefined)
+  }
+
+  /** Whoever presents a refresh token a second time ends what it stands for (RFC 9700 §4.14.2). */
+  function refreshed(response: ServerResponse, token: string): void {
+    standIn.redemptions.push(token)
+    const family = token.split('.')[0]!
+    if (good.get(family) !== token) {
+      good.delete(family)
+      return send(response, 400, { error: 'invalid_grant' })
+    }
+    grant(response, { ...standIn.claims, ...standIn.refreshedClaims }, family)
+  }
+
+  function grant(response: ServerResponse, more: JsonObject, family: string | undefined): void {
+    const claims = { iss: origin, aud: CLIENT_ID, sub: 'reader', ...times(now()), preferred_username: 'reader@example.com' }
+    const id_token = signToken(key, { ...claims, ...more })
+    const refresh_token = family === undefined ? undefined : `${family}.${++made}`
+    if (family !== undefined && refresh_token !== undefined) good.set(family, refresh_token)
+    const tokens = { access_token: 'not-for-the-gateway', id_token, ...(refresh_token === undefined ? {} : { refresh_token }) }
+    send(response, 200, { token_type: 'Bearer', expires_in: 3600, ...tokens })
   }
 
   function metadata(): JsonObject {
