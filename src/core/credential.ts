@@ -7,6 +7,8 @@ export type Credential =
   /** A token that is bound to a key, with the proof of it for this request (RFC 9449 §7.1). */
   | ({ readonly kind: 'dpop'; readonly token: Secret } & DpopProof)
   | { readonly kind: 'session'; readonly handle: Secret }
+  /** Nothing but the certificate of the connection. */
+  | { readonly kind: 'certificate'; readonly certificate: PresentedCertificate }
   /** Something was presented that can't be used: two credentials, a scheme or a shape that the door doesn't accept. */
   | { readonly kind: 'unusable'; readonly reason: RejectReason }
 
@@ -20,10 +22,14 @@ export interface DpopProof {
   readonly url: string
 }
 
-/** The certificate by which the caller proved a key on this connection. Whether its issuer is believed is not said. */
+/** The certificate by which the caller proved a key on this connection. */
 export interface PresentedCertificate {
   /** SHA-256 of its DER form, base64url (RFC 8705 §3.1). */
   readonly thumbprint: string
+  /** Whether it leads to an authority that the listener trusts. A token may be bound to one that doesn’t. */
+  readonly trusted: boolean
+  /** It and what vouches for it, in DER. */
+  readonly chain: readonly Uint8Array[]
 }
 
 /** Where and when a credential was presented; limits on cold verification are kept per `source`. */
@@ -81,6 +87,8 @@ export type RejectReason =
   | 'proof-replayed'
   /** It has to hold a nonce that this gateway gave a moment ago. */
   | 'proof-nonce'
+  /** The client certificate is of no authority that is believed, or lacks what names its holder. */
+  | 'certificate'
 
 /** What could not be reached; the answer is 503, never an allow and never a cleared session. */
 export type UnavailableCause = 'keys' | 'provider' | 'store' | 'overloaded' | 'record'

@@ -1,5 +1,5 @@
 import type { Clock, Entropy } from '../core/clock.ts'
-import type { AuthResult, Presentation, RejectReason } from '../core/credential.ts'
+import type { AuthResult, Presentation, PresentedCertificate, RejectReason } from '../core/credential.ts'
 import type { Meter } from '../core/meter.ts'
 import type { Secret } from '../core/secret.ts'
 import { Budget, type BudgetLimits } from './budget.ts'
@@ -82,6 +82,22 @@ export class Tokens {
 
   #proven(credential: TokenCredential, result: AuthResult, at: Presentation): AuthResult {
     return result.outcome === 'verified' ? this.#parts.possession.of(credential, result, at) : result
+  }
+
+  /** Judges a certificate once, and knows it from then on by what it is. */
+  ofCertificate(presented: PresentedCertificate, at: Presentation): AuthResult {
+    // That the handshake found it good is of this connection, so it is asked each time.
+    if (!presented.trusted) return { outcome: 'rejected', reason: 'certificate' }
+    const text = `certificate ${presented.thumbprint}` // no token has a space in it
+    const known = this.#verified.get(text, this.#parts.clock.now())
+    if (known !== undefined) return known
+    if (!this.#budget.take(at.source)) return this.#overloaded('source')
+    const results = this.#parts.issuers.map((one) => one.verifyCertificate?.(presented)).filter((one) => one !== undefined)
+    // Two whose authorities vouch for it: whose it is can't be told.
+    const [result = { outcome: 'rejected', reason: 'certificate' } as const] = results.length > 1 ? [] : results
+    if (result.outcome === 'identity') return this.#admit(text, at.source, result)
+    this.#parts.meter.count('identity_tokens', { outcome: 'certificate' })
+    return result
   }
 
   #known(secret: Secret, at: Presentation): AuthResult | Promise<AuthResult> {

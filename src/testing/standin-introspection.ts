@@ -54,7 +54,7 @@ export async function startStandInIntrospection(): Promise<StandInIntrospection>
           : standin.admitted.has(request.headers.authorization ?? '')
             ? [200, known === undefined ? { active: false } : { active: true, ...known }]
             : [401, { error: 'invalid_client' }]
-      response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

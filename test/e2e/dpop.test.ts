@@ -6,9 +6,11 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import Provider, { type AdapterFactory, type AdapterPayload } from 'oidc-provider'
+import { Provider, type AdapterFactory, type AdapterPayload } from 'oidc-provider'
 import * as client from 'openid-client'
 import { stringify } from 'yaml'
+import { PROOF_ALGORITHMS } from '../../src/doors/http/deny.ts'
+import { algorithmNames } from '../../src/identity/jose/algorithms.ts'
 import { startGateway, type Gateway } from '../../src/server/start.ts'
 import { testKey } from '../../src/testing/tokens.ts'
 
@@ -32,7 +34,7 @@ function listen(server: ReturnType<typeof createServer>): Promise<string> {
 before(async () => {
   provider = createServer()
   issuer = await listen(provider)
-  const { kid, jwk, privateKey } = testKey('provider', 'ES256')
+  const { kid, privateKey } = testKey('provider', 'ES256')
   const kept = new Map<string, AdapterPayload>()
   const adapter: AdapterFactory = (kind) => ({
     upsert: (id, payload) => Promise.resolve(void kept.set(`${kind} ${id}`, payload)),
@@ -57,7 +59,7 @@ before(async () => {
         id_token_signed_response_alg: 'ES256',
       },
     ],
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: String(jwk['alg']) } as never] },
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'ES256' } as never] },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -141,6 +143,10 @@ test('a token that is bound by oidc-provider opens the door for openid-client, a
   assert.match(stolen.headers.get('www-authenticate') ?? '', /^DPoP .*error="invalid_token"/)
   const strange = client.getDPoPHandle(config, await client.randomDPoPKeyPair())
   await assert.rejects(fetchOrders('/orders', strange), /invalid_dpop_proof|WWW-Authenticate/)
+})
+
+test('the algorithms that the door announces are those that proofs are judged by', () => {
+  assert.deepEqual(PROOF_ALGORITHMS.split(' '), [...algorithmNames])
 })
 
 test('a guardrail that requires possession tells a bearer token what would do', async () => {

@@ -117,6 +117,7 @@ const REJECTED: Record<RejectReason, string> = {
   unproven: 'the token is bound to a key, and nothing proves that you have it',
   proof: 'the proof of possession is not for this request, this token or this key',
   'proof-replayed': 'the proof of possession was used before; make one for each request',
+  certificate: 'the client certificate is not accepted here',
   'proof-nonce': 'the proof of possession needs the nonce of this answer',
 }
 

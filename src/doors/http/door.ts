@@ -22,6 +22,8 @@ export interface HttpDoorParts {
   readonly pipeline: Pipeline
   /** Undefined where no resource has `signIn`. */
   readonly signIn?: BrowserSignIn | undefined
+  /** Whether a client certificate by itself can prove who somebody is. Default: no. */
+  readonly certificates?: boolean
   readonly assertions: AssertionSigner
   readonly clock: Clock
   readonly entropy: Entropy
@@ -65,6 +67,7 @@ export function createHttpDoor(parts: HttpDoorParts): HttpDoor {
   const gate = createGate({
     pipeline: parts.pipeline,
     signIn: parts.signIn,
+    certificates: parts.certificates ?? false,
     assertions: parts.assertions,
     clock,
     entropy,

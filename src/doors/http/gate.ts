@@ -23,6 +23,8 @@ import { tracer, type Trace } from './trace.ts'
 export interface GateParts {
   readonly pipeline: Pipeline
   readonly signIn: BrowserSignIn | undefined
+  /** Whether a client certificate by itself can prove who somebody is. */
+  readonly certificates: boolean
   readonly assertions: AssertionSigner
   readonly clock: Clock
   readonly entropy: Entropy
@@ -92,6 +94,12 @@ export function createGate(parts: GateParts): Gate {
 
     const sessionCookie = issuer === undefined && parts.local === undefined ? undefined : signIn?.sessionCookie(caller.secure)
     const { credential, clearSession } = presented(request, () => originOf(resource, request, caller) + request.path, own, sessionCookie)
+    const certificate = raw.certificate?.()
+    // A certificate is a credential where it comes alone and somebody can tell whose it is; beside another it is what that may be bound to.
+    const byItself =
+      credential === undefined && certificate !== undefined && parts.certificates
+        ? { kind: 'certificate' as const, certificate }
+        : credential
     const settings = settingsFor(resource, request.method, request.path)
     const trace = traceOf(request.traceparent, request.tracestate)
     const arrival: Arrival = {
@@ -109,8 +117,8 @@ export function createGate(parts: GateParts): Gate {
       door: parts.name,
       resource: resource.name,
       action: actionOf(request),
-      credential,
-      certificate: raw.certificate?.(),
+      credential: byItself,
+      certificate,
       ip: caller.ip,
       trace: trace.id,
       recordMode: settings.record,

@@ -1,4 +1,5 @@
 /** HTTP/1.1 on Node's own server: from its events to raw requests and downstreams. */
+import { certificateOf } from './clientcert.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -155,6 +156,7 @@ function rawRequest(request: IncomingMessage): RawRequest {
     protocol: undefined,
     endStream: false,
     secure: 'encrypted' in socket,
+    certificate: 'encrypted' in socket ? () => certificateOf(socket) : undefined,
     serverName: typeof name === 'string' && name !== '' ? name : undefined,
     peer: socket.remoteAddress ?? '',
     localPort: socket.localPort ?? 0,

@@ -1,4 +1,5 @@
 /** HTTP/2 on Node's own session: from its streams to raw requests and downstreams. Only ever over TLS. */
+import { certificateOf } from './clientcert.ts'
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
@@ -114,6 +115,7 @@ function rawRequest(stream: ServerHttp2Stream, rawHeaders: readonly string[]): R
     protocol: pseudo.get(':protocol'),
     endStream: stream.endAfterHeaders,
     secure: true,
+    certificate: socket === undefined ? undefined : () => certificateOf(socket),
     serverName: typeof name === 'string' && name !== '' ? name : undefined,
     peer: socket?.remoteAddress ?? '',
     localPort: socket?.localPort ?? 0,

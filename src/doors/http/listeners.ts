@@ -3,7 +3,8 @@ import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { resolve } from 'node:path'
-import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import { constants } from 'node:crypto'
+import { createSecureContext, type SecureContext, type TlsOptions, type TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '../../core/clock.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { Meter } from '../../core/meter.ts'
@@ -14,6 +15,14 @@ import type { DoorConfig, HttpLimits } from './schema.ts'
 
 type ListenerConfig = DoorConfig['listen'][number]
 type TlsFiles = { readonly cert: string; readonly key: string }
+
+/** The listener's own certificate, and what clients' are judged by. */
+interface Own {
+  readonly cert: string
+  readonly key: string
+  readonly ca?: string
+  readonly crl?: string
+}
 
 /** How often certificate files are looked at, in milliseconds. */
 const RELOAD_MS = 10_000
@@ -99,6 +108,7 @@ function httpsServer(certificates: Certificates, { limits, meter, takeH2 }: List
     minVersion: 'TLSv1.2',
     handshakeTimeout: limits.headTimeout,
     ...certificates.current(),
+    ...clientOptions(certificates.asks),
     // Anything thrown in here would end the process, so it is left to the callback's error.
     SNICallback: (name, done) => done(null, certificates.contextFor(name)),
   })
@@ -116,12 +126,19 @@ function httpsServer(certificates: Certificates, { limits, meter, takeH2 }: List
   return server
 }
 
+/** Who brings no certificate, or one that no authority here vouches for, may have a token all the same, unless one is required. */
+function clientOptions(asks: 'never' | 'optional' | 'required'): TlsOptions {
+  if (asks === 'never') return {}
+  // A resumed session would keep the certificate, and what was thought of it, past their end.
+  return { requestCert: true, rejectUnauthorized: asks === 'required', secureOptions: constants.SSL_OP_NO_TICKET }
+}
+
 /** Certificates of a listener, read again when a file changes. What can't be used leaves the ones in use in place. */
 class Certificates {
   onChange: () => void = () => undefined
   readonly #config: NonNullable<ListenerConfig['tls']>
   readonly #parts: ListenerParts
-  #own: { readonly cert: string; readonly key: string }
+  #own: Own
   #named: ReadonlyMap<string, SecureContext>
   #stamp: string
   #timer: Timer
@@ -134,7 +151,12 @@ class Certificates {
     this.#timer = parts.clock.after(RELOAD_MS, () => this.#check())
   }
 
-  current(): { readonly cert: string; readonly key: string } {
+  get asks(): 'never' | 'optional' | 'required' {
+    const { clientCertificates } = this.#config
+    return clientCertificates === undefined ? 'never' : clientCertificates.required ? 'required' : 'optional'
+  }
+
+  current(): Own {
     return this.#own
   }
 
@@ -168,8 +190,9 @@ class Certificates {
 
   /** Times and sizes of all files, as one text that differs when one of them has changed. */
   #look(): string {
-    return this.#all()
-      .flatMap(({ cert, key }) => [cert, key])
+    const { clientCertificates } = this.#config
+    return [...this.#all().flatMap(({ cert, key }) => [cert, key]), clientCertificates?.ca ?? '', clientCertificates?.crl ?? '']
+      .filter((file) => file !== '')
       .map((file) => {
         const stat = statSync(resolve(this.#parts.folder, file), { throwIfNoEntry: false })
         return stat === undefined ? '-' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`
@@ -177,21 +200,41 @@ class Certificates {
       .join(',')
   }
 
-  #read(): [{ readonly cert: string; readonly key: string }, ReadonlyMap<string, SecureContext>] {
-    const pairs = this.#all().map((files) => this.#pair(files))
+  #read(): [Own, ReadonlyMap<string, SecureContext>] {
+    const clients = this.#clients()
+    const pairs = this.#all().map((files) => this.#pair(files, clients))
     const contexts = pairs.map(({ context }) => context)
     const names = Object.keys(this.#config.names).map((name) => name.toLowerCase())
     const { cert, key } = pairs[0]!
-    return [{ cert, key }, new Map(names.map((name, i) => [name, contexts[i + 1]!]))]
+    return [{ cert, key, ...clients }, new Map(names.map((name, i) => [name, contexts[i + 1]!]))]
   }
 
-  #pair(files: TlsFiles): { readonly cert: string; readonly key: string; readonly context: SecureContext } {
+  /** What clients' certificates are judged by; the same whatever name they ask for. */
+  #clients(): { readonly ca?: string; readonly crl?: string } {
+    const { clientCertificates: config } = this.#config
+    if (config === undefined) return {}
+    const ca = this.#text(config.ca)
+    return config.crl === undefined ? { ca } : { ca, crl: this.#text(config.crl) }
+  }
+
+  #text(file: string): string {
+    try {
+      return readFileSync(resolve(this.#parts.folder, file), 'utf8')
+    } catch (error) {
+      throw new OstiaryError('http/certificate', { file, cause: (error as NodeJS.ErrnoException).code ?? 'unreadable' }, { cause: error })
+    }
+  }
+
+  #pair(
+    files: TlsFiles,
+    clients: { readonly ca?: string; readonly crl?: string },
+  ): { readonly cert: string; readonly key: string; readonly context: SecureContext } {
     let file = files.cert
     try {
       const cert = readFileSync(resolve(this.#parts.folder, files.cert), 'utf8')
       file = files.key
       const key = readFileSync(resolve(this.#parts.folder, files.key), 'utf8')
-      return { cert, key, context: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }) }
+      return { cert, key, context: createSecureContext({ cert, key, ...clients, minVersion: 'TLSv1.2' }) }
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       throw new OstiaryError('http/certificate', { file, cause: code ?? 'not a usable certificate or key' }, { cause: error })

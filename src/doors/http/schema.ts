@@ -44,6 +44,14 @@ const listener = z.strictObject({
         .record(z.string(), z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }))
         .default({})
         .describe('Other certificates by the name that the client asks for (SNI)'),
+      clientCertificates: z
+        .strictObject({
+          ca: z.string().min(1).describe('PEM file of the authorities that may vouch for clients'),
+          crl: z.string().min(1).optional().describe('PEM file of their revocation lists; with it, each authority has to have one'),
+          required: z.boolean().default(false).describe('Turns away whoever brings none that is good, before any request'),
+        })
+        .optional()
+        .describe('Asks clients for a certificate: who they are (issuers `mtls` and `spiffe`), or what a token is bound to (RFC 8705)'),
     })
     .optional()
     .describe('TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2. Files are read again when they change'),
