@@ -70,6 +70,8 @@ test('any decision is read as it was made, and can be made again from what was r
           claims,
           scopes,
           unknownClaims: new Set([subject]),
+          unknownBecause: { groups: subject },
+          ...(display === '' ? {} : { valueNames: new Map([['Orders.Read', display]]) }),
           actor: withActor ? identityOf({ kind: 'agent', subject: path }) : undefined,
         })
         const event = decisionOf('id', {

@@ -4,7 +4,7 @@
  */
 import type { Action } from '../core/action.ts'
 import type { Decision, Reason } from '../core/decision.ts'
-import type { ClaimValue, Principal } from '../core/principal.ts'
+import type { ClaimValue, Identity, Principal } from '../core/principal.ts'
 import type { DecisionEvent, GatewayEvent, Outcome, RecordMode } from '../core/record.ts'
 
 /** Longer texts are cut, with a marker, in UTF-16 code units. */
@@ -134,13 +134,14 @@ function whoInFull(principal: Principal, space: Room, party = 1): string {
   text += `,"provenance":[${provenance
     .map(
       ({ role, state, claim, value }) =>
-        `{"role":${quote(role, space)},"state":"${state}"${optional('claim', claim, space)}${optional('value', value, space)}}`,
+        `{"role":${quote(role, space)},"state":"${state}"${optional('claim', claim, space)}${optional('value', value, space)}${optional('name', nameOf(identity, value), space)}}`,
     )
     .join(',')}]`
   text += `,"claims":${claimsText(identity?.claims ?? principal.claims, space)}`
   if (identity !== undefined) {
     const { evidence } = identity
     text += `,"unknownClaims":${list(identity.unknownClaims, space)}`
+    if (identity.unknownBecause !== undefined) text += `,"unknownBecause":${claimsText(identity.unknownBecause, space)}`
     if (identity.scopes !== undefined) text += `,"scopes":${list(identity.scopes, space)}`
     text += `,"appOnly":${identity.appOnly},"listedClient":${identity.listedClient}`
     text += `,"evidence":{"credential":${quote(evidence.credential, space)},"issuerUrl":${quote(evidence.issuerUrl, space)}`
@@ -153,6 +154,11 @@ function whoInFull(principal: Principal, space: Room, party = 1): string {
     else space.cut = true
   }
   return `${text}}`
+}
+
+function nameOf(identity: Identity | undefined, value: string | undefined): string | undefined {
+  const name = value === undefined ? undefined : identity?.valueNames?.get(value)
+  return name === '' ? undefined : name
 }
 
 /** What is written about one principal: in short into each of its records, in full once per segment. */

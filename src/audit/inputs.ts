@@ -40,6 +40,8 @@ function identityOf(who: WhoInFull): Identity | undefined {
     kind,
     claims,
     unknownClaims: new Set(who.unknownClaims),
+    ...(who.unknownBecause === undefined ? {} : { unknownBecause: who.unknownBecause }),
+    ...namesOf(who),
     scopes: who.scopes,
     appOnly: who.appOnly === true,
     listedClient: who.listedClient === true,
@@ -58,4 +60,10 @@ function identityOf(who: WhoInFull): Identity | undefined {
       sessionId: evidence.sessionId,
     },
   }
+}
+
+/** Names of the values that gave roles: those alone are recorded. */
+function namesOf({ provenance }: WhoInFull): Pick<Identity, 'valueNames'> {
+  const named = provenance.flatMap(({ value, name }) => (value === undefined || name === undefined ? [] : [[value, name] as const]))
+  return named.length === 0 ? {} : { valueNames: new Map(named) }
 }

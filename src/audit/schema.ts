@@ -58,9 +58,11 @@ export interface WhoInFull {
     readonly state: 'held' | 'unknown'
     readonly claim?: string | undefined
     readonly value?: string | undefined
+    readonly name?: string | undefined
   }[]
   readonly claims: Readonly<Record<string, string | number | boolean | readonly string[] | null>>
   readonly unknownClaims?: readonly string[] | undefined
+  readonly unknownBecause?: Readonly<Record<string, string>> | undefined
   readonly scopes?: readonly string[] | undefined
   readonly appOnly?: boolean | undefined
   readonly listedClient?: boolean | undefined
@@ -90,12 +92,21 @@ const whoInFull: z.ZodType<WhoInFull> = z.lazy(() =>
     roles: texts.describe('Roles held, sorted'),
     unknownRoles: texts.describe('Roles that could not be told, sorted'),
     provenance: z
-      .array(z.looseObject({ role: text, state: z.enum(['held', 'unknown']), claim: text.optional(), value: text.optional() }))
+      .array(
+        z.looseObject({
+          role: text,
+          state: z.enum(['held', 'unknown']),
+          claim: text.optional(),
+          value: text.optional(),
+          name: text.optional().describe('What the provider calls the value, such as a group. Nothing is decided on it'),
+        }),
+      )
       .describe('Which claim and value gave each role, or left it unknown'),
     claims: z
       .record(text, z.union([text, z.number(), z.boolean(), texts, z.null()]))
       .describe('Claims that the policy may speak of, by declared name, as verified'),
     unknownClaims: texts.optional().describe('Declared claims whose value could not be known, such as groups after an overage'),
+    unknownBecause: z.record(text, text).optional().describe('Why, where more is known than that the credential leaves it open'),
     scopes: texts.optional().describe('Scopes of a delegated token; absent where there is no notion of them'),
     appOnly: z.boolean().optional().describe('The client got the token for itself. Absent for anonymous, as all that follows'),
     listedClient: z.boolean().optional(),

@@ -17,6 +17,10 @@ export interface Identity {
   readonly claims: Claims
   /** Declared claims whose value can't be known now, such as `groups` after an overage: roles over them are *unknown*. */
   readonly unknownClaims: ReadonlySet<string>
+  /** Why a claim is unknown, by its name, where more can be said than that the token leaves it open. For explanations. */
+  readonly unknownBecause?: Readonly<Record<string, string>>
+  /** What values of claims are called, such as groups by their id. For people to read; nothing is decided on it. */
+  readonly valueNames?: ReadonlyMap<string, string>
   /** Scopes of a delegated token; undefined where the token is not delegated or has no notion of scopes. */
   readonly scopes: readonly string[] | undefined
   /** True for a token that a client got for itself. It holds `authenticated` only with a role of its own or as a listed client. */

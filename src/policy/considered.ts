@@ -29,6 +29,10 @@ export interface RoleExplanation {
   /** Claim that gave it, or that can't be told; undefined for built-in roles and for those not held. */
   readonly claim: string | undefined
   readonly value: string | undefined
+  /** What the provider calls the value, such as a group. */
+  readonly name?: string
+  /** Why the claim can't be told, where more is known than that the credential leaves it open. */
+  readonly because?: string
   /** For a role that isn't held: what would give it, one binding each. */
   readonly wouldGive: readonly string[]
 }
@@ -77,11 +81,16 @@ export function explainRole(role: string, question: Question): RoleExplanation {
   const state = roleState(role, question)
   const bindings = (model.roles.get(role)?.bindings ?? []).filter((binding) => isLive(binding, question))
   const giving = identity === undefined || state === 'not-held' ? undefined : bindings.find((binding) => holds(binding, identity) === state)
+  const value = giving === undefined || identity === undefined || state !== 'held' ? undefined : matchedValue(giving, identity)
+  const name = value === undefined ? undefined : identity?.valueNames?.get(value)
+  const because = state === 'unknown' && giving !== undefined ? identity?.unknownBecause?.[giving.claim] : undefined
   return {
     role,
     state,
     claim: giving?.claim,
-    value: giving === undefined || identity === undefined || state !== 'held' ? undefined : matchedValue(giving, identity),
+    value,
+    ...(name === undefined || name === '' ? {} : { name }),
+    ...(because === undefined ? {} : { because }),
     wouldGive: state === 'held' ? [] : role === AUTHENTICATED ? [AUTHENTICATES] : nearestFirst(bindings, identity).map(describe),
   }
 }

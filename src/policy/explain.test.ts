@@ -48,6 +48,19 @@ test('a denial tells the whole chain and what would help', () => {
   assert.doesNotMatch(text, /\u001b/)
 })
 
+test('what the provider calls a value is told beside it, and why one can not be told', () => {
+  const policy = orders()
+  const told = (who: Parameters<typeof someone>[0]) => {
+    const explanation = policy.explain(policy.bind(someone(who)), act('DELETE /orders/7'), 'orders', AT)
+    return { text: renderExplanation(explanation), help: explanation.wouldHelp }
+  }
+  const named = told({ claims: { groups: ['g-contractors'] }, valueNames: new Map([['g-contractors', 'Contractors\u001b[31m']]) })
+  assert.match(named.text, /\+ contractor: held, by claim `groups` with `g-contractors` \(Contractors.*\)\n/)
+  assert.doesNotMatch(named.text, /\u001b/)
+  const unknown = told({ unknownClaims: new Set(['groups']), unknownBecause: { groups: 'the directory is down' } })
+  assert.match(unknown.text, /\? contractor: can not be told, because claim `groups` can not: the directory is down\n/)
+})
+
 test('what helps depends on what is missing', () => {
   const policy = orders()
   const help = (who: Parameters<typeof someone>[0] | undefined, does: string, on = 'orders', time = NOW) =>

@@ -234,8 +234,11 @@ function toProve(id: string, { kind, name, proof }: Requirement): string {
 }
 
 function toHold(name: string, question: Question, verb: string): readonly string[] {
-  const { state, wouldGive, claim } = explainRole(name, question)
-  if (state === 'unknown') return [`role \`${name}\` would have to be certain: claim \`${claim}\` can not be told now`]
+  const { state, wouldGive, claim, because } = explainRole(name, question)
+  if (state === 'unknown')
+    return [
+      `role \`${name}\` would have to be certain: claim \`${claim}\` can not be told now${because === undefined ? '' : ` (${because})`}`,
+    ]
   return wouldGive.length === 0
     ? [`${verb} role \`${name}\`, which nothing gives`]
     : wouldGive.map((binding) => `${verb} role \`${name}\`: ${binding}`)

@@ -44,12 +44,14 @@ function renderParty(party: PartyExplanation, acting: boolean): readonly string[
   return lines
 }
 
-function renderRole({ role, state, claim, value }: RoleExplanation): string {
+function renderRole({ role, state, claim, value, name, because }: RoleExplanation): string {
+  const called = name === undefined ? '' : ` (${name})`
+  const why = because === undefined ? '' : `: ${because}`
   switch (state) {
     case 'held':
-      return `  + ${role}: held${claim === undefined ? ', built in' : `, by claim \`${claim}\`${value === undefined ? '' : ` with \`${value}\``}`}`
+      return `  + ${role}: held${claim === undefined ? ', built in' : `, by claim \`${claim}\`${value === undefined ? '' : ` with \`${value}\`${called}`}`}`
     case 'unknown':
-      return `  ? ${role}: can not be told${claim === undefined ? '' : `, because claim \`${claim}\` can not`}`
+      return `  ? ${role}: can not be told${claim === undefined ? '' : `, because claim \`${claim}\` can not${why}`}`
     case 'not-held':
       return `  - ${role}: not held`
   }

@@ -1,9 +1,10 @@
 import { declaredClaims } from '../claims.ts'
-import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
+import type { Issuer, IssuerDeps, IssuerKind, TokenResult } from '../issuer.ts'
 import type { IssuerBase } from '../../config/schema.ts'
-import { parseJwt } from '../jose/compact.ts'
+import { parseJwt, type Jwt } from '../jose/compact.ts'
 import { attended, signInSettings } from '../signin.ts'
 import { entraClaims } from './claims.ts'
+import { completed, hasOverage, openGraph } from './graph/index.ts'
 import { entraSchema, type EntraConfig } from './schema.ts'
 import { Tenants } from './tenants.ts'
 import { verifyAccess, verifyId, type EntraVerifier } from './verify.ts'
@@ -33,6 +34,12 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
   const first = tenants.realms[0]!
   for (const { keys } of tenants.realms) keys.start()
   const signIn = signInSettings(name, config.signIn, [`${config.audiences[0]!}/.default`], deps)
+  const graph = openGraph(name, config, signIn, deps)
+  /** What a token proved, with the groups that didn't fit into it. */
+  const complete = (jwt: Jwt, result: TokenResult): TokenResult | Promise<TokenResult> =>
+    graph === undefined || result.outcome !== 'identity' || !hasOverage(jwt.payload)
+      ? result
+      : completed(result, graph.directory, verifier.declared)
   return {
     name,
     kind: 'entra',
@@ -43,11 +50,18 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
     resembles: (iss) => tenants.resemblance(iss) !== undefined,
     verifyAccessToken(token, parsed) {
       const jwt = parsed ?? parseJwt(token)
-      return 'outcome' in jwt ? jwt : verifyAccess(verifier, jwt)
+      if ('outcome' in jwt) return jwt
+      const result = verifyAccess(verifier, jwt)
+      return result instanceof Promise ? result.then((settled) => complete(jwt, settled)) : complete(jwt, result)
     },
     async verifyIdToken(token, expected) {
       const jwt = parseJwt(token)
-      return 'outcome' in jwt ? jwt : verifyId(verifier, jwt, expected)
+      if ('outcome' in jwt) return jwt
+      const result = await complete(jwt, await verifyId(verifier, jwt, expected))
+      // A session keeps what is decided on, and no notes.
+      if (result.outcome !== 'identity') return result
+      const { unknownBecause: _, valueNames: __, ...identity } = result.identity
+      return { ...result, identity }
     },
     metadata: () => first.keys.metadata(),
     status() {
@@ -56,11 +70,16 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
       const failing = tenants.realms.filter(({ keys }) => keys.failure !== undefined)
       const age = Math.max(...tenants.realms.filter(({ keys }) => keys.documents !== undefined).map(({ keys }) => keys.age))
       const detail = `keys got ${Math.round(age / 60_000)} min ago`
-      return attended({ ready: true, detail: failing.length === 0 ? detail : `${detail}; the provider does not answer` }, signIn)
+      return attended(
+        { ready: true, detail: failing.length === 0 ? detail : `${detail}; the provider does not answer` },
+        signIn?.auth,
+        graph,
+      )
     },
     onKeysLeft: (listener) => void listeners.push(listener),
     close() {
       signIn?.auth.close()
+      graph?.close()
       for (const { keys } of tenants.realms) keys.close()
     },
   }

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { duration, secureUrl } from '../../config/fields.ts'
 import { issuerBase } from '../../config/schema.ts'
 import { signInSchema } from '../signin.ts'
+import { graphOf } from './clouds.ts'
+import { graphSchema } from './graph/schema.ts'
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -10,27 +12,48 @@ export function isGuid(text: unknown): text is string {
 }
 
 /** Microsoft Entra ID. */
-export const entraSchema = issuerBase.extend({
-  kind: z.literal('entra'),
-  authority: secureUrl()
-    .default('https://login.microsoftonline.com')
-    .transform((url) => url.replace(/\/+$/, ''))
-    .describe('Where the tenants are: another for national clouds and External ID'),
-  tenants: z
-    .array(
-      z
-        .string()
-        .regex(GUID, 'write the tenant id, a GUID; domain names and `common` are not exact')
-        .transform((id) => id.toLowerCase()),
-    )
-    .min(1)
-    .describe('Tenants whose tokens are accepted, by id. The first is the one that people sign in at'),
-  maxLifetime: duration()
-    .default(29 * 3_600_000)
-    .describe(
-      'Longest life of a token. The default lets those of continuous access evaluation (28 h) and of managed identities (24 h 5 min) pass',
-    ),
-  signIn: signInSchema.optional(),
-})
+export const entraSchema = issuerBase
+  .extend({
+    kind: z.literal('entra'),
+    authority: secureUrl()
+      .default('https://login.microsoftonline.com')
+      .transform((url) => url.replace(/\/+$/, ''))
+      .describe('Where the tenants are: another for national clouds and External ID'),
+    tenants: z
+      .array(
+        z
+          .string()
+          .regex(GUID, 'write the tenant id, a GUID; domain names and `common` are not exact')
+          .transform((id) => id.toLowerCase()),
+      )
+      .min(1)
+      .describe('Tenants whose tokens are accepted, by id. The first is the one that people sign in at'),
+    maxLifetime: duration()
+      .default(29 * 3_600_000)
+      .describe(
+        'Longest life of a token. The default lets those of continuous access evaluation (28 h) and of managed identities (24 h 5 min) pass',
+      ),
+    signIn: signInSchema.optional(),
+    graph: graphSchema.optional().describe('Ask Microsoft Graph for groups that do not fit into a token'),
+  })
+  .refine(({ graph, authority }) => graph === undefined || graph.endpoint !== undefined || graphOf(authority) !== undefined, {
+    path: ['graph', 'endpoint'],
+    error: 'write where Microsoft Graph is: that does not follow from this `authority`',
+  })
+  .refine(
+    ({ graph, signIn }) =>
+      graph === undefined || canProve({ clientId: signIn?.clientId, ...graph }) || (graph.clientId === undefined && canProve(signIn)),
+    {
+      path: ['graph'],
+      error: 'write `clientAuth`, here or in `signIn`: a public client can not ask Microsoft Graph',
+    },
+  )
+
+/** Whether a client can get a token for itself. */
+function canProve(
+  client: { readonly clientId?: string | undefined; readonly clientAuth?: unknown; readonly clientSecret?: unknown } | undefined,
+): boolean {
+  return client?.clientId !== undefined && (client.clientAuth !== undefined || client.clientSecret !== undefined)
+}
 
 export type EntraConfig = z.output<typeof entraSchema>

@@ -1,5 +1,6 @@
 import type { IssuerDeps } from '../issuer.ts'
 import { KeySource } from '../keys/source.ts'
+import { cloudOf, isExternalId } from './clouds.ts'
 import type { EntraConfig } from './schema.ts'
 import { isGuid } from './schema.ts'
 
@@ -14,14 +15,6 @@ export interface Realm {
   readonly keys: KeySource
 }
 
-/** Where v1 tokens come from, by host of the authority. Elsewhere only the v1 metadata knows. */
-const V1_ORIGINS: ReadonlyMap<string, string> = new Map([
-  ['login.microsoftonline.com', 'https://sts.windows.net'],
-  ['login.windows.net', 'https://sts.windows.net'],
-  ['login.microsoftonline.us', 'https://sts.windows.net'],
-  ['login.partner.microsoftonline.cn', 'https://sts.chinacloudapi.cn'],
-])
-
 /** The configured tenants, and which of them an `iss` belongs to. */
 export class Tenants {
   readonly realms: readonly Realm[]
@@ -31,7 +24,7 @@ export class Tenants {
 
   constructor(name: string, { authority, tenants }: EntraConfig, deps: IssuerDeps, onLeft: (keyIds: readonly string[]) => void) {
     this.#authority = authority
-    this.#v1Origin = V1_ORIGINS.get(new URL(authority).hostname)
+    this.#v1Origin = cloudOf(authority)?.v1Origin
     this.#tenants = new Set(tenants)
     this.realms = [...this.#tenants].flatMap((tenant) => {
       const realm = (version: Version, issuer: string | undefined, path: string): Realm => {
@@ -88,8 +81,4 @@ export class Tenants {
     const { origin, pathname } = new URL(issuer)
     return origin === new URL(this.#authority).origin && pathname.split('/').includes(tenant) && !/\/v2\.0\/?$/.test(pathname)
   }
-}
-
-function isExternalId(authority: string): boolean {
-  return new URL(authority).hostname.endsWith('.ciamlogin.com')
 }

@@ -53,7 +53,7 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
       return 'outcome' in jwt ? jwt : verifyId(verifier, jwt, expected)
     },
     metadata: () => keys.source.metadata(),
-    status: () => attended(keys.status(), signIn),
+    status: () => attended(keys.status(), signIn?.auth),
     onKeysLeft: keys.onKeysLeft,
     close() {
       signIn?.auth.close()

@@ -27,6 +27,8 @@ async function listen(answer: (request: IncomingMessage, response: ServerRespons
 }
 
 function misbehaves(told: Misbehaviour | undefined, request: IncomingMessage, response: ServerResponse): boolean {
+  // A connection that is used again would be asked a second time by the client itself, when it breaks.
+  response.setHeader('connection', 'close')
   if (told === undefined) return false
   if (told === 'drop') request.socket.destroy()
   else if (told !== 'hang') response.writeHead(told.status, { 'content-type': 'application/json', ...told.headers }).end(told.body)
