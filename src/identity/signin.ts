@@ -44,8 +44,11 @@ export function signInSettings(
   return { clientId, auth, scopes, refresh, cliScopes }
 }
 
-/** The status of an issuer, with what its client needs the operator for. */
-export function attended(status: ReturnType<Issuer['status']>, signIn: SignInSettings | undefined): ReturnType<Issuer['status']> {
-  const warning = signIn?.auth.warning()
-  return warning === undefined ? status : { ...status, detail: `${status.detail}; ${warning}` }
+/** The status of an issuer, with what its parts need the operator for. */
+export function attended(
+  status: ReturnType<Issuer['status']>,
+  ...parts: readonly ({ warning(): string | undefined } | undefined)[]
+): ReturnType<Issuer['status']> {
+  const warnings = parts.map((part) => part?.warning()).filter((one) => one !== undefined)
+  return { ...status, detail: [status.detail, ...warnings].join('; ') }
 }
