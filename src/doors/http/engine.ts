@@ -99,7 +99,17 @@ export interface Forward {
   failure(failure: Failure): Answer
 }
 
-export type Plan = Answer | Forward
+/** A request to the gateway itself that comes with a body. It has no upgrade. */
+export interface OwnRequest {
+  readonly kind: 'own'
+  /** Bytes of body at most. */
+  readonly limit: number
+  readonly expectsContinue: boolean
+  /** Called once, with the whole body. */
+  readonly answer: (body: Buffer) => Answer | Promise<Answer>
+}
+
+export type Plan = Answer | Forward | OwnRequest
 
 /** Policy's side. Never throws and never rejects. */
 export interface Gate {

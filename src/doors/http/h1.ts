@@ -1,4 +1,5 @@
 /** HTTP/1.1 on Node's own server: from its events to raw requests and downstreams. */
+import { answerOwn } from './ownbody.ts'
 import { certificateOf } from './clientcert.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -103,6 +104,7 @@ export function serveH1(server: Server, parts: H1Parts): void {
     const plan = gate.admit(rawRequest(request))
     const go = (settled: Plan): void => {
       if (settled.kind === 'answer') client.answer(settled)
+      else if (settled.kind === 'own') socket.destroy()
       else carryUpgrade(settled, client, parts.upgrade)
     }
     if (plan instanceof Promise) void plan.then(go)
@@ -139,6 +141,7 @@ function codeOf(error: NodeJS.ErrnoException): Parameters<Gate['unreadable']>[0]
 
 function carryOut(plan: Plan, down: Downstream1, parts: H1Parts): void {
   if (plan.kind === 'answer') down.answer(plan)
+  else if (plan.kind === 'own') answerOwn(plan, down, parts.clock)
   else new Exchange(plan, down, parts.exchange).start()
 }
 

@@ -1,4 +1,5 @@
 /** HTTP/2 on Node's own session: from its streams to raw requests and downstreams. Only ever over TLS. */
+import { answerOwn } from './ownbody.ts'
 import { certificateOf } from './clientcert.ts'
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
@@ -91,6 +92,7 @@ export function serveH2(parts: H2Parts): H2Server {
 function carryOut(plan: Plan, stream: ServerHttp2Stream, raw: RawRequest, parts: H2Parts): void {
   const down = new Downstream2(stream, raw.method === 'HEAD', plan.kind === 'forward' && plan.request.acceptsTrailers)
   if (plan.kind === 'answer') down.answer(plan)
+  else if (plan.kind === 'own') answerOwn(plan, down, parts.clock)
   else if (plan.upgrade !== undefined) carryUpgrade(plan, new StreamClient(stream, down), parts.upgrade)
   else new Exchange(plan, down, parts.exchange).start()
 }

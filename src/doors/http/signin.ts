@@ -2,7 +2,7 @@ import type { Proof } from '../../core/stepup.ts'
 import type { CanonicalRequest } from './canonical.ts'
 import type { Cookie } from './cookies.ts'
 import { page, problem } from './deny.ts'
-import type { Answer } from './engine.ts'
+import type { Answer, OwnRequest } from './engine.ts'
 import type { Caller } from './forwarded.ts'
 import { isSameOrigin } from './origin.ts'
 import type { ServedResource } from './resources.ts'
@@ -83,7 +83,7 @@ export function ownPath(
   resource: ServedResource,
   context: SignInContext | undefined,
   parts: OwnPathParts,
-): Answer | Promise<Answer> {
+): Answer | OwnRequest | Promise<Answer> {
   const { method } = request
   switch (request.path) {
     case `${OWN_PATH}/jwks.json`:
