@@ -8,6 +8,7 @@ import { openTestLog } from '../audit/testdata/record.ts'
 import { systemClock, systemEntropy } from '../core/clock.ts'
 import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
 import { openKeyring, readPublicKeys } from '../secrets/keyring.ts'
+import { testKey } from '../testing/tokens.ts'
 import { commands } from './commands/index.ts'
 import { program } from './main.ts'
 import { renderDiagnostic } from './output.ts'
@@ -42,6 +43,7 @@ test('every command is there, with a description', () => {
       'whoami',
       'check',
       'test',
+      'doctor',
       'explain',
       'audit',
       'sessions',
@@ -137,4 +139,29 @@ test('a diagnostic shows its place', () => {
   assert.match(shown, /help: add it/)
   assert.ok(new DiagnosticsError([]).message.length > 0)
   assert.equal(new OstiaryError('cli/no-config').exit, 2)
+})
+
+test('`doctor issuer` is 0 where all is well, and 1 where something is wrong', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ostiary-cli-'))
+  try {
+    const keys = JSON.stringify({ keys: [testKey('k', 'ES256').jwk] })
+    const batch = 'issuers:\n  batch: { kind: jwt, issuer: batch, audiences: [orders], keys: [{ file: keys.json }] }\n'
+    writeFileSync(join(folder, 'ostiary.yaml'), `apiVersion: ostiary.dev/v1\n${batch}resources: {}\ndoors: {}\n`)
+    const bad = await run('doctor', 'issuer', 'batch', '--config', folder)
+    assert.deepEqual([bad.exit, bad.err], [1, ''])
+    assert.match(bad.out, /^wrong {5}provider {2}keys\.json is not used: ENOENT\n {20}help: write public keys there/)
+    writeFileSync(join(folder, 'keys.json'), keys)
+    const good = await run('--json', 'doctor', 'issuer', 'batch', '--config', folder)
+    assert.equal(good.exit, 0)
+    assert.deepEqual(JSON.parse(good.out), {
+      issuer: 'batch',
+      findings: [
+        { check: 'provider', outcome: 'ok', found: '1 key' },
+        { check: 'audience', outcome: 'ok', found: 'tokens are for `orders`' },
+      ],
+    })
+    assert.equal((await run('doctor', 'issuer', 'other', '--config', folder)).exit, 2)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

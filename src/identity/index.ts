@@ -33,6 +33,7 @@ import { Tokens, type TokenLimits } from './tokens.ts'
 
 export { clientsOf, RevocationIndex } from './revocations/match.ts'
 export { openRevocations, type Revocations } from './revocations/revocations.ts'
+export { openOutbound } from './outbound.ts'
 export { meet } from './taken.ts'
 export type { SessionInfo, SessionList, SessionQuery } from './session/listing.ts'
 export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.ts'

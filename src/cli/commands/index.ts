@@ -4,6 +4,7 @@ import { revocations, revoke, sessions } from './access.ts'
 import { audit } from './audit.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
+import { doctor } from './doctor.ts'
 import { explain } from './explain.ts'
 import { keys } from './keys.ts'
 import { login, logout, whoami } from './login.ts'
@@ -24,6 +25,7 @@ export const commands: readonly Register[] = [
   whoami,
   check,
   test,
+  doctor,
   explain,
   audit,
   sessions,

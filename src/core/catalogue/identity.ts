@@ -70,6 +70,11 @@ export const identity = {
     help: 'put what both accept into one issuer',
     exit: 65,
   },
+  'identity/no-issuer': {
+    message: 'there is no issuer `{issuer}` in this configuration',
+    help: 'write one of: {known}',
+    exit: 2,
+  },
   'identity/same-tokens': {
     message: 'a token could be meant for the issuer `{first}` and for the issuer `{second}`',
     help: 'put what both accept into one issuer, or give opaque tokens of each `tokenPrefixes` of their own',

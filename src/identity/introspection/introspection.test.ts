@@ -57,7 +57,7 @@ const claims = (more: JsonObject = {}): JsonObject => ({
   scope: 'read write dolphin',
   sub: 'Z5O3upPC88QrAjx00dis',
   aud: AUDIENCE,
-  iss: `${ISSUER}`,
+  iss: ISSUER,
   exp: deps.clock.now() / 1000 + 3600,
   iat: deps.clock.now() / 1000,
   extension_field: 'twenty-seven',
@@ -402,7 +402,7 @@ test('two issuers to which a token could belong are shown none', async () => {
 })
 
 test('nothing that looks like a JWT, or is of the gateway itself, is opaque', () => {
-  const part = fc.string({ unit: fc.constantFrom(...'AZaz09-_~+/='), maxLength: 8 })
+  const part = fc.string({ unit: fc.constantFrom(...Array.from('AZaz09-_~+/=')), maxLength: 8 })
   fc.assert(
     fc.property(fc.array(part, { minLength: 1, maxLength: 7 }), fc.constantFrom('', GATEWAY_PREFIX, TOKEN_PREFIX), (parts, start) => {
       const opaque = isOpaque(`${start}${parts.join('.')}`, [''])

@@ -1,0 +1,38 @@
+import type { Finding } from '../../server/doctor/finding.ts'
+import type { Register } from './index.ts'
+import { paint } from '../output.ts'
+
+const MARKS = {
+  ok: ['green', 'ok'],
+  todo: ['cyan', 'to do'],
+  doubtful: ['yellow', 'doubtful'],
+  wrong: ['red', 'wrong'],
+} as const satisfies Record<Finding['outcome'], readonly [Parameters<typeof paint>[0], string]>
+
+function render({ check, outcome, found, help }: Finding): string {
+  const [colour, word] = MARKS[outcome]
+  const line = `${paint(colour, word.padEnd(8))}  ${check.padEnd(8)}  ${found}`
+  return help === undefined ? line : `${line}\n${' '.repeat(20)}help: ${help}`
+}
+
+export const doctor: Register = (root, action) => {
+  const group = root.command('doctor').description('find out why something does not work')
+  group
+    .command('issuer')
+    .description('ask an issuer’s provider as the gateway would, and say what is wrong and what to write instead')
+    .argument('<name>', 'its name in ostiary.yaml')
+    .option('--config <dir>', 'folder with ostiary.yaml', '.')
+    .option('--env <name>', 'environment to lay over it')
+    .action(
+      action(async ({ output }, [name], command) => {
+        const [{ examineIssuer }, { systemClock }] = await Promise.all([
+          import('../../server/doctor/issuer.ts'),
+          import('../../core/clock.ts'),
+        ])
+        const { config: folder, env: environment } = command.opts<{ config: string; env?: string }>()
+        const findings = await examineIssuer(String(name), { folder, environment, clock: systemClock })
+        output.answer(findings.map(render).join('\n'), { issuer: String(name), findings })
+        return findings.some(({ outcome }) => outcome === 'wrong') ? 1 : 0
+      }),
+    )
+}
