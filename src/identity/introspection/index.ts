@@ -6,7 +6,7 @@ import { withoutSignIn } from '../nosignin.ts'
 import type { Taken } from '../taken.ts'
 import { Endpoint, type EndpointAnswer } from './endpoint.ts'
 import { isOpaque } from './form.ts'
-import { answerProfile, introspectionClaims, judgeAnswer, type AnswerJudge } from './judge.ts'
+import { answersOf, introspectionClaims, judgeAnswer, type AnswerJudge } from './judge.ts'
 import { introspectionSchema, type IntrospectionConfig } from './schema.ts'
 
 /** Opaque tokens: their provider says what each of them is, when it is asked (RFC 7662). */
@@ -34,7 +34,7 @@ function createIntrospection(name: string, config: IntrospectionConfig, { clock,
     clients: new Set(config.clients),
     agents: new Set(config.agents),
     declared: declaredClaims(introspectionClaims, config.claims),
-    profile: answerProfile,
+    profile: answersOf(config.provider),
     maxLifetime: config.maxLifetime,
   }
   let failure: string | undefined

@@ -106,6 +106,31 @@ test('those who act are read', async () => {
   assert.deepEqual([kind, actor?.subject], ['human-via-agent', 'helper'])
 })
 
+test('Okta’s answers are of who `uid` says, and of nobody by a login alone', async () => {
+  // As its API reference prints one.
+  const okta = claims({ token_type: 'Bearer', username: 'reader@example.com', sub: 'reader@example.com', uid: '00uid4BxXw6I6TV4m0g3' })
+  provider.tokens.set('a', okta)
+  provider.tokens.set('b', without(okta, 'uid'))
+  provider.tokens.set('c', without({ ...okta, sub: okta['client_id']! }, 'uid', 'username'))
+  provider.tokens.set('d', without(okta, 'aud', 'iat', 'uid')) // a refresh token
+  const identities = issuer({ provider: 'okta' })
+  const reader = await identified(identities, 'a')
+  assert.deepEqual([reader.subject, reader.display, reader.kind], ['00uid4BxXw6I6TV4m0g3', 'reader@example.com', 'human'])
+  assert.equal(await said(identities, 'b'), 'claim uid')
+  assert.equal((await identified(identities, 'c')).appOnly, true)
+  assert.equal(await said(identities, 'd'), 'audience')
+})
+
+test('Keycloak’s service accounts are no people, and its people no service accounts', async () => {
+  const person = claims({ typ: 'Bearer', azp: 'l238j323ds-23ij4', realm_access: { roles: ['reader'] } })
+  provider.tokens.set('a', person)
+  provider.tokens.set('b', { ...person, username: 'service-account-l238j323ds-23ij4', sub: '1d2d88f8-8b68-4b6b-883f-1af68b598612' })
+  const identities = issuer({ provider: 'keycloak' })
+  const reader = await identified(identities, 'a')
+  assert.deepEqual([reader.kind, reader.appOnly, reader.claims['roles']], ['human', false, ['reader']])
+  assert.deepEqual([(await identified(identities, 'b')).kind, (await identified(identities, 'b')).appOnly], ['workload', true])
+})
+
 const refusals: readonly (readonly [string, () => JsonObject, string])[] = [
   ['of another issuer', () => claims({ iss: 'https://other.example' }), 'issuer'],
   ['of its issuer with a slash', () => claims({ iss: `${ISSUER}/` }), 'issuer'],

@@ -1,5 +1,6 @@
 import { CLOCK_SKEW_MS } from '../../core/clock.ts'
 import type { Identity } from '../../core/principal.ts'
+import { withMembers } from '../claims.ts'
 import type { ClaimInfo } from '../issuer.ts'
 import type { JsonObject } from '../jose/json.ts'
 import { Refusal } from '../jose/refusal.ts'
@@ -7,6 +8,7 @@ import { numericDate, type Times } from '../jose/times.ts'
 import { accessIdentity, type AccessJudge } from '../oidc/access.ts'
 import { oidcClaims } from '../oidc/claims.ts'
 import { refuseIdTokens, rfc9068, type Profile } from '../oidc/profile.ts'
+import { providers } from '../oidc/providers.ts'
 import { readText } from '../signed.ts'
 
 /** Claims of an answer that policy may speak of: those of tokens, and the name that RFC 7662 has for people to read. */
@@ -38,6 +40,28 @@ export const answerProfile: Profile = {
   // A client that got a token for itself needs no subject; a person without one has no stable key.
   subject: (claims) => readText(claims, claims['sub'] === undefined && claims['username'] === undefined ? 'client_id' : 'sub'),
   clientRequired: false,
+}
+
+/** Providers whose answers are read by their ways: the subject, who is a client, and where roles are. */
+export const answerProviders = ['okta', 'keycloak'] as const
+
+/** How answers of this provider are read; undefined: as RFC 7662 has them. */
+export function answersOf(provider: (typeof answerProviders)[number] | undefined): Profile {
+  if (provider === undefined) return answerProfile
+  const { subject, appOnly, derive } = providers[provider]
+  switch (provider) {
+    case 'okta':
+      return { ...answerProfile, clientRequired: true, subject, appOnly, derive }
+    case 'keycloak':
+      return {
+        ...answerProfile,
+        clientRequired: true,
+        derive,
+        // Answers have `client_id` whoever it is, and the name as `username` also where the token has none.
+        appOnly: (claims, told, client) =>
+          appOnly(withMembers(claims, { preferred_username: claims['preferred_username'] ?? claims['username'] }), told, client),
+      }
+  }
 }
 
 /** `exp`, `iat` and `nbf` of an answer. Without `exp` the token ends `maxLifetime` after it began, as far as is known. @throws Refusal */

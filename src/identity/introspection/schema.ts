@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { duration, secretReference, secureUrl } from '../../config/fields.ts'
 import { issuerBase } from '../../config/schema.ts'
 import { GATEWAY_PREFIX } from './form.ts'
+import { answerProviders } from './judge.ts'
 
 const between = (least: number, most: number, message: string) => duration().refine((ms) => ms >= least && ms <= most, message)
 
@@ -16,6 +17,7 @@ const auth = z.union([
 /** A provider that says what its tokens are when it is asked (RFC 7662). */
 export const introspectionSchema = issuerBase.extend({
   kind: z.literal('oauth2-introspection'),
+  provider: z.enum(answerProviders).optional().describe('The provider’s ways of answering, by its name; default: those of RFC 7662'),
   issuer: secureUrl().describe('The provider: the `iss` of its answers, where they have one'),
   endpoint: secureUrl().describe('Its introspection endpoint'),
   auth: auth.describe('How the gateway proves itself there: by client id and secret, or by a bearer token'),
