@@ -40,6 +40,8 @@ export interface ProviderStandIn {
   down: boolean
   /** Refresh tokens that were redeemed so far, those that were refused too. */
   readonly redemptions: string[]
+  /** Refresh tokens are looked at once this is over; whoever has hung up by then has not asked. */
+  hold: Promise<void> | undefined
   /** Claims of refreshed ID tokens, over those of all others. */
   refreshedClaims: JsonObject
   /** Ends what every refresh token stands for. */
@@ -76,6 +78,7 @@ export async function providerStandIn(now: () => number): Promise<ProviderStandI
     override: undefined,
     down: false,
     redemptions: [],
+    hold: undefined,
     refreshedClaims: {},
     endRefresh: () => good.clear(),
     asked(location) {
@@ -108,7 +111,7 @@ export async function providerStandIn(now: () => number): Promise<ProviderStandI
     const { authorization, 'content-type': contentType } = request.headers
     standIn.tokenCalls.push({ form, authorization, contentType })
     if (standIn.override !== undefined) return standIn.override(response)
-    if (form.get('grant_type') === 'refresh_token') return refreshed(response, form.get('refresh_token') ?? '')
+    if (form.get('grant_type') === 'refresh_token') return await refreshed(response, form.get('refresh_token') ?? '')
     const asked = codes.get(form.get('code') ?? '')
     codes.delete(form.get('code') ?? '') // a code is good once
     const challenge = createHash('sha256')
@@ -121,8 +124,10 @@ export async function providerStandIn(now: () => number): Promise<ProviderStandI
   }
 
   /** Whoever presents a refresh token a second time ends what it stands for (RFC 9700 §4.14.2). */
-  function refreshed(response: ServerResponse, token: string): void {
+  async function refreshed(response: ServerResponse, token: string): Promise<void> {
     standIn.redemptions.push(token)
+    await standIn.hold
+    if (response.destroyed) return
     const family = token.split('.')[0]!
     if (good.get(family) !== token) {
       good.delete(family)
