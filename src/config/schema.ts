@@ -67,6 +67,9 @@ export const resourceBase = z.strictObject({
     .describe(
       'What each scope of a delegated token covers, as actions. With it, a delegated token is limited to the actions of its scopes',
     ),
+  maxTokenLifetime: duration()
+    .optional()
+    .describe('Longest life of a token that is accepted here; default: what its issuer accepts. Sessions are not meant'),
   record: z.enum(['strict', 'spool', 'best-effort']).default('spool').describe('How much an effect insists on its record'),
 })
 
@@ -103,6 +106,15 @@ const dpop = z.strictObject({
     .enum(['optional', 'required'])
     .default('optional')
     .describe('Whether a proof has to hold a nonce that this gateway gave in the last five minutes (RFC 9449 §8)'),
+})
+
+const assertions = z.strictObject({
+  issuer: z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .describe('`iss` of assertions, such as `https://gateway.example.com`; default: `name`. Whoever finds keys by discovery needs a URL'),
 })
 
 const admin = z.strictObject({
@@ -151,6 +163,7 @@ export function wiringSchema(families: Families) {
     audit: audit.prefault({}),
     sessions: sessions.prefault({}),
     dpop: dpop.prefault({}),
+    assertions: assertions.prefault({}),
     outbound: outbound.prefault({}),
   })
 }
@@ -175,5 +188,6 @@ export interface Wiring {
   readonly audit: z.output<typeof audit>
   readonly sessions: z.output<typeof sessions>
   readonly dpop: z.output<typeof dpop>
+  readonly assertions: z.output<typeof assertions>
   readonly outbound: z.output<typeof outbound>
 }

@@ -22,6 +22,8 @@ export interface Exchange {
   readonly malformed?: Code | undefined
   /** That the caller proved on its connection. */
   readonly certificate?: PresentedCertificate | undefined
+  /** Longest life of a token that the resource accepts, in milliseconds; undefined for whatever its issuer does. */
+  readonly maxTokenLifetime?: number | undefined
   /** Caller's address. */
   readonly ip: string
   readonly trace: string | undefined

@@ -6,7 +6,8 @@
  * A step answers at once where it can and with a promise where it must, so that a request whose token is known and
  * whose record may be queued passes without waiting for anything.
  */
-import type { Authenticator, UnavailableCause } from './credential.ts'
+import { CLOCK_SKEW_MS } from './clock.ts'
+import type { Authenticator, UnavailableCause, Verified } from './credential.ts'
 import { OpenExchanges } from './open.ts'
 import { bind, Passage, type Exchange, type PipelineParts } from './passage.ts'
 import type { Verdict } from './record.ts'
@@ -47,6 +48,7 @@ function take(passage: Passage, result: Awaited<ReturnType<Authenticator['authen
       const { verified } = result
       if (verified.revoked) passage.verdict = { kind: 'rejected', reason: 'revoked' }
       else if (verified.expiresAt <= passage.time) passage.verdict = { kind: 'rejected', reason: 'expired' }
+      else if (livesTooLong(passage, verified)) passage.verdict = { kind: 'rejected', reason: 'lifetime' }
       else passage.verified = verified
       return
     }
@@ -66,6 +68,14 @@ function take(passage: Passage, result: Awaited<ReturnType<Authenticator['authen
       passage.verdict = { kind: 'unavailable', cause: result.cause }
       return
   }
+}
+
+/** A token that lives longer than the resource accepts. One that doesn't say when it was issued is counted from now. */
+function livesTooLong({ exchange, time }: Passage, { identity: { evidence } }: Verified): boolean {
+  const { maxTokenLifetime } = exchange
+  if (maxTokenLifetime === undefined || evidence.credential === 'session' || evidence.credential === 'certificate') return false
+  // A token's end has the skew in it.
+  return evidence.expiresAt - CLOCK_SKEW_MS - (evidence.issuedAt ?? time) > maxTokenLifetime
 }
 
 function principal(passage: Passage): void {

@@ -173,7 +173,7 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     pipeline: parts.pipeline,
     signIn: parts.identities.signIn,
     certificates: parts.identities.issuers.some(({ verifyCertificate }) => verifyCertificate !== undefined),
-    assertions: assertionSigner(parts.keyring, parts.wiring.name),
+    assertions: assertionSigner(parts.keyring, parts.wiring),
     clock: parts.clock,
     entropy: parts.entropy,
     newId: parts.newId,

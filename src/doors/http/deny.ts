@@ -84,7 +84,7 @@ export function isNavigation({ method, read, upgrade }: CanonicalRequest): boole
 }
 
 /** What a caller may know of why a credential was refused. */
-const REJECTED: Record<RejectReason, string> = {
+export const REJECTED: Record<RejectReason, string> = {
   malformed: 'the credential is malformed',
   'too-large': 'the token is too large',
   unsigned: 'the token is not signed',

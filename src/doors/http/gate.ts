@@ -10,7 +10,7 @@ import { splitCookies } from './cookies.ts'
 import { corsFields, isPreflight, preflight } from './cors.ts'
 import { presented } from './credential.ts'
 import { deny, isNavigation, problem } from './deny.ts'
-import type { Answer, Fields, Failure, Forward, Gate, Plan, RawRequest } from './engine.ts'
+import type { Answer, Fields, Failure, Forward, Gate, OwnRequest, Plan, RawRequest } from './engine.ts'
 import { callerOf, type Caller, type TrustedProxies } from './forwarded.ts'
 import { identityFields, responseFields, upstreamFields } from './headers.ts'
 import { isCrossSite } from './origin.ts'
@@ -18,6 +18,7 @@ import { provable } from './stepup.ts'
 import { settingsFor, type Directory, type ServedResource, type Settings } from './resources.ts'
 import type { HttpLimits } from './schema.ts'
 import { originOf, OWN_PATH, ownPath, signInAnswer, type BrowserSignIn, type SignInContext } from './signin.ts'
+import { answerToken, TOKEN_PATH, TOKEN_REQUEST_BYTES, tokenMetadata } from './tokenendpoint.ts'
 import { tracer, type Trace } from './trace.ts'
 
 export interface GateParts {
@@ -88,8 +89,15 @@ export function createGate(parts: GateParts): Gate {
             cookies: own,
             ip: caller.ip,
           }
+    const { assertion } = resource.config
+    if (request.path === TOKEN_PATH && assertion !== false && assertion.issue && request.method === 'POST' && request.upgrade === undefined)
+      return tokens(raw, request, resource, caller)
     if (request.path === OWN_PATH || request.path.startsWith(`${OWN_PATH}/`))
-      return ownPath(request, resource, context, { signIn, jwks: () => assertions.jwks() })
+      return ownPath(request, resource, context, {
+        signIn,
+        jwks: () => assertions.jwks(),
+        metadata: () => tokenMetadata(originOf(resource, request, caller), assertions.issuer),
+      })
     if (resource.config.cors !== undefined && isPreflight(request)) return preflight(resource.config.cors, request.read.origin)
 
     const sessionCookie = issuer === undefined && parts.local === undefined ? undefined : signIn?.sessionCookie(caller.secure)
@@ -119,11 +127,33 @@ export function createGate(parts: GateParts): Gate {
       action: actionOf(request),
       credential: byItself,
       certificate,
+      maxTokenLifetime: resource.config.maxTokenLifetime,
       ip: caller.ip,
       trace: trace.id,
       recordMode: settings.record,
     })
     return passage instanceof Promise ? passage.then((admitted) => safely(admitted, arrival)) : safely(passage, arrival)
+  }
+
+  /** Nothing of a cookie counts here: a page of another site could send it. */
+  function tokens(raw: RawRequest, request: CanonicalRequest, resource: ServedResource, caller: Caller): OwnRequest {
+    const origin = originOf(resource, request, caller)
+    const { credential } = presented(request, () => origin + request.path, [], undefined)
+    const asked = {
+      request,
+      resource,
+      presented: credential,
+      certificate: raw.certificate?.(),
+      origin,
+      ip: caller.ip,
+      trace: traceOf(request.traceparent, request.tracestate).id,
+    }
+    return {
+      kind: 'own',
+      limit: TOKEN_REQUEST_BYTES,
+      expectsContinue: request.expectsContinue,
+      answer: (body) => answerToken(body, asked, { ...assertionParts, pipeline, name: parts.name }),
+    }
   }
 
   /** A fault after the decision ends the exchange that it may have opened. */

@@ -133,10 +133,19 @@ const upstream = z.strictObject({
 
 const bindTo = z.enum(['request']).describe('`request`: the assertion also names method and exact path, and is made for each request')
 
-const assertion = z.strictObject({
-  audience: z.string().min(1).max(256).optional().describe('`aud` of the assertion; default: the name of the resource'),
-  bindTo: bindTo.optional(),
-})
+const assertion = z
+  .strictObject({
+    audience: z.string().min(1).max(256).optional().describe('`aud` of the assertion; default: the name of the resource'),
+    bindTo: bindTo.optional(),
+    issue: z
+      .boolean()
+      .default(false)
+      .describe('Also give assertions to callers, at `/.ostiary/token`, for whoever the policy lets `POST /.ostiary/token`'),
+  })
+  .refine(({ bindTo: bound, issue }) => bound === undefined || !issue, {
+    path: ['issue'],
+    message: 'can not be with `bindTo`: who is given an assertion uses it for any request',
+  })
 
 const template = z
   .string()
@@ -173,7 +182,7 @@ export const resourceSchema = resourceBase.extend({
     .describe('`authorization_uri` of `WWW-Authenticate`, for clients that look for it'),
   assertion: z
     .union([assertion, z.literal(false)])
-    .default({})
+    .prefault({})
     .describe('The signed assertion to the upstream'),
   forwardAuthorization: z.boolean().default(false).describe('Pass the caller’s own `Authorization` on'),
   websocket: z

@@ -75,6 +75,8 @@ function setCookies(values: readonly string[]): string[] {
 export interface OwnPathParts {
   readonly signIn: BrowserSignIn | undefined
   readonly jwks: () => object
+  /** Of the token endpoint. */
+  readonly metadata: () => object
 }
 
 /** What is served under `/.ostiary/` on every resource's host. None of it reaches the upstream. */
@@ -94,6 +96,19 @@ export function ownPath(
         fields: ['Content-Type', 'application/jwk-set+json', 'Cache-Control', 'public, max-age=300'],
         body: JSON.stringify(parts.jwks()),
       }
+    case `${OWN_PATH}/token`:
+    case `${OWN_PATH}/oauth-authorization-server`: {
+      const { assertion } = resource.config
+      if (assertion === false || !assertion.issue) break
+      if (request.path === `${OWN_PATH}/token`) return notAllowed('POST')
+      if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD')
+      return {
+        kind: 'answer',
+        status: 200,
+        fields: ['Content-Type', 'application/json', 'Cache-Control', 'public, max-age=300'],
+        body: JSON.stringify(parts.metadata()),
+      }
+    }
     case `${OWN_PATH}/callback`:
       if (parts.signIn === undefined || context === undefined) break
       if (method !== 'GET') return notAllowed('GET')

@@ -88,7 +88,7 @@ export async function startAdmin(parts: Parts, reloader: Reloader, doors: readon
     resources: { [GATEWAY_RESOURCE]: gatewayResource(parts, socketPath) },
     pipeline: parts.pipeline,
     signIn: parts.identities.signIn,
-    assertions: assertionSigner(parts.keyring, wiring.name),
+    assertions: assertionSigner(parts.keyring, wiring),
     clock,
     entropy,
     newId: parts.newId,
