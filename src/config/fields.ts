@@ -49,6 +49,24 @@ export function secretReference() {
   )
 }
 
+/** A reference that may also lead into Azure Key Vault, to the newest version of a secret or certificate. */
+export type AnySecretReference = SecretReference | { readonly keyVault: { readonly vault: string; readonly name: string } }
+
+/** The same, or `keyvault://vault/name`. */
+export function anySecretReference() {
+  const vault = z
+    .string()
+    .regex(/^keyvault:\/\/[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]\/[A-Za-z0-9-]{1,127}$/)
+    .transform((text) => {
+      const [vaultName = '', name = ''] = text.slice('keyvault://'.length).split('/')
+      return { keyVault: { vault: vaultName, name } }
+    })
+  return z.union([secretReference(), vault], {
+    error:
+      'write a reference, `{ env: NAME }`, `{ file: path }` or `keyvault://vault/name` without a version: secrets do not stand in configuration',
+  })
+}
+
 /** https, or plain http where the host is loopback. Without credentials, query or fragment. */
 export function secureUrl() {
   return z

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bytes, duration, listenAddress, name, secureUrl } from './fields.ts'
+import { keyVault, type KeyVaultConfig } from './keyvault.ts'
 
 export const API_VERSION = 'ostiary.dev/v1'
 
@@ -165,6 +166,7 @@ export function wiringSchema(families: Families) {
     dpop: dpop.prefault({}),
     assertions: assertions.prefault({}),
     outbound: outbound.prefault({}),
+    keyVault: keyVault.prefault({}).describe('How `keyvault://` references are read'),
   })
 }
 
@@ -190,4 +192,5 @@ export interface Wiring {
   readonly dpop: z.output<typeof dpop>
   readonly assertions: z.output<typeof assertions>
   readonly outbound: z.output<typeof outbound>
+  readonly keyVault: KeyVaultConfig
 }

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
+import { keyVault } from '../config/keyvault.ts'
 import type { IssuerBase, Wiring } from '../config/schema.ts'
 import type { AuthResult, Authenticator } from '../core/credential.ts'
 import { OstiaryError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
+import { openVaults } from '../secrets/keyvault/index.ts'
 import { memoryRevocations } from '../store/memory-revocations.ts'
 import type { RevocationTarget } from '../store/revocations.ts'
 import type { SessionStore } from '../store/sessions.ts'
@@ -54,7 +56,7 @@ export const issuerKinds: Readonly<Record<string, IssuerKind>> = {
 }
 
 export interface IdentityOptions {
-  readonly wiring: Pick<Wiring, 'issuers' | 'sessions' | 'outbound'> & Partial<Pick<Wiring, 'dpop'>>
+  readonly wiring: Pick<Wiring, 'issuers' | 'sessions' | 'outbound'> & Partial<Pick<Wiring, 'keyVault'>> & Partial<Pick<Wiring, 'dpop'>>
   readonly deps: Omit<IssuerDeps, 'fetch'> & {
     /** In place of requests through the configured proxy. */
     readonly fetch?: typeof fetch
@@ -109,7 +111,9 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
   const store = deps.store ?? openSqliteStore(join(deps.dataDir, 'sessions.db'))
   const outbound =
     deps.fetch === undefined ? openOutbound(wiring.outbound, deps.folder) : { fetch: deps.fetch, close: () => Promise.resolve() }
-  const issuers = Object.entries(wiring.issuers).map(([name, config]) => createIssuer(name, config, { ...deps, fetch: outbound.fetch }))
+  const vaults = openVaults(wiring.keyVault ?? keyVault.parse({}), { ...deps, fetch: outbound.fetch })
+  const issuerDeps = { ...deps, fetch: outbound.fetch, vaults }
+  const issuers = Object.entries(wiring.issuers).map(([name, config]) => createIssuer(name, config, issuerDeps))
   const revocations = deps.revocations ?? new Revocations({ ...deps, store: memoryRevocations() }, [])
   const { clock, entropy, meter, log, onSignIn = () => undefined } = deps
   const own: readonly SealingKey[] = [{ key: new Secret(entropy.bytes(32)) }]
@@ -179,6 +183,7 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
     status: () => Object.fromEntries(issuers.map((issuer) => [issuer.name, issuer.status()])),
     async close() {
       for (const issuer of issuers) issuer.close()
+      vaults.close()
       await sessions.close()
       await revocations.close()
       await outbound.close()

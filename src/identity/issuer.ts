@@ -5,6 +5,7 @@ import type { PresentedCertificate, RejectReason, UnavailableCause } from '../co
 import type { Meter } from '../core/meter.ts'
 import type { Identity } from '../core/principal.ts'
 import type { ClientAuth } from '../secrets/clientauth/index.ts'
+import type { Vaults } from '../secrets/keyvault/index.ts'
 import type { Jwt } from './jose/compact.ts'
 import type { Taken } from './taken.ts'
 
@@ -27,6 +28,8 @@ export interface IssuerDeps {
   readonly log: (line: string) => void
   /** Requests of the gateway itself: proxy and private authorities are in it. */
   readonly fetch: typeof fetch
+  /** Where `keyvault://` references are read. */
+  readonly vaults?: Vaults
 }
 
 /** The provider's endpoints, as its discovery document names them (OpenID Connect Discovery §3). */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { clientAuth } from '../config/clientauth.ts'
-import { secretReference } from '../config/fields.ts'
+import { anyClientAuth } from '../config/clientauth.ts'
+import { anySecretReference } from '../config/fields.ts'
 import { openClientAuth } from '../secrets/clientauth/index.ts'
 import type { Issuer, IssuerDeps, SignInSettings } from './issuer.ts'
 
@@ -8,8 +8,8 @@ import type { Issuer, IssuerDeps, SignInSettings } from './issuer.ts'
 export const signInSchema = z
   .strictObject({
     clientId: z.string().min(1).max(256).describe('Client id of the gateway at the provider'),
-    clientSecret: secretReference().optional().describe('Where the client secret is; leave it out for a public client'),
-    clientAuth: clientAuth().optional().describe('How the client proves itself without a secret, in place of `clientSecret`'),
+    clientSecret: anySecretReference().optional().describe('Where the client secret is; leave it out for a public client'),
+    clientAuth: anyClientAuth().optional().describe('How the client proves itself without a secret, in place of `clientSecret`'),
     scopes: z
       .array(z.string().min(1))
       .min(1)

@@ -1,5 +1,7 @@
-import type { SecretReference } from '../config/fields.ts'
+import type { AnySecretReference, SecretReference } from '../config/fields.ts'
+import { OstiaryError } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import type { VaultName } from './keyvault/name.ts'
 import { resolveSecret } from './references.ts'
 
 /** A secret that may change while the gateway runs. */
@@ -17,4 +19,17 @@ export function localSecret(reference: SecretReference, folder: string): SecretS
     read: async () => resolveSecret(reference, folder),
     refresh: () => Promise.resolve(),
   }
+}
+
+export interface SecretPlaces {
+  /** Where relative file names start. */
+  readonly folder: string
+  readonly vaults?: { source(name: VaultName): SecretSource }
+}
+
+/** The source that a reference names. A vault is asked in the background, beginning now. @throws OstiaryError `secrets/vault` */
+export function openSecret(reference: AnySecretReference, { folder, vaults }: SecretPlaces): SecretSource {
+  if (!('keyVault' in reference)) return localSecret(reference, folder)
+  if (vaults === undefined) throw new OstiaryError('secrets/vault', { ...reference.keyVault, cause: 'no vault can be read here' })
+  return vaults.source(reference.keyVault)
 }

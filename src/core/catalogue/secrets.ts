@@ -43,6 +43,12 @@ export const secrets = {
     status: 503,
     exit: 69,
   },
+  'secrets/vault': {
+    message: 'secret `{name}` of key vault `{vault}` can not be read ({cause})',
+    help: 'check the reference, `keyVault:` in the wiring, and that its identity has the role Key Vault Secrets User',
+    status: 503,
+    exit: 69,
+  },
   'secrets/app-token': {
     message: 'the gateway got no token of its own from {endpoint} ({cause})',
     help: 'check that its client is registered there, how it proves itself, and which permissions it was granted',

@@ -1,7 +1,7 @@
 import type { ClientAuthConfig } from '../../config/clientauth.ts'
-import type { SecretReference } from '../../config/fields.ts'
+import type { AnySecretReference } from '../../config/fields.ts'
 import type { Clock, Entropy } from '../../core/clock.ts'
-import { localSecret } from '../source.ts'
+import { localSecret, openSecret, type SecretPlaces } from '../source.ts'
 import { publicClient, type ClientAuth } from './auth.ts'
 import { CertificateAuth } from './certificateauth.ts'
 import { federatedAuth } from './federated.ts'
@@ -10,7 +10,7 @@ import { secretAuth } from './secret.ts'
 
 export type { ClientAuth } from './auth.ts'
 
-export interface ClientAuthDeps {
+export interface ClientAuthDeps extends SecretPlaces {
   readonly fetch: typeof fetch
   readonly clock: Clock
   readonly entropy: Entropy
@@ -25,7 +25,7 @@ export interface ClientSettings {
   readonly clientId: string
   /** Whose client it is, for the log: `issuer entra`. */
   readonly owner: string
-  readonly clientSecret?: SecretReference | undefined
+  readonly clientSecret?: AnySecretReference | undefined
   readonly clientAuth?: ClientAuthConfig | undefined
 }
 
@@ -33,10 +33,10 @@ export interface ClientSettings {
 export function openClientAuth({ clientId, owner, clientSecret, clientAuth }: ClientSettings, deps: ClientAuthDeps): ClientAuth {
   const { folder, env = process.env } = deps
   if (clientAuth === undefined)
-    return clientSecret === undefined ? publicClient(clientId) : secretAuth(clientId, localSecret(clientSecret, folder))
+    return clientSecret === undefined ? publicClient(clientId) : secretAuth(clientId, openSecret(clientSecret, deps))
   if ('certificate' in clientAuth) {
     const { cert, key, algorithm, keyId } = clientAuth.certificate
-    const pair = { cert: localSecret(cert, folder), key: localSecret(key, folder) }
+    const pair = { cert: openSecret(cert, deps), key: openSecret(key, deps) }
     return new CertificateAuth({ clientId, owner, ...pair, algorithm, keyId }, deps)
   }
   if ('federated' in clientAuth) return federatedAuth(clientId, localSecret({ file: clientAuth.federated.file }, folder))

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { clientAuth } from '../../../config/clientauth.ts'
-import { duration, secretReference, secureUrl } from '../../../config/fields.ts'
+import { anyClientAuth } from '../../../config/clientauth.ts'
+import { anySecretReference, duration, secureUrl } from '../../../config/fields.ts'
 
 /** `graph:` of an Entra issuer: who asks Microsoft Graph for the groups that don't fit into a token. */
 export const graphSchema = z.strictObject({
   clientId: z.string().min(1).max(256).optional().describe('Client that asks; default: that of `signIn`, which then also proves itself'),
-  clientAuth: clientAuth().optional().describe('How that client proves itself'),
-  clientSecret: secretReference().optional().describe('Where its secret is, as a last resort'),
+  clientAuth: anyClientAuth().optional().describe('How that client proves itself'),
+  clientSecret: anySecretReference().optional().describe('Where its secret is, as a last resort'),
   endpoint: secureUrl()
     .transform((url) => url.replace(/\/+$/, ''))
     .optional()
