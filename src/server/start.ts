@@ -172,7 +172,7 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     resources: httpResources(parts.wiring),
     pipeline: parts.pipeline,
     signIn: parts.identities.signIn,
-    certificates: parts.identities.issuers.some(({ verifyCertificate }) => verifyCertificate !== undefined),
+    certificates: parts.identities.issuers.some((issuer) => issuer.verifyCertificate !== undefined),
     assertions: assertionSigner(parts.keyring, parts.wiring),
     clock: parts.clock,
     entropy: parts.entropy,
