@@ -26,6 +26,11 @@ export function isExternalId(authority: string): boolean {
   return new URL(authority).hostname.endsWith('.ciamlogin.com')
 }
 
+/** Azure AD B2C: user flows or custom policies, each with metadata and keys of its own. */
+export function isB2c(authority: string): boolean {
+  return new URL(authority).hostname.endsWith('.b2clogin.com')
+}
+
 /** Where Microsoft Graph is for an authority; undefined where that has to be configured. */
 export function graphOf(authority: string): string | undefined {
   return isExternalId(authority) ? GLOBAL.graph : cloudOf(authority)?.graph

@@ -8,6 +8,8 @@ export interface Proven {
   readonly issuer: string
   readonly payload: JsonObject
   readonly tenant: string
+  /** The tenant isn't configured: what its administrators choose counts for nothing. */
+  readonly foreign: boolean
   /** Lower case. */
   readonly object: string
   readonly caller: Caller
@@ -16,13 +18,17 @@ export interface Proven {
   readonly evidence: Evidence
 }
 
+/** Claims that Entra itself decides. All others are up to the administrators of the tenant: roles, groups, names, addresses, how to sign in. */
+const NOT_CHOSEN = new Set(['oid', 'tid', 'azp', 'azpacr', 'idtyp', 'acct', 'idp', 'guest', 'xms_mirid'])
+
 /** The identity that a token proves: keyed by tenant and object, never by a name or an address. */
 export function identityOf(proven: Proven): Identity {
-  const { issuer, payload, tenant, object, caller, declared, listedClients, evidence } = proven
+  const { issuer, payload, tenant, foreign, object, caller, declared, listedClients, evidence } = proven
   const read = readClaims(derive(payload, tenant, caller.client), declared)
   const unknown = new Set(read.unknownClaims)
   // Claims of other names may be read from the groups, too.
   if (hasOverage(payload)) for (const { name, path } of declared) if (path[0] === 'groups') unknown.add(name)
+  if (foreign) for (const { name, path } of declared) if (!NOT_CHOSEN.has(path[0]!)) unknown.add(name)
   return {
     issuer,
     subject: `${tenant}/${object}`,
@@ -31,7 +37,7 @@ export function identityOf(proven: Proven): Identity {
     unknownClaims: unknown,
     scopes: caller.scopes,
     appOnly: caller.appOnly,
-    listedClient: caller.appOnly && listedClients.has(caller.client.toLowerCase()),
+    listedClient: caller.appOnly && !foreign && listedClients.has(caller.client.toLowerCase()),
     actor: caller.agent === undefined ? undefined : actorOf(proven),
     display: displayOf(payload, caller),
     evidence,

@@ -1,6 +1,7 @@
 import { declaredClaims } from '../claims.ts'
 import type { Issuer, IssuerDeps, IssuerKind, TokenResult } from '../issuer.ts'
 import type { IssuerBase } from '../../config/schema.ts'
+import type { Identity } from '../../core/principal.ts'
 import { parseJwt, type Jwt } from '../jose/compact.ts'
 import { attended, signInSettings } from '../signin.ts'
 import { entraClaims } from './claims.ts'
@@ -31,13 +32,15 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
     maxLifetime: config.maxLifetime,
     now: () => deps.clock.now(),
   }
-  const first = tenants.realms[0]!
+  const { first } = tenants
   for (const { keys } of tenants.realms) keys.start()
   const signIn = signInSettings(name, config.signIn, [`${config.audiences[0]!}/.default`], deps)
   const graph = openGraph(name, config, signIn, deps)
+  // Groups of another tenant are its administrators' choice, and that tenant isn't asked.
+  const isListed = ({ subject }: Identity): boolean => config.tenants.includes(subject.split('/')[0]!)
   /** What a token proved, with the groups that didn't fit into it. */
   const complete = (jwt: Jwt, result: TokenResult): TokenResult | Promise<TokenResult> =>
-    graph === undefined || result.outcome !== 'identity' || !hasOverage(jwt.payload)
+    graph === undefined || result.outcome !== 'identity' || !hasOverage(jwt.payload) || !isListed(result.identity)
       ? result
       : completed(result, graph.directory, verifier.declared)
   return {
@@ -45,8 +48,8 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
     kind: 'entra',
     maxLifetime: config.maxLifetime,
     signIn,
-    discoveryUrl: `${config.authority}/${first.tenant}/v2.0/.well-known/openid-configuration`,
-    owns: (iss) => tenants.realmOf(iss) !== undefined,
+    discoveryUrl: first.discoveryUrl,
+    owns: (iss) => tenants.owns(iss),
     resembles: (iss) => tenants.resemblance(iss) !== undefined,
     verifyAccessToken(token, parsed) {
       const jwt = parsed ?? parseJwt(token)
@@ -65,8 +68,12 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
     },
     metadata: () => first.keys.metadata(),
     status() {
-      const lacking = tenants.realms.filter(({ version, keys }) => version === '2.0' && keys.documents === undefined)
-      if (lacking.length > 0) return { ready: false, detail: `no keys of ${lacking.length} of ${config.tenants.length} tenants` }
+      const lacking = tenants.realms.filter(({ version, keys }) => version !== '1.0' && keys.documents === undefined)
+      if (lacking.length > 0)
+        return {
+          ready: false,
+          detail: `no keys of ${lacking.length} of ${tenants.realms.filter(({ version }) => version !== '1.0').length} tenants`,
+        }
       const failing = tenants.realms.filter(({ keys }) => keys.failure !== undefined)
       const age = Math.max(...tenants.realms.filter(({ keys }) => keys.documents !== undefined).map(({ keys }) => keys.age))
       const detail = `keys got ${Math.round(age / 60_000)} min ago`

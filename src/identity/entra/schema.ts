@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { duration, secureUrl } from '../../config/fields.ts'
 import { issuerBase } from '../../config/schema.ts'
 import { signInSchema } from '../signin.ts'
-import { graphOf } from './clouds.ts'
+import { cloudOf, graphOf, isB2c } from './clouds.ts'
 import { graphSchema } from './graph/schema.ts'
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -28,6 +28,17 @@ export const entraSchema = issuerBase
       )
       .min(1)
       .describe('Tenants whose tokens are accepted, by id. The first is the one that people sign in at'),
+    organizations: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Accept every organization’s tenant. Of those that are not in `tenants`, only claims count that their administrators do not choose',
+      ),
+    policies: z
+      .array(z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'write the name of a user flow or custom policy, such as `B2C_1_signin`'))
+      .min(1)
+      .optional()
+      .describe('User flows or custom policies of Azure AD B2C. The first is the one that people sign in by'),
     maxLifetime: duration()
       .default(29 * 3_600_000)
       .describe(
@@ -35,6 +46,18 @@ export const entraSchema = issuerBase
       ),
     signIn: signInSchema.optional(),
     graph: graphSchema.optional().describe('Ask Microsoft Graph for groups that do not fit into a token'),
+  })
+  .refine(({ policies, authority }) => (policies !== undefined) === isB2c(authority), {
+    path: ['policies'],
+    error: 'write the policies of an authority at `b2clogin.com`, and of no other',
+  })
+  .refine(({ organizations, authority }) => !organizations || cloudOf(authority) !== undefined, {
+    path: ['organizations'],
+    error: 'write the tenants: only clouds of Microsoft Entra ID have `organizations`',
+  })
+  .refine(({ graph, authority }) => graph === undefined || !isB2c(authority), {
+    path: ['graph'],
+    error: 'leave it out: tokens of Azure AD B2C name no groups',
   })
   .refine(({ graph, authority }) => graph === undefined || graph.endpoint !== undefined || graphOf(authority) !== undefined, {
     path: ['graph', 'endpoint'],

@@ -4,7 +4,15 @@ import { cloudOf, isExternalId } from './clouds.ts'
 import type { EntraConfig } from './schema.ts'
 import { isGuid } from './schema.ts'
 
-export type Version = '1.0' | '2.0'
+/** The path of all organizations, and what stands for the tenant in their metadata. */
+const ORGANIZATIONS = 'organizations'
+const TEMPLATE = '{tenantid}'
+
+/** Of a token. Azure AD B2C has a form of its own. */
+export type Version = '1.0' | '2.0' | 'b2c'
+
+/** The tenant that consumers' accounts are in. It is no organization. */
+const CONSUMERS = '9188040d-6c67-4c5b-b112-36a304b66dad'
 
 /** One tenant in one token version: its metadata, its keys, its `iss`. Which it is, the resource's registration decided. */
 export interface Realm {
@@ -12,46 +20,84 @@ export interface Realm {
   readonly version: Version
   /** `iss` by construction; undefined where only the metadata knows it. */
   readonly issuer: string | undefined
+  /** The user flow or custom policy, in lower case, for Azure AD B2C. */
+  readonly policy?: string
+  /** True for a tenant that isn't configured: what its administrators choose counts for nothing. */
+  readonly foreign?: boolean
+  readonly discoveryUrl: string
   readonly keys: KeySource
 }
 
 /** The configured tenants, and which of them an `iss` belongs to. */
 export class Tenants {
   readonly realms: readonly Realm[]
+  /** Where people sign in. */
+  readonly first: Realm
   readonly #authority: string
   readonly #v1Origin: string | undefined
   readonly #tenants: ReadonlySet<string>
+  /** The realms of all organizations together, whose tenant each token names. */
+  readonly #shared: readonly Realm[]
 
-  constructor(name: string, { authority, tenants }: EntraConfig, deps: IssuerDeps, onLeft: (keyIds: readonly string[]) => void) {
+  constructor(name: string, config: EntraConfig, deps: IssuerDeps, onLeft: (keyIds: readonly string[]) => void) {
+    const { authority, tenants, organizations, policies } = config
     this.#authority = authority
     this.#v1Origin = cloudOf(authority)?.v1Origin
     this.#tenants = new Set(tenants)
-    this.realms = [...this.#tenants].flatMap((tenant) => {
-      const realm = (version: Version, issuer: string | undefined, path: string): Realm => {
-        const keys = new KeySource(
-          {
-            issuer: name,
-            file: `${name}-${tenant}-v${version[0]!}`,
-            discoveryUrl: `${authority}/${tenant}${path}/.well-known/openid-configuration`,
-            accepts: (discovered) => this.#accepts(tenant, version, discovered.replace('{tenantid}', tenant)),
-            onLeft,
-          },
-          deps,
+    const realm = (at: Omit<Realm, 'keys' | 'discoveryUrl'>, path: string): Realm => {
+      const { tenant, version, policy } = at
+      const discoveryUrl = `${authority}/${path}/.well-known/openid-configuration`
+      const accepts = (discovered: string): boolean =>
+        at.foreign === true ? discovered === at.issuer : this.#accepts(tenant, version, discovered.replace('{tenantid}', tenant), policy)
+      const file = `${name}-${tenant}-${policy ?? `v${version[0]!}`}`
+      return { ...at, discoveryUrl, keys: new KeySource({ issuer: name, file, discoveryUrl, accepts, onLeft }, deps) }
+    }
+    const listed = [...this.#tenants].flatMap((tenant) => {
+      if (policies !== undefined)
+        return policies.map((policy) =>
+          realm({ tenant, version: 'b2c', issuer: undefined, policy: policy.toLowerCase() }, `${tenant}/${policy}/v2.0`),
         )
-        return { tenant, version, issuer, keys }
-      }
-      const v2 = realm('2.0', this.#v2Issuer(tenant), '/v2.0')
+      const v2 = realm({ tenant, version: '2.0', issuer: this.#v2Issuer(tenant) }, `${tenant}/v2.0`)
       // External ID has no v1 tokens.
-      return isExternalId(authority) ? [v2] : [v2, realm('1.0', this.#v1Issuer(tenant), '')]
+      return isExternalId(authority) ? [v2] : [v2, realm({ tenant, version: '1.0', issuer: this.#v1Issuer(tenant) }, tenant)]
     })
+    this.#shared = organizations
+      ? [
+          realm({ tenant: ORGANIZATIONS, version: '2.0', issuer: this.#v2Issuer(TEMPLATE), foreign: true }, `${ORGANIZATIONS}/v2.0`),
+          realm({ tenant: ORGANIZATIONS, version: '1.0', issuer: this.#v1Issuer(TEMPLATE), foreign: true }, ORGANIZATIONS),
+        ]
+      : []
+    this.realms = [...listed, ...this.#shared]
+    this.first = this.#shared[0] ?? listed[0]!
   }
 
-  /** The realm whose tokens carry this `iss`, byte for byte. */
-  realmOf(iss: string): Realm | undefined {
-    return this.realms.find((realm) => {
-      const issuer = realm.issuer ?? realm.keys.documents?.metadata.issuer.replace('{tenantid}', realm.tenant)
-      return issuer === undefined ? this.#accepts(realm.tenant, realm.version, iss) : issuer === iss
-    })
+  /** Whether any realm's tokens carry this `iss`. */
+  owns(iss: string): boolean {
+    return this.realms.some((realm) => realm.foreign !== true && this.#carries(realm, iss)) || this.#foreign(iss) !== undefined
+  }
+
+  /** The realm whose tokens carry this `iss`, byte for byte, and this policy where there are policies. */
+  realmOf(iss: string, policy?: string): Realm | undefined {
+    const wanted = policy?.toLowerCase()
+    return (
+      this.realms.find(
+        (realm) => realm.foreign !== true && this.#carries(realm, iss) && (realm.policy === undefined || realm.policy === wanted),
+      ) ?? this.#foreign(iss)
+    )
+  }
+
+  #carries(realm: Realm, iss: string): boolean {
+    const issuer = realm.issuer ?? realm.keys.documents?.metadata.issuer.replace('{tenantid}', realm.tenant)
+    return issuer === undefined ? this.#accepts(realm.tenant, realm.version, iss, realm.policy) : issuer === iss
+  }
+
+  /** The shared realm of this `iss`, with the tenant that it names. */
+  #foreign(iss: string): Realm | undefined {
+    if (this.#shared.length === 0 || !URL.canParse(iss)) return undefined
+    const tenant = new URL(iss).pathname.split('/')[1]
+    if (!isGuid(tenant) || tenant !== tenant.toLowerCase() || tenant === CONSUMERS || this.#tenants.has(tenant)) return undefined
+    const realm = this.#shared.find(({ issuer }) => issuer?.replace(TEMPLATE, tenant) === iss)
+    return realm === undefined ? undefined : { ...realm, tenant, issuer: iss }
   }
 
   /** Whether `iss` has the look of this authority's, and for which tenant. */
@@ -73,7 +119,11 @@ export class Tenants {
   }
 
   /** Whether metadata of this realm may name that issuer: as constructed, or of the same origin with the tenant in its path. */
-  #accepts(tenant: string, version: Version, issuer: string): boolean {
+  #accepts(tenant: string, version: Version, issuer: string, policy?: string): boolean {
+    if (version === 'b2c') {
+      const flow = `${this.#authority}/tfp/${tenant}/${policy}/v2.0/`
+      return issuer === `${this.#authority}/${tenant}/v2.0/` || issuer.toLowerCase() === flow.toLowerCase()
+    }
     if (version === '2.0') return issuer === this.#v2Issuer(tenant)
     const constructed = this.#v1Issuer(tenant)
     if (constructed !== undefined) return issuer === constructed

@@ -25,7 +25,24 @@ const UNTYPED = ['JWT', undefined] as const
 const GRAPH = new Set(['00000003-0000-0000-c000-000000000000', 'https://graph.microsoft.com', 'https://graph.microsoft.com/'])
 
 /** Claims that decide. Names that differ in case only would let two readers see two values. */
-const DECIDING = new Set(['iss', 'aud', 'tid', 'oid', 'ver', 'azp', 'appid', 'scp', 'roles', 'groups', 'idtyp', 'acct', 'idp'])
+const DECIDING = new Set([
+  'iss',
+  'aud',
+  'tid',
+  'oid',
+  'ver',
+  'azp',
+  'appid',
+  'scp',
+  'roles',
+  'groups',
+  'idtyp',
+  'acct',
+  'idp',
+  'tfp',
+  'acr',
+  'sub',
+])
 
 export interface EntraVerifier {
   readonly name: string
@@ -79,20 +96,25 @@ function verifyWith(
 }
 
 /** The metadata that a token is judged by follows from its `iss`, never from the endpoint that its client called. */
-function realmOf({ tenants }: EntraVerifier, { iss }: JsonObject): Realm {
+function realmOf({ tenants }: EntraVerifier, { iss, tfp, acr }: JsonObject): Realm {
   if (typeof iss !== 'string') throw new Refusal('issuer')
-  const realm = tenants.realmOf(iss)
+  // Policies of Azure AD B2C share an `iss`; `acr` names them in older ones.
+  const policy = tfp === undefined ? acr : tfp
+  const realm = tenants.realmOf(iss, typeof policy === 'string' ? policy : undefined)
+  if (realm === undefined && tenants.owns(iss)) throw new Refusal('claim', 'tfp')
   if (realm === undefined) throw new Refusal(tenants.resemblance(iss) === 'other-tenant' ? 'tenant' : 'issuer')
   return realm
 }
 
 /** Whether this key may sign for this issuer and in this cloud. */
-function checkKey(key: VerificationKey, { tenant, keys }: Realm, { iss }: JsonObject): void {
+function checkKey(key: VerificationKey, { tenant, keys, version, foreign }: Realm, { iss }: JsonObject): void {
   const known = keys.documents
   const issuer = known?.metadata.issuer.replace('{tenantid}', tenant)
   if (known === undefined || iss !== issuer) throw new Refusal('issuer')
   if (key.cloudInstance !== undefined && known.cloudInstance !== undefined && key.cloudInstance !== known.cloudInstance)
     throw new Refusal('cloud')
+  // Keys of all organizations and of consumers are published together, and only this tells them apart.
+  if (foreign === true && version === '2.0' && key.issuer === undefined) throw new Refusal('key-issuer')
   // Both are compared with the realm's own issuer: that of the token is the same by now.
   if (key.issuer !== undefined && key.issuer.replace('{tenantid}', tenant) !== issuer) throw new Refusal('key-issuer')
 }
@@ -122,7 +144,7 @@ function judgeId(verifier: EntraVerifier, jwt: Jwt, realm: Realm, times: Times, 
 function identity(
   verifier: EntraVerifier,
   { payload, header }: Jwt,
-  { tenant, keys }: Realm,
+  { tenant, keys, foreign = false }: Realm,
   { issuedAt, expiresAt }: Times,
   { object, caller, audience }: { readonly object: string; readonly caller: Caller; readonly audience: string },
 ): TokenResult {
@@ -144,7 +166,7 @@ function identity(
   const { name: issuer, declared, clients: listedClients } = verifier
   return {
     outcome: 'identity',
-    identity: identityOf({ issuer, payload, tenant, object, caller, declared, listedClients, evidence }),
+    identity: identityOf({ issuer, payload, tenant, foreign, object, caller, declared, listedClients, evidence }),
     expiresAt,
   }
 }
@@ -158,7 +180,14 @@ function checkKeyClaims(payload: JsonObject, { tenant, version }: Realm): string
     if (seen.has(folded)) throw new Refusal('claim', folded)
     seen.add(folded)
   }
-  const { ver, tid, oid } = payload
+  const { ver, tid, oid, sub } = payload
+  if (version === 'b2c') {
+    if (tid !== undefined && !(isGuid(tid) && tid.toLowerCase() === tenant)) throw new Refusal('tenant')
+    // The object id is `sub`, unless the policy has it elsewhere.
+    const object = oid ?? sub
+    if (!isGuid(object)) throw new Refusal('claim', 'oid')
+    return object.toLowerCase()
+  }
   if (ver !== version) throw new Refusal('claim', 'ver')
   if (!isGuid(tid)) throw new Refusal('claim', 'tid')
   if (tid.toLowerCase() !== tenant) throw new Refusal('tenant')
@@ -172,7 +201,7 @@ function checkKeyClaims(payload: JsonObject, { tenant, version }: Realm): string
  */
 function checkAudience({ aud }: JsonObject, { version }: Realm, audiences: ReadonlySet<string>): string {
   if (typeof aud !== 'string') throw new Refusal('audience')
-  if (version === '2.0') {
+  if (version !== '1.0') {
     if (!isGuid(aud) || !audiences.has(aud)) throw new Refusal('audience')
     return aud
   }
