@@ -21,6 +21,8 @@ import { kubernetes } from './kubernetes/index.ts'
 import { oidc } from './oidc/index.ts'
 import { mtls } from './mtls/index.ts'
 import { spiffe } from './spiffe/index.ts'
+import type { EndAccess } from './ended.ts'
+import { Logout } from './logout/logout.ts'
 import { openOutbound } from './outbound.ts'
 import { openPossession } from './possession/possession.ts'
 import { keptUntil } from './revocations/kept.ts'
@@ -37,6 +39,8 @@ export { clientsOf, RevocationIndex } from './revocations/match.ts'
 export { openRevocations, type Revocations } from './revocations/revocations.ts'
 export { openOutbound } from './outbound.ts'
 export { meet } from './taken.ts'
+export type { EndAccess, ProviderEnd } from './ended.ts'
+export type { Logout, LogoutAnswer } from './logout/logout.ts'
 export type { SessionInfo, SessionList, SessionQuery } from './session/listing.ts'
 export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.ts'
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
@@ -68,6 +72,8 @@ export interface IdentityOptions {
     readonly revocations?: Revocations
     /** Told of who signs in and out, for the record. */
     readonly onSignIn?: (event: SignInEvent) => void
+    /** Ends what a provider says has ended. Default: it is revoked, without a record. */
+    readonly onProviderEnd?: EndAccess
   }
   readonly limits?: Partial<TokenLimits>
 }
@@ -96,6 +102,8 @@ export interface Identities {
   keptUntil(target: RevocationTarget): Promise<number | undefined>
   /** Sign-in of browsers, for the issuers that have `signIn`. */
   readonly signIn: SignIn
+  /** Where providers tell that somebody has signed out there. */
+  readonly logout: Logout
   /** By issuer, for readiness. */
   status(): Readonly<Record<string, ReturnType<Issuer['status']>>>
   close(): Promise<void>
@@ -141,6 +149,15 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
     possession: openPossession({ ...deps, seal, nonceRequired: wiring.dpop?.nonce === 'required' }),
     ...(limits === undefined ? {} : { limits }),
   })
+  const revoked: EndAccess = ({ issuer, event, target }) =>
+    revocations.add({
+      id: Buffer.from(entropy.bytes(12)).toString('base64url'),
+      target,
+      reason: event,
+      by: issuer,
+      createdAt: clock.now(),
+      until: undefined,
+    })
   return {
     authenticator: {
       authenticate(credential, at): AuthResult | Promise<AuthResult> {
@@ -179,6 +196,7 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
         sessionLifetime: wiring.sessions.absolute,
       })
     },
+    logout: new Logout({ issuers, store, clock, meter, log, end: deps.onProviderEnd ?? revoked }),
     signIn: new SignIn({ issuers, sessions, store, seal, fetch: outbound.fetch, clock, entropy, meter, log, onEvent: onSignIn }),
     status: () => Object.fromEntries(issuers.map((issuer) => [issuer.name, issuer.status()])),
     async close() {

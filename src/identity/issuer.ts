@@ -7,6 +7,7 @@ import type { Identity } from '../core/principal.ts'
 import type { ClientAuth } from '../secrets/clientauth/index.ts'
 import type { Vaults } from '../secrets/keyvault/index.ts'
 import type { Jwt } from './jose/compact.ts'
+import type { LogoutResult } from './logout/token.ts'
 import type { Taken } from './taken.ts'
 
 /** A claim that a kind of issuer brings, for policy to speak of. */
@@ -100,6 +101,8 @@ export interface Issuer {
   verifyCertificate?(presented: PresentedCertificate): TokenResult | undefined
   /** Judges an ID token of a sign-in: `aud` is the client, `nonce` the one that was sent (OpenID Connect Core §3.1.3.7). */
   verifyIdToken(token: string, expected: IdTokenExpected): Promise<TokenResult>
+  /** Judges a logout token for this client; undefined where the provider sends none. */
+  verifyLogoutToken?(token: string, clientId: string): Promise<LogoutResult>
   /** @throws OstiaryError `identity/provider-unavailable` */
   metadata(): Promise<ProviderMetadata>
   /** For readiness: whether keys are at hand, and how old they are. */

@@ -2,7 +2,7 @@ import type { Evidence } from '../core/principal.ts'
 import type { IdTokenExpected, TokenResult } from './issuer.ts'
 import { checkSignature, keyIdOf, type Jwt } from './jose/compact.ts'
 import type { JsonObject, JsonValue } from './jose/json.ts'
-import { Refusal, refused } from './jose/refusal.ts'
+import { Refusal, refused, type Rejected } from './jose/refusal.ts'
 import { checkTimes, type Times } from './jose/times.ts'
 import { readConfirmation } from './possession/confirmation.ts'
 import type { KeyAnswer } from './keys/source.ts'
@@ -38,22 +38,35 @@ export function verifySigned(
   checkType: () => void,
   judge: (times: Times) => TokenResult,
 ): TokenResult | Promise<TokenResult> {
+  return verifyOrigin(verifier, jwt, checkType, () => judge(checkTimes(jwt.payload, verifier.now(), verifier.maxLifetime)))
+}
+
+/** What could not be told now. */
+type Unavailable = Extract<TokenResult, { outcome: 'unavailable' }>
+
+/** The same without the times, for what is signed and doesn't last. `judge` throws a Refusal. */
+export function verifyOrigin<T extends { readonly outcome: string }>(
+  { issuer, algorithms, keys }: Pick<SignedVerifier, 'issuer' | 'algorithms' | 'keys'>,
+  jwt: Jwt,
+  checkType: () => void,
+  judge: () => T,
+): T | Rejected | Unavailable | Promise<T | Rejected | Unavailable> {
   const kid = refused(() => {
-    if (jwt.payload['iss'] !== verifier.issuer) throw new Refusal('issuer')
-    const id = keyIdOf(jwt, verifier.algorithms, verifier.keys.only)
+    if (jwt.payload['iss'] !== issuer) throw new Refusal('issuer')
+    const id = keyIdOf(jwt, algorithms, keys.only)
     checkType()
     return id
   })
   if (typeof kid !== 'string') return kid
-  const answer = verifier.keys.find(kid)
-  const finish = (found: KeyAnswer): TokenResult => {
+  const answer = keys.find(kid)
+  const finish = (found: KeyAnswer): T | Rejected | Unavailable => {
     if (found === 'unavailable') return { outcome: 'unavailable', cause: 'keys' }
     if (found === 'unknown') return { outcome: 'rejected', reason: 'unknown-key' }
     return refused(() => {
       // A key that names its issuer signs for that one only.
-      if (found.issuer !== undefined && found.issuer !== verifier.issuer) throw new Refusal('key-issuer')
+      if (found.issuer !== undefined && found.issuer !== issuer) throw new Refusal('key-issuer')
       checkSignature(jwt, found)
-      return judge(checkTimes(jwt.payload, verifier.now(), verifier.maxLifetime))
+      return judge()
     })
   }
   return answer instanceof Promise ? answer.then(finish) : finish(answer)

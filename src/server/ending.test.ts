@@ -76,3 +76,16 @@ test('what the store then could not take is recorded as failed, and refused', as
   assert.deepEqual(happened, ['revoked', 'revocation-failed'])
   assert.deepEqual([events[1]!.details['revocation'], events[1]!.details['code']], ['r', 'identity/revocations-unavailable'])
 })
+
+test('what a provider says has ended is recorded first, too, and names the provider', async () => {
+  const { ending, happened, down, events } = world()
+  const end = { issuer: 'oidc', event: 'back-channel-logout', target: { kind: 'session', session: 's' } } as const
+  await ending.told(end)
+  assert.deepEqual(happened, ['provider-ended', 'added', 'session gone'])
+  const until = new Date(clock.now() + 1_000).toISOString()
+  const details = { revocation: 'r', target: 'session', session: 's', provider: 'oidc', event: 'back-channel-logout', until }
+  assert.deepEqual(events, [{ kind: 'provider-ended', time: clock.now(), details }])
+  down.add('record')
+  await assert.rejects(ending.told(end), code('audit/unavailable'))
+  assert.equal(happened.length, 3)
+})

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { OstiaryError } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Recorder } from '../core/record.ts'
-import { RevocationIndex, type Identities } from '../identity/index.ts'
+import { RevocationIndex, type Identities, type ProviderEnd } from '../identity/index.ts'
 import type { RevocationTarget, StoredRevocation } from '../store/revocations.ts'
 
 export interface EndingParts {
@@ -18,6 +18,13 @@ export interface RevocationRequest {
   readonly reason: string
   /** For a subject or a client: when it is let in again, in milliseconds since the epoch. Default: when that is lifted. */
   readonly until?: number | undefined
+}
+
+/** Who or what ends it: a person, or a provider. */
+interface EndedBy {
+  readonly name: string
+  readonly principal: Principal | undefined
+  readonly details: Readonly<Record<string, string>>
 }
 
 /**
@@ -48,6 +55,18 @@ export class Ending {
   }
 
   /**
+   * Ends what a provider says has ended.
+   * @throws OstiaryError `identity/revocations-unavailable`, `identity/too-many-revocations`, `audit/unavailable`
+   */
+  async told({ issuer, event, target }: ProviderEnd): Promise<void> {
+    await this.#end(
+      'provider-ended',
+      { target, reason: event },
+      { name: issuer, principal: undefined, details: { provider: issuer, event } },
+    )
+  }
+
+  /**
    * Takes a revocation back.
    * @throws OstiaryError `identity/no-revocation`, `identity/revocations-unavailable`, `audit/unavailable`
    */
@@ -61,8 +80,8 @@ export class Ending {
     return found
   }
 
-  async #revoke(kind: 'session-ended' | 'revoked', { target, reason, until }: RevocationRequest, by: Principal): Promise<StoredRevocation> {
-    const { audit, clock, newId, identities } = this.#parts
+  async #revoke(kind: 'session-ended' | 'revoked', request: RevocationRequest, by: Principal): Promise<StoredRevocation> {
+    const { target, reason } = request
     // A person or an agent that shuts itself out can't lift that. Ending what was issued so far, by contrast, asks for a new sign-in.
     if (
       (target.kind === 'subject' || target.kind === 'client') &&
@@ -70,29 +89,37 @@ export class Ending {
       new RevocationIndex([target]).hits(by.identity)
     )
       throw new OstiaryError('identity/own-access')
+    const details = kind === 'revoked' ? { reason } : {}
+    return this.#end(kind, request, { name: `${by.issuer}/${by.subject}`, principal: by, details })
+  }
+
+  async #end(kind: string, { target, reason, until }: RevocationRequest, by: EndedBy): Promise<StoredRevocation> {
+    const { audit, clock, newId, identities } = this.#parts
     const now = clock.now()
     const kept = until ?? (await identities.keptUntil(target))
-    const revocation = { id: newId(), target, reason, by: `${by.issuer}/${by.subject}`, createdAt: now, until: kept }
+    const revocation = { id: newId(), target, reason, by: by.name, createdAt: now, until: kept }
     const details = {
       revocation: revocation.id,
       ...detailsOf(target),
-      ...(kind === 'revoked' ? { reason } : {}),
+      ...by.details,
       ...(kept === undefined ? {} : { until: new Date(kept).toISOString() }),
     }
-    await audit.noteDurably({ kind, time: now, principal: by, details })
-    await this.#taken(by, details, () => identities.revocations.add(revocation))
+    const who = by.principal === undefined ? {} : { principal: by.principal }
+    await audit.noteDurably({ kind, time: now, ...who, details })
+    await this.#taken(by.principal, details, () => identities.revocations.add(revocation))
     // It has ended already, everywhere; this only makes room, which the next sweep would do as well.
     if (target.kind === 'session') await identities.sessions.end(target.session).catch(() => false)
     return revocation
   }
 
   /** The record says that it was done: where it then could not be, it says that, too. */
-  async #taken(by: Principal, details: ReturnType<typeof detailsOf>, work: () => Promise<unknown>): Promise<void> {
+  async #taken(by: Principal | undefined, details: ReturnType<typeof detailsOf>, work: () => Promise<unknown>): Promise<void> {
     try {
       await work()
     } catch (error) {
       const code = error instanceof OstiaryError ? error.code : 'internal'
-      this.#parts.audit.note({ kind: 'revocation-failed', time: this.#parts.clock.now(), principal: by, details: { ...details, code } })
+      const who = by === undefined ? {} : { principal: by }
+      this.#parts.audit.note({ kind: 'revocation-failed', time: this.#parts.clock.now(), ...who, details: { ...details, code } })
       throw error
     }
   }

@@ -17,6 +17,7 @@ import { openSqliteRevocations } from '../store/sqlite-revocations.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner } from './adapters.ts'
 import { compile, type Configuration } from './configuration.ts'
+import { Ending } from './ending.ts'
 import { createMetrics } from './metrics.ts'
 import { httpResources, type Parts } from './parts.ts'
 import { PolicyHolder } from './policies.ts'
@@ -102,11 +103,13 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
         sealing: () => keyring.sealing(),
         revocations,
         onSignIn: (event) => audit.note({ kind: event.kind, time: clock.now(), details: signInDetails(event) }),
+        onProviderEnd: (end) => ending.told(end).then(() => pipeline.open.sweep()),
       },
     })
     closers.push(() => identities.close())
     const pipeline = new Pipeline({ clock, newId, authenticator: identities.authenticator, policies, recorder: audit })
     closers.push(() => pipeline.open.close())
+    const ending = new Ending({ clock, newId, audit, identities })
     revocations.onChange(() => pipeline.open.sweep())
     const parts: Parts = {
       folder,
@@ -172,6 +175,7 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     resources: httpResources(parts.wiring),
     pipeline: parts.pipeline,
     signIn: parts.identities.signIn,
+    logout: parts.identities.logout,
     certificates: parts.identities.issuers.some((issuer) => issuer.verifyCertificate !== undefined),
     assertions: assertionSigner(parts.keyring, parts.wiring),
     clock: parts.clock,

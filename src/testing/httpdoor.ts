@@ -11,6 +11,7 @@ import type { Identity, Principal } from '../core/principal.ts'
 import type { DecisionEvent, Outcome, RecordMode } from '../core/record.ts'
 import { createHttpDoor, type HttpDoor } from '../doors/http/door.ts'
 import { doorSchema, resourceSchema, type HttpResource } from '../doors/http/schema.ts'
+import type { ProviderLogout } from '../doors/http/logout.ts'
 import type { BrowserSignIn } from '../doors/http/signin.ts'
 import { seededEntropy } from './clock.ts'
 
@@ -115,6 +116,7 @@ export interface DoorOptions {
   readonly door?: Readonly<Record<string, unknown>>
   readonly clock?: Clock
   readonly signIn?: BrowserSignIn
+  readonly logout?: ProviderLogout
   readonly authenticate?: (credential: Credential) => AuthResult | Promise<AuthResult>
   readonly decided?: () => void | Promise<void>
   readonly folder?: string
@@ -182,6 +184,7 @@ export async function testDoor(options: DoorOptions): Promise<TestDoor> {
     resources: Object.fromEntries(Object.entries(resources).map(([name, resource]) => [name, resourceOf(resource)])),
     pipeline,
     signIn: options.signIn,
+    logout: options.logout,
     assertions: {
       issuer: 'ostiary',
       kid: 'key-1',

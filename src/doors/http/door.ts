@@ -5,6 +5,7 @@ import type { AssertionSigner } from './assertion.ts'
 import type { BoundAddress, Engine } from './engine.ts'
 import { trustedProxies } from './forwarded.ts'
 import { createGate, type GateParts } from './gate.ts'
+import type { ProviderLogout } from './logout.ts'
 import { directoryOf } from './resources.ts'
 import type { DoorConfig, HttpResource } from './schema.ts'
 import type { BrowserSignIn } from './signin.ts'
@@ -22,6 +23,8 @@ export interface HttpDoorParts {
   readonly pipeline: Pipeline
   /** Undefined where no resource has `signIn`. */
   readonly signIn?: BrowserSignIn | undefined
+  /** Takes what providers tell of people who signed out there. Default: nobody does. */
+  readonly logout?: ProviderLogout | undefined
   /** Whether a client certificate by itself can prove who somebody is. Default: no. */
   readonly certificates?: boolean
   readonly assertions: AssertionSigner
@@ -67,6 +70,7 @@ export function createHttpDoor(parts: HttpDoorParts): HttpDoor {
   const gate = createGate({
     pipeline: parts.pipeline,
     signIn: parts.signIn,
+    logout: parts.logout,
     certificates: parts.certificates ?? false,
     assertions: parts.assertions,
     clock,

@@ -13,6 +13,7 @@ import { deny, isNavigation, problem } from './deny.ts'
 import type { Answer, Fields, Failure, Forward, Gate, OwnRequest, Plan, RawRequest } from './engine.ts'
 import { callerOf, type Caller, type TrustedProxies } from './forwarded.ts'
 import { identityFields, responseFields, upstreamFields } from './headers.ts'
+import type { ProviderLogout } from './logout.ts'
 import { isCrossSite } from './origin.ts'
 import { provable } from './stepup.ts'
 import { settingsFor, type Directory, type ServedResource, type Settings } from './resources.ts'
@@ -24,6 +25,7 @@ import { tracer, type Trace } from './trace.ts'
 export interface GateParts {
   readonly pipeline: Pipeline
   readonly signIn: BrowserSignIn | undefined
+  readonly logout: ProviderLogout | undefined
   /** Whether a client certificate by itself can prove who somebody is. */
   readonly certificates: boolean
   readonly assertions: AssertionSigner
@@ -95,6 +97,7 @@ export function createGate(parts: GateParts): Gate {
     if (request.path === OWN_PATH || request.path.startsWith(`${OWN_PATH}/`))
       return ownPath(request, resource, context, {
         signIn,
+        logout: parts.logout,
         jwks: () => assertions.jwks(),
         metadata: () => tokenMetadata(originOf(resource, request, caller), assertions.issuer),
       })

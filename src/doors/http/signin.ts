@@ -4,6 +4,7 @@ import type { Cookie } from './cookies.ts'
 import { page, problem } from './deny.ts'
 import type { Answer, OwnRequest } from './engine.ts'
 import type { Caller } from './forwarded.ts'
+import { logoutPath, type ProviderLogout } from './logout.ts'
 import { isSameOrigin } from './origin.ts'
 import type { ServedResource } from './resources.ts'
 
@@ -74,6 +75,7 @@ function setCookies(values: readonly string[]): string[] {
 
 export interface OwnPathParts {
   readonly signIn: BrowserSignIn | undefined
+  readonly logout: ProviderLogout | undefined
   readonly jwks: () => object
   /** Of the token endpoint. */
   readonly metadata: () => object
@@ -120,6 +122,8 @@ export function ownPath(
       if (!isSameOrigin(request, context.origin)) return problem('http/cross-site', { html: true })
       return parts.signIn.signOut(context).then(signedOut, unavailable)
     default:
+      if (parts.logout === undefined || context === undefined) break
+      return logoutPath(request, context.issuer, context.ip, parts.logout) ?? problem('http/not-found', {})
   }
   return problem('http/not-found', {})
 }

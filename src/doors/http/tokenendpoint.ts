@@ -119,8 +119,7 @@ const NOT_THERE = ['actor_token', 'actor_token_type'] as const
 function readForm(body: Buffer, asked: TokenRequest): TokenError | { readonly credential: Credential } {
   const invalid = (description: string): TokenError => ({ error: 'invalid_request', description })
   const { request, resource, origin, presented, certificate } = asked
-  if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(contentTypeOf(request) ?? ''))
-    return invalid('send the parameters as application/x-www-form-urlencoded')
+  if (!isForm(request)) return invalid('send the parameters as application/x-www-form-urlencoded')
   const form = new URLSearchParams(body.toString('latin1'))
   for (const name of new Set(form.keys())) if (form.getAll(name).length > 1) return invalid('a parameter comes twice') // RFC 6749 §3.2
   const value = (name: string): string | undefined => form.get(name) ?? undefined
@@ -156,9 +155,10 @@ function readForm(body: Buffer, asked: TokenRequest): TokenError | { readonly cr
   }
 }
 
-function contentTypeOf({ fields }: CanonicalRequest): string | undefined {
+/** Whether a request says that its body is a form. */
+export function isForm({ fields }: CanonicalRequest): boolean {
   const at = fields.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-type')
-  return at < 0 ? undefined : fields[at + 1]
+  return at >= 0 && /^application\/x-www-form-urlencoded *(;|$)/i.test(fields[at + 1] ?? '')
 }
 
 /** Where clients find the endpoint and the keys (RFC 8414 §2); `issuer` is what tokens name as theirs. */

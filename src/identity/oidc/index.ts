@@ -4,6 +4,7 @@ import { byIssuer } from '../taken.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
 import { parseJwt } from '../jose/compact.ts'
 import { discoveryUrlOf, publishedKeys } from '../keys/published.ts'
+import { verifyLogout } from '../logout/token.ts'
 import { attended, signInSettings } from '../signin.ts'
 import { oidcClaims } from './claims.ts'
 import { plainJwt, rfc9068 } from './profile.ts'
@@ -51,6 +52,10 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
     async verifyIdToken(token, expected) {
       const jwt = parseJwt(token)
       return 'outcome' in jwt ? jwt : verifyId(verifier, jwt, expected)
+    },
+    async verifyLogoutToken(token, clientId) {
+      const jwt = parseJwt(token)
+      return 'outcome' in jwt ? jwt : verifyLogout(verifier, jwt, clientId)
     },
     metadata: () => keys.source.metadata(),
     status: () => attended(keys.status(), signIn?.auth),

@@ -46,6 +46,8 @@ export interface ProviderStandIn {
   refreshedClaims: JsonObject
   /** Ends what every refresh token stands for. */
   endRefresh(): void
+  /** A logout token with these claims over the good ones (OpenID Connect Back-Channel Logout §2.4); one that is undefined is left out. */
+  logoutToken(claims?: Readonly<Record<string, JsonObject[string] | undefined>>, header?: JsonObject): string
   /** What the browser was sent here to ask. */
   asked(location: string): Asked
   /** Lets the person sign in: the query with which the browser is sent back. */
@@ -81,6 +83,19 @@ export async function providerStandIn(now: () => number): Promise<ProviderStandI
     hold: undefined,
     refreshedClaims: {},
     endRefresh: () => good.clear(),
+    logoutToken(claims = {}, header = {}) {
+      const all = {
+        iss: origin,
+        aud: CLIENT_ID,
+        ...times(now(), 120),
+        jti: `logout-${++made}`,
+        events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+        sid: 'there-1',
+        ...claims,
+      }
+      const kept = Object.entries(all).filter(([, value]) => value !== undefined)
+      return signToken(key, Object.fromEntries(kept) as JsonObject, { typ: 'logout+jwt', ...header })
+    },
     asked(location) {
       const url = new URL(location)
       const get = (name: string): string => url.searchParams.get(name) ?? ''
