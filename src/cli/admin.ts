@@ -28,8 +28,8 @@ export async function adminClient(command: Command): Promise<AdminClient> {
   const url = adminUrl(command)
   const { as, provider } = command.opts<{ as?: string; provider: string }>()
   const { demoToken } = await import('./demo-token.ts')
-  const { stored } = await import('./credentials.ts')
-  const token = as === undefined ? (process.env['OSTIARY_TOKEN'] ?? stored(url)?.token) : await demoToken(provider, as, {})
+  const { currentLogin } = await import('./signin/lasting.ts')
+  const token = as === undefined ? (process.env['OSTIARY_TOKEN'] ?? (await currentLogin(url))?.token) : await demoToken(provider, as, {})
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
 
   const send = async (method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> => {

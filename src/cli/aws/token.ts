@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { OstiaryError } from '../../core/errors.ts'
 import { MAX_EXPIRES } from '../../identity/aws/presigned.ts'
-import { causeOf } from '../admin.ts'
-import { keep } from '../credentials.ts'
+import { finish, type SignedIn } from '../login.ts'
 import { findAws } from './credentials.ts'
 import { presignToken } from './sign.ts'
 
@@ -29,17 +28,7 @@ export function awsToken(command: Command, now = Date.now()): AwsToken {
 }
 
 /** Makes such a token, asks the gateway whom it takes it for, and keeps it for the commands that ask this gateway. */
-export async function awsLogin(admin: string, command: Command): Promise<{ readonly subject: string; readonly expires: string }> {
+export async function awsLogin(admin: string, command: Command): Promise<SignedIn> {
   const { token, expires } = awsToken(command)
-  const response = await fetch(`${admin}/api/me`, { headers: { authorization: `Bearer ${token}` } }).catch((error: unknown) => {
-    throw new OstiaryError('cli/no-gateway', { url: admin, cause: causeOf(error) })
-  })
-  const me = (await response.json().catch(() => ({}))) as { display?: string; subject?: string; detail?: string; title?: string }
-  if (response.status !== 200 && response.status !== 403)
-    throw new OstiaryError('cli/login-failed', { reason: me.detail ?? me.title ?? 'the gateway did not accept the credentials' })
-  keep(admin, { token, expires })
-  return {
-    subject: me.display ?? me.subject ?? 'somebody the gateway does not admit to its admin API',
-    expires: new Date(expires).toISOString(),
-  }
+  return finish(admin, { token, expires })
 }

@@ -1,22 +1,34 @@
 import type { Register } from './index.ts'
+import type { LoginOptions, SignedIn } from '../login.ts'
 import { awsOptions } from '../aws/options.ts'
 import { adminClient, adminOptions, adminUrl } from '../admin.ts'
 
 export const login: Register = (root, action) =>
   void awsOptions(adminOptions(root.command('login')))
-    .description('sign in with the device code flow, or with AWS credentials, for the commands that ask a gateway')
+    .description('sign in for the commands that ask a gateway: with a browser, by a code on another machine, or as what runs here')
     .option('--issuer <name>', 'issuer to sign in with, where the gateway has several')
+    .option('--browser', 'with a browser on this machine; the default where there is one')
+    .option('--device', 'by a code that is entered in a browser anywhere; the default where there is no browser')
+    .option('--port <port>', 'with --browser, the port of localhost that the provider answers to; default: a free one')
+    .option('--workload', 'without asking anybody, as the job, pod or machine that this is')
+    .option('--token-file <file>', 'with --workload, the file that the platform keeps its token in', process.env['OSTIARY_TOKEN_FILE'])
     .action(
       action(async ({ output }, _, command) => {
-        if (command.opts<{ aws?: boolean }>().aws === true) {
+        const options = command.opts<LoginOptions & { aws?: boolean; workload?: boolean; audience?: string; tokenFile?: string }>()
+        const url = adminUrl(command)
+        const done = ({ subject, expires, kept }: SignedIn, how = ''): void =>
+          output.answer(`signed in as ${subject}${how} until ${expires}, kept in ${kept}`, { subject, expires, kept })
+        if (options.aws === true) {
           const { awsLogin } = await import('../aws/token.ts')
-          const { subject, expires } = await awsLogin(adminUrl(command), command)
-          return output.answer(`signed in as ${subject} until ${expires}`, { subject, expires })
+          return done(await awsLogin(url, command))
         }
-        const { deviceLogin } = await import('../login.ts')
-        const { issuer } = command.opts<{ issuer?: string }>()
-        const { subject, expires } = await deviceLogin(adminUrl(command), issuer, (line) => process.stderr.write(`${line}\n`))
-        output.answer(`signed in as ${subject} until ${expires}`, { subject, expires })
+        if (options.workload === true) {
+          const { workloadLogin } = await import('../workload.ts')
+          const signedIn = await workloadLogin(url, options)
+          return done(signedIn, ` by ${signedIn.from}`)
+        }
+        const { personLogin } = await import('../login.ts')
+        done(await personLogin(url, options, (line) => process.stderr.write(`${line}\n`)))
       }),
     )
 
@@ -27,7 +39,7 @@ export const logout: Register = (root, action) =>
       action(async ({ output }, _, command) => {
         const { forget } = await import('../credentials.ts')
         const url = adminUrl(command)
-        const had = forget(url)
+        const had = await forget(url)
         output.answer(had ? `signed out of ${url}` : `there was no sign-in for ${url}`, { url, had })
       }),
     )

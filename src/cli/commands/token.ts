@@ -19,10 +19,10 @@ export const token: Register = (root, action) =>
         }
         const options = command.opts<{ as?: string; tokenVersion?: string; shape?: string; provider: string; admin: string }>()
         const { demoToken } = await import('../demo-token.ts')
-        const { stored } = await import('../credentials.ts')
+        const { currentLogin } = await import('../signin/lasting.ts')
         const value =
           options.as === undefined
-            ? stored(options.admin)?.token
+            ? (await currentLogin(options.admin.replace(/\/+$/, '')))?.token
             : await demoToken(options.provider, options.as, { version: options.tokenVersion, shape: options.shape })
         if (value === undefined) {
           const { OstiaryError } = await import('../../core/errors.ts')

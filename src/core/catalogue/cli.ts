@@ -39,6 +39,11 @@ export const cli = {
     exit: 66,
   },
   'cli/login-failed': { message: 'sign-in failed: {reason}', help: 'run `ostiary login` again', exit: 77 },
+  'cli/no-workload': {
+    message: 'nothing on this machine tells who runs here',
+    help: 'run it in GitHub Actions with `id-token: write`, with Azure workload or managed identity, or name a file with `--token-file` or OSTIARY_TOKEN_FILE',
+    exit: 78,
+  },
   'cli/no-login': {
     message: 'the gateway at {url} offers no sign-in for the command line',
     help: 'give an issuer `signIn` with a `clientId` in ostiary.yaml, or set OSTIARY_TOKEN',

@@ -214,8 +214,28 @@ test('a guardrail that requires an authentication context sends a browser to con
   }
 })
 
+test('the command line signs in with a browser on the same machine', async () => {
+  const login = demo.begin('login', '--browser')
+  const [, url] = await login.said(/open (\S+) in a browser/)
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(url!)
+  await page
+    .getByRole('button', { name: /^auditor/ })
+    .first()
+    .click()
+  await page.getByRole('heading', { name: 'You are signed in' }).waitFor()
+  const { status, stdout, stderr } = await login.ended
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /^signed in as auditor.*, kept in .*credentials\.json$/m)
+  assert.match((await demo.begin('whoami').ended).stdout, /^auditor/)
+  assert.match((await demo.begin('token').ended).stdout, /^ey[\w-]+\.[\w-]+\.[\w-]+\n$/)
+  assert.equal((await demo.begin('logout').ended).status, 0)
+  await context.close()
+})
+
 test('the command line signs in by a code that is entered in a browser, and forgets the sign-in again', async () => {
-  const login = demo.begin('login')
+  const login = demo.begin('login', '--device')
   const [, url, code] = await login.said(/open (\S+) and enter the code (\S+)/)
   assert.ok(url !== undefined && code !== undefined)
   const context = await browser.newContext()

@@ -3,7 +3,8 @@
  * machine without them; `.ci/run` installs them and runs this.
  */
 import assert from 'node:assert/strict'
-import { appendFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { run, startRealDemo, type RealDemo } from './demo.ts'
@@ -231,3 +232,33 @@ async function eventually(ask: () => number, wanted: number): Promise<number> {
   }
   return answer
 }
+
+describe('a keyring', () => {
+  test('of a desktop session keeps sign-ins, and the file says only that it does', () => {
+    const home = mkdtempSync(join(tmpdir(), 'ostiary-keyring-'))
+    const unlock = 'printf keyring | gnome-keyring-daemon --unlock --components=secrets >/dev/null'
+    const script = `${unlock}; exec "$0" "$1"`
+    const { status, stdout, stderr } = run(
+      'env',
+      [
+        `HOME=${home}`,
+        `XDG_CONFIG_HOME=${home}/config`,
+        `XDG_DATA_HOME=${home}/data`,
+        `XDG_RUNTIME_DIR=${home}`,
+        'dbus-run-session',
+        '--',
+        'sh',
+        '-c',
+        script,
+        process.execPath,
+        join(import.meta.dirname, 'keyring.ts'),
+      ],
+      { timeout: 60_000 },
+    )
+    rmSync(home, { recursive: true, force: true })
+    assert.equal(status, 0, stderr)
+    const { where, file, token, had, after: gone } = JSON.parse(stdout) as Record<string, unknown>
+    assert.deepEqual({ where, token, had, gone }, { where: 'the keyring', token: 'kept-secret', had: true, gone: true })
+    assert.doesNotMatch(String(file), /kept-secret/)
+  })
+})

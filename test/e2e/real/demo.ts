@@ -85,7 +85,8 @@ export async function startRealDemo(): Promise<RealDemo> {
     ca: join(data, 'dev-ca/ca.pem'),
     output: () => text,
     ostiary: (...args) => run('node', [BIN, ...args]),
-    begin: (...args) => begin([BIN, ...args], { ...process.env, XDG_CONFIG_HOME: join(folder, 'home') }),
+    begin: (...args) =>
+      begin([BIN, ...args], { ...process.env, XDG_CONFIG_HOME: join(folder, 'home'), OSTIARY_KEYRING: 'none', BROWSER: 'true' }),
     stop,
   }
 }
