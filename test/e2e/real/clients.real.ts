@@ -233,6 +233,12 @@ async function eventually(ask: () => number, wanted: number): Promise<number> {
   return answer
 }
 
+test('the doctor finds nothing wrong with the issuer of the demo', () => {
+  const { status, stdout, stderr } = demo.ostiary('doctor', 'issuer', 'entra', '--config', demo.config)
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /^ok +provider +keys got/)
+})
+
 describe('a keyring', () => {
   test('of a desktop session keeps sign-ins, and the file says only that it does', () => {
     const home = mkdtempSync(join(tmpdir(), 'ostiary-keyring-'))
