@@ -8,6 +8,7 @@ interface PolicyAnswer {
     readonly kind: 'rule' | 'guardrail'
     readonly resources: readonly string[]
     readonly actions: readonly string[]
+    readonly who: 'for' | 'allBut'
     readonly roles: readonly string[]
     readonly when?: string
     readonly requires?: readonly string[]
@@ -80,7 +81,10 @@ export function Policy() {
                   </span>
                   {rule.requires !== undefined && <div class="quiet">{rule.requires.join(', ')}</div>}
                 </td>
-                <td>{rule.roles.join(', ')}</td>
+                <td>
+                  {rule.who === 'allBut' && <span class="quiet">all but </span>}
+                  {rule.roles.join(', ')}
+                </td>
                 <td>{rule.resources.join(', ')}</td>
                 <td>
                   {rule.actions.map((action) => (

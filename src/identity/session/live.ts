@@ -72,6 +72,11 @@ export class LiveSession implements Verified {
     return Math.min(this.#endsAt, this.#provenUntil)
   }
 
+  /** It is good as it is. */
+  isCurrent(now: number): boolean {
+    return !this.revoked && now < this.expiresAt
+  }
+
   /** It is good for nothing any more, not even if it were proven anew. */
   isOver(now: number): boolean {
     return this.revoked || now >= this.#endsAt || (this.#state.renew === undefined && now >= this.#provenUntil)

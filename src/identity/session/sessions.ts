@@ -149,7 +149,7 @@ export class Sessions {
     if (key === undefined) return unknown
     const live = this.#live.get(key)
     const now = this.#parts.clock.now()
-    if (live !== undefined && isCurrent(live, now)) return this.#use(live, now)
+    if (live !== undefined && live.isCurrent(now)) return this.#use(live, now)
     if (this.#ended.has(key)) return unknown
     const loading = this.#loading.get(key)
     if (loading !== undefined) return loading
@@ -251,7 +251,7 @@ export class Sessions {
   }
 
   #judge(live: LiveSession, now: number): AuthResult | Promise<AuthResult> {
-    if (isCurrent(live, now)) return this.#use(live, now)
+    if (live.isCurrent(now)) return this.#use(live, now)
     if (!live.isOver(now)) return this.#prove(live, true)
     const reason = live.revoked ? revoked : expired
     this.#end(live.key).catch(() => undefined)
@@ -298,7 +298,7 @@ export class Sessions {
         const proven = this.#take(result.stored)
         if (proven === undefined) return unknown
         // A version may hold another refresh token and no newer proof.
-        if (isCurrent(proven, clock.now())) return this.#use(proven, clock.now())
+        if (proven.isCurrent(clock.now())) return this.#use(proven, clock.now())
         proven.renewAgain(clock.now() + RETRY_MS)
         return unproven
       }
@@ -394,8 +394,4 @@ export class Sessions {
   #storeFailed(): void {
     this.#parts.meter.count('identity_store_failures')
   }
-}
-
-function isCurrent({ revoked, expiresAt }: LiveSession, now: number): boolean {
-  return !revoked && now < expiresAt
 }
