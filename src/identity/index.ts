@@ -33,6 +33,7 @@ import { refresher } from './session/refresh.ts'
 import type { SessionList, SessionQuery } from './session/listing.ts'
 import { Sessions } from './session/sessions.ts'
 import { SignIn, type SignInEvent } from './session/signin.ts'
+import { Events } from './ssf/events.ts'
 import { Tokens, type TokenLimits } from './tokens.ts'
 
 export { clientsOf, RevocationIndex } from './revocations/match.ts'
@@ -40,6 +41,7 @@ export { openRevocations, type Revocations } from './revocations/revocations.ts'
 export { openOutbound } from './outbound.ts'
 export { meet } from './taken.ts'
 export type { EndAccess, ProviderEnd } from './ended.ts'
+export type { EventAnswer } from './ssf/receiver.ts'
 export type { Logout, LogoutAnswer } from './logout/logout.ts'
 export type { SessionInfo, SessionList, SessionQuery } from './session/listing.ts'
 export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.ts'
@@ -104,6 +106,8 @@ export interface Identities {
   readonly signIn: SignIn
   /** Where providers tell that somebody has signed out there. */
   readonly logout: Logout
+  /** Where transmitters post their security events, by the name of the issuer that they are about. */
+  readonly events: Events
   /** By issuer, for readiness. */
   status(): Readonly<Record<string, ReturnType<Issuer['status']>>>
   close(): Promise<void>
@@ -158,6 +162,8 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
       createdAt: clock.now(),
       until: undefined,
     })
+  const end = deps.onProviderEnd ?? revoked
+  const events = new Events(wiring.issuers, issuers, { store, end, deps: issuerDeps })
   return {
     authenticator: {
       authenticate(credential, at): AuthResult | Promise<AuthResult> {
@@ -196,7 +202,8 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
         sessionLifetime: wiring.sessions.absolute,
       })
     },
-    logout: new Logout({ issuers, store, clock, meter, log, end: deps.onProviderEnd ?? revoked }),
+    logout: new Logout({ issuers, store, clock, meter, log, end }),
+    events,
     signIn: new SignIn({ issuers, sessions, store, seal, fetch: outbound.fetch, clock, entropy, meter, log, onEvent: onSignIn }),
     status: () => Object.fromEntries(issuers.map((issuer) => [issuer.name, issuer.status()])),
     async close() {

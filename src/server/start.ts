@@ -176,6 +176,7 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     pipeline: parts.pipeline,
     signIn: parts.identities.signIn,
     logout: parts.identities.logout,
+    events: parts.identities.events,
     certificates: parts.identities.issuers.some((issuer) => issuer.verifyCertificate !== undefined),
     assertions: assertionSigner(parts.keyring, parts.wiring),
     clock: parts.clock,

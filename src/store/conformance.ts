@@ -114,6 +114,10 @@ export function sessionStoreConformance(name: string, open: () => SessionStore):
     using('lets a mark be spent once until it lapses', async (store) => {
       assert.equal(await store.spend('a', T + 10, T), true)
       assert.equal(await store.spend('a', T + 20, T + 5), false)
+      assert.deepEqual(
+        [await store.isSpent('a', T + 9), await store.isSpent('a', T + 10), await store.isSpent('b', T)],
+        [true, false, false],
+      )
       assert.equal(await store.spend('b', T + 10, T + 5), true)
       assert.equal(await store.spend('a', T + 20, T + 10), true)
       assert.equal(await store.spend('a', T + 30, T + 15), false)

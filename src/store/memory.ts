@@ -68,6 +68,7 @@ export function memoryStore(): SessionStore {
       if (marks.size > MAX_MARKS) marks.delete([...marks].reduce((a, b) => (b[1] < a[1] ? b : a))[0])
       return true
     },
+    isSpent: async (mark, now) => (marks.get(mark) ?? Number.NEGATIVE_INFINITY) > now,
     close: async () => undefined,
   }
 }

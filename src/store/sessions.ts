@@ -63,6 +63,8 @@ export interface SessionStore {
   sweep(now: number, unusedSince: number): Promise<number>
   /** True the first time that `mark` is spent; false from then until `until`, at the least. */
   spend(mark: string, until: number, now: number): Promise<boolean>
+  /** Whether `mark` was spent and has not lapsed. */
+  isSpent(mark: string, now: number): Promise<boolean>
   close(): Promise<void>
 }
 

@@ -40,6 +40,7 @@ const STATEMENTS = {
   sweep: 'DELETE FROM sessions WHERE ends_at <= ? OR seen_at <= ?',
   spend: `INSERT INTO marks (mark, lapses_at) VALUES (?1, ?2)
           ON CONFLICT (mark) DO UPDATE SET lapses_at = ?2 WHERE lapses_at <= ?3`,
+  spent: 'SELECT 1 AS spent FROM marks WHERE mark = ? AND lapses_at > ?',
   lapse: 'DELETE FROM marks WHERE lapses_at <= ?',
   forget: 'DELETE FROM marks WHERE mark IN (SELECT mark FROM marks ORDER BY lapses_at DESC LIMIT -1 OFFSET ?)',
 } as const
@@ -130,6 +131,10 @@ class SqliteStore implements SessionStore {
       if (fresh) this.#run.forget.run(MAX_MARKS)
       return fresh
     })
+  }
+
+  async isSpent(mark: string, now: number): Promise<boolean> {
+    return this.#run.spent.get(mark, now) !== undefined
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,7 @@ import type { Identity, Principal } from '../core/principal.ts'
 import type { DecisionEvent, Outcome, RecordMode } from '../core/record.ts'
 import { createHttpDoor, type HttpDoor } from '../doors/http/door.ts'
 import { doorSchema, resourceSchema, type HttpResource } from '../doors/http/schema.ts'
+import type { SecurityEvents } from '../doors/http/events.ts'
 import type { ProviderLogout } from '../doors/http/logout.ts'
 import type { BrowserSignIn } from '../doors/http/signin.ts'
 import { seededEntropy } from './clock.ts'
@@ -117,6 +118,7 @@ export interface DoorOptions {
   readonly clock?: Clock
   readonly signIn?: BrowserSignIn
   readonly logout?: ProviderLogout
+  readonly events?: SecurityEvents
   readonly authenticate?: (credential: Credential) => AuthResult | Promise<AuthResult>
   readonly decided?: () => void | Promise<void>
   readonly folder?: string
@@ -185,6 +187,7 @@ export async function testDoor(options: DoorOptions): Promise<TestDoor> {
     pipeline,
     signIn: options.signIn,
     logout: options.logout,
+    events: options.events,
     assertions: {
       issuer: 'ostiary',
       kid: 'key-1',

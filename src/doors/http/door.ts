@@ -5,6 +5,7 @@ import type { AssertionSigner } from './assertion.ts'
 import type { BoundAddress, Engine } from './engine.ts'
 import { trustedProxies } from './forwarded.ts'
 import { createGate, type GateParts } from './gate.ts'
+import type { SecurityEvents } from './events.ts'
 import type { ProviderLogout } from './logout.ts'
 import { directoryOf } from './resources.ts'
 import type { DoorConfig, HttpResource } from './schema.ts'
@@ -25,6 +26,8 @@ export interface HttpDoorParts {
   readonly signIn?: BrowserSignIn | undefined
   /** Takes what providers tell of people who signed out there. Default: nobody does. */
   readonly logout?: ProviderLogout | undefined
+  /** Takes security events. Default: nobody does. */
+  readonly events?: SecurityEvents | undefined
   /** Whether a client certificate by itself can prove who somebody is. Default: no. */
   readonly certificates?: boolean
   readonly assertions: AssertionSigner
@@ -71,6 +74,7 @@ export function createHttpDoor(parts: HttpDoorParts): HttpDoor {
     pipeline: parts.pipeline,
     signIn: parts.signIn,
     logout: parts.logout,
+    events: parts.events,
     certificates: parts.certificates ?? false,
     assertions: parts.assertions,
     clock,

@@ -13,6 +13,7 @@ import { deny, isNavigation, problem } from './deny.ts'
 import type { Answer, Fields, Failure, Forward, Gate, OwnRequest, Plan, RawRequest } from './engine.ts'
 import { callerOf, type Caller, type TrustedProxies } from './forwarded.ts'
 import { identityFields, responseFields, upstreamFields } from './headers.ts'
+import type { SecurityEvents } from './events.ts'
 import type { ProviderLogout } from './logout.ts'
 import { isCrossSite } from './origin.ts'
 import { provable } from './stepup.ts'
@@ -26,6 +27,7 @@ export interface GateParts {
   readonly pipeline: Pipeline
   readonly signIn: BrowserSignIn | undefined
   readonly logout: ProviderLogout | undefined
+  readonly events: SecurityEvents | undefined
   /** Whether a client certificate by itself can prove who somebody is. */
   readonly certificates: boolean
   readonly assertions: AssertionSigner
@@ -98,6 +100,8 @@ export function createGate(parts: GateParts): Gate {
       return ownPath(request, resource, context, {
         signIn,
         logout: parts.logout,
+        events: parts.events,
+        ip: caller.ip,
         jwks: () => assertions.jwks(),
         metadata: () => tokenMetadata(originOf(resource, request, caller), assertions.issuer),
       })

@@ -4,6 +4,7 @@ import type { Cookie } from './cookies.ts'
 import { page, problem } from './deny.ts'
 import type { Answer, OwnRequest } from './engine.ts'
 import type { Caller } from './forwarded.ts'
+import { eventsPath, type SecurityEvents } from './events.ts'
 import { logoutPath, type ProviderLogout } from './logout.ts'
 import { isSameOrigin } from './origin.ts'
 import type { ServedResource } from './resources.ts'
@@ -76,6 +77,9 @@ function setCookies(values: readonly string[]): string[] {
 export interface OwnPathParts {
   readonly signIn: BrowserSignIn | undefined
   readonly logout: ProviderLogout | undefined
+  readonly events: SecurityEvents | undefined
+  /** Caller's address. */
+  readonly ip: string
   readonly jwks: () => object
   /** Of the token endpoint. */
   readonly metadata: () => object
@@ -121,9 +125,12 @@ export function ownPath(
       if (method !== 'POST') return notAllowed('GET, POST')
       if (!isSameOrigin(request, context.origin)) return problem('http/cross-site', { html: true })
       return parts.signIn.signOut(context).then(signedOut, unavailable)
-    default:
+    default: {
+      const answer = parts.events === undefined ? undefined : eventsPath(request, parts.ip, parts.events)
+      if (answer !== undefined) return answer
       if (parts.logout === undefined || context === undefined) break
       return logoutPath(request, context.issuer, context.ip, parts.logout) ?? problem('http/not-found', {})
+    }
   }
   return problem('http/not-found', {})
 }

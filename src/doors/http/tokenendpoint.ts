@@ -155,10 +155,14 @@ function readForm(body: Buffer, asked: TokenRequest): TokenError | { readonly cr
   }
 }
 
-/** Whether a request says that its body is a form. */
-export function isForm({ fields }: CanonicalRequest): boolean {
+export function contentTypeOf({ fields }: Pick<CanonicalRequest, 'fields'>): string | undefined {
   const at = fields.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-type')
-  return at >= 0 && /^application\/x-www-form-urlencoded *(;|$)/i.test(fields[at + 1] ?? '')
+  return at < 0 ? undefined : fields[at + 1]
+}
+
+/** Whether a request says that its body is a form. */
+export function isForm(request: CanonicalRequest): boolean {
+  return /^application\/x-www-form-urlencoded *(;|$)/i.test(contentTypeOf(request) ?? '')
 }
 
 /** Where clients find the endpoint and the keys (RFC 8414 §2); `issuer` is what tokens name as theirs. */

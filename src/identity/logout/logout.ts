@@ -3,12 +3,9 @@ import { OstiaryError } from '../../core/errors.ts'
 import type { Meter } from '../../core/meter.ts'
 import type { SessionStore } from '../../store/sessions.ts'
 import { Budget } from '../budget.ts'
-import type { EndAccess } from '../ended.ts'
+import { endTarget, sessionsOf, type EndAccess } from '../ended.ts'
 import type { Issuer } from '../issuer.ts'
-import { providerKeyOf } from '../session/handle.ts'
 
-/** Sessions here that belong to one session there, at most. */
-const NAMESAKES = 1_000
 /** Requests that end nothing, per source. */
 const COLD = { rate: 20, burst: 100, sources: 10_000 }
 /** Longest `iss` and `sid` that are looked at, in characters. */
@@ -94,15 +91,9 @@ export class Logout {
 
   async #endSession(issuer: string, sid: string, event: string): Promise<number> {
     const { store, end } = this.#parts
-    const sessions = await store.ofProvider(providerKeyOf(issuer, sid), NAMESAKES)
-    for (const { id } of sessions) {
-      try {
-        await end({ issuer, event, target: { kind: 'session', session: id } })
-      } catch (error) {
-        if (!(error instanceof OstiaryError && error.code === 'identity/no-session')) throw error // it has ended since
-      }
-    }
-    return sessions.length
+    const targets = await sessionsOf(store, issuer, sid)
+    for (const target of targets) await endTarget(end, { issuer, event, target })
+    return targets.length
   }
 
   async #endSubject(issuer: string, subject: string): Promise<void> {

@@ -4,6 +4,7 @@ import { issuerBase } from '../../config/schema.ts'
 import { algorithmNames } from '../jose/algorithms.ts'
 import { issuerProblem, providerNames } from './providers.ts'
 import { signInSchema } from '../signin.ts'
+import { eventsSchema } from '../ssf/schema.ts'
 
 /** Any OpenID Connect provider. */
 export const oidcSchema = issuerBase
@@ -24,6 +25,7 @@ export const oidcSchema = issuerBase
       .default(29 * 3_600_000)
       .describe('Longest life of a token'),
     signIn: signInSchema.optional(),
+    events: eventsSchema.optional().describe('The stream of security events by which it tells that access has to end'),
   })
   .superRefine(({ provider, issuer, acceptPlainJwt }, context) => {
     const problem = issuerProblem(provider, issuer)

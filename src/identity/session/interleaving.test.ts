@@ -66,6 +66,7 @@ function slowStore(inner: SessionStore, scheduler: fc.Scheduler, fails: () => bo
     end: (key) => slow('end', () => inner.end(key)),
     sweep: (now, unusedSince) => slow('sweep', () => inner.sweep(now, unusedSince)),
     spend: (mark, until, now) => slow('spend', () => inner.spend(mark, until, now)),
+    isSpent: (...asked) => slow('isSpent', () => inner.isSpent(...asked)),
     close: () => inner.close(),
   }
 }

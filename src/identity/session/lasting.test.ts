@@ -187,6 +187,7 @@ describe('a store that can not be reached', () => {
       end: guard((key) => memory.end(key)),
       sweep: guard((now, since) => memory.sweep(now, since)),
       spend: guard((mark, until, now) => memory.spend(mark, until, now)),
+      isSpent: guard((mark, now) => memory.isSpent(mark, now)),
       close: () => memory.close(),
     }
     return state

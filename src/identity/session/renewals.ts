@@ -1,4 +1,5 @@
 import type { Clock, Entropy } from '../../core/clock.ts'
+import { pause } from '../../secrets/request.ts'
 import type { SessionStore, StoredSession } from '../../store/sessions.ts'
 import { readTokens, writeKept, writeTokens, type Kept, type ProviderTokens } from './kept.ts'
 import type { Refresh } from './refresh.ts'
@@ -87,7 +88,7 @@ export class Renewals {
           return { outcome: 'unavailable' }
         case 'held':
           if (!wait || clock.monotonic() >= deadline) return { outcome: 'unavailable' }
-          await this.#pause(LOOK_MS)
+          await pause(clock, LOOK_MS)
       }
     }
   }
@@ -140,7 +141,7 @@ export class Renewals {
         return await work()
       } catch (error) {
         if (left <= 1) throw error
-        await this.#pause(OFFER_MS)
+        await pause(this.#parts.clock, OFFER_MS)
       }
     }
   }
@@ -148,9 +149,5 @@ export class Renewals {
   #open({ key, tokens }: StoredSession): ProviderTokens | undefined {
     const content = tokens && this.#parts.seal.open(`session ${key} tokens`, tokens)
     return content && readTokens(content)
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#parts.clock.after(ms, resolve))
   }
 }
