@@ -159,6 +159,19 @@ describe('a session', () => {
     assert.equal(url.searchParams.get('client_id'), CLIENT_ID)
     assert.equal(url.searchParams.get('post_logout_redirect_uri'), `${ORIGIN}/`)
     assert.ok(!answer.location.includes(handle))
+    const hint = JSON.parse(Buffer.from(url.searchParams.get('id_token_hint')!.split('.')[1]!, 'base64url').toString()) as { sub: string }
+    assert.equal(hint.sub, 'reader', 'the ID token of the sign-in says which session there is meant')
+  })
+
+  test('that an ID token too long for a URL began is signed out by the client alone', async () => {
+    provider.claims = { groups: Array.from({ length: 400 }, (_, i) => `group-${i}`) }
+    const jar = new Jar()
+    await gateway.signIn(jar)
+    provider.claims = {}
+    const answer = await gateway.identities.signIn.signOut(gateway.at(jar))
+    assert.ok(answer.kind === 'redirect', answer.kind)
+    const asked = new URL(answer.location).searchParams
+    assert.deepEqual([asked.has('id_token_hint'), asked.get('client_id')], [false, CLIENT_ID])
   })
 
   test('is over for the browser even if the provider is not there to be told', async () => {
