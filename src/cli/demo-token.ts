@@ -5,7 +5,12 @@ import { causeOf } from './admin.ts'
 export async function demoToken(
   provider: string,
   account: string,
-  options: { readonly version?: string | undefined; readonly shape?: string | undefined },
+  options: {
+    readonly version?: string | undefined
+    readonly shape?: string | undefined
+    readonly acrs?: readonly string[] | undefined
+    readonly cp1?: boolean | undefined
+  },
 ): Promise<string> {
   const response = await fetch(`${provider}/demo/token`, {
     method: 'POST',

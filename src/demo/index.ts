@@ -36,14 +36,24 @@ export interface Demo {
   /** `examples/demo` of this package. */
   readonly configFolder: string
   /** To be laid over the folder as an environment: what differs on this machine, and nothing else. */
-  readonly environment: { readonly name: string; readonly path: string; readonly text: string }
+  readonly environment: DemoEnvironment
+  /** The same with the listeners of a folder that was edited. */
+  environmentFor(listeners: readonly unknown[]): DemoEnvironment
   readonly idp: Idp
   readonly resources: { readonly orders: OrdersApi }
   readonly ca: DevCa
   close(): Promise<void>
 }
 
+export interface DemoEnvironment {
+  readonly name: string
+  readonly path: string
+  readonly text: string
+}
+
 const HOSTS = ['orders.localhost']
+/** How `examples/demo` calls the certificate of the demo, which is in the data directory. */
+const CERTIFICATE = { cert: 'data/dev-ca/server.pem', key: 'data/dev-ca/server-key.pem' }
 /** How often a running demo looks whether its certificate is due. */
 const RENEWAL_MS = 12 * 3_600_000
 
@@ -78,9 +88,21 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       doorOrigin: typeof doorOrigin === 'string' ? () => doorOrigin : doorOrigin,
     })
     closers.push(() => orders.close())
+    const environmentFor = (listeners: readonly unknown[]): DemoEnvironment => ({
+      name: 'demo',
+      path: 'environments/demo.yaml',
+      text: overlayText(
+        dataDir,
+        idp,
+        orders,
+        listeners.map((one) => withCertificate(one, ca)),
+        ports,
+      ),
+    })
     return {
       configFolder: configFolder(),
-      environment: { name: 'demo', path: 'environments/demo.yaml', text: overlayText(dataDir, idp, orders, ca, ports) },
+      environment: environmentFor([{ address: `127.0.0.1:${ports.door}` }, { address: `127.0.0.1:${ports.doorTls}`, tls: CERTIFICATE }]),
+      environmentFor,
       idp,
       resources: { orders },
       ca,
@@ -101,8 +123,15 @@ export function configFolder(from: string = import.meta.dirname): string {
   throw new OstiaryError('demo/no-config', {})
 }
 
+/** A listener with the demo's certificate where that is. */
+function withCertificate(listener: unknown, { certFile, keyFile }: DevCa): unknown {
+  const { tls, ...rest } = (listener ?? {}) as { readonly tls?: { readonly cert?: unknown; readonly key?: unknown } }
+  if (tls?.cert !== CERTIFICATE.cert || tls.key !== CERTIFICATE.key) return listener
+  return { ...rest, tls: { ...tls, cert: certFile, key: keyFile } }
+}
+
 /** Strings are written as JSON, which YAML reads alike: a path may hold anything. */
-function overlayText(dataDir: string, idp: Idp, orders: OrdersApi, ca: DevCa, ports: DemoPorts): string {
+function overlayText(dataDir: string, idp: Idp, orders: OrdersApi, listeners: readonly unknown[], ports: DemoPorts): string {
   const quoted = (text: string): string => JSON.stringify(text)
   return `# Written by the demo at its start: what differs on this machine.
 apiVersion: ostiary.dev/v1
@@ -116,12 +145,7 @@ resources:
       url: ${quoted(orders.url)}
 doors:
   http:
-    listen:
-      - address: ${quoted(`127.0.0.1:${ports.door}`)}
-      - address: ${quoted(`127.0.0.1:${ports.doorTls}`)}
-        tls:
-          cert: ${quoted(ca.certFile)}
-          key: ${quoted(ca.keyFile)}
+    listen: ${JSON.stringify(listeners)}
 admin:
   listen: ${quoted(`127.0.0.1:${ports.admin}`)}
 audit:

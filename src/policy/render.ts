@@ -25,7 +25,7 @@ function renderParty(party: PartyExplanation, acting: boolean): readonly string[
     const parts = [
       evidence.credential,
       `issuer ${issuer} (${evidence.issuerUrl})`,
-      `audience ${evidence.audience}`,
+      ...(evidence.audience === '' ? [] : [`audience ${evidence.audience}`]),
       ...(evidence.client === undefined ? [] : [`client ${evidence.client}`]),
       ...(evidence.keyId === undefined ? [] : [`key ${evidence.keyId}`]),
       `valid until ${instant(evidence.expiresAt)}`,

@@ -7,6 +7,8 @@ export const token: Register = (root, action) =>
     .option('--as <account>', 'demo account: reader, publisher, admin, auditor, ci, agent, …')
     .option('--token-version <version>', 'shape of the token of the demo: 1.0 or 2.0')
     .option('--shape <shape>', 'a faulty token of the demo: expired, wrong-audience, …')
+    .option('--acrs <contexts>', 'authentication contexts that the token of the demo has, such as c1 or c1,c2')
+    .option('--cp1', 'let the token of the demo say that its client handles claims challenges')
     .option('--provider <url>', 'the demo’s identity provider', 'http://127.0.0.1:8082')
     .option('--admin <url>', 'admin address of the gateway', process.env['OSTIARY_ADMIN'] ?? 'http://127.0.0.1:8081')
     .action(
@@ -17,13 +19,26 @@ export const token: Register = (root, action) =>
           const remaining = Math.floor((expires - Date.now()) / 1000)
           return output.answer(value, { access_token: value, token_type: 'Bearer', expires_in: remaining })
         }
-        const options = command.opts<{ as?: string; tokenVersion?: string; shape?: string; provider: string; admin: string }>()
+        const options = command.opts<{
+          as?: string
+          tokenVersion?: string
+          shape?: string
+          acrs?: string
+          cp1?: boolean
+          provider: string
+          admin: string
+        }>()
         const { demoToken } = await import('../demo-token.ts')
         const { currentLogin } = await import('../signin/lasting.ts')
         const value =
           options.as === undefined
             ? (await currentLogin(options.admin.replace(/\/+$/, '')))?.token
-            : await demoToken(options.provider, options.as, { version: options.tokenVersion, shape: options.shape })
+            : await demoToken(options.provider, options.as, {
+                version: options.tokenVersion,
+                shape: options.shape,
+                acrs: options.acrs?.split(','),
+                cp1: options.cp1,
+              })
         if (value === undefined) {
           const { OstiaryError } = await import('../../core/errors.ts')
           throw new OstiaryError('cli/not-signed-in', { url: options.admin })

@@ -4,7 +4,8 @@ import { isLoopbackHost } from '../../config/fields.ts'
 import { readSources } from '../../config/load.ts'
 import type { Sources } from '../../config/wiring.ts'
 import { OstiaryError } from '../../core/errors.ts'
-import { configFolder, startDemo } from '../../demo/index.ts'
+import { plain, readDocument } from '../../config/document.ts'
+import { configFolder, startDemo, type Demo, type DemoEnvironment } from '../../demo/index.ts'
 import type { DoorConfig } from '../../doors/http/schema.ts'
 import { compile } from '../../server/configuration.ts'
 import type { Gateway, StartOptions } from '../../server/start.ts'
@@ -34,13 +35,21 @@ export async function prepareDemo(options: UpOptions, log: (line: string) => voi
   const demo = await startDemo({ dataDir })
   const read = (): Sources => {
     const sources = readSources(folder, options.env)
-    return { ...sources, environment: sources.environment ?? demo.environment }
+    return { ...sources, environment: sources.environment ?? environmentOf(sources, demo) }
   }
   return {
     start: { folder, environment: options.env, read, dataDir, log },
     screen: (gateway) => describe(gateway, folder, dataDir, demo.ca.caFile),
     close: () => demo.close(),
   }
+}
+
+/** What the demo lays over the folder, without hiding listeners that were edited in it. What can't be read is reported by whoever loads it. */
+function environmentOf({ wiring }: Sources, demo: Demo): DemoEnvironment {
+  const { root } = readDocument(wiring.path, wiring.text)
+  const read = (root === undefined ? undefined : plain(root)) as { doors?: { http?: { listen?: unknown } } } | null | undefined
+  const listen = read?.doors?.http?.listen
+  return Array.isArray(listen) ? demo.environmentFor(listen) : demo.environment
 }
 
 /** The demo's configuration: in a clone the example itself, elsewhere a copy that may be edited. */

@@ -36,9 +36,9 @@ export async function control(
   }
 }
 
-/** `{ as, version?, audience?, shape?, life? }` → an OAuth token response. */
+/** `{ as, version?, audience?, shape?, life?, acrs?, cp1? }` → an OAuth token response. */
 function token(parts: MintParts, body: Readonly<Record<string, unknown>>, response: ServerResponse): void {
-  const { as, version, audience, shape = 'good', life } = body
+  const { as, version, audience, shape = 'good', life, acrs, cp1 } = body
   const account = typeof as === 'string' ? findAccount(as) : undefined
   if (account === undefined)
     return sendError(response, 400, 'invalid_request', `there is no such account; there are ${ACCOUNTS.map(({ name }) => name).join(', ')}`)
@@ -48,6 +48,8 @@ function token(parts: MintParts, body: Readonly<Record<string, unknown>>, respon
     return sendError(response, 400, 'invalid_request', 'there is no such shape; see docs/demo.md')
   if (life !== undefined && (typeof life !== 'number' || !Number.isInteger(life) || life < 1 || life > 86_700))
     return sendError(response, 400, 'invalid_request', '`life` is a whole number of seconds from 1 to 86700')
+  if (acrs !== undefined && !(Array.isArray(acrs) && acrs.every((one) => typeof one === 'string' && /^c[0-9]{1,2}$/.test(one))))
+    return sendError(response, 400, 'invalid_request', '`acrs` is a list of authentication contexts, such as `c1`')
   const api = typeof audience === 'string' ? findApi(audience) : undefined
   if (audience !== undefined && api === undefined)
     return sendError(response, 400, 'invalid_target', 'there is no such API; see docs/demo.md')
@@ -58,7 +60,7 @@ function token(parts: MintParts, body: Readonly<Record<string, unknown>>, respon
       'invalid_target',
       `the API \`${api.name}\` has tokens of version ${api.version} only: the API decides, not who asks`,
     )
-  const minted = mint(parts, account, { api, version, shape, life })
+  const minted = mint(parts, account, { api, version, shape, life, acrs: acrs as readonly string[] | undefined, cp1: cp1 === true })
   sendJson(response, 200, { token_type: 'Bearer', access_token: minted.token, expires_in: minted.expiresIn })
 }
 

@@ -31,6 +31,10 @@ export interface MintOptions {
   readonly shape?: Shape | undefined
   /** Seconds; default: as Entra has it. */
   readonly life?: number | undefined
+  /** Authentication contexts that were satisfied. */
+  readonly acrs?: readonly string[] | undefined
+  /** Whether its client says that it can handle a claims challenge. */
+  readonly cp1?: boolean | undefined
 }
 
 export interface Minted {
@@ -62,7 +66,12 @@ export function mint(parts: MintParts, account: Account, options: MintOptions = 
     issuedAt: now,
     life: options.life ?? (account.kind === 'managed-identity' ? MANAGED_IDENTITY_LIFE : accessTokenLife(entropy)),
   }
-  const good = shape === 'id-token' ? { ...idTokenClaims(grant, entropy), nonce: 'demo' } : accessTokenClaims(grant, entropy)
+  const context = {
+    ...(options.acrs === undefined ? {} : { acrs: options.acrs }),
+    ...(options.cp1 === true ? { xms_cc: ['cp1'] } : {}),
+  }
+  const good =
+    shape === 'id-token' ? { ...idTokenClaims(grant, entropy), nonce: 'demo' } : { ...accessTokenClaims(grant, entropy), ...context }
   const { token, claims } = shaped(shape, good, keys.signing, now)
   return { token, claims, expiresIn: Number(claims['exp']) - now }
 }
