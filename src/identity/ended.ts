@@ -7,7 +7,7 @@ import { providerKeyOf } from './session/handle.ts'
 export interface ProviderEnd {
   /** Configured name of the issuer. */
   readonly issuer: string
-  /** How it said so, from a closed set: `back-channel-logout`, `front-channel-logout`, or the name of a security event. */
+  /** How it said so, from a closed set: `back-channel-logout`, `front-channel-logout`, `refresh-refused`, or the name of a security event. */
   readonly event: string
   readonly target: RevocationTarget
 }

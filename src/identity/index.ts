@@ -21,7 +21,7 @@ import { kubernetes } from './kubernetes/index.ts'
 import { oidc } from './oidc/index.ts'
 import { mtls } from './mtls/index.ts'
 import { spiffe } from './spiffe/index.ts'
-import type { EndAccess } from './ended.ts'
+import { endTarget, type EndAccess } from './ended.ts'
 import { Logout } from './logout/logout.ts'
 import { openOutbound } from './outbound.ts'
 import { openPossession } from './possession/possession.ts'
@@ -142,7 +142,16 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
     revocations,
     accepts,
     refresh: refresher({ issuers, fetch: outbound.fetch, clock, log }),
-    onRefused: (identity, reason) => onSignIn({ kind: 'session-refused', identity, reason }),
+    async onRefused(identity, reason) {
+      onSignIn({ kind: 'session-refused', identity, reason })
+      const { sessionId: session } = identity.evidence
+      if (session === undefined) return
+      try {
+        await endTarget(end, { issuer: identity.issuer, event: 'refresh-refused', target: { kind: 'session', session } })
+      } catch (error) {
+        log(`a session ended here, and other processes could not be told: ${error instanceof OstiaryError ? error.message : 'a fault'}`)
+      }
+    },
   })
   const tokens = new Tokens({
     issuers,

@@ -88,7 +88,7 @@ async function run(scheduler: fc.Scheduler, order: readonly Step[], losses: read
     limits,
     accepts: () => true,
     refresh: () => Promise.resolve({ outcome: 'unavailable' } as const),
-    onRefused: () => undefined,
+    onRefused: () => Promise.resolve(),
     revocations: new Revocations({ store: memoryRevocations(), clock, meter: noMeter, log: () => undefined }, []),
     seal: new Seal(() => [key], seededEntropy(2)),
   }

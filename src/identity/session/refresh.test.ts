@@ -5,9 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import { after, before, beforeEach, test } from 'node:test'
 import { Secret } from '../../core/secret.ts'
+import { memoryRevocations } from '../../store/memory-revocations.ts'
 import { memoryStore } from '../../store/memory.ts'
 import type { SessionStore } from '../../store/sessions.ts'
 import { openSqliteStore } from '../../store/sqlite.ts'
+import { Revocations } from '../revocations/revocations.ts'
 import { testDeps, type TestDeps } from '../testing.ts'
 import type { SignInEvent } from './signin.ts'
 import { Jar, providerStandIn, type ProviderStandIn } from './testdata/standin.ts'
@@ -134,6 +136,24 @@ test('`invalid_grant` ends it at once, and says so', async () => {
   await until(() => held.revoked)
   assert.equal(await gateway.present(handle), 'session-unknown')
   assert.deepEqual(events.slice(1), [{ kind: 'session-refused', identity, reason: 'invalid_grant' }])
+  assert.equal(provider.redemptions.length, 1)
+})
+
+test('`invalid_grant` ends it in every process at once', async () => {
+  const file = join(deps.dataDir, `refresh-${++files}.db`)
+  const revocations = new Revocations({ ...deps, store: memoryRevocations() }, [])
+  const [first, second] = [start({ store: openSqliteStore(file), revocations }), start({ store: openSqliteStore(file), revocations })]
+  const [handle, other] = [await first.signIn(), await second.signIn()]
+  const [elsewhere, untouched] = [await second.verified(handle), await second.verified(other)]
+  nearEnd()
+  for (const each of [first, second]) assert.equal(await each.present(handle), 'verified')
+  deps.clock.advance(31.5 * MINUTE)
+  assert.ok(!elsewhere.revoked && elsewhere.expiresAt > deps.clock.now())
+  provider.endRefresh()
+  assert.equal(await first.present(handle), 'verified', 'its proof is good')
+  await until(() => elsewhere.revoked)
+  assert.equal(untouched.revoked, false)
+  await until(async () => (await second.present(handle)) === 'session-unknown')
   assert.equal(provider.redemptions.length, 1)
 })
 

@@ -37,8 +37,8 @@ export interface SessionParts {
   readonly accepts: (identity: Identity) => boolean
   /** Proves a session anew by its refresh token. */
   readonly refresh: Refresh
-  /** Told of a session that its provider no longer stands for. It has ended. */
-  readonly onRefused: (identity: Identity, reason: string) => void
+  /** Told of a session that its provider no longer stands for. It has ended here; other processes have to be told. Never rejects. */
+  readonly onRefused: (identity: Identity, reason: string) => Promise<void>
 }
 
 /** What is known of a session that was ended. */
@@ -303,8 +303,10 @@ export class Sessions {
         return unproven
       }
       case 'refused':
-        this.#end(key).catch(() => undefined)
-        onRefused(identity, result.reason)
+        this.#ended.add(key)
+        this.#revoke(key)
+        // In the store it goes last: whoever tells others has to find it there.
+        void onRefused(identity, result.reason).then(() => this.#end(key).catch(() => undefined))
         return expired
       case 'gone':
         this.#revoke(key)
