@@ -14,14 +14,16 @@ export function checkPolicy({ model }: CompiledPolicy, now: number): readonly Di
 
 function roles({ roles: declared, rules, guardrails }: Model, now: number): readonly Diagnostic[] {
   const used = new Set([...rules, ...guardrails].flatMap((statement) => statement.roles))
+  // A role that brings a used one is of use.
+  const via = new Set([...used].flatMap((name) => declared.get(name)?.bindings.map((binding) => binding.via) ?? []))
   return [...declared.values()].flatMap((role) => [
     ...role.bindings
-      .filter(({ until }) => until !== undefined && until <= now)
+      .filter(({ until, via }) => until !== undefined && until <= now && via === undefined)
       .map(({ until, span }) =>
         diagnostic('policy/break-glass-expired', { role: role.name, until: new Date(until!).toISOString() }, span, WARNING),
       ),
     ...(canBeHeld(role, now) ? [] : [diagnostic('policy/role-nobody', { role: role.name }, role.span, WARNING)]),
-    ...(used.has(role.name) ? [] : [diagnostic('policy/role-unused', { role: role.name }, role.span, WARNING)]),
+    ...(used.has(role.name) || via.has(role.name) ? [] : [diagnostic('policy/role-unused', { role: role.name }, role.span, WARNING)]),
   ])
 }
 

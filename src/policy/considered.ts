@@ -31,6 +31,8 @@ export interface RoleExplanation {
   readonly value: string | undefined
   /** What the provider calls the value, such as a group. */
   readonly name?: string
+  /** The role by which it is held, where that one includes it. */
+  readonly via?: string
   /** Why the claim can't be told, where more is known than that the credential leaves it open. */
   readonly because?: string
   /** For a role that isn't held: what would give it, one binding each. */
@@ -91,6 +93,7 @@ export function explainRole(role: string, question: Question): RoleExplanation {
     value,
     ...(name === undefined || name === '' ? {} : { name }),
     ...(because === undefined ? {} : { because }),
+    ...(giving?.via === undefined ? {} : { via: giving.via }),
     wouldGive: state === 'held' ? [] : role === AUTHENTICATED ? [AUTHENTICATES] : nearestFirst(bindings, identity).map(describe),
   }
 }
@@ -107,7 +110,7 @@ const AUTHENTICATES = 'a verified credential; for an app-only token also an app 
 const SHOWN_VALUES = 8
 
 /** "claim `roles` of issuer `entra` containing `Orders.Write`" */
-function describe({ claim, issuer, type, match, values, kind, until }: Binding): string {
+function describe({ claim, issuer, type, match, values, kind, until, via }: Binding): string {
   const shown = [...values].map((value) => `\`${value}\``).toSorted()
   const listed = shown.slice(0, SHOWN_VALUES).join(', ') + (shown.length > SHOWN_VALUES ? ` and ${shown.length - SHOWN_VALUES} more` : '')
   const verb = type === 'list' ? 'containing' : 'equal to'
@@ -118,7 +121,7 @@ function describe({ claim, issuer, type, match, values, kind, until }: Binding):
         ? `${verb} ${listed}`
         : `${verb} ${match === 'all' ? 'all' : 'one'} of ${listed}`
   const ends = until === undefined ? '' : `, until ${new Date(until).toISOString()}`
-  return `claim \`${claim}\` of issuer \`${issuer}\` ${wanted}${kind === undefined ? '' : `, for a principal of kind ${kind}`}${ends}`
+  return `claim \`${claim}\` of issuer \`${issuer}\` ${wanted}${kind === undefined ? '' : `, for a principal of kind ${kind}`}${ends}${via === undefined ? '' : `, which gives role \`${via}\` and so this one`}`
 }
 
 interface ConditionResult {

@@ -176,6 +176,48 @@ guardrails:
   })
 })
 
+describe('roles that include others', () => {
+  const policy = policyOf(`roles:
+  reader: {}
+  publisher: { includes: [reader] }
+  admin: { includes: [publisher], bind: [{ issuer: entra, claim: roles, any: [A] }] }
+  member: { includes: [reader], bind: [{ issuer: entra, claim: groups, any: [M] }] }
+rules:
+  - { id: read, role: reader, resource: orders, actions: [GET /a, GET /b, GET /c] }
+  - { id: publish, role: publisher, resource: orders, actions: [POST /a] }
+guardrails:
+  - { id: not-by-readers, deny: [GET /b], resource: orders, for: [reader] }
+  - { id: only-publishers, deny: [GET /c], resource: orders, allBut: [publisher] }
+`)
+  const admin = someone({ claims: { roles: ['A'], groups: [] } })
+  const member = someone({ claims: { groups: ['M'] } })
+  const unsure = someone({ claims: {}, unknownClaims: new Set(['groups']) })
+  test('who holds one holds the others, over several steps', () => {
+    assert.deepEqual(policy.bind(admin).roles, ['admin', 'authenticated', 'everyone', 'publisher', 'reader'])
+    assert.equal(short(ask(policy, admin, 'POST /a')), 'allow granted:publish:publisher')
+    assert.equal(short(ask(policy, member, 'GET /a')), 'allow granted:read:reader')
+    assert.equal(ask(policy, member, 'POST /a').effect, 'deny')
+  })
+  test('guardrails meet whoever holds the role, in whatever way', () => {
+    assert.equal(short(ask(policy, admin, 'GET /b')), 'deny guardrail:not-by-readers:reader')
+    assert.equal(ask(policy, admin, 'GET /c').effect, 'allow')
+    assert.equal(ask(policy, member, 'GET /c').effect, 'deny')
+  })
+  test('what can not be told of the one can not be told of the others', () => {
+    assert.deepEqual(policy.bind(unsure).unknownRoles, ['member', 'reader'])
+    assert.equal(short(ask(policy, unsure, 'GET /a')), 'deny role-unknown:read:reader')
+  })
+  test('the explanation says by which', () => {
+    const { parties, wouldHelp } = policy.explain(policy.bind(admin), act('GET /a'), 'orders', AT)
+    assert.equal(parties[0]!.roles.find(({ role }) => role === 'reader')!.via, 'admin')
+    assert.deepEqual(wouldHelp, [])
+    const help = policy.explain(policy.bind(someone()), act('POST /a'), 'orders', AT).wouldHelp
+    assert.deepEqual(help, [
+      'hold role `publisher`: claim `roles` of issuer `entra` containing `A`, which gives role `admin` and so this one',
+    ])
+  })
+})
+
 const strictness = (effect: Decision['effect']): number => ['allow', 'needs-approval', 'challenge', 'deny'].indexOf(effect)
 
 describe('what has to be proven first', () => {
@@ -298,7 +340,10 @@ describe('properties', () => {
         const other = [
           ...data.rules.map((rule) => ({ ...version, rules: [{ ...rule, actions: shuffled(rule['actions'] as string[]) }] })),
           ...data.guardrails.map((guardrail) => ({ ...version, guardrails: [guardrail] })),
-          ...Object.entries(data.roles).map(([name, { bind }]) => ({ ...version, roles: { [name]: { bind: shuffled(bind) } } })),
+          ...Object.entries(data.roles).map(([name, { bind, includes }]) => ({
+            ...version,
+            roles: { [name]: { bind: shuffled(bind), includes: shuffled(includes) } },
+          })),
         ]
         const files = shuffled(other.map((file, i) => ({ path: `policy/${i}.yaml`, text: JSON.stringify(file) })))
         const loaded = load(files)

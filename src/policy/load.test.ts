@@ -124,6 +124,26 @@ describe('what is refused, where, and what to write instead', () => {
       `${ROLES}rules: [{ id: a, role: everyone, resource: orders, actions: [GET /a] }]\nguardrails: [{ id: g, for: [reader], resource: orders, require: { mfa: true }, actions: [GET /a] }]`,
       ['policy/evasion 4:20'],
     ],
+    [
+      'a role that includes an unknown one',
+      'roles: { r: { includes: [x], bind: [{ issuer: entra, claim: roles, any: [R] }] } }',
+      ['policy/unknown-role 2:26 '],
+    ],
+    [
+      'a role that includes everyone',
+      'roles: { r: { includes: [everyone], bind: [{ issuer: entra, claim: roles, any: [R] }] } }',
+      ['policy/reserved-role 2:26'],
+    ],
+    [
+      'a role that includes itself',
+      'roles: { r: { includes: [r], bind: [{ issuer: entra, claim: roles, any: [R] }] } }',
+      ['policy/role-cycle 2:10'],
+    ],
+    [
+      'roles that include each other, each circle once',
+      'roles: { a: { includes: [b] }, b: { includes: [c] }, c: { includes: [a] }, d: { includes: [a, e] }, e: { includes: [e], bind: [] }, f: { bind: [{ issuer: entra, claim: roles, any: [R] }] } }',
+      ['policy/role-cycle 2:10', 'policy/role-cycle 2:101'],
+    ],
     ['a person by oid', 'roles: { r: { bind: [{ issuer: entra, claim: oid, any: [x] }] } }', ['policy/person-binding 2:46']],
     [
       'a breakGlass without a time',
@@ -234,7 +254,6 @@ describe('what is refused, where, and what to write instead', () => {
 
   const words: readonly (readonly [word: string, text: string])[] = [
     ['owns', 'owns: [orders]'],
-    ['inherits', 'roles: { r: { inherits: [x], bind: [{ issuer: entra, claim: roles, any: [R] }] } }'],
     ['eligible', 'roles: { r: { eligible: true, bind: [{ issuer: entra, claim: roles, any: [R] }] } }'],
     ['peer', `${ROLES}rules: [{ id: a, role: reader, resource: orders, actions: [GET /a], peer: reader }]`],
     ...['mask', 'limit', 'record'].map(

@@ -25,12 +25,17 @@ export interface Binding {
   readonly kind: Identity['kind'] | undefined
   /** Gives nothing from this instant on, milliseconds since the epoch; undefined for ever. */
   readonly until: number | undefined
+  /** The role that was bound, where this one is held because that one includes it. */
+  readonly via: string | undefined
   readonly span: Span
 }
 
 export interface Role {
   readonly name: string
   readonly description: string | undefined
+  /** Roles that whoever holds this one holds as well, as written, sorted. */
+  readonly includes: readonly string[]
+  /** Its own, and those of roles that include it. */
   readonly bindings: readonly Binding[]
   readonly span: Span
 }

@@ -14,7 +14,7 @@ export interface PolicyFile {
 /** Words of the language that this version doesn't carry out, by where they stand. */
 const NOT_YET = {
   file: ['mode', 'owns', 'onWiden', 'obligations'],
-  role: ['inherits', 'includes', 'eligible', 'owns', 'peer'],
+  role: ['eligible', 'owns', 'peer'],
   rule: ['peer', 'mode', 'eligible', 'obligations', 'require', 'mask', 'limit', 'record'],
   guardrail: ['mask', 'limit', 'record', 'mode', 'per', 'peer'],
 } as const

@@ -44,12 +44,12 @@ function renderParty(party: PartyExplanation, acting: boolean): readonly string[
   return lines
 }
 
-function renderRole({ role, state, claim, value, name, because }: RoleExplanation): string {
+function renderRole({ role, state, claim, value, name, because, via }: RoleExplanation): string {
   const called = name === undefined ? '' : ` (${name})`
   const why = because === undefined ? '' : `: ${because}`
   switch (state) {
     case 'held':
-      return `  + ${role}: held${claim === undefined ? ', built in' : `, by claim \`${claim}\`${value === undefined ? '' : ` with \`${value}\`${called}`}`}`
+      return `  + ${role}: held${claim === undefined ? ', built in' : `, by claim \`${claim}\`${value === undefined ? '' : ` with \`${value}\`${called}`}`}${via === undefined ? '' : `, as \`${via}\`, which includes it`}`
     case 'unknown':
       return `  ? ${role}: can not be told${claim === undefined ? '' : `, because claim \`${claim}\` can not${why}`}`
     case 'not-held':

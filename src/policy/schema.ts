@@ -23,6 +23,7 @@ export const bindingSchema = z.strictObject({
 const role = z.strictObject({
   description: z.string().optional(),
   bind: z.array(bindingSchema).default([]).describe('Any of them gives the role. An environment may add more'),
+  includes: z.array(z.string()).max(1000).default([]).describe('Roles that whoever holds this one holds as well'),
 })
 
 const names = z.union([z.string(), z.array(z.string()).min(1).max(1000)])

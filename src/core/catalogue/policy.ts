@@ -84,6 +84,11 @@ export const policy = {
     help: 'write `for: [role]` for some roles, or `allBut: [role]` for everybody else',
     exit: 65,
   },
+  'policy/role-cycle': {
+    message: 'role `{role}` includes itself, by way of {chain}',
+    help: 'take one of them out: a role that includes another is the wider one',
+    exit: 65,
+  },
   'policy/guardrail-effect': {
     message: 'guardrail `{id}` needs `deny`, or `require` with `actions`',
     help: 'write `deny: [DELETE /**]`, or `require: { mfa: true }` with `actions: [DELETE /**]`',

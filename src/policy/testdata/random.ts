@@ -83,7 +83,7 @@ export interface RuleData {
 
 /** A policy as plain data: JSON is YAML, so its text is written from it. */
 export interface PolicyData {
-  readonly roles: Readonly<Record<string, { readonly bind: readonly unknown[] }>>
+  readonly roles: Readonly<Record<string, { readonly bind: readonly unknown[]; readonly includes: readonly string[] }>>
   readonly rules: readonly RuleData[]
   readonly guardrails: readonly RuleData[]
 }
@@ -116,15 +116,22 @@ export const policyData: fc.Arbitrary<PolicyData> = fc
   .record({
     bind: fc.array(fc.array(binding, { minLength: 1, maxLength: 2 }), { minLength: ROLES.length, maxLength: ROLES.length }),
     open: fc.boolean(),
+    includes: fc.array(fc.option(fc.boolean(), { freq: 1, nil: false }), { minLength: ROLES.length ** 2, maxLength: ROLES.length ** 2 }),
   })
-  .chain(({ bind, open }) =>
+  .chain(({ bind, open, includes }) =>
     fc
       .record({
         rules: fc.array(rule([...ROLES, 'authenticated', ...(open ? ['everyone'] : [])]), { minLength: 2, maxLength: 8 }),
         guardrails: fc.array(open ? guardrail.filter((one) => 'allBut' in one) : guardrail, { maxLength: 3 }),
       })
       .map(({ rules, guardrails }) => ({
-        roles: Object.fromEntries(ROLES.map((name, i) => [name, { bind: bind[i]! }])),
+        // A role includes only those after it, so that there is no circle.
+        roles: Object.fromEntries(
+          ROLES.map((name, i) => [
+            name,
+            { bind: bind[i]!, includes: ROLES.filter((_, j) => j > i && includes[i * ROLES.length + j] === true) },
+          ]),
+        ),
         rules: named('rule-', rules),
         guardrails: named('guardrail-', guardrails),
       })),
