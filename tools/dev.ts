@@ -38,7 +38,7 @@ function check(): boolean {
 function unitTests(patterns: readonly string[]): boolean {
   const files =
     patterns.length > 0
-      ? patterns
+      ? patterns.flatMap((pattern) => (pattern.includes('*') ? globSync(pattern) : [pattern]))
       : globSync(['src/**/*.test.ts', 'tools/**/*.test.ts', 'test/{corpus,property,differential,e2e}/**/*.test.ts'])
   const coverage =
     patterns.length > 0
@@ -63,10 +63,11 @@ function unitTests(patterns: readonly string[]): boolean {
       '--test-timeout=120000',
       ...reporter,
       ...coverage,
-      ...files.toSorted(),
+      'tools/entry.ts',
     ],
     {
       UV_THREADPOOL_SIZE: '16',
+      OSTIARY_TEST_FILES: files.toSorted().join('\n'),
     },
   )
 }

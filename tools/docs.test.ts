@@ -41,7 +41,7 @@ test('the example is right in every environment, and its tests pass', () => {
   for (const environment of [undefined, 'production']) {
     const { diagnostics } = compile(demo, readSources(demo, environment), Date.now())
     assert.deepEqual(diagnostics, [], environment)
-    const results = testConfiguration(demo, environment)
+    const { results } = testConfiguration(demo, environment)
     assert.ok(results.length > 10)
     assert.deepEqual(
       results.filter(({ passed }) => !passed).map(({ name }) => name),

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
-import { checkPolicy, renderExplanation, runPolicyTests, type CompiledPolicy } from './index.ts'
+import { describe, test } from 'node:test'
+import { checkPolicy, coverageOf, renderExplanation, runPolicyTests, type CompiledPolicy } from './index.ts'
 import { act, load, NOW, someone } from './testdata/world.ts'
 
 const folder = join(import.meta.dirname, 'testdata/orders')
@@ -188,4 +188,67 @@ guardrails:
     ],
   )
   assert.deepEqual(checkPolicy(orders(), NOW), [])
+})
+
+describe('tables of cases', () => {
+  const { policy } = load(`roles:
+  reader: { bind: [{ issuer: entra, claim: roles, any: [R] }] }
+rules:
+  - { id: read, role: reader, resource: orders, actions: ['GET /**'] }
+  - { id: write, role: reader, resource: orders, actions: [POST /a] }
+guardrails:
+  - { id: closed, deny: [GET /closed], resource: orders, for: [reader] }
+  - { id: strong, require: { mfa: true }, actions: [GET /strong], resource: orders, for: [reader] }
+`)
+  const run = (text: string) =>
+    runPolicyTests(policy!, [{ path: 'policy/x.test.yaml', text: `apiVersion: ostiary.dev/v1\ntests:\n${text}` }], NOW)
+  const table = `  - name: readers
+    principal: { issuer: entra, claims: { roles: [R] } }
+    on: orders
+    expect: allow
+    cases:
+      - { does: GET /a, because: read }
+      - { does: GET /closed, expect: deny, because: closed }
+      - { does: GET /a, principal: anonymous, expect: deny }
+      - { does: GET /strong, expect: challenge, because: strong }
+      - { does: PUT /a }
+`
+  test('each row is a test of its own, at its own place', () => {
+    const { results, diagnostics } = run(table)
+    assert.deepEqual(diagnostics, [])
+    assert.deepEqual(
+      results.map(({ name, passed, span }) => [name, passed, span.line]),
+      [
+        ['readers: GET /a', true, 8],
+        ['readers: GET /closed', true, 9],
+        ['readers: GET /a', true, 10],
+        ['readers: GET /strong', true, 11],
+        ['readers: PUT /a', false, 12],
+      ],
+    )
+    assert.deepEqual(coverageOf(policy!, results), { rules: 2, guardrails: 2, uncovered: { rules: ['write'], guardrails: [] } })
+  })
+  test('what neither the test nor the row says is missing, and is said', () => {
+    const { results, diagnostics } = run(
+      '  - { name: half, does: GET /a, cases: [{ on: orders, expect: deny }, { principal: anonymous }] }\n  - { name: none }\n',
+    )
+    assert.deepEqual(results, [])
+    assert.deepEqual(
+      diagnostics.map(({ code, message }) => `${code} ${message}`),
+      [
+        'policy/test-incomplete test `half: GET /a` does not say `principal`',
+        'policy/test-incomplete test `half: GET /a` does not say `on`, `expect`',
+        'policy/test-incomplete test `none` does not say `principal`, `does`, `on`, `expect`',
+      ],
+    )
+  })
+  test('what is wrong in a row is told at the row', () => {
+    const { diagnostics } = run(
+      '  - name: x\n    principal: anonymous\n    on: orders\n    expect: deny\n    cases:\n      - { does: GET /a }\n      - { does: GETT }\n',
+    )
+    assert.deepEqual(
+      diagnostics.map(({ code, span }) => [code, span?.line]),
+      [['policy/action', 9]],
+    )
+  })
 })

@@ -101,15 +101,24 @@ const actingParty: z.ZodType<PartyOutput, PartyInput> = party.extend({
   },
 })
 
-const policyTest = z.strictObject({
-  name: z.string().min(1),
-  principal: z.union([z.literal('anonymous'), actingParty]),
-  does: z.string().describe('A concrete action: `GET /orders/7`'),
-  on: z.string().describe('A resource'),
-  expect: z.enum(['allow', 'challenge', 'deny']),
+const testCase = z.strictObject({
+  principal: z.union([z.literal('anonymous'), actingParty]).optional(),
+  does: z.string().optional().describe('A concrete action: `GET /orders/7`'),
+  on: z.string().optional().describe('A resource'),
+  expect: z.enum(['allow', 'challenge', 'deny']).optional(),
   because: z.string().optional().describe('Id of the rule or guardrail, or code of a reason, that must be among the reasons'),
   at: instant.optional(),
   from: z.string().optional().describe('Address of the caller; default: 192.0.2.1'),
+})
+
+const policyTest = testCase.extend({
+  name: z.string().min(1),
+  cases: z
+    .array(testCase)
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe('A table: each row is a test of its own, with what is said beside the table where the row says nothing'),
 })
 
 /** A file of `policy/**` whose name ends in `.test.yaml`. */
@@ -122,4 +131,5 @@ export type ResourceText = z.output<typeof resource>
 export type RequirementsText = z.output<typeof requirements>
 export type PolicyText = z.output<typeof policySchema>
 export type PolicyTestText = z.output<typeof policyTest>
+export type TestCaseText = z.output<typeof testCase>
 export type PartyText = PartyOutput

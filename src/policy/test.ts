@@ -11,7 +11,7 @@ import { MAX_PARTIES } from './bind.ts'
 import { segmentsOf } from './actions/http/template.ts'
 import type { CompiledPolicy } from './compiled.ts'
 import { Findings, instantOf } from './names.ts'
-import { policyTestSchema, type PartyText, type PolicyTestText } from './schema.ts'
+import { policyTestSchema, type PartyText, type PolicyTestText, type TestCaseText } from './schema.ts'
 import { isOfType } from './when/condition.ts'
 import { parseAddress } from './when/cidr.ts'
 
@@ -32,6 +32,28 @@ export interface PolicyTestRun {
   readonly diagnostics: readonly Diagnostic[]
 }
 
+/** Which rules and guardrails the cases were decided by. */
+export interface PolicyTestCoverage {
+  readonly rules: number
+  readonly guardrails: number
+  /** Ids that no case was decided by: a rule that granted nothing, a guardrail that took nothing away. Sorted. */
+  readonly uncovered: { readonly rules: readonly string[]; readonly guardrails: readonly string[] }
+}
+
+/** What of the policy the cases have shown. Every rule that would have granted counts, not the first alone. */
+export function coverageOf({ rules, guardrails }: CompiledPolicy, results: readonly PolicyTestResult[]): PolicyTestCoverage {
+  const seen = new Set(
+    results.flatMap(({ decision }) => [
+      ...decision.rules,
+      ...decision.reasons.flatMap(({ code, id }) =>
+        id !== undefined && (code === 'requirement' || code.startsWith('guardrail')) ? [id] : [],
+      ),
+    ]),
+  )
+  const unseen = (all: readonly { readonly id: string }[]): string[] => all.flatMap(({ id }) => (seen.has(id) ? [] : [id]))
+  return { rules: rules.length, guardrails: guardrails.length, uncovered: { rules: unseen(rules), guardrails: unseen(guardrails) } }
+}
+
 const DEFAULT_ADDRESS = '192.0.2.1'
 
 /** Runs the cases of `*.test.yaml` files. `now` is the time of cases without `at:`, in milliseconds since the epoch. */
@@ -44,51 +66,66 @@ export function runPolicyTests(policy: CompiledPolicy, files: readonly SourceFil
     if (document.root === undefined) continue
     const checked = validate(policyTestSchema, document.root)
     diagnostics.push(...checked.diagnostics)
-    for (const [i, test] of (checked.value?.tests ?? []).entries()) {
-      const result = runOne(policy, test, i, document.root, diagnostics, now)
-      if (result !== undefined) results.push(result)
-    }
+    for (const [i, test] of (checked.value?.tests ?? []).entries())
+      for (const one of casesOf(test, ['tests', i])) {
+        const result = runOne(policy, one, document.root, diagnostics, now)
+        if (result !== undefined) results.push(result)
+      }
   }
   return { results, diagnostics }
 }
 
-function runOne(
-  policy: CompiledPolicy,
-  test: PolicyTestText,
-  index: number,
-  root: Located,
-  diagnostics: Diagnostic[],
-  now: number,
-): PolicyTestResult | undefined {
+/** One case with everything that it says, and where each part of it is written. */
+interface Case extends TestCaseText {
+  readonly name: string
+  readonly place: (part: string) => readonly PropertyKey[]
+}
+
+/** The test itself, or the rows of its table: a row says what differs. */
+function casesOf({ cases, name, ...shared }: PolicyTestText, path: readonly PropertyKey[]): readonly Case[] {
+  if (cases === undefined) return [{ ...shared, name, place: (part) => [...path, part] }]
+  return cases.map((row, i) => {
+    const own = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)) as TestCaseText
+    return {
+      ...shared,
+      ...own,
+      name: `${name}: ${own.does ?? shared.does ?? i + 1}`,
+      place: (part) => (part === 'name' ? [...path, 'cases', i] : part in own ? [...path, 'cases', i, part] : [...path, part]),
+    }
+  })
+}
+
+function runOne(policy: CompiledPolicy, test: Case, root: Located, diagnostics: Diagnostic[], now: number): PolicyTestResult | undefined {
   const findings = new Findings(root, diagnostics)
-  const path = ['tests', index]
+  const { place, principal: who, does, on, expect } = test
+  const missing = Object.entries({ principal: who, does, on, expect }).flatMap(([part, value]) =>
+    value === undefined ? [`\`${part}\``] : [],
+  )
+  if (who === undefined || does === undefined || on === undefined || expect === undefined) {
+    findings.add('policy/test-incomplete', { name: test.name, missing: missing.join(', ') }, place('name'))
+    return undefined
+  }
   const before = diagnostics.length
   const where = `test \`${test.name}\``
-  findings.known('policy/unknown-resource', test.on, policy.model.world.resources, where, [...path, 'on'])
-  const action = actionOf(test.does)
+  findings.known('policy/unknown-resource', on, policy.model.world.resources, where, place('on'))
+  const action = actionOf(does)
   if (typeof action === 'string')
-    findings.add(
-      'policy/action',
-      { text: test.does, protocol: 'http', problem: action },
-      [...path, 'does'],
-      'write for example `GET /orders/7`',
-    )
+    findings.add('policy/action', { text: does, protocol: 'http', problem: action }, place('does'), 'write for example `GET /orders/7`')
   const time = test.at === undefined ? now : instantOf(test.at)
-  if (time === undefined) findings.add('policy/break-glass-time', { text: test.at ?? '' }, [...path, 'at'])
+  if (time === undefined) findings.add('policy/break-glass-time', { text: test.at ?? '' }, place('at'))
   if (test.from !== undefined && parseAddress(test.from) === undefined)
-    findings.add('policy/test-principal', { name: test.name, problem: `\`${test.from}\` is not an address` }, [...path, 'from'])
-  const identity =
-    test.principal === 'anonymous' ? undefined : identityOf(policy, test.principal, test.name, [...path, 'principal'], findings, 1)
+    findings.add('policy/test-principal', { name: test.name, problem: `\`${test.from}\` is not an address` }, place('from'))
+  const identity = who === 'anonymous' ? undefined : identityOf(policy, who, test.name, place('principal'), findings, 1)
   if (diagnostics.length > before || typeof action === 'string' || time === undefined) return undefined
 
   const principal = identity === undefined ? policy.anonymous : policy.bind(identity)
-  const decision = policy.decide(principal, action, test.on, { time, ip: test.from ?? DEFAULT_ADDRESS })
+  const decision = policy.decide(principal, action, on, { time, ip: test.from ?? DEFAULT_ADDRESS })
   const because = test.because === undefined || isBecause(decision, test.because)
-  const passed = decision.effect === test.expect && because
-  const expected = test.because === undefined ? test.expect : `${test.expect} because ${test.because}`
+  const passed = decision.effect === expect && because
+  const expected = test.because === undefined ? expect : `${expect} because ${test.because}`
   const actual = `${decision.effect} because ${reasonsOf(decision)}`
   const message = passed ? '' : `expected ${expected}, but got ${actual}${because ? '' : hint(policy, test.because)}`
-  return { name: test.name, span: spanOf(root, [...path, 'name']), passed, expected, actual, message, decision }
+  return { name: test.name, span: spanOf(root, place('name')), passed, expected, actual, message, decision }
 }
 
 /** An id or code among the reasons; of an allow, any granting rule. */

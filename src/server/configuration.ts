@@ -5,7 +5,15 @@ import { readSources } from '../config/load.ts'
 import type { Wiring } from '../config/schema.ts'
 import { readWiring, type Sources } from '../config/wiring.ts'
 import { issuerKinds, meet } from '../identity/index.ts'
-import { checkPolicy, loadPolicy, runPolicyTests, type CompiledPolicy, type PolicyTestResult } from '../policy/index.ts'
+import {
+  checkPolicy,
+  loadPolicy,
+  runPolicyTests,
+  coverageOf,
+  type CompiledPolicy,
+  type PolicyTestCoverage,
+  type PolicyTestResult,
+} from '../policy/index.ts'
 import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims } from './families.ts'
 
 /** One version of the whole configuration: what was read, and what came of it. */
@@ -92,10 +100,14 @@ function withGateway(wiring: Wiring): Wiring {
 }
 
 /** Runs the policy's own tests. @throws DiagnosticsError where the configuration or a test file itself is wrong */
-export function testConfiguration(folder: string, environment?: string, now = Date.now()): readonly PolicyTestResult[] {
+export function testConfiguration(
+  folder: string,
+  environment?: string,
+  now = Date.now(),
+): { readonly results: readonly PolicyTestResult[]; readonly coverage: PolicyTestCoverage } {
   const { policy, sources, diagnostics } = compile(folder, readSources(folder, environment), now)
   if (policy === undefined) throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
   const run = runPolicyTests(policy, sources.tests, now)
   if (run.diagnostics.length > 0) throw new DiagnosticsError(run.diagnostics)
-  return run.results
+  return { results: run.results, coverage: coverageOf(policy, run.results) }
 }

@@ -157,5 +157,10 @@ export const policy = {
     help: 'list the actions, or name a role that is bound',
     exit: 1,
   },
+  'policy/test-incomplete': {
+    message: 'test `{name}` does not say {missing}',
+    help: 'write it in the test, or in each row of its `cases`',
+    exit: 65,
+  },
   'policy/test-principal': { message: 'the principal of test `{name}` is wrong: {problem}', help: 'see docs/policy.md, Tests', exit: 65 },
 } as const satisfies Record<string, CatalogueEntry>
