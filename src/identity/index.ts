@@ -21,6 +21,7 @@ import { kubernetes } from './kubernetes/index.ts'
 import { oidc } from './oidc/index.ts'
 import { mtls } from './mtls/index.ts'
 import { spiffe } from './spiffe/index.ts'
+import { ssh } from './ssh/index.ts'
 import { endTarget, type EndAccess } from './ended.ts'
 import { Logout } from './logout/logout.ts'
 import { openOutbound } from './outbound.ts'
@@ -58,6 +59,7 @@ export const issuerKinds: Readonly<Record<string, IssuerKind>> = {
   gitlab,
   mtls,
   spiffe,
+  ssh,
   'aws-iam': awsIam,
 }
 

@@ -1,84 +1,56 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
-import type { Timer } from '../../core/clock.ts'
+import { FileList } from '../filelist.ts'
 import type { Issuer, IssuerDeps } from '../issuer.ts'
 
-/** How often the file is looked at, in milliseconds. */
-export const LOOK_MS = 5_000
-/** Largest file, in bytes. */
-const MAX_FILE = 1024 * 1024
+/** How authorities stand in a file. */
+export interface AuthorityForm<T> {
+  /** Throws a TypeError whose message says what is wrong with the text. */
+  readonly read: (text: string) => readonly T[]
+  /** What one is known by, in records too. */
+  readonly idOf: (authority: T) => string
+}
 
-/**
- * The authorities of a PEM file, read anew when it changes. What can't be used never replaces what was good last. An authority that is no
- * longer in it ends whatever it vouched for.
- */
-export class Authorities implements Pick<Issuer, 'status' | 'onKeysLeft' | 'close'> {
+/** The authorities of a file, read anew when it changes. One that is no longer in it ends whatever it vouched for. */
+export class Authorities<T> implements Pick<Issuer, 'status' | 'onKeysLeft' | 'close'> {
   readonly #issuer: string
-  readonly #file: string
-  readonly #path: string
-  readonly #deps: Pick<IssuerDeps, 'clock' | 'log'>
+  readonly #list: FileList<T>
   readonly #listeners: Parameters<Issuer['onKeysLeft']>[0][] = []
-  #all: readonly X509Certificate[] = []
-  #stamp = ''
-  #failure: string | undefined
-  #timer: Timer
 
-  constructor(issuer: string, file: string, { folder, ...deps }: Pick<IssuerDeps, 'clock' | 'log' | 'folder'>) {
+  constructor(issuer: string, file: string, { read, idOf }: AuthorityForm<T>, deps: Pick<IssuerDeps, 'clock' | 'log' | 'folder'>) {
     this.#issuer = issuer
-    this.#file = file
-    this.#path = resolve(folder, file)
-    this.#deps = deps
-    this.#look()
-    this.#timer = this.#wait()
+    const changed = (before: readonly T[], after: readonly T[]): void => {
+      const kept = new Set(after.map(idOf))
+      this.end(before.map(idOf).filter((id) => !kept.has(id)))
+    }
+    this.#list = new FileList({ issuer, file, read, changed }, deps)
   }
 
-  get all(): readonly X509Certificate[] {
-    return this.#all
+  get all(): readonly T[] {
+    return this.#list.all ?? []
   }
 
   status(): { readonly ready: boolean; readonly detail: string } {
-    const count = this.#all.length === 1 ? '1 authority' : `${this.#all.length} authorities`
-    return { ready: this.#all.length > 0, detail: this.#failure === undefined ? count : `${count}; ${this.#file}: ${this.#failure}` }
+    const { length } = this.all
+    const count = length === 1 ? '1 authority' : `${length} authorities`
+    return { ready: length > 0, detail: [count, this.#list.failure].filter((one) => one !== undefined).join('; ') }
   }
 
   onKeysLeft(listener: Parameters<Issuer['onKeysLeft']>[0]): void {
     this.#listeners.push(listener)
   }
 
+  /** Ends what authorities vouched for up to now. */
+  end(ids: readonly string[]): void {
+    if (ids.length > 0) for (const listener of this.#listeners) listener(this.#issuer, ids)
+  }
+
   close(): void {
-    this.#timer.cancel()
-  }
-
-  #wait(): Timer {
-    return this.#deps.clock.after(LOOK_MS, () => {
-      this.#look()
-      this.#timer = this.#wait()
-    })
-  }
-
-  #look(): void {
-    try {
-      const { mtimeMs, size, ino } = statSync(this.#path)
-      const stamp = `${ino} ${mtimeMs} ${size}`
-      if (stamp === this.#stamp && this.#failure === undefined) return
-      if (size > MAX_FILE) throw new TypeError('it is larger than 1 MiB')
-      const read = readAuthoritiesOf(readFileSync(this.#path, 'latin1'))
-      this.#stamp = stamp
-      this.#failure = undefined
-      const kept = new Set(read.map(idOf))
-      const left = this.#all.map(idOf).filter((id) => !kept.has(id))
-      this.#all = read
-      if (left.length > 0) for (const listener of this.#listeners) listener(this.#issuer, left)
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      const failure = code ?? message
-      // Said once, not each time that it is looked at.
-      if (failure !== this.#failure) this.#deps.log(`issuer ${this.#issuer}: ${this.#file} is not used: ${failure}`)
-      this.#failure = failure
-    }
+    this.#list.close()
   }
 }
+
+/** Authorities of certificates in PEM. */
+export const pemAuthorities: AuthorityForm<X509Certificate> = { read: readAuthoritiesOf, idOf }
 
 /** SHA-256 of a certificate, as records show it. */
 export function idOf({ fingerprint256 }: X509Certificate): string {

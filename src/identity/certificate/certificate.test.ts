@@ -9,7 +9,7 @@ import { certifiedBy, testAuthority, type Leaf, type Pair } from '../../testing/
 import { readSpiffeId } from '../spiffe/id.ts'
 import type { Identities } from '../index.ts'
 import { issuerConfig, tell, testDeps, testIdentity, type TestDeps } from '../testing.ts'
-import { LOOK_MS } from './authorities.ts'
+import { LOOK_MS } from '../filelist.ts'
 
 let deps: TestDeps
 let identities: Identities

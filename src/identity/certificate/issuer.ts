@@ -6,7 +6,7 @@ import type { ClaimInfo, Issuer, IssuerDeps } from '../issuer.ts'
 import type { JsonObject } from '../jose/json.ts'
 import { refused } from '../jose/refusal.ts'
 import { withoutSignIn } from '../nosignin.ts'
-import { Authorities, idOf } from './authorities.ts'
+import { Authorities, idOf, pemAuthorities } from './authorities.ts'
 import { authorityOf, readChain } from './chain.ts'
 import { readNames, type CertificateNames } from './names.ts'
 
@@ -34,7 +34,7 @@ export function certificateIssuer(
   deps: IssuerDeps,
   { kind, claims, read }: CertificateKind,
 ): Issuer {
-  const authorities = new Authorities(name, config.ca, deps)
+  const authorities = new Authorities(name, config.ca, pemAuthorities, deps)
   const declared = declaredClaims(claims, config.claims)
   const [agents, clients] = [new Set(config.agents), new Set(config.clients)]
   return {

@@ -57,6 +57,7 @@ function subjectOf({ subject }: X509Certificate): ReadonlyMap<string, readonly s
   return found
 }
 
-function isName(text: string): boolean {
+/** Whether a text can be a name: not empty, not too long, and nothing in it that doesn't show. */
+export function isName(text: string): boolean {
   return text !== '' && text.length <= MAX_NAME && !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(text)
 }
