@@ -211,6 +211,12 @@ describe('policy and record', () => {
   })
 })
 
+test('the doctor finds nothing wrong with the issuer of the demo', () => {
+  const { status, stdout, stderr } = demo.ostiary('doctor', 'issuer', 'entra', '--config', demo.config)
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /^ok +provider +keys got/)
+})
+
 test('SIGTERM ends it cleanly', async () => {
   assert.equal(await demo.stop(), 0)
 })
@@ -232,12 +238,6 @@ async function eventually(ask: () => number, wanted: number): Promise<number> {
   }
   return answer
 }
-
-test('the doctor finds nothing wrong with the issuer of the demo', () => {
-  const { status, stdout, stderr } = demo.ostiary('doctor', 'issuer', 'entra', '--config', demo.config)
-  assert.equal(status, 0, stderr)
-  assert.match(stdout, /^ok +provider +keys got/)
-})
 
 describe('a keyring', () => {
   test('of a desktop session keeps sign-ins, and the file says only that it does', () => {
