@@ -45,6 +45,8 @@ test('every command is there, with a description', () => {
       'test',
       'doctor',
       'explain',
+      'who-can',
+      'can-i',
       'audit',
       'sessions',
       'revoke',

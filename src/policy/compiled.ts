@@ -7,6 +7,7 @@ import { compile, roleIndexes, type CompiledResource } from './compile.ts'
 import { decideCompiled } from './decide.ts'
 import { explain, type Explanation } from './explain.ts'
 import { BUILT_IN_ROLES, type Guardrail, type Model, type Role, type Rule } from './model.ts'
+import { whoCan, type WhoCan } from './whocan.ts'
 import { nextExpiry } from './version.ts'
 import type { ResourceInfo } from './world.ts'
 
@@ -56,6 +57,11 @@ export class CompiledPolicy implements Policy {
   /** Why the decision is what it is, and what would change it. Slower than `decide`, and independent of its index. */
   explain(principal: Principal, action: Action, resource: string, context: DecisionContext): Explanation {
     return explain(this.model, this.version, this.#loadedAt, this.#binder.stateOf(principal).identity, action, resource, context)
+  }
+
+  /** Who can do it, in roles and bindings; undefined for a resource that isn't known. @param now Milliseconds since the epoch. */
+  whoCan(action: Action, resource: string, now: number): WhoCan | undefined {
+    return whoCan(this.model, action, resource, now)
   }
 
   /** Sorted by name. */

@@ -94,7 +94,7 @@ export function explainRole(role: string, question: Question): RoleExplanation {
     ...(name === undefined || name === '' ? {} : { name }),
     ...(because === undefined ? {} : { because }),
     ...(giving?.via === undefined ? {} : { via: giving.via }),
-    wouldGive: state === 'held' ? [] : role === AUTHENTICATED ? [AUTHENTICATES] : nearestFirst(bindings, identity).map(describe),
+    wouldGive: state === 'held' ? [] : role === AUTHENTICATED ? [AUTHENTICATES] : nearestFirst(bindings, identity).map(describeBinding),
   }
 }
 
@@ -110,7 +110,7 @@ const AUTHENTICATES = 'a verified credential; for an app-only token also an app 
 const SHOWN_VALUES = 8
 
 /** "claim `roles` of issuer `entra` containing `Orders.Write`" */
-function describe({ claim, issuer, type, match, values, kind, until, via }: Binding): string {
+export function describeBinding({ claim, issuer, type, match, values, kind, until, via }: Binding): string {
   const shown = [...values].map((value) => `\`${value}\``).toSorted()
   const listed = shown.slice(0, SHOWN_VALUES).join(', ') + (shown.length > SHOWN_VALUES ? ` and ${shown.length - SHOWN_VALUES} more` : '')
   const verb = type === 'list' ? 'containing' : 'equal to'

@@ -16,7 +16,8 @@ export { type Explanation, type PartyExplanation } from './explain.ts'
 export { renderExplanation } from './render.ts'
 export { policySchema, policyTestSchema } from './schema.ts'
 export { describeDemand } from './require.ts'
-export { coverageOf, runPolicyTests, type PolicyTestCoverage, type PolicyTestResult, type PolicyTestRun } from './test.ts'
+export { renderWhoCan, whoCan, type WhoCan } from './whocan.ts'
+export { actionOf, coverageOf, runPolicyTests, type PolicyTestCoverage, type PolicyTestResult, type PolicyTestRun } from './test.ts'
 export { OWN_RESOURCE, worldOf, type ClaimInfo, type KindClaims, type World } from './world.ts'
 
 export interface LoadPolicy {

@@ -149,11 +149,12 @@ function hint(policy: CompiledPolicy, because: string | undefined): string {
   return near === undefined ? '' : `; ${near}`
 }
 
-function actionOf(text: string): Action | string {
+/** A concrete action as people write it, or what is wrong with the text. */
+export function actionOf(text: string): Action | string {
   const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+)$/.exec(text)
   if (match === null) return 'it needs a method and a path'
   const [, method, path] = match as unknown as [string, string, string]
-  if (method === '*' || /[{}]|\*\*/.test(path)) return 'a test asks for one concrete action, without `*`, `{}` and `**`'
+  if (method === '*' || /[{}]|\*\*/.test(path)) return 'it asks for one concrete action, without `*`, `{}` and `**`'
   if (/[?#]/.test(path)) return 'a path has no query and no fragment'
   return segmentsOf(path) === undefined ? 'its path is not canonical' : { protocol: 'http', method, path }
 }

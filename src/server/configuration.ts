@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { diagnostic, DiagnosticsError, type Diagnostic } from '../core/errors.ts'
+import { diagnostic, DiagnosticsError, OstiaryError, type Diagnostic } from '../core/errors.ts'
+import { didYouMean } from '../config/didyoumean.ts'
 import { spanOf, type Located } from '../config/document.ts'
 import { readSources } from '../config/load.ts'
 import type { Wiring } from '../config/schema.ts'
@@ -13,6 +14,8 @@ import {
   type CompiledPolicy,
   type PolicyTestCoverage,
   type PolicyTestResult,
+  actionOf,
+  type WhoCan,
 } from '../policy/index.ts'
 import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims } from './families.ts'
 
@@ -97,6 +100,35 @@ function* alike(wiring: Wiring, root: Located | undefined): Generator<Diagnostic
 function withGateway(wiring: Wiring): Wiring {
   const gateway = { kind: 'gateway', claims: {}, audiences: [wiring.name], clients: [], agents: [], stepUp: 'never' as const }
   return { ...wiring, issuers: { ...wiring.issuers, [GATEWAY_ISSUER]: gateway } }
+}
+
+/**
+ * Who can do something by the configuration in a folder.
+ * @throws DiagnosticsError where the configuration is wrong
+ * @throws OstiaryError `cli/usage` where the action or the resource is
+ */
+export function askConfiguration(
+  folder: string,
+  environment: string | undefined,
+  text: string,
+  resource: string,
+  now = Date.now(),
+): WhoCan {
+  const { policy, diagnostics } = compile(folder, readSources(folder, environment), now)
+  if (policy === undefined) throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
+  const action = actionOf(text)
+  if (typeof action === 'string')
+    throw new OstiaryError('cli/usage', { problem: `\`${text}\` is no action: ${action}`, command: 'who-can' })
+  const answer = policy.whoCan(action, resource, now)
+  if (answer !== undefined) return answer
+  const near = didYouMean(
+    resource,
+    policy.resources.map(({ name }) => name),
+  )
+  throw new OstiaryError('cli/usage', {
+    problem: `there is no resource \`${resource}\`${near === undefined ? '' : `; ${near}`}`,
+    command: 'who-can',
+  })
 }
 
 /** Runs the policy's own tests. @throws DiagnosticsError where the configuration or a test file itself is wrong */

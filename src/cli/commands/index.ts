@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../main.ts'
 import { revocations, revoke, sessions } from './access.ts'
+import { canI, whoCan } from './ask.ts'
 import { audit } from './audit.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
@@ -27,6 +28,8 @@ export const commands: readonly Register[] = [
   test,
   doctor,
   explain,
+  whoCan,
+  canI,
   audit,
   sessions,
   revoke,

@@ -211,6 +211,22 @@ describe('policy and record', () => {
   })
 })
 
+test('the gateway says who can do something, and whether one can oneself', () => {
+  const who = demo.ostiary('who-can', 'DELETE /orders/7', '--on', 'orders', '--as', 'auditor')
+  assert.equal(who.status, 0, who.stderr)
+  assert.match(
+    who.stdout,
+    /by rule delete-orders .*\n {2}holders of `admin`:\n {4}claim `roles` of issuer `entra` containing `Gateway\.Admin`/,
+  )
+  const can = (account: string) => demo.ostiary('can-i', 'DELETE /orders/7', '--on', 'orders', '--as', account)
+  assert.equal(can('admin').status, 0)
+  const no = can('reader')
+  assert.equal(no.status, 1)
+  assert.match(no.stdout, /^deny {2}DELETE \/orders\/7 {2}on orders/)
+  assert.notEqual(demo.ostiary('who-can', 'DELETE /orders/7', '--on', 'orders', '--as', 'reader').status, 0, 'that is for auditors')
+  assert.match(demo.ostiary('can-i', 'DELETE', '--on', 'orders', '--as', 'reader').stderr, /needs a method and a path/)
+})
+
 test('the doctor finds nothing wrong with the issuer of the demo', () => {
   const { status, stdout, stderr } = demo.ostiary('doctor', 'issuer', 'entra', '--config', demo.config)
   assert.equal(status, 0, stderr)
