@@ -1,10 +1,11 @@
 import type { Register } from './index.ts'
 import type { LoginOptions, SignedIn } from '../login.ts'
 import { awsOptions } from '../aws/options.ts'
+import { sshOptions } from '../ssh/options.ts'
 import { adminClient, adminOptions, adminUrl } from '../admin.ts'
 
 export const login: Register = (root, action) =>
-  void awsOptions(adminOptions(root.command('login')))
+  void sshOptions(awsOptions(adminOptions(root.command('login'))))
     .description('sign in for the commands that ask a gateway: with a browser, by a code on another machine, or as what runs here')
     .option('--issuer <name>', 'issuer to sign in with, where the gateway has several')
     .option('--browser', 'with a browser on this machine; the default where there is one')
@@ -14,13 +15,19 @@ export const login: Register = (root, action) =>
     .option('--token-file <file>', 'with --workload, the file that the platform keeps its token in', process.env['OSTIARY_TOKEN_FILE'])
     .action(
       action(async ({ output }, _, command) => {
-        const options = command.opts<LoginOptions & { aws?: boolean; workload?: boolean; audience?: string; tokenFile?: string }>()
+        const options = command.opts<
+          LoginOptions & { aws?: boolean; ssh?: boolean; workload?: boolean; audience?: string; tokenFile?: string }
+        >()
         const url = adminUrl(command)
         const done = ({ subject, expires, kept }: SignedIn, how = ''): void =>
           output.answer(`signed in as ${subject}${how} until ${expires}, kept in ${kept}`, { subject, expires, kept })
         if (options.aws === true) {
           const { awsLogin } = await import('../aws/token.ts')
           return done(await awsLogin(url, command))
+        }
+        if (options.ssh === true) {
+          const { sshLogin } = await import('../ssh/token.ts')
+          return done(await sshLogin(url, command))
         }
         if (options.workload === true) {
           const { workloadLogin } = await import('../workload.ts')

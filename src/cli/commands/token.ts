@@ -1,9 +1,12 @@
 import type { Register } from './index.ts'
 import { awsOptions } from '../aws/options.ts'
+import { sshOptions } from '../ssh/options.ts'
 
 export const token: Register = (root, action) =>
-  void awsOptions(root.command('token'))
-    .description('print an access token: of a demo account with --as, signed with AWS credentials with --aws, else of `ostiary login`')
+  void sshOptions(awsOptions(root.command('token')))
+    .description(
+      'print an access token: of a demo account with --as, signed with AWS credentials with --aws or a certified SSH key with --ssh, else of `ostiary login`',
+    )
     .option('--as <account>', 'demo account: reader, publisher, admin, auditor, ci, agent, …')
     .option('--token-version <version>', 'shape of the token of the demo: 1.0 or 2.0')
     .option('--shape <shape>', 'a faulty token of the demo: expired, wrong-audience, …')
@@ -13,9 +16,11 @@ export const token: Register = (root, action) =>
     .option('--admin <url>', 'admin address of the gateway', process.env['OSTIARY_ADMIN'] ?? 'http://127.0.0.1:8081')
     .action(
       action(async ({ output }, _, command) => {
-        if (command.opts<{ aws?: boolean }>().aws === true) {
-          const { awsToken } = await import('../aws/token.ts')
-          const { token: value, expires } = awsToken(command)
+        const { aws, ssh } = command.opts<{ aws?: boolean; ssh?: boolean }>()
+        if (aws === true || ssh === true) {
+          const made =
+            ssh === true ? (await import('../ssh/token.ts')).sshToken(command) : (await import('../aws/token.ts')).awsToken(command)
+          const { token: value, expires } = await made
           const remaining = Math.floor((expires - Date.now()) / 1000)
           return output.answer(value, { access_token: value, token_type: 'Bearer', expires_in: remaining })
         }

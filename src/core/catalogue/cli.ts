@@ -64,4 +64,24 @@ export const cli = {
     help: 'set AWS_REGION, or add `--region eu-central-1`; the gateway accepts those in `regions` of its issuer',
     exit: 2,
   },
+  'cli/ssh-certificate': {
+    message: 'there is no user certificate of OpenSSH {where} that can be used',
+    help: 'have your authority certify your key (`ssh-keygen -L -f FILE-cert.pub` shows what it says), add it to the agent, or name the key with `--identity FILE`',
+    exit: 77,
+  },
+  'cli/ssh-expired': {
+    message: 'the certificate in {place} is good from {from} until {until} only',
+    help: 'get a new one from your authority, or name another key with `--identity FILE`',
+    exit: 77,
+  },
+  'cli/ssh-tool': {
+    message: '`{tool}` can not be run',
+    help: 'install the client of OpenSSH, 8.2 or newer, and put it on the PATH',
+    exit: 69,
+  },
+  'cli/ssh-sign': {
+    message: '`ssh-keygen` did not sign with the key of {place}',
+    help: 'see what it says above; the key has to be there or in the agent, and is unlocked or touched when it asks',
+    exit: 77,
+  },
 } as const satisfies Record<string, CatalogueEntry>

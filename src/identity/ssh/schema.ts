@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../../config/fields.ts'
 import { issuerBase } from '../../config/schema.ts'
+import { DEFAULT_AGE } from './token.ts'
 
 /** Longest time that a token may be believed, in milliseconds. */
 const MAX_AGE = 15 * 60_000
@@ -27,7 +28,7 @@ export const sshSchema = issuerBase.extend({
   principal: z.enum(['human', 'workload']).default('human').describe('Of what kind its callers are'),
   maxAge: duration()
     .refine((ms) => ms >= 1000 && ms <= MAX_AGE, 'write at least `1s` and at most `15m`')
-    .default(5 * 60_000)
+    .default(DEFAULT_AGE)
     .describe('How long a token is believed after it was signed, at most; never longer than its certificate'),
 })
 

@@ -8,6 +8,8 @@ export const TOKEN_PREFIX = 'ostiary-ssh.'
 export const NAMESPACE = 'ostiary@ostiary.dev'
 /** First line of the message. */
 const FORM = 'ostiary-ssh-v1'
+/** How long a token is believed unless configured otherwise, in milliseconds. */
+export const DEFAULT_AGE = 5 * 60_000
 /** Bytes of the nonce. It makes each token its own; nobody remembers it. */
 export const NONCE_LENGTH = 16
 
