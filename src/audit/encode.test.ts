@@ -73,6 +73,11 @@ test('any decision is read as it was made, and can be made again from what was r
           unknownBecause: { groups: subject },
           ...(display === '' ? {} : { valueNames: new Map([['Orders.Read', display]]) }),
           actor: withActor ? identityOf({ kind: 'agent', subject: path }) : undefined,
+          evidence: {
+            ...identityOf().evidence,
+            sessionId: display,
+            ...(withActor ? { confirmation: { method: 'dpop', thumbprint: path } } : {}),
+          },
         })
         const event = decisionOf('id', {
           principal: principalOf(identity),

@@ -147,7 +147,11 @@ function whoInFull(principal: Principal, space: Room, party = 1): string {
     text += `,"evidence":{"credential":${quote(evidence.credential, space)},"issuerUrl":${quote(evidence.issuerUrl, space)}`
     text += `,"audience":${quote(evidence.audience, space)}${optional('client', evidence.client, space)}${optional('tokenId', evidence.tokenId, space)}`
     text += optional('keyId', evidence.keyId, space) + optional('algorithm', evidence.algorithm, space)
-    text += `${optionalNumber('issuedAt', evidence.issuedAt)}${optionalNumber('expiresAt', evidence.expiresAt)}${optional('sessionId', evidence.sessionId, space)}}`
+    text += `${optionalNumber('issuedAt', evidence.issuedAt)}${optionalNumber('expiresAt', evidence.expiresAt)}${optional('sessionId', evidence.sessionId, space)}`
+    const { confirmation } = evidence
+    if (confirmation !== undefined)
+      text += `,"confirmation":{"method":"${confirmation.method}","thumbprint":${quote(confirmation.thumbprint, space)}}`
+    text += '}'
   }
   if (principal.actor !== undefined) {
     if (party < PARTY_LIMIT) text += `,"actor":${whoInFull(principal.actor, space, party + 1)}`

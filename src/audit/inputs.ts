@@ -58,6 +58,7 @@ function identityOf(who: WhoInFull): Identity | undefined {
       issuedAt: evidence.issuedAt ?? undefined,
       expiresAt: evidence.expiresAt ?? 0,
       sessionId: evidence.sessionId,
+      ...(evidence.confirmation === undefined ? {} : { confirmation: evidence.confirmation }),
     },
   }
 }

@@ -2,6 +2,7 @@
  * The one schema of the record: every door, every decision, every event of the gateway, as JSON lines. Fields that are
  * not listed are kept, so that a reader of one version can read what a later one writes.
  */
+import type { Confirmation } from '../core/principal.ts'
 import { z } from 'zod'
 import { verdictKinds } from '../core/record.ts'
 
@@ -78,6 +79,7 @@ export interface WhoInFull {
         readonly issuedAt?: number | null | undefined
         readonly expiresAt: number | null
         readonly sessionId?: string | undefined
+        readonly confirmation?: Confirmation | undefined
       }
     | undefined
   readonly actor?: WhoInFull | undefined
@@ -122,6 +124,10 @@ const whoInFull: z.ZodType<WhoInFull> = z.lazy(() =>
         issuedAt: z.number().nullish().describe('Milliseconds since the epoch'),
         expiresAt: z.number().nullable().describe('Milliseconds since the epoch'),
         sessionId: text.optional(),
+        confirmation: z
+          .looseObject({ method: z.enum(['dpop', 'mtls']), thumbprint: text })
+          .optional()
+          .describe('The key that the credential is bound to, which the caller proved to have'),
       })
       .optional()
       .describe('How it was proven. Holds no token and no secret'),
