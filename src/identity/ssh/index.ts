@@ -8,6 +8,7 @@ import { withoutSignIn } from '../nosignin.ts'
 import { lineAuthorities } from './authorities.ts'
 import { payloadOf, sshClaims } from './claims.ts'
 import { judgeToken, type JudgedToken } from './judge.ts'
+import { checkRevoked, RevokedCertificates } from './revoked.ts'
 import { sshSchema, type SshConfig } from './schema.ts'
 import { TOKEN_PREFIX } from './token.ts'
 
@@ -32,6 +33,9 @@ interface SshReader {
 
 function createSsh(name: string, config: SshConfig, deps: IssuerDeps): Issuer {
   const authorities = new Authorities(name, config.authorities, lineAuthorities, deps)
+  // What rests on what was added isn't told apart from the rest: all is proven anew.
+  const added = (): void => authorities.end(authorities.all.map(({ fingerprint }) => fingerprint))
+  const revoked = config.revoked === undefined ? undefined : new RevokedCertificates(name, config.revoked, added, deps)
   const audiences = new Set(config.audiences)
   const reader: SshReader = {
     name,
@@ -52,16 +56,24 @@ function createSsh(name: string, config: SshConfig, deps: IssuerDeps): Issuer {
     claimsToken: (token) => token.startsWith(TOKEN_PREFIX),
     verifyAccessToken(token) {
       const { all } = authorities
-      // Nobody can be vouched for as long as the file could never be read.
-      if (all.length === 0) return { outcome: 'unavailable', cause: 'keys' }
+      // Nobody can be vouched for as long as a file could never be read.
+      if (all.length === 0 || revoked?.ready === false) return { outcome: 'unavailable', cause: 'keys' }
       return refused(() => {
         const judged = judgeToken(token, { audiences, maxAge: config.maxAge, authorities: all, now: deps.clock.now() })
+        checkRevoked(revoked, judged.certificate, judged.authority)
         return { outcome: 'identity', identity: identityOf(reader, judged), expiresAt: judged.expiresAt } as const
       })
     },
-    status: () => authorities.status(),
+    status() {
+      const { ready, detail } = authorities.status()
+      const details = [detail, revoked?.failure].filter((one) => one !== undefined)
+      return { ready: ready && revoked?.ready !== false, detail: details.join('; ') }
+    },
     onKeysLeft: (listener) => authorities.onKeysLeft(listener),
-    close: () => authorities.close(),
+    close() {
+      authorities.close()
+      revoked?.close()
+    },
   }
 }
 

@@ -17,6 +17,11 @@ export const sshSchema = issuerBase.extend({
     .string()
     .min(1)
     .describe('File with the public keys of the authorities, one a line as in `TrustedUserCAKeys` of sshd; read anew when it changes'),
+  revoked: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File with certificates and keys that were taken back, as `ssh-keygen -k` reads it; read anew when it changes'),
   principals: z
     .array(z.string().min(1).max(1024))
     .min(1)

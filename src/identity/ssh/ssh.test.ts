@@ -357,7 +357,8 @@ describe('the authorities', () => {
       [ca.line.replace('ssh-ed25519', 'ssh-rsa'), 'line 1 has a key of another type than it says'],
       [ca.line + short.line, 'the key in line 2 can not be used'],
       [fido.line, 'the key in line 1 is in a FIDO authenticator, which is not accepted for authorities'],
-      [`ssh-ed25519 ${standinCertificate({ by: ca, key: caller }).toString('base64')}`, 'the key in line 1 can not be used'],
+      [`ssh-ed25519 ${standinCertificate({ by: ca, key: caller }).toString('base64')}`, 'line 1 has a key of another type than it says'],
+      [`${caller.certificateType} ${standinCertificate({ by: ca, key: caller }).toString('base64')}`, 'the key in line 1 can not be used'],
     ]
     for (const [text, why] of bad) {
       write(text)
@@ -369,6 +370,99 @@ describe('the authorities', () => {
     assert.equal(await said(gateway, make()), 'unknown-key')
     write(ca.line)
     assert.equal(await said(gateway, make()), 'verified')
+  })
+})
+
+describe('what was taken back', () => {
+  const listed = (file: string): Identities => configured({ revoked: file, subject: 'keyId' })
+  const file = (name: string): string => join(deps.folder, name)
+
+  test('is refused: by key, key id or serial number', async () => {
+    const others = {
+      'a key': standinKey('p256'),
+      'its SHA-256': standinKey('ed25519'),
+      alone: standinKey('p384'),
+      certified: standinKey('ed25519'),
+    }
+    const text = [
+      '# ours',
+      '',
+      'serial: 5',
+      'serial: 10-12',
+      'serial:0x1f - 0x20',
+      'serial: 18446744073709551615',
+      'id: left \u00fcber',
+      `key: ${others['a key'].line.trim()}`,
+      `sha256: ${others['its SHA-256'].line.trim()}`,
+      others.alone.line.trim(),
+      short.line.trim(), // of no use here, and in nobody's way
+      `${others.certified.certificateType} ${standinCertificate({ by: ca, key: others.certified }).toString('base64')}`,
+      `hash: ${fido.fingerprint}`,
+    ]
+    writeFileSync(file('krl'), text.join('\n'))
+    const gateway = listed('krl')
+    assert.deepEqual(gateway.status()['people'], { ready: true, detail: '1 authority' })
+    const serials = [0n, 4n, 5n, 6n, 9n, 10n, 11n, 12n, 13n, 30n, 31n, 32n, 33n, 2n ** 64n - 2n, 2n ** 64n - 1n]
+    const told: string[] = []
+    for (const serial of serials) if ((await said(gateway, make({ certificate: { serial } }))) === 'revoked') told.push(String(serial))
+    assert.deepEqual(told, ['5', '10', '11', '12', '31', '32', '18446744073709551615'])
+    for (const key of [...Object.values(others), fido])
+      assert.equal(await said(gateway, make({ certificate: { key } })), 'revoked', key.type)
+    assert.equal(await said(gateway, make({ certificate: { keyId: 'left \u00fcber' } })), 'revoked')
+    assert.equal(await said(gateway, make({ certificate: { keyId: 'left' } })), 'verified')
+  })
+
+  test('an authority too', async () => {
+    writeFileSync(file('krl-ca'), ca.line)
+    assert.equal(await said(listed('krl-ca'), make()), 'revoked')
+  })
+
+  test('is read anew, and ends what is open; what can not be read changes nothing, and at first lets nobody in', async () => {
+    const gateway = listed('krl-changing')
+    assert.equal(await said(gateway, make()), 'unavailable keys')
+    assert.deepEqual(gateway.status()['people'], { ready: false, detail: '1 authority; krl-changing: ENOENT' })
+    const write = (text: string): void => {
+      writeFileSync(file('krl-changing'), text)
+      deps.clock.advance(LOOK_MS)
+    }
+    write('')
+    const token = make()
+    const result = await ask(gateway, token)
+    assert.ok(result.outcome === 'verified')
+    const bad: readonly (readonly [string, string])[] = [
+      ['serial: 7\nnonsense', 'line 2 is no public key, or has options'],
+      ['serial: 07', 'line 1 has no serial number, or numbers in reverse'],
+      ['serial: 9-7', 'line 1 has no serial number, or numbers in reverse'],
+      ['serial: -7', 'line 1 has no serial number, or numbers in reverse'],
+      [
+        `ssh-ed25519-cert-v01@openssh.com ${str('ssh-ed25519-cert-v01@openssh.com').toString('base64')}`,
+        'the certificate in line 1 can not be read; write its key',
+      ],
+      ['sha1: x', 'line 1 is no public key, or has options'],
+      ['hash: MD5:00', 'the fingerprint in line 1 is none of SHA-256'],
+      ['SSHKRL\n\0\0\0', 'it is a binary list; write the text that it was made from'],
+    ]
+    for (const [text, why] of bad) {
+      write(text)
+      assert.equal(gateway.status()['people']!.detail, `1 authority; krl-changing: ${why}`)
+      assert.equal(result.verified.revoked, false)
+    }
+    write('serial: 7')
+    assert.equal(result.verified.revoked, true)
+    assert.equal(await said(gateway, token), 'revoked')
+    write('')
+    assert.equal(await said(gateway, token), 'verified')
+  })
+
+  test('by hand as well: a key, whatever it signs', async () => {
+    const gateway = configured()
+    assert.equal(await said(gateway, make()), 'verified')
+    const target = { kind: 'token', issuer: 'people', token: caller.fingerprint } as const
+    await gateway.revocations.add({ id: 'x', target, reason: 'lost', by: 'people/admin', createdAt: deps.clock.now(), until: undefined })
+    const result = await ask(gateway, make())
+    assert.ok(result.outcome === 'verified' && result.verified.revoked)
+    const other = await ask(gateway, make({ certificate: { key: rsa } }))
+    assert.ok(other.outcome === 'verified' && !other.verified.revoked)
   })
 })
 
