@@ -2,7 +2,7 @@
  * Another gateway on the same store: `process.ts FILE ISSUER`. A line `move MS` sets its clock ahead; `ask HANDLE N` presents the session N
  * times at once, and says `asked` and then how often it was answered with what.
  */
-import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { systemClock, systemEntropy } from '../../../core/clock.ts'
 import { noMeter } from '../../../core/meter.ts'
@@ -13,6 +13,8 @@ import { issuerConfig, tell } from '../../testing.ts'
 import { MINUTE } from '../testing.ts'
 
 const [file = '', issuer = ''] = process.argv.slice(2)
+/** Beside the store, so that it goes with it. */
+const folder = join(dirname(file), String(process.pid))
 let ahead = 0
 const signIn = { clientId: 'orders-web', scopes: ['openid', 'offline_access'] }
 const { authenticator } = createIdentity({
@@ -25,8 +27,8 @@ const { authenticator } = createIdentity({
     clock: { ...systemClock, now: () => Date.now() + ahead },
     entropy: systemEntropy,
     meter: noMeter,
-    dataDir: tmpdir(),
-    folder: tmpdir(),
+    dataDir: folder,
+    folder,
     log: () => undefined,
     fetch: (input, init) => fetch(input, init),
     store: openSqliteStore(file),
