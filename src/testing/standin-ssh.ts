@@ -94,15 +94,18 @@ export interface StandinSigning {
   readonly algorithm?: string
   /** Of a FIDO key: default 1, touched. */
   readonly flags?: number
+  /** After the signature, within it. */
+  readonly trailing?: string
 }
 
 /** A signature as SSH writes it. */
-export function standinSignature(key: StandinKey, data: Uint8Array, { algorithm, flags = 1 }: StandinSigning = {}): Buffer {
+export function standinSignature(key: StandinKey, data: Uint8Array, { algorithm, flags = 1, trailing = '' }: StandinSigning = {}): Buffer {
   const type = algorithm ?? (key.type === 'ssh-rsa' ? 'rsa-sha2-512' : key.type)
   const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
   const tail = Buffer.concat([Buffer.of(flags), u32(7)])
   const signed = key.application === undefined ? data : Buffer.concat([sha256(Buffer.from(key.application)), tail, sha256(data)])
-  return Buffer.concat([str(type), str(rawSignature(key, type, signed)), key.application === undefined ? Buffer.alloc(0) : tail])
+  const fido = key.application === undefined ? Buffer.alloc(0) : tail
+  return Buffer.concat([str(type), str(rawSignature(key, type, signed)), fido, Buffer.from(trailing)])
 }
 
 function rawSignature({ type, privateKey }: StandinKey, algorithm: string, data: Uint8Array): Buffer {

@@ -8,7 +8,7 @@ import { readCertificate } from '../../identity/ssh/certificate.ts'
 /** A certificate of this machine that is good now. */
 export interface FoundCertificate {
   readonly blob: Buffer
-  /** Milliseconds since the epoch; infinite where it has no end. */
+  /** Milliseconds since the epoch; beyond any calendar where it has no end. */
   readonly validBefore: number
   /** The file of the key that `ssh-keygen` signs with, private or public; undefined where only the agent has it. */
   readonly keyFile: string | undefined

@@ -6,7 +6,6 @@ import { WireReader } from './wire.ts'
 
 /** Principals, critical options and extensions at most, of each; OpenSSH has 256 principals. */
 const MAX_LISTED = 256
-const FOREVER = 0xffff_ffff_ffff_ffffn
 
 /** What a certificate says. */
 export interface SshCertificate {
@@ -18,7 +17,7 @@ export interface SshCertificate {
   readonly principals: readonly string[]
   /** Milliseconds since the epoch. */
   readonly validAfter: number
-  /** The first instant at which it is no longer good; infinite where it has no end. */
+  /** The first instant at which it is no longer good; beyond any calendar where it has no end. */
   readonly validBefore: number
   /** Names and what stands with them, as it is written. */
   readonly criticalOptions: ReadonlyMap<string, Buffer>
@@ -54,10 +53,7 @@ export function readCertificate(blob: Buffer): SshCertificate {
   const signed = blob.subarray(0, reader.offset)
   const signature = reader.string()
   reader.end()
-  const validity = {
-    validAfter: instant(validAfter),
-    validBefore: validBefore === FOREVER ? Number.POSITIVE_INFINITY : instant(validBefore),
-  }
+  const validity = { validAfter: instant(validAfter), validBefore: instant(validBefore) }
   return { key, serial, kind, keyId, principals, ...validity, criticalOptions, extensions, authority, signed, signature }
 }
 

@@ -81,6 +81,7 @@ function createSsh(name: string, config: SshConfig, deps: IssuerDeps): Issuer {
 function identityOf(reader: SshReader, { certificate, authority, message, algorithm, expiresAt }: JudgedToken): Identity {
   const { name, config, declared } = reader
   const principals = certificate.principals.filter((one) => reader.principals?.has(one) ?? true)
+  // sshd takes a certificate without principals for anybody.
   if (principals.length === 0) throw new Refusal('certificate', 'principals')
   const subject = config.subject === 'keyId' ? certificate.keyId : onlyOne(principals)
   if (subject === '') throw new Refusal('certificate', 'keyId')

@@ -53,10 +53,8 @@ function checkTimes({ issuedAt }: SignedMessage, { validAfter, validBefore }: Ss
 /** What stands in a certificate with force of `critical` is kept, or the certificate is refused (PROTOCOL.certkeys). */
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['force-command', 'source-address', 'verify-required'])
 
-function checkUse({ kind, principals, criticalOptions }: SshCertificate): void {
+function checkUse({ kind, criticalOptions }: SshCertificate): void {
   if (kind !== 'user') throw new Refusal('certificate', 'type')
-  // sshd takes such a certificate for anybody.
-  if (principals.length === 0) throw new Refusal('certificate', 'principals')
   for (const [name, data] of criticalOptions) {
     if (!KNOWN_OPTIONS.has(name)) throw new Refusal('certificate', 'criticalOptions')
     // One command isn't what a gateway lets through, and where a token comes from isn't known when it is judged.

@@ -33,9 +33,7 @@ export function verifySignature(key: SshKey, message: Uint8Array, blob: Uint8Arr
   const value = reader.string()
   const fido = key.application === undefined ? undefined : { flags: reader.byte(), counter: reader.uint32() }
   reader.end()
-  const length = algorithm.length ?? key.key.signatureLength
-  const signature = algorithm.keyType === 'ec' ? readEcdsa(value, length! / 2) : value
-  if (signature.length !== length) throw new Refusal('signature')
+  const signature = algorithm.keyType === 'ec' ? readEcdsa(value, algorithm.length! / 2) : value
   const signed = fido === undefined ? message : fidoData(key.application!, message, fido)
   if (!isSigned(algorithm, key, signed, signature)) throw new Refusal('signature')
   return { algorithm: name, fido: fido === undefined ? undefined : { present: (fido.flags & 1) !== 0, verified: (fido.flags & 4) !== 0 } }

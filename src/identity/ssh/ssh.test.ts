@@ -132,6 +132,9 @@ test('only principals that count are told of, and one has to be left', async () 
   const byKeyId = configured({ principals: ['reader', 'publisher'], subject: 'keyId' })
   assert.deepEqual((await identified(byKeyId, token('reader', 'publisher', 'admin'))).claims['principals'], ['reader', 'publisher'])
   assert.equal(await said(byKeyId, token('admin')), 'certificate principals')
+  assert.equal(await said(byKeyId, make({ certificate: { keyId: '' } })), 'certificate keyId')
+  const unnamed = await identified(listed, make({ certificate: { keyId: '' } }))
+  assert.deepEqual([unnamed.subject, unnamed.display, unnamed.claims['keyId']], ['reader', 'reader', ''])
 })
 
 describe('kinds of keys', () => {
@@ -259,6 +262,8 @@ const rows: readonly (readonly [what: string, made: () => Made | string, expecte
   ['an algorithm of another key', () => ({ sig: { signing: { algorithm: 'ecdsa-sha2-nistp256' } } }), 'algorithm'],
   ['something reserved in the signature', () => ({ sig: { reserved: 'x' } }), 'malformed'],
   ['another version of the signature', () => ({ sig: { version: 2 } }), 'malformed'],
+  ['bytes within the signature', () => ({ sig: { signing: { trailing: 'x' } } }), 'malformed'],
+  ['bytes within the authority’s signature', () => ({ certificate: { signing: { trailing: 'x' } } }), 'malformed'],
   ['bytes after the signature', () => ({ sig: { trailing: 'x' } }), 'malformed'],
   [
     'another certificate of the same key',
@@ -524,7 +529,13 @@ describe('hostile bytes', () => {
       refused(() => readPublicBlob(Buffer.concat([str('ecdsa-sha2-nistp256'), str(curve), str(value)])))
     assert.ok('blob' in (read(point) as object))
     assert.deepEqual(read(point, 'nistp384'), { outcome: 'rejected', reason: 'malformed' })
-    assert.deepEqual(read(Buffer.concat([Buffer.of(2), point.subarray(1, 33)])), { outcome: 'rejected', reason: 'malformed' })
+    for (const other of [
+      Buffer.concat([Buffer.of(2), point.subarray(1, 33)]),
+      Buffer.concat([Buffer.of(3), point.subarray(1)]),
+      Buffer.concat([point, Buffer.of(0)]),
+      point.subarray(0, 64),
+    ])
+      assert.deepEqual(read(other), { outcome: 'rejected', reason: 'malformed' })
     point[64] = point[64]! ^ 1
     assert.deepEqual(read(point), { outcome: 'rejected', reason: 'algorithm' })
   })
