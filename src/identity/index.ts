@@ -37,6 +37,7 @@ import { SignIn, type SignInEvent } from './session/signin.ts'
 import { Events } from './ssf/events.ts'
 import { Tokens, type TokenLimits } from './tokens.ts'
 
+export { Budget } from './budget.ts'
 export { clientsOf, RevocationIndex } from './revocations/match.ts'
 export { openRevocations, type Revocations } from './revocations/revocations.ts'
 export { openOutbound } from './outbound.ts'

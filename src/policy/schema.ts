@@ -95,11 +95,14 @@ const party = z.strictObject({
 type PartyInput = z.input<typeof party> & { actor?: PartyInput | undefined }
 type PartyOutput = z.output<typeof party> & { actor?: PartyOutput | undefined }
 
-const actingParty: z.ZodType<PartyOutput, PartyInput> = party.extend({
+/** A party as tests and questions describe it. */
+export const partySchema = party.extend({
   get actor() {
     return actingParty.optional().describe('Who acts for this one')
   },
 })
+
+const actingParty: z.ZodType<PartyOutput, PartyInput> = partySchema
 
 const testCase = z.strictObject({
   principal: z.union([z.literal('anonymous'), actingParty]).optional(),

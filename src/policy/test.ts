@@ -115,7 +115,7 @@ function runOne(policy: CompiledPolicy, test: Case, root: Located, diagnostics: 
   if (time === undefined) findings.add('policy/break-glass-time', { text: test.at ?? '' }, place('at'))
   if (test.from !== undefined && parseAddress(test.from) === undefined)
     findings.add('policy/test-principal', { name: test.name, problem: `\`${test.from}\` is not an address` }, place('from'))
-  const identity = who === 'anonymous' ? undefined : identityOf(policy, who, test.name, place('principal'), findings, 1)
+  const identity = who === 'anonymous' ? undefined : partyOf(policy, who, test.name, place('principal'), findings)
   if (diagnostics.length > before || typeof action === 'string' || time === undefined) return undefined
 
   const principal = identity === undefined ? policy.anonymous : policy.bind(identity)
@@ -159,13 +159,14 @@ export function actionOf(text: string): Action | string {
   return segmentsOf(path) === undefined ? 'its path is not canonical' : { protocol: 'http', method, path }
 }
 
-function identityOf(
+/** The identity that a party describes; what is wrong with it is added to `findings`. @param test What the party is of, for those. */
+export function partyOf(
   policy: CompiledPolicy,
   party: PartyText,
   test: string,
   path: readonly PropertyKey[],
   findings: Findings,
-  number: number,
+  number = 1,
 ): Identity | undefined {
   const where = `test \`${test}\``
   const { issuers } = policy.model.world
@@ -173,7 +174,7 @@ function identityOf(
     findings.add('policy/test-principal', { name: test, problem: 'the chain is too long' }, path)
     return undefined
   }
-  const actor = party.actor === undefined ? undefined : identityOf(policy, party.actor, test, [...path, 'actor'], findings, number + 1)
+  const actor = party.actor === undefined ? undefined : partyOf(policy, party.actor, test, [...path, 'actor'], findings, number + 1)
   if (!findings.known('policy/unknown-issuer', party.issuer, issuers, where, [...path, 'issuer'])) return undefined
   const known = issuers[party.issuer]!.claims
   const claims = Object.create(null) as Record<string, ClaimValue>

@@ -157,6 +157,11 @@ export const policy = {
     help: 'list the actions, or name a role that is bound',
     exit: 1,
   },
+  'policy/evaluation': {
+    message: 'the question can not be answered: {problem}',
+    help: 'see docs/authzen.md',
+    exit: 65,
+  },
   'policy/test-incomplete': {
     message: 'test `{name}` does not say {missing}',
     help: 'write it in the test, or in each row of its `cases`',

@@ -15,5 +15,11 @@ export const server = {
   },
   'server/origin': { message: 'a request from another origin was refused', help: 'use the console itself', status: 403 },
   'server/bad-request': { message: '{problem}', help: 'correct the request', status: 400, exit: 2 },
+  'server/too-many-questions': {
+    message: 'too many questions at a time',
+    help: 'ask fewer in a second; decisions that hold can be kept by whoever asks',
+    status: 429,
+    exit: 75,
+  },
   'server/not-found': { message: 'there is nothing here', help: 'see docs/admin-api.md', status: 404 },
 } as const satisfies Record<string, CatalogueEntry>

@@ -1,3 +1,4 @@
+import { Budget } from '../../identity/index.ts'
 import { join } from 'node:path'
 import { formatAction } from '../../core/action.ts'
 import { decisionInputs, findDecision, renderRecord, search, tail, verifyDataDirectory, type AuditQuery } from '../../audit/index.ts'
@@ -33,6 +34,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
   )
   metrics.gauge('policy_accepted', '1 if the last change of the configuration was taken on', () => (reloader.status.accepted ? 1 : 0))
 
+  const budget = new Budget(clock, QUESTIONS)
   return {
     metrics,
     consoleFolder: join(import.meta.dirname, '../../../dist/console'),
@@ -70,10 +72,36 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
     sessions: (query) => identities.sessions.list(query),
     revocations: () => identities.revocations.list(),
     kindOfIssuer: (name) => (name === GATEWAY_ISSUER ? 'gateway' : identities.issuers.find((issuer) => issuer.name === name)?.kind),
+    mayAsk(caller, questions) {
+      // Other principals have other buckets, whatever is in their names.
+      const key = `${caller.issuer} ${caller.subject}`.replaceAll(':', '_')
+      for (let left = questions; left > 0; left--) if (!budget.take(key)) return false
+      return true
+    },
+    evaluated(caller, { identity, action, resource, context }, { effect, rule, reasons, policyVersion }) {
+      audit.note({
+        kind: 'evaluation',
+        time: clock.now(),
+        principal: caller,
+        details: {
+          ...(identity === undefined ? {} : { issuer: identity.issuer, subject: identity.subject }),
+          action: formatAction(action),
+          resource,
+          ip: context.ip,
+          effect,
+          ...(rule === undefined ? {} : { rule }),
+          reasons: reasons.map(({ code, id }) => (id === undefined ? code : `${code} ${id}`)),
+          policyVersion,
+        },
+      })
+    },
     now: () => clock.now(),
     fault: (error) => parts.log(`admin: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   }
 }
+
+/** Questions that one caller may ask: a second in the long run, and at once. */
+const QUESTIONS = { rate: 2_000, burst: 5_000, sources: 1_000 }
 
 /** Why no rule was looked at, by verdict. */
 const UNDECIDED: Readonly<Partial<Record<DecisionSummary['verdict'], string>>> = {

@@ -2,7 +2,8 @@ import type { Passage } from '../../core/passage.ts'
 import type { AuditQuery, AuditRecord, FoundDecision, OutcomeRecord } from '../../audit/index.ts'
 import type { Principal } from '../../core/principal.ts'
 import type { DecisionSummary } from './shapes.ts'
-import type { CompiledPolicy, Explanation } from '../../policy/index.ts'
+import type { Decision } from '../../core/decision.ts'
+import type { CompiledPolicy, Evaluation, Explanation } from '../../policy/index.ts'
 import type { Diagnostic } from '../../core/errors.ts'
 import type { SessionList, SessionQuery } from '../../identity/index.ts'
 import type { StoredRevocation } from '../../store/revocations.ts'
@@ -57,6 +58,10 @@ export interface AdminParts {
   revocations(): readonly StoredRevocation[]
   /** Undefined for a name that no issuer has. */
   kindOfIssuer(name: string): string | undefined
+  /** Whether the caller may ask so many questions more now. */
+  mayAsk(caller: Principal, questions: number): boolean
+  /** Records what was answered to whom. Throws where it can’t be recorded: then nothing is answered. */
+  evaluated(caller: Principal, question: Evaluation, decision: Decision): void
   /** Milliseconds since the epoch. */
   now(): number
   /** A fault of the program, for its log. */
