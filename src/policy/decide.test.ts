@@ -323,7 +323,7 @@ describe('properties', () => {
           )
         }
       }),
-      RUNS,
+      { numRuns: 250 },
     )
     assert.ok(allowed > 10 && challenged > 10, `the generator meets: ${allowed} allowed, ${challenged} challenged`)
   })
