@@ -30,6 +30,11 @@ const PERSON = new Set([
   'nickname',
   'phone_number',
   'onprem_sam_account_name',
+  // Who started a job of GitHub or GitLab.
+  'actor',
+  'actor_id',
+  'user_login',
+  'user_email',
 ])
 const NO_PERSON = new Set<string | undefined>(['workload', 'managed-identity', 'agent'])
 
