@@ -21,7 +21,7 @@ export const sshSchema = issuerBase.extend({
     .string()
     .min(1)
     .optional()
-    .describe('File with certificates and keys that were taken back, as `ssh-keygen -k` reads it; read anew when it changes'),
+    .describe('File with certificates and keys that were taken back, as `ssh-keygen -k` writes or reads it; read anew when it changes'),
   principals: z
     .array(z.string().min(1).max(1024))
     .min(1)

@@ -1,5 +1,6 @@
 /** Certificates of OpenSSH: who they are of, and what about them or what is signed with them is refused. */
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
@@ -13,6 +14,7 @@ import {
   standinSshToken,
   str,
   u32,
+  u64,
   type StandinCertificate,
   type StandinKey,
   type StandinKind,
@@ -22,6 +24,7 @@ import { LOOK_MS } from '../filelist.ts'
 import type { Identities } from '../index.ts'
 import { ask, identified, issuerConfig, said, testDeps, testIdentity, type TestDeps } from '../testing.ts'
 import { readPublicBlob } from './keys.ts'
+import { readKrl } from './krl.ts'
 import { refused } from '../jose/refusal.ts'
 
 const AUDIENCE = 'orders.example.com'
@@ -445,7 +448,7 @@ describe('what was taken back', () => {
       ],
       ['sha1: x', 'line 1 is no public key, or has options'],
       ['hash: MD5:00', 'the fingerprint in line 1 is none of SHA-256'],
-      ['SSHKRL\n\0\0\0', 'it is a binary list; write the text that it was made from'],
+      ['SSHKRL\n\0\0\0', 'it is a binary list that ends too early or has more than it says'],
     ]
     for (const [text, why] of bad) {
       write(text)
@@ -457,6 +460,78 @@ describe('what was taken back', () => {
     assert.equal(await said(gateway, token), 'revoked')
     write('')
     assert.equal(await said(gateway, token), 'verified')
+  })
+
+  const krl = (...sections: Buffer[]): Buffer =>
+    Buffer.concat([Buffer.from('SSHKRL\n\0'), u32(1), Buffer.alloc(24), str(''), str('a list'), ...sections])
+  const section = (type: number, ...parts: Buffer[]): Buffer => Buffer.concat([Buffer.of(type), str(Buffer.concat(parts))])
+  const certificates = (authority: StandinKey | undefined, ...parts: Buffer[]): Buffer =>
+    section(1, str(authority?.blob ?? ''), str(''), ...parts)
+
+  test('in a binary list: of its authority, or of all where it names none', async () => {
+    const other = standinKey('ed25519')
+    const sha1 = hash('sha1', other.blob, 'buffer')
+    const list = krl(
+      certificates(ca, section(0x20, u64(5n), u64(6n)), section(0x21, u64(10n), u64(12n)), section(0x23, str('left'))),
+      certificates(stranger, section(0x20, u64(7n)), section(0x23, str('reader-key'))),
+      certificates(undefined, section(0x22, u64(20n), mpint(Buffer.of(0x81, 0x02)))),
+      section(2, str(rsa.blob)),
+      section(3, str(sha1)),
+      section(5, str(hash('sha256', fido.blob, 'buffer'))),
+    )
+    writeFileSync(file('krl-binary'), list)
+    const gateway = listed('krl-binary')
+    assert.deepEqual(gateway.status()['people'], { ready: true, detail: '1 authority' })
+    const told: string[] = []
+    for (let serial = 0n; serial < 40n; serial++)
+      if ((await said(gateway, make({ certificate: { serial } }))) === 'revoked') told.push(String(serial))
+    assert.deepEqual(told, ['5', '6', '10', '11', '12', '21', '28', '35'])
+    assert.equal(await said(gateway, make({ certificate: { serial: 2n ** 63n } })), 'verified')
+    assert.equal(await said(gateway, make({ certificate: { keyId: 'left' } })), 'revoked')
+    for (const key of [rsa, other, fido]) assert.equal(await said(gateway, make({ certificate: { key } })), 'revoked', key.type)
+    assert.equal(await said(gateway, make()), 'verified')
+  })
+
+  test('no part of a binary list is passed over', async () => {
+    const unknown = 'it is a binary list with a part that is not known'
+    const torn = 'it is a binary list that ends too early or has more than it says'
+    const good = krl(certificates(ca, section(0x20, u64(5n))), section(2, str(caller.blob)))
+    const bad: readonly (readonly [Buffer, string])[] = [
+      [krl(section(4, str(''))), unknown],
+      [krl(section(255, str('x@example.com'), Buffer.of(0), str(''))), unknown],
+      [krl(certificates(ca, section(0x39, str('')))), unknown],
+      [krl(certificates(ca, section(0x21, u64(2n), u64(1n)))), 'it is a binary list with numbers in reverse'],
+      [krl(certificates(ca, section(0x21, u64(1n), u64(2n), u64(3n)))), torn],
+      [krl(certificates(ca, section(0x20, u32(1)))), torn],
+      [krl(certificates(ca, section(0x22, u64(1n), str(Buffer.of(0, 1))))), torn],
+      [krl(certificates(ca, section(0x23, str(Buffer.of(0xff))))), 'one of its key ids is no UTF-8'],
+      [Buffer.concat([Buffer.from('SSHKRL\n\0'), u32(2), Buffer.alloc(32)]), 'it is a binary list of another version'],
+      [Buffer.concat([good, Buffer.of(0)]), torn],
+    ]
+    for (const [index, [bytes, why]] of bad.entries()) {
+      writeFileSync(file(`krl-bad-${index}`), bytes)
+      assert.deepEqual(listed(`krl-bad-${index}`).status()['people'], { ready: false, detail: `1 authority; krl-bad-${index}: ${why}` })
+    }
+    assert.equal(readKrl(good.toString('latin1')).length, 2)
+    // Cut anywhere, it is refused, or ends where a part does.
+    const ends = new Set([good.length, good.length - section(2, str(caller.blob)).length, krl().length])
+    for (let at = 8; at <= good.length; at++) {
+      const cut = good.subarray(0, at).toString('latin1')
+      if (ends.has(at)) assert.ok(readKrl(cut).length <= 2)
+      else assert.throws(() => readKrl(cut), TypeError, String(at))
+    }
+    fc.assert(
+      fc.property(fc.nat(good.length - 9), fc.integer({ min: 1, max: 255 }), (at, by) => {
+        const changed = Buffer.from(good)
+        changed[at + 8] = changed[at + 8]! ^ by
+        try {
+          readKrl(changed.toString('latin1'))
+        } catch (error) {
+          assert.ok(error instanceof TypeError && /^(it is a binary list|one of its key ids)/.test(error.message))
+        }
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('by hand as well: a key, whatever it signs', async () => {

@@ -122,6 +122,25 @@ describe('OpenSSH', () => {
     })
   })
 
+  test('what `ssh-keygen -k` put on a list is 401, and the rest is not', async () => {
+    const [kept, left, lost] = ['kept', 'left', 'lost'].map((name) => key(name, 'ed25519')) as [string, string, string]
+    certify(kept, 'reader', '-z', '41')
+    certify(left, 'reader', '-z', '42')
+    certify(lost, 'reader', '-z', '43')
+    const specification = join(folder, 'specification')
+    writeFileSync(specification, `serial: 42\nsha256: ${readFileSync(lost, 'latin1')}`)
+    const list = join(folder, 'revoked')
+    keygen('-k', '-f', list, '-s', join(folder, 'ca.pub'), specification)
+    const again = await openSshWorld(readFileSync(join(folder, 'ca.pub'), 'utf8'), { revoked: list })
+    try {
+      const outcomes: number[] = []
+      for (const pub of [kept, left, lost]) outcomes.push((await again.ask((await token('--identity', pub)).stdout.trim())).status)
+      assert.deepEqual(outcomes, [200, 401, 401])
+    } finally {
+      await again.close()
+    }
+  })
+
   test('a certificate that has ended, and one of a host, are not even tried', async () => {
     const pub = key('ended', 'ed25519')
     certify(pub, 'reader', '-V', '-2h:-1h')
