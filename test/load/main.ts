@@ -8,6 +8,7 @@
  *     npm run load -- --write          puts the table into docs/performance.md
  *     npm run load -- soak             full load for a minute: no error, flat memory
  *     npm run load -- ab               correctness under `ab -k`
+ *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,14 +16,14 @@ import { parseArgs } from 'node:util'
 import { ab } from './ab.ts'
 import { bench, type Row } from './bench.ts'
 import { candidates } from './candidates/index.ts'
+import { identityTable, measureIdentity } from './identity/run.ts'
 import { endOnSignals } from './processes.ts'
-import { circumstances, json, markdown } from './report.ts'
+import { circumstances, json, madeBy, markdown } from './report.ts'
 import { soak } from './soak.ts'
 import { install, installCommand } from './tools.ts'
 
+const COMMAND = `npm run load${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`
 const DOCUMENT = join(import.meta.dirname, '../../docs/performance.md')
-const BEGIN = '<!-- load: begin -->'
-const END = '<!-- load: end -->'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,7 +32,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     only: { type: 'string' },
-    repeats: { type: 'string', default: '4' },
+    repeats: { type: 'string' },
     slice: { type: 'string', default: '2' },
     warm: { type: 'string', default: '15' },
     seconds: { type: 'string', default: '60' },
@@ -49,36 +50,44 @@ function chosen(): readonly string[] | undefined {
   return only
 }
 
-function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm'): number {
-  const value = Number(values[name])
+function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm', otherwise?: number): number {
+  const value = Number(values[name] ?? otherwise)
   if (!(value > 0)) throw new Error(`--${name} must be a number above 0`)
   return value
 }
 
 async function table(): Promise<boolean> {
   const only = chosen()
-  const repeats = positive('repeats')
+  const repeats = positive('repeats', 4)
   const seconds = positive('slice')
   const warm = positive('warm')
-  const facts = circumstances(
-    `npm run load${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
-    repeats,
-    seconds,
-    warm,
-  )
+  const facts = circumstances(COMMAND, repeats, seconds, warm)
   const { rows, tokenBytes } = await bench({ only, repeats, seconds, warm, latency: !values['no-latency'], say })
   const text = markdown(rows, facts, tokenBytes)
   process.stdout.write(values.json ? `${JSON.stringify(json(rows, facts), undefined, 2)}\n` : `${text}\n`)
-  if (values.write) write(text)
+  if (values.write) write('load', text)
   return rows.every((row: Row) => row.outcome !== 'failed')
 }
 
-function write(text: string): void {
+async function identity(): Promise<boolean> {
+  const repeats = positive('repeats', 9)
+  const { text, good } = identityTable(
+    await measureIdentity({ slices: repeats, warm: 3, say }),
+    madeBy(circumstances(COMMAND, repeats, 0, 0)),
+  )
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load identity', text)
+  return good
+}
+
+/** Puts a table between the marks of its name. */
+function write(name: 'load' | 'load identity', text: string): void {
+  const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`]
   const document = readFileSync(DOCUMENT, 'utf8')
-  const from = document.indexOf(BEGIN)
-  const to = document.indexOf(END)
-  if (from === -1 || to < from) throw new Error(`docs/performance.md has no ${BEGIN} and ${END}`)
-  writeFileSync(DOCUMENT, `${document.slice(0, from + BEGIN.length)}\n${text}\n${document.slice(to)}`)
+  const from = document.indexOf(begin)
+  const to = document.indexOf(end)
+  if (from === -1 || to < from) throw new Error(`docs/performance.md has no ${begin} and ${end}`)
+  writeFileSync(DOCUMENT, `${document.slice(0, from + begin.length)}\n${text}\n${document.slice(to)}`)
 }
 
 function installAll(): void {
@@ -97,6 +106,7 @@ try {
     table,
     soak: () => soak({ seconds: positive('seconds'), mode, say }),
     ab: () => ab({ mode, say }),
+    identity,
   }
   const run = runs[what]
   if (run === undefined) throw new Error(`unknown run \`${what}\`; there are ${Object.keys(runs).join(', ')}`)

@@ -45,11 +45,16 @@ function ratio(row: Row): number {
   return row.outcome === 'measured' ? median(row.pairs.ratios) : Number.POSITIVE_INFINITY
 }
 
+/** Where and by what a table was made. */
+export function madeBy({ command, date, machine, node }: Circumstances): string {
+  return `Made by \`${command}\` on ${date}: ${machine}; Node ${node}.`
+}
+
 /** The table, cheapest first; what could not be measured is at its end and says why. */
 export function markdown(rows: readonly Row[], facts: Circumstances, tokenBytes: number): string {
   const lines = rows.toSorted((a, b) => ratio(a) - ratio(b)).map(line)
   return [
-    `Made by \`${facts.command}\` on ${facts.date}: ${facts.machine}; Node ${facts.node}.`,
+    madeBy(facts),
     '',
     '| proxy | what it does | CPU per request, × plain nginx (range) | µs | requests/s | p50 / p99 at saturation, ms | p50 / p99 at ' +
       `${RATE.toLocaleString('en')}/s, ms | RSS, MiB |`,
