@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { isLoopbackHost } from '../config/fields.ts'
 import { OstiaryError } from '../core/errors.ts'
@@ -7,6 +8,8 @@ import { OstiaryError } from '../core/errors.ts'
 export interface ListenOptions {
   readonly host?: string | undefined
   readonly port: number
+  /** Certificate and key, in PEM, for clients that insist on TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined
 }
 
 export interface Listening {
@@ -23,11 +26,12 @@ export interface Listening {
  */
 export async function listenOnLoopback(
   what: string,
-  { host = '127.0.0.1', port }: ListenOptions,
+  { host = '127.0.0.1', port, tls }: ListenOptions,
   handler: RequestListener,
 ): Promise<Listening> {
   if (!isLoopbackHost(host)) throw new OstiaryError('demo/not-loopback', { host })
-  const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 30_000 }, handler)
+  const limits = { maxHeaderSize: 32 * 1024, requestTimeout: 30_000 }
+  const server = tls === undefined ? createServer(limits, handler) : createTlsServer({ ...limits, ...tls }, handler)
   const sockets = new Set<Socket>()
   server.on('connection', (socket) => {
     sockets.add(socket)

@@ -59,8 +59,9 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
     })
   })
   try {
-    const host = `${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`
-    const authority = `http://${host}`
+    const named = options.tls === undefined ? listening.host : 'localhost'
+    const host = `${named.includes(':') ? `[${named}]` : named}:${listening.port}`
+    const authority = `${options.tls === undefined ? 'http' : 'https'}://${host}`
     const [first, ...older] = options.keys ?? []
     const keys = new KeyRing([first ?? (await makeSigningKey(clock)), ...older], options.keep)
     if (first === undefined) options.keep?.(keys.all)

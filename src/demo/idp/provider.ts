@@ -206,6 +206,7 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
   provider.Client.prototype.redirectUriAllowed = isLoopbackUri
   provider.Client.prototype.postLogoutRedirectUriAllowed = isLoopbackUri
   pairwiseSubjects(provider)
+  refreshedByName(provider)
   provider.use(async (ctx, next) => {
     await next()
     if (ctx.path === PATHS.devicecode && ctx.status === 200) ctx.body = deviceAnswer(ctx.body as DeviceAnswer)
@@ -233,6 +234,16 @@ function pairwiseSubjects(provider: Provider): void {
     const claims = await payload.call(this)
     return { ...claims, sub: pairwise(accountOf(String(claims['sub'])), this.client.clientId) }
   }
+}
+
+/** A refresh may ask for what its token was given by the name that Entra has for it. */
+function refreshedByName(provider: Provider): void {
+  Object.defineProperty(provider.RefreshToken.prototype, 'scopes', {
+    get(this: { readonly scope?: string }) {
+      const scopes = new Set((this.scope ?? '').split(' '))
+      return scopes.has(REFRESH_SCOPE) ? scopes.add('offline_access') : scopes
+    },
+  })
 }
 
 /** A scope asks for one API at most; `{guid}/.default` means the same as `api://{guid}/.default`. */

@@ -1,6 +1,7 @@
 /** A client and a browser for tests of the provider. Nothing of the provider's own code is in them. */
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import * as oidc from 'openid-client'
+import { fetch, type Dispatcher, type Response } from 'undici'
 import { HOME_TENANT } from './accounts.ts'
 import { GATEWAY, ORDERS_API } from './registrations.ts'
 
@@ -10,16 +11,20 @@ export const SCOPE = `openid profile offline_access ${ORDERS_API.uri}/access_as_
 /** What a browser does with redirects, cookies and forms, and no more. */
 export class Browser {
   readonly #authority: string
+  readonly #dispatcher: Dispatcher | undefined
   readonly #jar = new Map<string, string>()
 
-  constructor(authority: string) {
+  /** @param dispatcher For a provider whose certificate not everybody trusts. */
+  constructor(authority: string, dispatcher?: Dispatcher) {
     this.#authority = authority
+    this.#dispatcher = dispatcher
   }
 
   async #send(url: string, form?: Readonly<Record<string, string>>): Promise<Response> {
     const cookie = [...this.#jar].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await fetch(url, {
       redirect: 'manual',
+      ...(this.#dispatcher === undefined ? {} : { dispatcher: this.#dispatcher }),
       headers: { accept: 'text/html', cookie, ...(form === undefined ? {} : { origin: this.#authority }) },
       ...(form === undefined ? {} : { method: 'POST', body: new URLSearchParams(form) }),
     })
