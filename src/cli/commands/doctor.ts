@@ -35,4 +35,31 @@ export const doctor: Register = (root, action) => {
         return findings.some(({ outcome }) => outcome === 'wrong') ? 1 : 0
       }),
     )
+  group
+    .command('token')
+    .description('say what is wrong with a token, or with an error of a sign-in, and what to change where; the token is never shown')
+    .argument('[file]', 'file that holds the token or the text of the error; default: standard input')
+    .option('--config <dir>', 'folder with ostiary.yaml', '.')
+    .option('--env <name>', 'environment to lay over it')
+    .option('--issuer <name>', 'the issuer that it is meant for; default: the one whose it is')
+    .action(
+      action(async ({ output }, [file], command) => {
+        const [{ examineToken }, { MAX_INPUT }, { readGivenText }, { renderReport }, { systemClock }, { OstiaryError }] = await Promise.all(
+          [
+            import('../../server/doctor/token/token.ts'),
+            import('../../server/doctor/token/input.ts'),
+            import('../doctor/given.ts'),
+            import('../doctor/report.ts'),
+            import('../../core/clock.ts'),
+            import('../../core/errors.ts'),
+          ],
+        )
+        const { config: folder, env: environment, issuer } = command.opts<{ config: string; env?: string; issuer?: string }>()
+        const given = await readGivenText(typeof file === 'string' ? file : undefined, MAX_INPUT)
+        const report = await examineToken(given, { folder, environment, issuer, clock: systemClock })
+        if (report.outcome === 'nothing') throw new OstiaryError('cli/token-none')
+        output.answer(renderReport(report), report)
+        return report.outcome === 'good' ? 0 : 1
+      }),
+    )
 }

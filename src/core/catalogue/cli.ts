@@ -84,4 +84,19 @@ export const cli = {
     help: 'see what it says above; the key has to be there or in the agent, and is unlocked or touched when it asks',
     exit: 77,
   },
+  'cli/token-file': {
+    message: 'there is no file of the name that was given ({cause})',
+    help: 'pipe the token in, or name a file that holds it. It is never an argument itself: others on this machine see arguments, and the shell keeps them',
+    exit: 66,
+  },
+  'cli/token-none': {
+    message: 'nothing was given to explain',
+    help: 'pipe a token or an error in, or name a file: `ostiary doctor token < FILE`',
+    exit: 2,
+  },
+  'cli/token-large': {
+    message: 'more than {limit} bytes were given',
+    help: 'give the token or the text of the error alone',
+    exit: 65,
+  },
 } as const satisfies Record<string, CatalogueEntry>

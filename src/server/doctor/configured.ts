@@ -1,6 +1,4 @@
-import type { IssuerBase, Wiring } from '../../config/schema.ts'
-import { OWN_PATH } from '../../doors/http/signin.ts'
-import type { HttpResource } from '../../doors/http/schema.ts'
+import type { IssuerBase } from '../../config/schema.ts'
 import type { Finding } from './finding.ts'
 
 /** What the kinds of issuer have that audiences are compared with. */
@@ -42,30 +40,5 @@ export function* audienceFindings(config: IssuerBase): Generator<Finding> {
         help: 'give the API an identifier of its own at the provider, so that ID tokens are not for it',
       }
     return undefined
-  }
-}
-
-/** Redirect URIs that sign-in sends, for each resource that sends browsers to this issuer. */
-export function* redirectFindings(name: string, { issuers, resources }: Wiring): Generator<Finding> {
-  const issuer: (IssuerBase & Known) | undefined = issuers[name]
-  if (issuer?.signIn === undefined) return
-  for (const [resource, config] of Object.entries(resources)) {
-    const { signIn, publicUrl, hosts = [] } = config as Partial<HttpResource>
-    if (signIn !== name) continue
-    const origins = publicUrl === undefined ? hosts.map((host) => `https://${host}`) : [new URL(publicUrl).origin]
-    for (const origin of origins)
-      yield origin.includes('*')
-        ? {
-            check: 'redirect',
-            outcome: 'todo',
-            found: `people are sent back to \`${origin}${OWN_PATH}/callback\`, of each host for \`*\``,
-            help: 'register each of them: providers take no such pattern',
-          }
-        : {
-            check: 'redirect',
-            outcome: 'todo',
-            found: `people are sent back to \`${origin}${OWN_PATH}/callback\` (resource \`${resource}\`)`,
-            help: 'register it at the provider exactly so, as a redirect URI of the kind "web"',
-          }
   }
 }

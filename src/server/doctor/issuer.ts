@@ -1,59 +1,30 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { didYouMean } from '../../config/didyoumean.ts'
-import { CLOCK_SKEW_MS, systemEntropy, type Clock } from '../../core/clock.ts'
-import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
-import { noMeter } from '../../core/meter.ts'
-import { issuerKinds, openOutbound, type Issuer } from '../../identity/index.ts'
-import { pause } from '../../secrets/request.ts'
-import { loadConfiguration } from '../configuration.ts'
-import { audienceFindings, redirectFindings } from './configured.ts'
+import { CLOCK_SKEW_MS } from '../../core/clock.ts'
+import { OstiaryError } from '../../core/errors.ts'
+import { issuerKinds, type Issuer } from '../../identity/index.ts'
+import { audienceFindings } from './configured.ts'
 import type { Finding } from './finding.ts'
-import { witness, type Witnessed } from './witness.ts'
+import { issuerNamed, openSurroundings, readExamined, settled, type DoctorParts } from './opened.ts'
+import { redirectFindings } from './redirects.ts'
+import type { Witnessed } from './witness.ts'
 
-/** Longest wait for a provider, in milliseconds: two documents with the time that each may take. */
-const MAX_WAIT = 12_000
 /** An offset below this can't be told from the time that a request takes. */
 const TELLABLE_MS = 5_000
-
-export interface DoctorParts {
-  readonly folder: string
-  readonly environment?: string | undefined
-  readonly clock: Clock
-  /** In place of requests through the configured proxy. */
-  readonly fetch?: typeof fetch
-}
 
 /**
  * Looks at one issuer as a gateway with this configuration would use it: asks the provider, and changes nothing, here or there.
  * @throws OstiaryError `identity/no-issuer`, `identity/outbound-ca`, `identity/outbound-proxy`, those of reading a configuration
  * @throws DiagnosticsError where the wiring itself is wrong
  */
-export async function examineIssuer(name: string, { folder, environment, clock, fetch: given }: DoctorParts): Promise<readonly Finding[]> {
-  const { wiring, diagnostics } = loadConfiguration(folder, environment, clock.now())
-  if (wiring === undefined) throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
-  const config = Object.hasOwn(wiring.issuers, name) ? wiring.issuers[name] : undefined
-  if (config === undefined) {
-    const names = Object.keys(wiring.issuers)
-    throw new OstiaryError('identity/no-issuer', { issuer: name, known: names.join(', ') }, { help: didYouMean(name, names) })
-  }
-  const dataDir = mkdtempSync(join(tmpdir(), 'ostiary-doctor-'))
-  const outbound = given === undefined ? openOutbound(wiring.outbound, folder) : { fetch: given, close: () => Promise.resolve() }
-  const { fetch, seen } = witness(outbound.fetch, () => clock.now())
-  const lines: string[] = []
-  const log = (line: string): void => void lines.push(line.replace(/^issuer [^:]+: /, ''))
-  const issuer = issuerKinds[config.kind]!.create(name, config, {
-    clock,
-    entropy: systemEntropy,
-    meter: noMeter,
-    dataDir,
-    folder,
-    log,
-    fetch,
-  })
+export async function examineIssuer(name: string, parts: DoctorParts): Promise<readonly Finding[]> {
+  const { wiring } = readExamined(parts)
+  const config = issuerNamed(name, wiring)
+  const surroundings = openSurroundings(wiring, parts)
+  const { deps, lines, seen } = surroundings
+  const issuer = issuerKinds[config.kind]!.create(name, config, deps)
   try {
-    await settled(issuer, lines, clock)
+    // One that asks about each token for itself is asked about one that nobody has.
+    if (issuer.kind === 'oauth2-introspection') await issuer.verifyAccessToken('nobody-has-this-token')
+    await settled(() => issuer.status().ready, lines, parts.clock)
     return [
       ...providerFindings(issuer, (config as { readonly issuer?: string }).issuer, lines, seen()),
       ...clockFindings(seen()),
@@ -63,17 +34,8 @@ export async function examineIssuer(name: string, { folder, environment, clock, 
     ]
   } finally {
     issuer.close()
-    await outbound.close()
-    rmSync(dataDir, { recursive: true, force: true })
+    await surroundings.close()
   }
-}
-
-/** Waits until the issuer has what it needs, or has said why it doesn't. */
-async function settled(issuer: Issuer, lines: readonly string[], clock: Clock): Promise<void> {
-  const end = clock.monotonic() + MAX_WAIT
-  // One that asks about each token for itself is asked about one that nobody has.
-  if (issuer.kind === 'oauth2-introspection') await issuer.verifyAccessToken('nobody-has-this-token')
-  while (!issuer.status().ready && lines.length === 0 && clock.monotonic() < end) await pause(clock, 20)
 }
 
 function* providerFindings(issuer: Issuer, configured: string | undefined, lines: readonly string[], seen: Witnessed): Generator<Finding> {
