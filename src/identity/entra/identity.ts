@@ -1,6 +1,6 @@
 import type { Claims, Evidence, Identity } from '../../core/principal.ts'
-import { readClaims, type DeclaredClaim } from '../claims.ts'
-import type { JsonObject, JsonValue } from '../jose/json.ts'
+import { readClaims, withMembers, type DeclaredClaim } from '../claims.ts'
+import type { JsonObject } from '../jose/json.ts'
 import type { Caller } from './caller.ts'
 
 /** What an identity is made of once its token is proven. */
@@ -70,12 +70,8 @@ function actorOf({ issuer, tenant, caller, evidence }: Proven): Identity {
 
 /** The payload with the claims that are derived. `azp` and `guest` of the token itself, if any, don't count. */
 function derive(payload: JsonObject, tenant: string, client: string): JsonObject {
-  const derived = Object.assign(Object.create(null) as Record<string, JsonValue>, payload)
-  derived['azp'] = client
-  const guest = isGuest(payload, tenant)
-  if (guest === undefined) derived['guest'] = null // of no type that it could have: it can't be told
-  else derived['guest'] = guest
-  return derived
+  // `null` is of no type that `guest` could have: it can't be told.
+  return withMembers(payload, { azp: client, guest: isGuest(payload, tenant) ?? null })
 }
 
 /** By `acct` (0 member, 1 guest) where the registration asks for it; else by `idp`, which is absent or the tenant's own for members. */

@@ -171,15 +171,20 @@ function identity(
   }
 }
 
-/** `ver`, `tid` and `oid`: all there, once each, and at one with `iss`. Returns the object id in lower case. */
-function checkKeyClaims(payload: JsonObject, { tenant, version }: Realm): string {
-  const seen = new Set<string>()
+/** Refuses two names of one deciding claim. They can't be the same, so that one of them is in other letters. @throws Refusal `claim` */
+function checkNames(payload: JsonObject): void {
+  let others: Set<string> | undefined
   for (const name of Object.keys(payload)) {
     const folded = name.toLowerCase()
-    if (!DECIDING.has(folded)) continue
-    if (seen.has(folded)) throw new Refusal('claim', folded)
-    seen.add(folded)
+    if (folded === name || !DECIDING.has(folded)) continue
+    if (folded in payload || others?.has(folded) === true) throw new Refusal('claim', folded)
+    others = (others ?? new Set()).add(folded)
   }
+}
+
+/** `ver`, `tid` and `oid`: all there, once each, and at one with `iss`. Returns the object id in lower case. */
+function checkKeyClaims(payload: JsonObject, { tenant, version }: Realm): string {
+  checkNames(payload)
   const { ver, tid, oid, sub } = payload
   if (version === 'b2c') {
     if (tid !== undefined && !(isGuid(tid) && tid.toLowerCase() === tenant)) throw new Refusal('tenant')

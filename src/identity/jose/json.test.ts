@@ -75,6 +75,41 @@ test('what JSON.stringify writes is read as JSON.parse reads it', () => {
   )
 })
 
+test('a name that is there twice is found wherever it is, and whatever is in the strings around it', () => {
+  const odd = fc.constantFrom('', ':', '"', '\\', '\\"', '":"', '{"a":1}', '\u2028', 'x')
+  const text = fc.array(odd, { maxLength: 4 }).map((all) => all.join(''))
+  const members = fc.uniqueArray(fc.tuple(text, fc.jsonValue({ maxDepth: 2 })), { minLength: 1, maxLength: 5, selector: ([name]) => name })
+  const written = (all: readonly (readonly [string, unknown])[]): string =>
+    `{${all.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
+  fc.assert(
+    fc.property(members, fc.nat(), fc.array(text, { maxLength: 3 }), fc.nat(3), (all, which, others, depth) => {
+      const wrapped = (inner: string): string =>
+        Array.from({ length: depth }).reduce<string>((sum) => `[${JSON.stringify(others)},{"in":${sum}}]`, inner)
+      const twice = [...all, [all[which % all.length]![0], 1] as const]
+      assert.notEqual(readJsonText(wrapped(written(all))), undefined)
+      assert.equal(readJsonText(wrapped(written(twice))), undefined)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('it reads with an escape somewhere what it reads without', () => {
+  const value = fc.oneof(fc.jsonValue({ maxDepth: 4 }), fc.constantFrom(1e300, -0, 'a:b', { __proto__: null, 'a:': 1 }))
+  fc.assert(
+    fc.property(value, (inner) => {
+      const text = JSON.stringify(inner)
+      fc.pre(!text.includes('\\'))
+      assert.deepEqual(readJsonText(text), (readJsonText(`["\\n",${text}]`) as readonly unknown[])[1])
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('a name with an escape is not taken for one that was there before', () => {
+  for (const name of ['\\\\', '\\"', '\\u0069', '\\u0069ssuer', '\\u005cu0069'])
+    assert.deepEqual(Object.keys(readJsonText(`{"before":0,"${name}":1}`) as object), ['before', JSON.parse(`"${name}"`)], name)
+})
+
 test('whatever the bytes, it reads what JSON.parse reads or refuses', () => {
   const piece = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '"a"', '\\', '\\u0061', '1', '-0.5e3', 'true', 'null', ' ', '\n', 'x')
   fc.assert(
