@@ -37,6 +37,7 @@ test('every command is there, with a description', () => {
     root.commands.map((command) => command.name()),
     [
       'up',
+      'init',
       'token',
       'login',
       'logout',

@@ -9,7 +9,8 @@ const MARKS = {
   wrong: ['red', 'wrong'],
 } as const satisfies Record<Finding['outcome'], readonly [Parameters<typeof paint>[0], string]>
 
-function render({ check, outcome, found, help }: Finding): string {
+/** One line of a look at an issuer, and what to write instead. */
+export function renderFinding({ check, outcome, found, help }: Finding): string {
   const [colour, word] = MARKS[outcome]
   const line = `${paint(colour, word.padEnd(8))}  ${check.padEnd(8)}  ${found}`
   return help === undefined ? line : `${line}\n${' '.repeat(20)}help: ${help}`
@@ -31,7 +32,7 @@ export const doctor: Register = (root, action) => {
         ])
         const { config: folder, env: environment } = command.opts<{ config: string; env?: string }>()
         const findings = await examineIssuer(String(name), { folder, environment, clock: systemClock })
-        output.answer(findings.map(render).join('\n'), { issuer: String(name), findings })
+        output.answer(findings.map(renderFinding).join('\n'), { issuer: String(name), findings })
         return findings.some(({ outcome }) => outcome === 'wrong') ? 1 : 0
       }),
     )

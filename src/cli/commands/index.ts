@@ -7,6 +7,7 @@ import { check } from './check.ts'
 import { completion } from './completion.ts'
 import { doctor } from './doctor.ts'
 import { explain } from './explain.ts'
+import { init } from './init.ts'
 import { keys } from './keys.ts'
 import { login, logout, whoami } from './login.ts'
 import { test } from './test.ts'
@@ -20,6 +21,7 @@ export type Register = (root: Command, action: (run: Run) => (...all: unknown[])
 
 export const commands: readonly Register[] = [
   up,
+  init,
   token,
   login,
   logout,

@@ -99,4 +99,15 @@ export const cli = {
     help: 'give the token or the text of the error alone',
     exit: 65,
   },
+  'cli/init-exists': {
+    message: 'this is there already, and is not written over: {files}',
+    help: 'name another folder, or move it away; nothing was written',
+    exit: 73,
+  },
+  'cli/init-write': { message: '`{file}` can not be written ({cause})', help: 'name a folder that this user may write to', exit: 73 },
+  'cli/init-ended': {
+    message: 'the questions were not answered to the end, so nothing was written',
+    help: 'run it again in a terminal, or give all answers as options: see `ostiary init --help`',
+    exit: 2,
+  },
 } as const satisfies Record<string, CatalogueEntry>
