@@ -27,11 +27,14 @@ export function declaredClaims(builtIn: Readonly<Record<string, ClaimInfo>>, dec
   return [...all.values()]
 }
 
+const NONE = Object.freeze(Object.create(null) as JsonObject)
+
 /**
  * Reads the declared claims. One that is absent is absent. One that can't be told is unknown: of another type than declared (never
  * coerced), or said to be elsewhere by `_claim_names` (OpenID Connect Core §5.6.2), which is also how Entra marks a group overage.
+ * @param derived Members that stand in place of those that the payload has. Has no prototype.
  */
-export function readClaims(payload: JsonObject, declared: readonly DeclaredClaim[]): ReadClaims {
+export function readClaims(payload: JsonObject, declared: readonly DeclaredClaim[], derived: JsonObject = NONE): ReadClaims {
   const claims = Object.create(null) as Record<string, ClaimValue>
   const unknownClaims = new Set<string>()
   const elsewhere = payload['_claim_names']
@@ -40,7 +43,7 @@ export function readClaims(payload: JsonObject, declared: readonly DeclaredClaim
       unknownClaims.add(name)
       continue
     }
-    const found = follow(payload, path)
+    const found = follow((path[0] ?? name) in derived ? derived : payload, path)
     if (found === ABSENT) continue
     const value = typed(found, type)
     if (value === undefined) unknownClaims.add(name)

@@ -1,5 +1,5 @@
 import type { Claims, Evidence, Identity } from '../../core/principal.ts'
-import { readClaims, withMembers, type DeclaredClaim } from '../claims.ts'
+import { readClaims, type DeclaredClaim } from '../claims.ts'
 import type { JsonObject } from '../jose/json.ts'
 import type { Caller } from './caller.ts'
 
@@ -24,7 +24,7 @@ const NOT_CHOSEN = new Set(['oid', 'tid', 'azp', 'azpacr', 'idtyp', 'acct', 'idp
 /** The identity that a token proves: keyed by tenant and object, never by a name or an address. */
 export function identityOf(proven: Proven): Identity {
   const { issuer, payload, tenant, foreign, object, caller, declared, listedClients, evidence } = proven
-  const read = readClaims(derive(payload, tenant, caller.client), declared)
+  const read = readClaims(payload, declared, derived(payload, tenant, caller.client))
   const unknown = new Set(read.unknownClaims)
   // Claims of other names may be read from the groups, too.
   if (hasOverage(payload)) for (const { name, path } of declared) if (path[0] === 'groups') unknown.add(name)
@@ -68,10 +68,10 @@ function actorOf({ issuer, tenant, caller, evidence }: Proven): Identity {
   }
 }
 
-/** The payload with the claims that are derived. `azp` and `guest` of the token itself, if any, don't count. */
-function derive(payload: JsonObject, tenant: string, client: string): JsonObject {
+/** The claims that are derived. `azp` and `guest` of the token itself, if any, don't count. */
+function derived(payload: JsonObject, tenant: string, client: string): JsonObject {
   // `null` is of no type that `guest` could have: it can't be told.
-  return withMembers(payload, { azp: client, guest: isGuest(payload, tenant) ?? null })
+  return { __proto__: null, azp: client, guest: isGuest(payload, tenant) ?? null }
 }
 
 /** By `acct` (0 member, 1 guest) where the registration asks for it; else by `idp`, which is absent or the tenant's own for members. */

@@ -144,16 +144,16 @@ function judgeId(verifier: EntraVerifier, jwt: Jwt, realm: Realm, times: Times, 
 function identity(
   verifier: EntraVerifier,
   { payload, header }: Jwt,
-  { tenant, keys, foreign = false }: Realm,
+  { tenant, foreign = false }: Realm,
   { issuedAt, expiresAt }: Times,
   { object, caller, audience }: { readonly object: string; readonly caller: Caller; readonly audience: string },
 ): TokenResult {
-  const { uti } = payload
+  const { iss, uti } = payload
   const confirmation = readConfirmation(payload)
   const evidence: Evidence = {
     credential: confirmation?.method ?? 'bearer',
     ...(confirmation === undefined ? {} : { confirmation }),
-    issuerUrl: keys.documents?.metadata.issuer.replace('{tenantid}', tenant) ?? '',
+    issuerUrl: typeof iss === 'string' ? iss : '', // its realm's own, by now
     audience,
     client: caller.client,
     tokenId: typeof uti === 'string' ? uti : undefined,

@@ -33,6 +33,11 @@ export interface Jwt extends Jws {
 /** Keys come from the configured issuer only, whatever a token says (RFC 8725 §3.10). */
 const FOREIGN_KEY_MEMBERS = ['jwk', 'jku', 'x5u', 'x5c'] as const
 
+/** Headers read before, by their text: a provider writes the same few on all of its tokens. Only those of this length, and so many. */
+const MAX_KEPT_HEADER = 512
+const MAX_HEADERS = 256
+const headers = new Map<string, Header>()
+
 /**
  * Takes a token in compact serialisation apart (RFC 7515 §7.1) and refuses what no issuer may send.
  * @throws Refusal `too-large`, `malformed`, `encrypted`, `unsigned`, `critical-header`, `unknown-key`, `signature`
@@ -47,7 +52,7 @@ function takeApart(token: string, bringsKey: boolean): { readonly jws: Jws; read
   if (parts.length === 5) throw new Refusal('encrypted') // RFC 7516 §7.1
   const [head, body, tail] = parts
   if (parts.length !== 3 || head === undefined || body === undefined || tail === undefined) throw new Refusal('malformed')
-  const { header, jwk } = readHeader(decode(head), bringsKey)
+  const { header, jwk } = bringsKey ? readHeader(decode(head), true) : { header: headerOf(head), jwk: undefined }
   const content = decode(body)
   const signature = decode(tail)
   if (signature.length === 0) throw new Refusal('signature')
@@ -86,6 +91,19 @@ function decode(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64url')
   if (bytes.toString('base64url') !== text) throw new Refusal('malformed')
   return bytes
+}
+
+/** The header of a token whose key is not in it. @throws Refusal as `readJws` */
+function headerOf(text: string): Header {
+  const known = headers.get(text)
+  if (known !== undefined) return known
+  const bytes = decode(text)
+  const { header } = readHeader(bytes, false)
+  if (text.length <= MAX_KEPT_HEADER) {
+    if (headers.size >= MAX_HEADERS) headers.clear()
+    headers.set(bytes.toString('base64url'), header) // a text of its own: the other holds on to the whole token
+  }
+  return header
 }
 
 function readHeader(bytes: Buffer, bringsKey: boolean): { readonly header: Header; readonly jwk: JsonValue | undefined } {

@@ -44,7 +44,7 @@ export function readActors(payload: JsonObject, client: string | undefined, cont
 
 /** The payload of a party that the kind's claims are read from: `client_id` wherever the provider has it. */
 export function withClient(payload: JsonObject, client: string | undefined): JsonObject {
-  return withMembers(payload, { client_id: client })
+  return payload['client_id'] === client ? payload : withMembers(payload, { client_id: client })
 }
 
 /** `client_id`, or `azp` where the provider calls it so. @throws Refusal `claim` */

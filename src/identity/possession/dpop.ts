@@ -93,6 +93,8 @@ export class Dpop {
 
 /** Scheme, authority and path as one (RFC 9449 §4.3 no. 9); query and fragment don't count. */
 function isSameResource(htu: string, url: string): boolean {
+  // As nearly every client writes it; else what it means counts.
+  if (htu === /^https?:[^?#@]+(?=[?#]|$)/.exec(url)?.[0]) return true
   if (htu.length > 8_192 || !URL.canParse(htu) || !URL.canParse(url)) return false
   const [told, asked] = [new URL(htu), new URL(url)]
   return (
