@@ -8,7 +8,7 @@ export const init: Register = (root, action) => {
     .command('init')
     .description('write a first configuration for one provider and one API: says what to register there, and looks whether it works')
     .argument('[dir]', 'folder to write it into; files that are there stay as they are', '.')
-  for (const [flag, asks] of Object.values(flags)) command.option(flag, asks.charAt(0).toLowerCase() + asks.slice(1).replaceAll('`', ''))
+  for (const [flag, asks] of Object.values(flags)) command.option(flag, lowered(asks).replaceAll('`', ''))
   command
     .option('-y, --yes', 'ask nothing: take the defaults for what is not given')
     .option('--no-doctor', 'do not ask the provider')
@@ -29,7 +29,7 @@ export const init: Register = (root, action) => {
         const person = interactive ? personAt(process.stdin, process.stdout) : undefined
         const told: Record<string, unknown> = {}
         try {
-          const wrong = await begin({
+          const { wrong, issuer } = await begin({
             folder: typeof dir === 'string' ? dir : '.',
             given,
             person,
@@ -49,7 +49,7 @@ export const init: Register = (root, action) => {
             },
           })
           if (output.json) output.answer('', told)
-          else say(nextSteps(typeof dir === 'string' ? dir : '.', wrong, given.provider))
+          else say(nextSteps(typeof dir === 'string' ? dir : '.', wrong, issuer))
           return wrong ? 1 : 0
         } finally {
           person?.close()
@@ -58,9 +58,13 @@ export const init: Register = (root, action) => {
     )
 }
 
-function nextSteps(dir: string, wrong: boolean, provider: string | undefined): string {
-  const config = dir === '.' ? '.' : dir
+function nextSteps(dir: string, wrong: boolean, issuer: string): string {
   return wrong
-    ? `\nmend what is wrong, and look again: ostiary doctor issuer ${provider ?? 'NAME'} --config ${config}`
-    : `\nstart it: ostiary up --config ${config}\nif a sign-in fails: ostiary doctor token --config ${config}, and paste what it says`
+    ? `\nmend what is wrong, and look again: ostiary doctor issuer ${issuer} --config ${dir}`
+    : `\nstart it: ostiary up --config ${dir}\nif a sign-in fails: ostiary doctor token --config ${dir}, and paste what it says`
+}
+
+/** A question as the description of an option; names such as URL stay as they are. */
+function lowered(text: string): string {
+  return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text
 }

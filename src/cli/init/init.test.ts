@@ -39,7 +39,7 @@ interface Outcome {
 async function run(given: Given, more: { readonly person?: Person; readonly doctor?: boolean } = {}): Promise<Outcome> {
   let ways: readonly Way[] = []
   const findings: (readonly Finding[])[] = []
-  const wrong = await init({
+  const { wrong } = await init({
     folder,
     given,
     person: more.person,

@@ -32,10 +32,10 @@ const AFTER_REGISTRATION: ReadonlySet<string> = new Set(['clientId', 'audience',
 
 /**
  * Makes a first configuration: asks, says what to register, writes, and looks at the provider until nothing is wrong or the person has
- * had enough. Answers whether anything is wrong. What is written has been tried; what is there already stays as it is.
+ * had enough. Answers whether anything is wrong, and the name of the issuer. What is written has been tried; what is there already stays as it is.
  * @throws OstiaryError `cli/usage`, `cli/init-exists`, `cli/init-write`, `cli/init-ended`, those of the doctor
  */
-export async function init(parts: InitParts): Promise<boolean> {
+export async function init(parts: InitParts): Promise<{ readonly wrong: boolean; readonly issuer: string }> {
   const { person, clock } = parts
   const folder = resolve(parts.folder)
   refuseExisting(folder, [{ path: 'ostiary.yaml' }, { path: 'policy/access.yaml' }, { path: 'policy/access.test.yaml' }])
@@ -50,12 +50,13 @@ export async function init(parts: InitParts): Promise<boolean> {
   tried(folder, files, clock.now())
   write(folder, files)
   parts.onWritten(files.map(({ path }) => path))
-  if (!parts.doctor) return false
+  const issuer = answers.provider
+  if (!parts.doctor) return { wrong: false, issuer }
   for (;;) {
-    const findings = await examineIssuer(answers.provider, { folder, clock })
+    const findings = await examineIssuer(issuer, { folder, clock })
     parts.onFindings(findings)
     const wrong = findings.some(({ outcome }) => outcome === 'wrong')
-    if (!wrong || person === undefined || !(await again(person))) return wrong
+    if (!wrong || person === undefined || !(await again(person))) return { wrong, issuer }
   }
 }
 
