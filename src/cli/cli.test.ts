@@ -78,6 +78,36 @@ test('`check` names file, line and what was meant, and answers JSON', async () =
   assert.equal((JSON.parse(json.out) as { error: { code: string } }).error.code, 'config/not-found')
 })
 
+test('`doctor token` reads a file, answers people and scripts, and fails for what is wrong', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cli-'))
+  try {
+    const file = join(folder, 'given')
+    writeFileSync(file, 'AADSTS50105: x eyJsecret')
+    const human = await run('doctor', 'token', file, '--config', 'examples/demo')
+    assert.deepEqual([human.exit, human.err], [1, ''])
+    assert.match(
+      human.out,
+      /^error\n {2}cause {5}AADSTS50105: the account is not assigned .*\n {2}change {4}in the registration at the provider: assign/,
+    )
+    const json = await run('doctor', 'token', file, '--config', 'examples/demo', '--json')
+    assert.equal((JSON.parse(json.out) as { outcome: string }).outcome, 'error')
+    assert.doesNotMatch(human.out + json.out, /eyJsecret/)
+    writeFileSync(file, '')
+    assert.equal((await run('doctor', 'token', file, '--config', 'examples/demo')).exit, 2)
+    const argument = await run('doctor', 'token', 'eyJhbGciOiJSUzI1NiJ9.e30.c2ln', '--config', 'examples/demo')
+    assert.equal(argument.exit, 66)
+    assert.doesNotMatch(argument.err + argument.out, /eyJ/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('`init` without a terminal says what is missing', async () => {
+  const { exit, err } = await run('init', '/nowhere/at/all', '--yes', '--provider', 'okta')
+  assert.equal(exit, 2)
+  assert.match(err, /missing: `--issuer <url>`, `--api <url>`, `--client-id <id>`/)
+})
+
 test('a gateway that is not there is one clear line', async () => {
   const { exit, err } = await run('whoami', '--admin', 'http://127.0.0.1:9')
   assert.equal(exit, 69)

@@ -9,7 +9,9 @@ import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import { startStandInIntrospection } from '../../testing/standin-introspection.ts'
 import { keyFixture, testKey, type KeyFixture } from '../../testing/tokens.ts'
 import type { Finding } from './finding.ts'
+import { loadConfiguration } from '../configuration.ts'
 import { examineIssuer } from './issuer.ts'
+import { openSurroundings } from './opened.ts'
 
 const key = testKey('k', 'ES256')
 let fixture: KeyFixture
@@ -194,6 +196,20 @@ test('keys from files', async () => {
   assert.match((await examine(config))[0]!, /^provider wrong: keys\.json is not used: ENOENT \(write public keys there/)
   writeFileSync(join(folder, 'keys.json'), JSON.stringify({ keys: [key.jwk] }))
   assert.deepEqual(await examine(config), ['provider ok: 1 key', 'audience ok: tokens are for `orders`'])
+})
+
+test('what another issuer says is not taken for what this one says', async () => {
+  const { wiring } = loadConfiguration('examples/demo')
+  const surroundings = openSurroundings(wiring!, { folder, clock: systemClock, fetch })
+  try {
+    surroundings.deps.log('issuer entra: no keys')
+    surroundings.deps.log('issuer entra-2: other trouble')
+    assert.deepEqual(surroundings.linesOf('entra'), ['no keys'])
+    assert.deepEqual(surroundings.linesOf('entra-2'), ['other trouble'])
+    assert.deepEqual(surroundings.linesOf('okta'), [])
+  } finally {
+    await surroundings.close()
+  }
 })
 
 test('an issuer that is not there, and wiring that is wrong, are said as such', async () => {

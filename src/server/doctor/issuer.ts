@@ -19,14 +19,14 @@ export async function examineIssuer(name: string, parts: DoctorParts): Promise<r
   const { wiring } = readExamined(parts)
   const config = issuerNamed(name, wiring)
   const surroundings = openSurroundings(wiring, parts)
-  const { deps, lines, seen } = surroundings
+  const { deps, linesOf, seen } = surroundings
   const issuer = issuerKinds[config.kind]!.create(name, config, deps)
   try {
     // One that asks about each token for itself is asked about one that nobody has.
     if (issuer.kind === 'oauth2-introspection') await issuer.verifyAccessToken('nobody-has-this-token')
-    await settled(() => issuer.status().ready, lines, parts.clock)
+    await settled(issuer, surroundings, parts.clock)
     return [
-      ...providerFindings(issuer, (config as { readonly issuer?: string }).issuer, lines, seen()),
+      ...providerFindings(issuer, (config as { readonly issuer?: string }).issuer, linesOf(name), seen()),
       ...clockFindings(seen()),
       ...audienceFindings(config),
       ...(await clientFindings(issuer)),

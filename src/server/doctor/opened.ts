@@ -6,7 +6,7 @@ import type { IssuerBase, Wiring } from '../../config/schema.ts'
 import { systemEntropy, type Clock } from '../../core/clock.ts'
 import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import { noMeter } from '../../core/meter.ts'
-import { openOutbound, type IssuerDeps } from '../../identity/index.ts'
+import { openOutbound, type Issuer, type IssuerDeps } from '../../identity/index.ts'
 import { pause } from '../../secrets/request.ts'
 import { loadConfiguration, type Configuration } from '../configuration.ts'
 import { witness, type Witnessed } from './witness.ts'
@@ -50,8 +50,8 @@ export function issuerNamed(name: string, { issuers }: Wiring): IssuerBase {
 /** What issuers are opened with here: a folder of their own, and an eye on what they ask. */
 export interface Surroundings {
   readonly deps: IssuerDeps
-  /** What issuers said, without their names. */
-  readonly lines: readonly string[]
+  /** What an issuer said so far, without its name. */
+  readonly linesOf: (issuer: string) => readonly string[]
   readonly seen: () => Witnessed
   close(): Promise<void>
 }
@@ -62,10 +62,14 @@ export function openSurroundings({ outbound }: Wiring, { folder, clock, fetch: g
   const dataDir = mkdtempSync(join(tmpdir(), 'ostiary-doctor-'))
   const { fetch, seen } = witness(through.fetch, () => clock.now())
   const lines: string[] = []
-  const log = (line: string): void => void lines.push(line.replace(/^issuer [^:]+: /, ''))
+  const log = (line: string): void => void lines.push(line)
+  const linesOf = (issuer: string): readonly string[] => {
+    const own = `issuer ${issuer}: `
+    return lines.filter((line) => line.startsWith(own)).map((line) => line.slice(own.length))
+  }
   return {
     deps: { clock, entropy: systemEntropy, meter: noMeter, dataDir, folder, log, fetch },
-    lines,
+    linesOf,
     seen,
     async close() {
       await through.close()
@@ -74,8 +78,8 @@ export function openSurroundings({ outbound }: Wiring, { folder, clock, fetch: g
   }
 }
 
-/** Waits until an issuer has what it needs, or one has said why it doesn't. */
-export async function settled(isReady: () => boolean, lines: readonly string[], clock: Clock): Promise<void> {
+/** Waits until an issuer has what it needs, or has said why it doesn't: what others say is theirs. */
+export async function settled(issuer: Issuer, { linesOf }: Surroundings, clock: Clock): Promise<void> {
   const end = clock.monotonic() + MAX_WAIT
-  while (!isReady() && lines.length === 0 && clock.monotonic() < end) await pause(clock, 20)
+  while (!issuer.status().ready && linesOf(issuer.name).length === 0 && clock.monotonic() < end) await pause(clock, 20)
 }

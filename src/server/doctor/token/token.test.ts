@@ -207,6 +207,21 @@ test('while keys can not be had, nothing is said of the token but that', async (
   )
 })
 
+test('another issuer’s trouble is not this one’s', async () => {
+  const entraFetch = standinEntra()
+  const fetch: typeof globalThis.fetch = (input, init) =>
+    (input as string).startsWith('https://id.example.com') ? Promise.resolve(new Response('', { status: 503 })) : entraFetch(input, init)
+  const issuers = { down: { kind: 'oidc', issuer: 'https://id.example.com', audiences: ['orders'] }, entra: ENTRA }
+  assert.equal(await told(v2(), { issuers, fetch }), 'good')
+  assert.match(
+    await told(signToken(key, { iss: 'https://id.example.com', aud: 'orders', exp: seconds + 60, iat: seconds }, { typ: 'at+jwt' }), {
+      issuers,
+      fetch,
+    }),
+    /^unavailable keys .* \| no keys from https:\/\/id\.example\.com.*503/,
+  )
+})
+
 test('an opaque token goes to whoever knows its form, and to nobody else', async () => {
   assert.match(
     await told('opaque-token-of-somebody'),

@@ -73,14 +73,14 @@ function errorReport(error: GivenError, { wiring }: Examined, named: string | un
 
 async function judged(token: string, { wiring, policy }: Examined, parts: TokenParts): Promise<TokenReport> {
   const surroundings = openSurroundings(wiring, parts)
-  const { deps, lines } = surroundings
+  const { deps, linesOf } = surroundings
   const identities = createIdentity({ wiring, deps })
   try {
     const read = decoded(token)
     const named = identities.issuers.find(({ name }) => name === parts.issuer)
     const whose = ownerOf(token, read, identities.issuers)
     const issuer = named ?? whose
-    if (issuer !== undefined) await settled(() => issuer.status().ready, lines, parts.clock)
+    if (issuer !== undefined) await settled(issuer, surroundings, parts.clock)
     // One that was named has the word, also about what isn't its own.
     const result: AuthResult | TokenResult =
       named !== undefined && named !== whose
@@ -97,7 +97,13 @@ async function judged(token: string, { wiring, policy }: Examined, parts: TokenP
       case 'identity':
         return { outcome: 'good', token: view, standing: standing(result.identity) }
       case 'unavailable':
-        return { outcome: 'unavailable', issuer: issuer?.name, reason: result.cause, token: view, diagnosis: unavailable(issuer, lines) }
+        return {
+          outcome: 'unavailable',
+          issuer: issuer?.name,
+          reason: result.cause,
+          token: view,
+          diagnosis: unavailable(issuer, linesOf(issuer?.name ?? '')),
+        }
       case 'absent':
         return { outcome: 'nothing' }
       case 'rejected': {
