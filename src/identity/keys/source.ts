@@ -44,9 +44,10 @@ export class KeySource {
   /** Why the last attempt failed; undefined while the last one succeeded. */
   #failure: string | undefined
   #failures = 0
-  /** Monotonic time of the last request that an unknown key id caused, and of the last for want of any keys. */
+  /** Monotonic time of the last request that an unknown key id caused, of the last for want of any keys, and of the last that failed. */
   #askedAt = Number.NEGATIVE_INFINITY
   #askedEmptyAt = Number.NEGATIVE_INFINITY
+  #failedAt = Number.NEGATIVE_INFINITY
   #timer: Timer | undefined
 
   constructor(settings: KeySourceSettings, deps: IssuerDeps) {
@@ -118,7 +119,8 @@ export class KeySource {
       if (now - this.#askedEmptyAt < this.#limits.coolDownWhenEmpty) return false
       this.#askedEmptyAt = now
     } else {
-      if (now - this.#askedAt < this.#limits.coolDown) return false
+      // A provider that has just failed in the background will hardly answer now.
+      if (now - Math.max(this.#askedAt, this.#failedAt) < this.#limits.coolDown) return false
       this.#askedAt = now
     }
     return true
@@ -144,6 +146,7 @@ export class KeySource {
       if (this.#failure !== undefined) log(`issuer ${issuer}: its keys are here again`)
       this.#failure = undefined
       this.#failures = 0
+      this.#failedAt = Number.NEGATIVE_INFINITY
       this.#adopt(documents)
       meter.count('identity_key_refreshes', { issuer, outcome: 'ok' })
     } catch (error) {
@@ -153,6 +156,7 @@ export class KeySource {
       if (this.#failure !== failure) log(`issuer ${issuer}: no keys from ${discoveryUrl}: ${failure}; ${meanwhile}`)
       this.#failure = failure
       this.#failures++
+      this.#failedAt = clock.monotonic()
       meter.count('identity_key_refreshes', { issuer, outcome: 'failed' })
     }
     this.#timer = clock.after(this.#delay(), () => void this.refresh())

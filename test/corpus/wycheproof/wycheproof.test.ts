@@ -54,6 +54,13 @@ for (const file of ['json_web_signature_test.json', 'json_web_key_test.json']) {
     assert.ok(seen > 20)
   })
 
+  test(`${file}: what is made with a shared secret is refused, good or not`, () => {
+    const symmetric = testGroups.filter((group) => group.public === undefined)
+    assert.notEqual(symmetric.length, 0)
+    for (const group of symmetric)
+      for (const { tcId, comment, jws } of group.tests) assert.notEqual(judge(group, jws), 'accepted', `${tcId} ${comment}`)
+  })
+
   test(`${file}: what is valid and signed with a public key of an accepted kind is accepted`, () => {
     let accepted = 0
     for (const group of testGroups) {
