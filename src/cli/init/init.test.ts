@@ -25,10 +25,14 @@ const TENANT = '72f988bf-86f1-41af-91ab-2d7cd011db47'
 const CLIENT = '6e74172b-be56-4843-9ff4-e66a39bb12e3'
 
 let folder: string
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'init-'))
-})
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+/** For the tests of a suite: hooks outside of one would be every file's. */
+function inFolder(): void {
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'init-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+}
 
 interface Outcome {
   readonly wrong: boolean
@@ -63,6 +67,8 @@ const GIVEN: Readonly<Record<InitProvider, Given>> = {
 }
 
 describe('what is written', () => {
+  inFolder()
+
   for (const provider of initProviders)
     for (const url of ['http://localhost:8080', 'https://orders.example.com'])
       test(`for ${provider} at ${url}: accepted by check and by its own tests, without a warning`, async () => {
@@ -116,6 +122,8 @@ describe('what is written', () => {
 })
 
 describe('answers', () => {
+  inFolder()
+
   const usage = async (given: Given, says: RegExp): Promise<void> => {
     await assert.rejects(run(given), (error) => {
       assert.ok(error instanceof OstiaryError, String(error))
@@ -223,6 +231,8 @@ async function signedIn(
 }
 
 describe('from an empty folder to a sign-in', () => {
+  inFolder()
+
   test('with a provider that has the form of Entra ID', async () => {
     const [idp, orders] = [await startIdp({ port: 0 }), await standinApi()]
     try {
