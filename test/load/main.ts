@@ -72,7 +72,7 @@ async function table(): Promise<boolean> {
 async function identity(): Promise<boolean> {
   const repeats = positive('repeats', 9)
   const { text, good } = identityTable(
-    await measureIdentity({ slices: repeats, warm: 3, say }),
+    await measureIdentity({ slices: repeats, warm: 10, say }),
     madeBy(circumstances(COMMAND, repeats, 0, 0)),
   )
   process.stdout.write(`${text}\n`)

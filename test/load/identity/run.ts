@@ -1,6 +1,6 @@
 /** `npm run load -- identity`: what it costs to know who is there. */
 import { median } from '../pairs.ts'
-import { holds, measure, type Measured, type Plan } from './measure.ts'
+import { holds, measure, type Measured, type Plan, type Subject } from './measure.ts'
 import { openSubjects } from './subjects.ts'
 
 interface Options extends Plan {
@@ -31,11 +31,16 @@ export function identityTable(all: readonly Measured[], head: string): { readonl
     const alone = references.length === 0 ? '' : median(references).toFixed(1)
     const ratio =
       ratios.length === 0 ? '' : `**${median(ratios).toFixed(2)}** (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`
-    const bar = subject.within === undefined ? `under ${subject.under} µs` : `within ${subject.within} ×`
+    const bar = barOf(subject)
     return `| ${subject.name} | ${median(micros).toFixed(2)} | ${alone} | ${ratio} | ${bar}${holds(one) ? '' : ': **missed**'} |`
   })
   const text = [head, '', '| credential | CPU, µs | its signature alone, µs | × (range) | bar |', '|---|---|---|---|---|', ...lines].join(
     '\n',
   )
   return { text, good: all.every(holds) }
+}
+
+function barOf({ within, under }: Subject): string {
+  if (within !== undefined) return `within ${within} ×`
+  return under === undefined ? '' : `under ${under} µs`
 }

@@ -84,7 +84,6 @@ function dpopProof({ ask, boundToken, proof, proofKey }: World): Subject {
         isVerified(ask({ kind: 'dpop', token: new Secret(shown.token), proof: new Secret(shown.proof), method: 'GET', url: URL_ })),
     ),
     times: DEAR,
-    within: NEW_BAR,
   }
 }
 
@@ -98,7 +97,6 @@ async function session({ identities, ask }: World, identity: Identity): Promise<
     name: 'a session in use',
     candidate: work(again(handles), (handle) => isVerified(ask({ kind: 'session', handle: new Secret(handle) }))),
     times: CHEAP,
-    under: SEEN_BAR,
   }
 }
 
@@ -134,7 +132,6 @@ async function revocations({ identities, ask, tokens }: World): Promise<Subject>
     name: `a look-up among ${REVOCATIONS.toLocaleString('en')} revocations`,
     candidate: work(next, (identity) => !identities.revocations.hits(identity)),
     times: CHEAP,
-    under: SEEN_BAR,
   }
 }
 
