@@ -46,7 +46,7 @@ export type { EndAccess, ProviderEnd } from './ended.ts'
 export type { EventAnswer } from './ssf/receiver.ts'
 export type { Logout, LogoutAnswer } from './logout/logout.ts'
 export type { SessionInfo, SessionList, SessionQuery } from './session/listing.ts'
-export type { SignInAnswer, SignInContext, SignInEvent } from './session/signin.ts'
+export { callbackPath, type SignInAnswer, type SignInContext, type SignInEvent } from './session/signin.ts'
 export type { ClaimInfo, Issuer, IssuerDeps, IssuerKind, ProviderMetadata, SignInSettings, TokenResult } from './issuer.ts'
 
 /** Every kind of issuer: a folder and a line here. */

@@ -107,7 +107,7 @@ async function signedIn(sub: string, sid: string): Promise<Jar> {
   const begun = await visit(jar, '/')
   begun.resume()
   assert.equal(begun.statusCode, 302)
-  const back = await visit(jar, `/.ostiary/callback?${provider.approve(begun.headers.location!)}`)
+  const back = await visit(jar, `/.ostiary/callback/idp?${provider.approve(begun.headers.location!)}`)
   back.resume()
   assert.equal(back.headers.location, '/')
   return jar
@@ -138,13 +138,13 @@ test('a logout at the provider ends the stream and the session of that browser, 
   const [open, kept] = [await stream(jar), await stream(other)]
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const body = `logout_token=${provider.logoutToken({ sid: 'there-1' })}`
-  assert.equal(await statusOf(send('/.ostiary/backchannel-logout', { method: 'POST', headers, body })), 200)
+  assert.equal(await statusOf(send('/.ostiary/backchannel-logout/idp', { method: 'POST', headers, body })), 200)
   await open.ended
   assert.equal(await statusOf(send('/', { headers: { cookie: cookies(jar) } })), 401)
   assert.equal(await statusOf(send('/', { headers: { cookie: cookies(other) } })), 200)
   assert.equal(kept.incoming.closed, false)
   kept.incoming.destroy()
-  assert.equal(await statusOf(send('/.ostiary/backchannel-logout', { method: 'POST', headers, body })), 400, 'the same token again')
+  assert.equal(await statusOf(send('/.ostiary/backchannel-logout/idp', { method: 'POST', headers, body })), 400, 'the same token again')
 })
 
 test('a security event ends the streams and sessions of its subject', async () => {

@@ -78,7 +78,7 @@ describe('what is written', () => {
         assert.ok(results.length >= 3 && results.every(({ passed }) => passed))
         assert.ok(!coverage.uncovered.rules.includes('read'))
         const text = ways.map((way) => way.text).join('\n')
-        assert.ok(ways.length > 0 && ways.every((way) => way.text.includes(`${url}/.ostiary/callback`)), text)
+        assert.ok(ways.length > 0 && ways.every((way) => way.text.includes(`${url}/.ostiary/callback/${provider}`)), text)
         assert.doesNotMatch(text, /undefined|00000000-0000-4000-8000/)
         assert.ok(readFileSync(join(folder, 'ostiary.yaml'), 'utf8').split('\n').length < 32)
       })
@@ -90,14 +90,14 @@ describe('what is written', () => {
       ['On the page', 'With the Azure', 'With Terraform (provider'],
     )
     const [portal, az, terraform] = ways.map(({ text }) => text) as [string, string, string]
-    assert.match(portal, /front-channel logout URL `https:\/\/orders\.example\.com\/\.ostiary\/frontchannel-logout`/)
+    assert.match(portal, /front-channel logout URL `https:\/\/orders\.example\.com\/\.ostiary\/frontchannel-logout\/entra`/)
     const body = /<<JSON\n([^]*)\nJSON\n/.exec(az)?.[1] ?? ''
     assert.deepEqual((JSON.parse(body) as { web: object }).web, {
-      redirectUris: ['https://orders.example.com/.ostiary/callback'],
-      logoutUrl: 'https://orders.example.com/.ostiary/frontchannel-logout',
+      redirectUris: ['https://orders.example.com/.ostiary/callback/entra'],
+      logoutUrl: 'https://orders.example.com/.ostiary/frontchannel-logout/entra',
     })
     assert.match(az, new RegExp(`^az login --tenant ${TENANT}\n`))
-    assert.match(terraform, /redirect_uris = \["https:\/\/orders\.example\.com\/\.ostiary\/callback"\]/)
+    assert.match(terraform, /redirect_uris = \["https:\/\/orders\.example\.com\/\.ostiary\/callback\/entra"\]/)
     assert.equal(terraform.match(/\{/g)?.length, terraform.match(/\}/g)?.length)
   })
 
@@ -205,6 +205,7 @@ describe('answers', () => {
 /** Starts what was written, and signs in with a browser: `enter` does at the provider what a person would. */
 async function signedIn(
   host: string,
+  issuer: string,
   enter: (location: string) => Promise<string>,
 ): Promise<{ readonly get: (path: string, method?: string) => Promise<Answered>; close(): Promise<void> }> {
   const gateway = await startGateway({ folder, watch: false })
@@ -219,7 +220,7 @@ async function signedIn(
     const away = await get('/hello')
     assert.equal(away.status, 302, away.body)
     const back = new URL(await enter(away.headers.location!))
-    assert.equal(back.origin + back.pathname, `http://${host}/.ostiary/callback`)
+    assert.equal(back.origin + back.pathname, `http://${host}/.ostiary/callback/${issuer}`)
     const home = await get(back.pathname + back.search)
     assert.equal(home.status, 302, home.body)
     assert.equal(home.headers.location, '/hello')
@@ -253,7 +254,7 @@ describe('from an empty folder to a sign-in', () => {
       assert.equal(wrong, false)
       adminAnywhere()
       const browser = new Browser(idp.authority)
-      const session = await signedIn('localhost:8080', async (location) => {
+      const session = await signedIn('localhost:8080', 'entra', async (location) => {
         const picker = await browser.open(location)
         return (await browser.submit(picker, { account: 'reader' })).url
       })
@@ -272,7 +273,7 @@ describe('from an empty folder to a sign-in', () => {
 
   test('with oidc-provider as it comes', async () => {
     const orders = await standinApi()
-    const provider = await realProvider('http://localhost:8080/.ostiary/callback')
+    const provider = await realProvider('http://localhost:8080/.ostiary/callback/oidc')
     try {
       writeFileSync(join(folder, 'client-secret'), 'secret-of-the-client')
       const given = {
@@ -292,7 +293,7 @@ describe('from an empty folder to a sign-in', () => {
       ] as const) {
         const browser = new Browser(provider.origin)
         provider.account = account
-        const session = await signedIn('localhost:8080', async (location) => (await browser.open(location)).url)
+        const session = await signedIn('localhost:8080', 'oidc', async (location) => (await browser.open(location)).url)
         try {
           assert.equal((await session.get('/hello')).body, 'the api')
           assert.equal((await session.get('/hello', 'DELETE')).status, status, account)

@@ -132,6 +132,11 @@ export const http = {
   'http/access-ended': { message: 'access ended while the request was under way', help: 'sign in again', status: 403 },
   'http/not-found': { message: 'there is nothing here', help: 'paths under `/.ostiary/` belong to the gateway', status: 404 },
   'http/method-not-allowed': { message: 'the method is not allowed here', help: 'see the `Allow` field', status: 405 },
+  'http/callback': {
+    message: 'no sign-in comes back to this address',
+    help: 'each issuer has its own, `/.ostiary/callback/<name of the issuer>`: register that; `ostiary doctor issuer` prints it in full',
+    status: 404,
+  },
   'http/sign-in-failed': { message: 'the sign-in did not succeed', help: 'start it again', status: 403 },
   // What happens behind the gateway.
   'http/upstream-failed': { message: 'the server behind the gateway did not answer', help: 'try again later', status: 502 },

@@ -5,7 +5,7 @@ import { fetch, type Dispatcher, type Response } from 'undici'
 import { HOME_TENANT } from './accounts.ts'
 import { GATEWAY, ORDERS_API } from './registrations.ts'
 
-export const REDIRECT = 'http://orders.localhost:12345/.ostiary/callback'
+export const REDIRECT = 'http://orders.localhost:12345/.ostiary/callback/entra'
 export const SCOPE = `openid profile offline_access ${ORDERS_API.uri}/access_as_user`
 
 /** What a browser does with redirects, cookies and forms, and no more. */

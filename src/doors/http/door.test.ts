@@ -121,7 +121,15 @@ describe('what a caller is told', () => {
 
   test('under /.ostiary/ nothing reaches the upstream', async () => {
     const seen = upstream.seen.length
-    for (const path of ['/.ostiary', '/.ostiary/', '/.ostiary/x', '/.ostiary/callback', '/.ostiary/sign-out', '/.ostiary/jwks.json/'])
+    for (const path of [
+      '/.ostiary',
+      '/.ostiary/',
+      '/.ostiary/x',
+      '/.ostiary/callback',
+      '/.ostiary/callback/entra',
+      '/.ostiary/sign-out',
+      '/.ostiary/jwks.json/',
+    ])
       assert.equal((await ask(door, `GET ${path}`, [READER])).status, 404, path)
     assert.equal((await ask(door, 'POST /.ostiary/jwks.json', [READER])).status, 405)
     assert.equal((await ask(door, 'GET /.ostiary/jwks.json', [])).status, 200)

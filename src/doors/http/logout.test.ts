@@ -4,7 +4,7 @@ import { ask, codeOf, recordingUpstream, testDoor, valueOf, type RecordingUpstre
 import type { LogoutAnswer, ProviderLogout } from './logout.ts'
 import type { BrowserSignIn } from './signin.ts'
 
-const BACK = 'POST /.ostiary/backchannel-logout'
+const BACK = 'POST /.ostiary/backchannel-logout/idp'
 const FORM = 'Content-Type: application/x-www-form-urlencoded'
 let upstream: RecordingUpstream
 let door: TestDoor
@@ -58,7 +58,7 @@ test('a back-channel request is a posted form', async () => {
   calls.length = 0
   for (const fields of [[], ['Content-Type: application/json'], ['Content-Type: text/plain']])
     assert.match((await send('logout_token=x', fields)).body, /application\/x-www-form-urlencoded/)
-  const got = await ask(door, 'GET /.ostiary/backchannel-logout', [])
+  const got = await ask(door, 'GET /.ostiary/backchannel-logout/idp', [])
   assert.deepEqual([got.status, codeOf(got), valueOf(got, 'allow')], [405, 'http/method-not-allowed', 'POST'])
   assert.equal((await send('x'.repeat(20_000))).status, 413)
   assert.deepEqual(calls, [])
@@ -67,14 +67,28 @@ test('a back-channel request is a posted form', async () => {
 test('a front-channel request is a GET that may be framed', async () => {
   answer = { kind: 'done' }
   calls.length = 0
-  const got = await ask(door, 'GET /.ostiary/frontchannel-logout?iss=a&sid=b', [])
+  const got = await ask(door, 'GET /.ostiary/frontchannel-logout/idp?iss=a&sid=b', [])
   assert.deepEqual([got.status, got.body, valueOf(got, 'cache-control')], [200, '', 'no-store'])
   assert.equal(valueOf(got, 'x-frame-options'), undefined)
   assert.equal(valueOf(got, 'content-security-policy'), undefined)
   assert.deepEqual(calls, [['front', 'idp', 'iss=a&sid=b']])
   answer = { kind: 'refused', reason: 'one `iss` and one `sid` must be sent' }
-  assert.equal((await ask(door, 'GET /.ostiary/frontchannel-logout', [])).status, 400)
-  assert.equal((await ask(door, 'POST /.ostiary/frontchannel-logout', ['Content-Length: 0'])).status, 405)
+  assert.equal((await ask(door, 'GET /.ostiary/frontchannel-logout/idp', [])).status, 400)
+  assert.equal((await ask(door, 'POST /.ostiary/frontchannel-logout/idp', ['Content-Length: 0'])).status, 405)
+})
+
+test('without the name of an issuer there is nothing', async () => {
+  calls.length = 0
+  for (const path of [
+    'backchannel-logout',
+    'backchannel-logout/',
+    'frontchannel-logout',
+    'frontchannel-logout/Idp',
+    'frontchannel-logout/idp/x',
+  ])
+    for (const method of ['GET', 'POST'])
+      assert.equal((await ask(door, `${method} /.ostiary/${path}`, ['Content-Length: 0'])).status, 404, path)
+  assert.deepEqual(calls, [])
 })
 
 test('none of it reaches the upstream', () => {

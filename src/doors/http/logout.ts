@@ -1,4 +1,4 @@
-/** Where a provider tells that somebody has signed out there: `/.ostiary/backchannel-logout` and `/.ostiary/frontchannel-logout`. */
+/** Where a provider tells that somebody has signed out there: `/.ostiary/backchannel-logout/<issuer>`, `/.ostiary/frontchannel-logout/<issuer>`. */
 import type { CanonicalRequest } from './canonical.ts'
 import { problem } from './deny.ts'
 import type { Answer, OwnRequest } from './engine.ts'
@@ -17,8 +17,7 @@ export type LogoutAnswer =
   | { readonly kind: 'failed' }
   | { readonly kind: 'overloaded' }
 
-export const BACK_CHANNEL_PATH = '/.ostiary/backchannel-logout'
-export const FRONT_CHANNEL_PATH = '/.ostiary/frontchannel-logout'
+const PATH = /^\/\.ostiary\/(backchannel|frontchannel)-logout\/([a-z][a-z0-9-]{0,62})$/
 /** Longest body of a logout request, in bytes: a token and its name. */
 const LOGOUT_REQUEST_BYTES = 17 * 1024
 
@@ -27,12 +26,13 @@ const FIELDS = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'
 /** What is answered on these paths; undefined elsewhere. `source` is the caller's address. */
 export function logoutPath(
   request: CanonicalRequest,
-  issuer: string,
   source: string,
   logout: ProviderLogout,
 ): Answer | OwnRequest | Promise<Answer> | undefined {
   const { method, path } = request
-  if (path === BACK_CHANNEL_PATH) {
+  const [, channel, issuer] = PATH.exec(path) ?? []
+  if (issuer === undefined) return undefined
+  if (channel === 'backchannel') {
     if (method !== 'POST' || request.upgrade !== undefined) return problem('http/method-not-allowed', { fields: ['Allow', 'POST'] })
     return {
       kind: 'own',
@@ -44,7 +44,6 @@ export function logoutPath(
           : backChannelAnswer({ kind: 'refused', reason: 'send the logout token as application/x-www-form-urlencoded' }),
     }
   }
-  if (path !== FRONT_CHANNEL_PATH) return undefined
   if (method !== 'GET') return problem('http/method-not-allowed', { fields: ['Allow', 'GET'] })
   return logout.frontChannel(issuer, request.query.slice(1), source).then(frontChannelAnswer, () => frontChannelAnswer({ kind: 'failed' }))
 }

@@ -9,7 +9,7 @@ const READER = `Authorization: Bearer ${TOKEN}`
 const NAVIGATION = ['Sec-Fetch-Mode: navigate', 'Accept: text/html']
 
 class FakeSignIn implements BrowserSignIn {
-  readonly calls: [string, SignInContext & { readonly returnTo?: string; readonly query?: string }][] = []
+  readonly calls: [string, SignInContext & { readonly returnTo?: string; readonly callback?: string; readonly query?: string }][] = []
   sessionCookie = (secure: boolean): string => (secure ? '__Host-ostiary' : 'ostiary')
   ownsCookie = (name: string): boolean => /^(__Host-)?ostiary/.test(name)
   forget = (secure: boolean): string => `${this.sessionCookie(secure)}=; Max-Age=0; Path=/`
@@ -17,7 +17,7 @@ class FakeSignIn implements BrowserSignIn {
     this.calls.push(['begin', at])
     return Promise.resolve({ kind: 'redirect' as const, location: 'https://login.example.com/?state=1', setCookies: ['ostiary-1=a'] })
   }
-  callback = (at: SignInContext & { readonly query: string }) => {
+  callback = (at: SignInContext & { readonly callback: string; readonly query: string }) => {
     this.calls.push(['callback', at])
     return at.query === 'bad'
       ? Promise.resolve({ kind: 'refused' as const, reason: 'the state is not known', setCookies: [] })
@@ -132,16 +132,29 @@ describe('browser sign-in', () => {
   })
 
   test('the callback takes the answer of the issuer', async () => {
-    const answer = await ask(door, 'GET /.ostiary/callback?code=1&state=2', ['Cookie: ostiary-1=a; b=c'])
+    const answer = await ask(door, 'GET /.ostiary/callback/entra?code=1&state=2', ['Cookie: ostiary-1=a; b=c'])
     assert.equal(answer.status, 302)
     assert.deepEqual(answer.fields.get('set-cookie'), ['ostiary=handle', 'ostiary-1='])
     const [, at] = signIn.calls.at(-1)!
-    assert.equal(at.query, 'code=1&state=2')
+    assert.deepEqual([at.query, at.callback, at.issuer], ['code=1&state=2', 'entra', 'entra'])
     assert.deepEqual(at.cookies, [{ name: 'ostiary-1', value: 'a' }])
-    const refused = await ask(door, 'GET /.ostiary/callback?bad', [])
+    const refused = await ask(door, 'GET /.ostiary/callback/entra?bad', [])
     assert.equal(refused.status, 403)
     assert.match(refused.body, /The state is not known/)
-    assert.equal((await ask(door, 'POST /.ostiary/callback', ['Content-Length: 0'])).status, 405)
+    assert.equal((await ask(door, 'POST /.ostiary/callback/entra', ['Content-Length: 0'])).status, 405)
+  })
+
+  test('whose callback an answer came to is told, and one of nobody is refused here', async () => {
+    await ask(door, 'GET /.ostiary/callback/other?code=1&state=2', [])
+    const [, at] = signIn.calls.at(-1)!
+    assert.deepEqual([at.callback, at.issuer], ['other', 'entra'])
+    const calls = signIn.calls.length
+    for (const path of ['', '/', '/Entra', '/entra/', '/entra/x', '/%c3%a9ntra', `/${'e'.repeat(64)}`, '/_proto_']) {
+      const answer = await ask(door, `GET /.ostiary/callback${path}?code=1&state=2`, [])
+      assert.equal(answer.status, 404, path)
+      assert.match(answer.body, /`\/\.ostiary\/callback\/&#60;name of the issuer&#62;`/, path)
+    }
+    assert.equal(signIn.calls.length, calls)
   })
 
   test('signing out needs a click on a page of this origin', async () => {

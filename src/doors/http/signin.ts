@@ -19,8 +19,8 @@ export interface BrowserSignIn {
   forget(secure: boolean): string
   /** Sends the browser to the issuer. `returnTo` is path and query on `origin`; the sign-in counts only if it proves `prove`. */
   begin(at: SignInContext & { readonly returnTo: string; readonly prove?: readonly Proof[] | undefined }): Promise<SignInAnswer>
-  /** Takes the issuer's answer: the query of the callback URL. */
-  callback(at: SignInContext & { readonly query: string }): Promise<SignInAnswer>
+  /** Takes an answer: whose callback it came to, whether or not there is such an issuer, and the query of the URL. */
+  callback(at: SignInContext & { readonly callback: string; readonly query: string }): Promise<SignInAnswer>
   /** Ends the session at once. */
   signOut(at: SignInContext): Promise<SignInAnswer>
 }
@@ -28,7 +28,7 @@ export interface BrowserSignIn {
 export interface SignInContext {
   readonly issuer: string
   readonly resource: string
-  /** Scheme and host under which the browser sees the resource. The callback is `/.ostiary/callback` on it. */
+  /** Scheme and host under which the browser sees the resource. The callback is `/.ostiary/callback/<issuer>` on it. */
   readonly origin: string
   readonly secure: boolean
   /** The gateway's own cookies that came with the request. */
@@ -44,6 +44,7 @@ export type SignInAnswer =
   | { readonly kind: 'unavailable' }
 
 export const OWN_PATH = '/.ostiary'
+const CALLBACK_PATH = `${OWN_PATH}/callback`
 
 /** Where the browser sees the resource: as configured, or else by the host that was matched. */
 export function originOf(resource: ServedResource, request: CanonicalRequest, caller: Caller): string {
@@ -115,10 +116,6 @@ export function ownPath(
         body: JSON.stringify(parts.metadata()),
       }
     }
-    case `${OWN_PATH}/callback`:
-      if (parts.signIn === undefined || context === undefined) break
-      if (method !== 'GET') return notAllowed('GET')
-      return parts.signIn.callback({ ...context, query: request.query.slice(1) }).then(signInAnswer, unavailable)
     case `${OWN_PATH}/sign-out`:
       if (parts.signIn === undefined || context === undefined) break
       if (method === 'GET') return signOutPage(resource.name)
@@ -126,13 +123,26 @@ export function ownPath(
       if (!isSameOrigin(request, context.origin)) return problem('http/cross-site', { html: true })
       return parts.signIn.signOut(context).then(signedOut, unavailable)
     default: {
-      const answer = parts.events === undefined ? undefined : eventsPath(request, parts.ip, parts.events)
+      const { signIn, logout, events, ip } = parts
+      const answer =
+        (signIn === undefined || context === undefined ? undefined : callbackAnswer(request, context, signIn)) ??
+        (events === undefined ? undefined : eventsPath(request, ip, events)) ??
+        (logout === undefined ? undefined : logoutPath(request, ip, logout))
       if (answer !== undefined) return answer
-      if (parts.logout === undefined || context === undefined) break
-      return logoutPath(request, context.issuer, context.ip, parts.logout) ?? problem('http/not-found', {})
     }
   }
   return problem('http/not-found', {})
+}
+
+/** What is answered below `/.ostiary/callback`; undefined elsewhere. */
+function callbackAnswer(request: CanonicalRequest, context: SignInContext, signIn: BrowserSignIn): Answer | Promise<Answer> | undefined {
+  const { method, path, query } = request
+  if (path !== CALLBACK_PATH && !path.startsWith(`${CALLBACK_PATH}/`)) return undefined
+  if (method !== 'GET') return notAllowed('GET')
+  const callback = path.slice(CALLBACK_PATH.length + 1)
+  // The names that issuers can have: no other was ever registered.
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(callback)) return problem('http/callback', { html: true })
+  return signIn.callback({ ...context, callback, query: query.slice(1) }).then(signInAnswer, unavailable)
 }
 
 function unavailable(): Answer {

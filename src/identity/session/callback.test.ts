@@ -70,7 +70,9 @@ describe('a callback is refused, and its code is not redeemed', () => {
     ],
     ['on another origin', (jar, query) => gateway.callback(jar, query, { origin: 'https://elsewhere.example' })],
     ['over http', (jar, query) => gateway.callback(jar, query, { origin: ORIGIN.replace('https', 'http'), secure: false })],
-    ['for another issuer', (jar, query) => gateway.callback(jar, query, { issuer: 'other' })],
+    ['for another issuer', (jar, query) => gateway.callback(jar, query, { issuer: 'other', callback: 'idp' })],
+    ['at the callback of another issuer', (jar, query) => gateway.callback(jar, query, { callback: 'other' })],
+    ['at the callback of nobody', (jar, query) => gateway.callback(jar, query, { callback: 'none' })],
     ['with another state', (jar, query) => gateway.callback(jar, query.replace('state=', 'state=x'))],
     ['with the state twice', (jar, query) => gateway.callback(jar, `${query}&state=${new URLSearchParams(query).get('state')}`)],
     ['with the code twice', (jar, query) => gateway.callback(jar, `${query}&code=other`)],
@@ -119,7 +121,9 @@ describe('a callback is refused, and its code is not redeemed', () => {
     const jar = new Jar()
     const query = provider.approve(await gateway.begin(jar))
     const context = gateway.at(jar)
-    const answers = await Promise.all(Array.from({ length: 5 }, () => gateway.identities.signIn.callback({ ...context, query })))
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => gateway.identities.signIn.callback({ ...context, callback: 'idp', query })),
+    )
     assert.deepEqual(answers.map(({ kind }) => kind).toSorted(), ['redirect', 'refused', 'refused', 'refused', 'refused'])
     assert.equal(provider.tokenCalls.length, 1)
   })
@@ -159,7 +163,11 @@ describe('a callback is refused, and its code is not redeemed', () => {
     const cookies = fc.oneof(fc.constant([attempt!]), fc.array(fc.record({ name, value }), { maxLength: 6 }))
     await fc.assert(
       fc.asyncProperty(query, cookies, async (one, sent) => {
-        const answer = await gateway.identities.signIn.callback({ ...gateway.at(new Jar(), { cookies: sent }), query: one })
+        const answer = await gateway.identities.signIn.callback({
+          ...gateway.at(new Jar(), { cookies: sent }),
+          callback: 'idp',
+          query: one,
+        })
         assert.equal(answer.kind, 'refused')
         if ('setCookies' in answer) for (const line of answer.setCookies) assert.doesNotMatch(line, /session=[^;]/)
         if (answer.kind === 'refused') assert.match(answer.reason, /^[\x20-\x7e]+$/)

@@ -70,7 +70,7 @@ const HOSTILE = [
   '/path#//evil.example',
   '/path\r\nLocation: https://evil.example',
   '/path\r\nSet-Cookie: a=b',
-  '/.ostiary/callback?code=x&state=y',
+  '/.ostiary/callback/idp?code=x&state=y',
   '/.ostiary/sign-out',
   '/.ostiary',
   `/${'a'.repeat(10_000)}`,
@@ -94,7 +94,7 @@ const HARMLESS = [
 ] as const
 
 /** What a browser makes of it, as WHATWG's URL does. */
-const leadsTo = (path: string): string => new URL(path, `${ORIGIN}/.ostiary/callback`).origin
+const leadsTo = (path: string): string => new URL(path, `${ORIGIN}/.ostiary/callback/idp`).origin
 
 describe('the path to return to', () => {
   test('is the front page in place of anything hostile', () => {

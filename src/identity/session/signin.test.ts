@@ -45,7 +45,7 @@ describe('signing in', () => {
     assert.equal(asked.get('client_id'), CLIENT_ID)
     assert.equal(asked.get('scope'), 'openid profile')
     assert.equal(asked.get('code_challenge_method'), 'S256')
-    assert.equal(redirectUri, `${ORIGIN}/.ostiary/callback`)
+    assert.equal(redirectUri, `${ORIGIN}/.ostiary/callback/idp`)
     assert.match(challenge, /^[A-Za-z0-9_-]{43}$/)
     for (const value of [state, nonce]) assert.match(value, /^[A-Za-z0-9_-]{22,}$/)
 

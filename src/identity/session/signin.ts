@@ -13,8 +13,13 @@ import { redeem, type Redeemed } from './redeem.ts'
 import type { Seal } from './seal.ts'
 import type { Ended, Given, Sessions } from './sessions.ts'
 
-/** Where the issuer sends the browser back to, below the origin that it came from. */
-export const CALLBACK_PATH = '/.ostiary/callback'
+/**
+ * Where an issuer sends the browser back to, below the origin that it came from. Each has its own, so that whose answer it is shows also
+ * where the provider doesn't say (RFC 9700 §4.4.2).
+ */
+export function callbackPath(issuer: string): string {
+  return `/.ostiary/callback/${issuer}`
+}
 
 export interface SignInContext {
   /** Configured name of the issuer to sign in with. */
@@ -46,6 +51,18 @@ export type SignInEvent =
       readonly ip: string
     }
   | { readonly kind: 'session-refused'; readonly identity: Identity; readonly reason: string }
+  | {
+      readonly kind: 'sign-in-refused'
+      readonly identity?: undefined
+      /** The answer to a sign-in with one issuer came from another, or to the callback of another. */
+      readonly reason: 'mixed-up'
+      /** With whom the sign-in was begun. */
+      readonly issuer: string
+      /** Whose callback the answer came to. */
+      readonly callback: string
+      readonly resource: string
+      readonly ip: string
+    }
 
 export interface SignInParts {
   readonly issuers: readonly Issuer[]
@@ -61,6 +78,7 @@ export interface SignInParts {
 }
 
 const NOT_BEGUN = 'this sign-in was not begun in this browser, or took too long; try again'
+const MIXED_UP = 'the answer came from another identity provider than was asked'
 
 /**
  * Sign-in of browsers, as a relying party of OpenID Connect: authorization code with PKCE, `state`, `nonce` and `iss` (RFC 9700). Whether
@@ -110,10 +128,12 @@ export class SignIn {
     }
   }
 
-  /** Takes the issuer's answer, the query of the callback URL (RFC 6749 §4.1.2). */
-  async callback(at: SignInContext & { readonly query: string }): Promise<SignInAnswer> {
+  /** Takes an answer: whose callback it came to, and the query there (RFC 6749 §4.1.2). */
+  async callback(at: SignInContext & { readonly callback: string; readonly query: string }): Promise<SignInAnswer> {
     const answer = readAnswer(at.query)
     const attempt = answer?.state === undefined ? undefined : this.#attempts.find(answer.state, at.cookies, at.secure)
+    // Before anything else: an answer to the callback of another issuer than was asked is the end of the attempt.
+    if (attempt !== undefined && attempt.issuer !== at.callback) return await this.#mixedUp(at, attempt)
     if (answer === undefined || attempt === undefined || attempt.origin !== at.origin || attempt.issuer !== at.issuer) {
       this.#count('not-begun-here')
       return refuse(NOT_BEGUN)
@@ -129,11 +149,10 @@ export class SignIn {
     if (metadata === undefined) return { kind: 'unavailable' }
     // Whose answer it is, before anything of it is believed (RFC 9207 §2.4).
     if (answer.iss === undefined ? metadata.issInResponse : answer.iss !== metadata.issuer && !issuer.owns(answer.iss))
-      return end('mixed-up', 'the answer came from another identity provider than was asked')
+      return await this.#mixedUp(at, attempt)
     if (answer.error !== undefined) return end('provider', answer.error)
     if (answer.code === undefined || answer.code === '') return end('refused', NOT_BEGUN)
-    if (!(await this.#parts.store.spend(`attempt ${attempt.id}`, attempt.endsAt, this.#parts.clock.now())))
-      return end('replayed', 'this sign-in is complete already; go back to where you came from')
+    if (!(await this.#spend(attempt))) return end('replayed', 'this sign-in is complete already; go back to where you came from')
 
     const redeemed = await this.#redeem(issuer, client, metadata, answer.code, attempt)
     if (redeemed.outcome === 'unavailable') return { kind: 'unavailable' }
@@ -181,6 +200,22 @@ export class SignIn {
     return { kind: 'redirect', location: location.href, setCookies }
   }
 
+  /** False if it was spent before. */
+  #spend({ id, endsAt }: Attempt): Promise<boolean> {
+    return this.#parts.store.spend(`attempt ${id}`, endsAt, this.#parts.clock.now())
+  }
+
+  /** Nothing of the answer is shown to any issuer, and the attempt is over. */
+  async #mixedUp(
+    { callback, resource, ip, secure }: SignInContext & { readonly callback: string },
+    attempt: Attempt,
+  ): Promise<SignInAnswer> {
+    this.#count('mixed-up')
+    if (await this.#spend(attempt))
+      this.#parts.onEvent({ kind: 'sign-in-refused', reason: 'mixed-up', issuer: attempt.issuer, callback, resource, ip })
+    return refuse(MIXED_UP, forgetCookie(attemptCookieName(attempt.id, secure), secure))
+  }
+
   async #complete(
     at: SignInContext,
     attempt: Attempt,
@@ -216,7 +251,7 @@ export class SignIn {
     const { fetch, clock, log } = this.#parts
     const { tokenEndpoint, secretIn } = metadata
     if (tokenEndpoint === undefined) return { outcome: 'unavailable', detail: 'it names no token endpoint' }
-    const redirectUri = attempt.origin + CALLBACK_PATH
+    const redirectUri = redirectUriOf(attempt)
     try {
       const redeemed = await redeem({ fetch, clock, tokenEndpoint, client, secretIn, code, redirectUri, verifier: attempt.verifier })
       if (redeemed.outcome !== 'tokens') log(`issuer ${issuer.name}: a code was not redeemed: ${redeemed.detail}`)
@@ -273,12 +308,16 @@ function refuse(reason: string, ...setCookies: readonly string[]): SignInAnswer 
   return { kind: 'refused', reason, setCookies }
 }
 
+function redirectUriOf({ origin, issuer }: Attempt): string {
+  return origin + callbackPath(issuer)
+}
+
 function authorizationUrl(endpoint: string, { clientId, scopes }: SignInSettings, attempt: Attempt): string {
   const url = new URL(endpoint)
   const parameters = {
     response_type: 'code',
     client_id: clientId,
-    redirect_uri: attempt.origin + CALLBACK_PATH,
+    redirect_uri: redirectUriOf(attempt),
     scope: [...new Set(['openid', ...scopes])].join(' '),
     state: attempt.id,
     nonce: attempt.nonce,

@@ -28,8 +28,9 @@ export interface Gateway {
   readonly identities: Identities
   at(jar: Jar, more?: Partial<SignInContext>): SignInContext
   /** Begins a sign-in: the URL that the browser is sent to. */
-  begin(jar: Jar, returnTo?: string): Promise<string>
-  callback(jar: Jar, query: string, more?: Partial<SignInContext>): Promise<SignInAnswer>
+  begin(jar: Jar, returnTo?: string, more?: Partial<SignInContext>): Promise<string>
+  /** Comes back to the callback of the issuer that `more` names, or of `idp`, unless `callback` names another's. */
+  callback(jar: Jar, query: string, more?: Partial<SignInContext & { readonly callback: string }>): Promise<SignInAnswer>
   /** Signs in from start to end: the value of the session cookie, or how the last answer was told. */
   signIn(jar?: Jar): Promise<string>
   ask(handle: string): AuthResult | Promise<AuthResult>
@@ -55,14 +56,15 @@ export function openGateway(deps: TestDeps, provider: ProviderStandIn, options: 
       const cookies = jar.list().filter(({ name }) => identities.signIn.ownsCookie(name))
       return { issuer: 'idp', resource: 'orders', origin, secure, cookies, ip: '192.0.2.1', ...more }
     },
-    async begin(jar, returnTo = '/list?page=2') {
-      const answer = await identities.signIn.begin({ ...gateway.at(jar), returnTo })
+    async begin(jar, returnTo = '/list?page=2', more = {}) {
+      const answer = await identities.signIn.begin({ ...gateway.at(jar, more), returnTo })
       if (answer.kind !== 'redirect') throw new TypeError(answer.kind)
       jar.take(answer.setCookies)
       return answer.location
     },
     async callback(jar, query, more = {}) {
-      const answer = await identities.signIn.callback({ ...gateway.at(jar, more), query })
+      const at = gateway.at(jar, more)
+      const answer = await identities.signIn.callback({ callback: at.issuer, ...at, query })
       if ('setCookies' in answer) jar.take(answer.setCookies)
       return answer
     },

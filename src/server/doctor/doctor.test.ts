@@ -63,7 +63,7 @@ test('an issuer that is as it should be', async () => {
     'clock ok: this clock and the provider’s agree',
     'audience ok: tokens are for `https://orders.example`',
     'client ok: the client proves itself by secret',
-    'redirect todo: people are sent back to `https://orders.example.com/.ostiary/callback` (resource `orders`) (register it at the provider exactly so, as a redirect URI of the kind "web")',
+    'redirect todo: people are sent back to `https://orders.example.com/.ostiary/callback/one` (resource `orders`) (register it at the provider exactly so, as a redirect URI of the kind "web")',
   ])
   assert.equal(existsSync(join(folder, 'data')), false, 'nothing is written')
 })
@@ -75,10 +75,10 @@ test('redirect URIs are those of each host, or of the public URL', async () => {
       .filter((line) => line.startsWith('redirect'))
       .map((line) => /`([^`]+)`/.exec(line)![1]!)
   assert.deepEqual(await of({ hosts: ['a.example.com', '*.b.example.com'] }), [
-    'https://a.example.com/.ostiary/callback',
-    'https://*.b.example.com/.ostiary/callback',
+    'https://a.example.com/.ostiary/callback/one',
+    'https://*.b.example.com/.ostiary/callback/one',
   ])
-  assert.deepEqual(await of({ publicUrl: 'https://public.example.com' }), ['https://public.example.com/.ostiary/callback'])
+  assert.deepEqual(await of({ publicUrl: 'https://public.example.com' }), ['https://public.example.com/.ostiary/callback/one'])
   assert.deepEqual(await of({ signIn: undefined }), [])
 })
 

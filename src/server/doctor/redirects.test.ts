@@ -28,20 +28,20 @@ const problems = (...args: Parameters<typeof wiring>): readonly string[] =>
 test('what is sent follows from the public URL, or else from hosts and listeners', () => {
   const listen = [{ address: '0.0.0.0:443', tls }, { address: '0.0.0.0:8443', tls }, { address: '0.0.0.0:80' }]
   assert.deepEqual(urisOf({}, { listen }), [
-    'https://orders.example.com/.ostiary/callback',
-    'https://orders.example.com:8443/.ostiary/callback',
+    'https://orders.example.com/.ostiary/callback/one',
+    'https://orders.example.com:8443/.ostiary/callback/one',
   ])
-  assert.deepEqual(urisOf({ publicUrl: 'https://public.example.com' }, { listen }), ['https://public.example.com/.ostiary/callback'])
-  assert.deepEqual(urisOf({ hosts: ['orders.example.com:8443'] }, { listen }), ['https://orders.example.com:8443/.ostiary/callback'])
+  assert.deepEqual(urisOf({ publicUrl: 'https://public.example.com' }, { listen }), ['https://public.example.com/.ostiary/callback/one'])
+  assert.deepEqual(urisOf({ hosts: ['orders.example.com:8443'] }, { listen }), ['https://orders.example.com:8443/.ostiary/callback/one'])
   assert.deepEqual(urisOf({ hosts: ['localhost'] }, { listen: [{ address: '127.0.0.1:8080' }] }), [
-    'http://localhost:8080/.ostiary/callback',
+    'http://localhost:8080/.ostiary/callback/one',
   ])
   assert.deepEqual(
     urisOf({}, { listen: [{ address: '0.0.0.0:8080' }], trustedProxies: ['10.0.0.0/8'] }),
-    ['https://orders.example.com/.ostiary/callback'],
+    ['https://orders.example.com/.ostiary/callback/one'],
     'what stands in front speaks https',
   )
-  assert.deepEqual(urisOf({}), ['https://orders.example.com/.ostiary/callback'])
+  assert.deepEqual(urisOf({}), ['https://orders.example.com/.ostiary/callback/one'])
   assert.deepEqual(urisOf({ signIn: undefined }), [])
 })
 
@@ -58,7 +58,7 @@ test('what would be refused here, or could not be registered, is wrong before an
   assert.match(problems({ hosts: ['127.0.0.1'] }, local, ENTRA)[0]!, /^wrong: .* can not be entered on the page of Entra ID/)
   assert.match(
     problems({ hosts: ['localhost'] }, local, ENTRA)[0]!,
-    /^todo: people are sent back to `http:\/\/localhost:8080\/\.ostiary\/callback`/,
+    /^todo: people are sent back to `http:\/\/localhost:8080\/\.ostiary\/callback\/one`/,
   )
   assert.match(problems({ hosts: ['orders.localhost'] }, local)[0]!, /^todo: /, 'others take it')
   const elsewhere = { ...ENTRA, authority: 'http://127.0.0.1:8082' }

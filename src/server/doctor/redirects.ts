@@ -1,8 +1,8 @@
 import { isLoopbackHost } from '../../config/fields.ts'
 import type { IssuerBase, Wiring } from '../../config/schema.ts'
 import type { DoorConfig, HttpResource } from '../../doors/http/schema.ts'
-import { OWN_PATH } from '../../doors/http/signin.ts'
 import { cloudOf, isB2c, isExternalId } from '../../identity/entra/clouds.ts'
+import { callbackPath } from '../../identity/index.ts'
 import type { Finding } from './finding.ts'
 
 /** A redirect URI that sign-in sends, and what about it will not do. */
@@ -30,7 +30,7 @@ export function redirectsOf(name: string, { issuers, resources, doors }: Wiring)
     if (signIn !== name) return []
     const origins = publicUrl === undefined ? hosts.flatMap((host) => originsOf(host, door)) : [new URL(publicUrl).origin]
     return [...new Set(origins)].map((origin) => {
-      const uri = `${origin}${OWN_PATH}/callback`
+      const uri = origin + callbackPath(name)
       return { resource, uri, problem: problemOf(uri, issuer) }
     })
   })

@@ -150,14 +150,14 @@ const browsers: readonly Row[] = [
   ].map((query): Row => ({
     id: 54,
     name: `a return from sign-in that nobody began: ${query.slice(0, 40)}`,
-    send: request(`GET /.ostiary/callback${query} HTTP/1.1`, [HOST, ...NAVIGATION]),
+    send: request(`GET /.ostiary/callback/company${query} HTTP/1.1`, [HOST, ...NAVIGATION]),
     expect: { answers: [[400, 401, 403, 404]], upstream: 'none' },
     why: 'a sign-in belongs to the browser that began it',
   })),
   {
     id: 54,
     name: 'a return from sign-in with a cookie of one’s own making',
-    send: request('GET /.ostiary/callback?code=x&state=abcdefghabcdefghabcdef HTTP/1.1', [
+    send: request('GET /.ostiary/callback/company?code=x&state=abcdefghabcdefghabcdef HTTP/1.1', [
       HOST,
       ...NAVIGATION,
       'Cookie: ostiary-attempt-abcdefgh=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
@@ -165,6 +165,13 @@ const browsers: readonly Row[] = [
     expect: { answers: [[400, 401, 403]], upstream: 'none' },
     why: 'the cookie is sealed',
   },
+  ...['', '/', '/elsewhere', '/company/', '/Company'].map((callback): Row => ({
+    id: 56,
+    name: `a return from sign-in to the callback of nobody: ${callback}`,
+    send: request(`GET /.ostiary/callback${callback}?code=x&state=abcdefghabcdefghabcdef HTTP/1.1`, [HOST, ...NAVIGATION]),
+    expect: { answers: [[403, 404]], upstream: 'none' },
+    why: 'each issuer has a callback of its own',
+  })),
   {
     id: 119,
     name: 'what is under /.ostiary/ never goes to the upstream',

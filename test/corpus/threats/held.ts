@@ -33,7 +33,13 @@ const login: readonly Threat[] = [
   {
     row: 'c.4.56',
     attack: 'mix-up of providers',
-    heldBy: [here('login', 'c.4.56'), session('lasting', 'where a provider names itself in its answers (RFC 9207)')],
+    heldBy: [
+      here('login', 'c.4.56 the answer of ${one} at the callback of ${other}'),
+      here('login', 'c.4.56 a code of the honest provider'),
+      ['test/e2e/mixup.test.ts', 'an answer at the callback of another issuer'],
+      'http',
+      session('lasting', 'where a provider names itself in its answers (RFC 9207)'),
+    ],
   },
   { row: 'c.4.57', attack: 'nonce missing or replayed', heldBy: [here('login', 'c.4.57'), session('provider', 'gives no session if it')] },
   {

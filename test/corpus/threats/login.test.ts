@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import type { SessionStore } from '../../../src/store/sessions.ts'
 import { memoryStore } from '../../../src/store/memory.ts'
-import { issuerOf, openGateway, SESSION, type Gateway } from '../../../src/identity/session/testing.ts'
+import { issuerOf, openGateway, ORIGIN, SESSION, type Gateway } from '../../../src/identity/session/testing.ts'
 import { Jar, providerStandIn, type ProviderStandIn } from '../../../src/identity/session/testdata/standin.ts'
-import { issuerKinds } from '../../../src/identity/index.ts'
+import { issuerKinds, type SignInEvent } from '../../../src/identity/index.ts'
 import type { IssuerBase } from '../../../src/config/schema.ts'
 import { tell, testDeps, type TestDeps } from '../../../src/identity/testing.ts'
 import {
@@ -22,8 +22,11 @@ import {
 
 let deps: TestDeps
 let provider: ProviderStandIn
-let other: ProviderStandIn
+/** The attacker's, registered here under the name `other`. */
+let elsewhere: ProviderStandIn
 let gateway: Gateway
+/** Sign-ins that were refused for the record. */
+const events: SignInEvent[] = []
 /** Calls that keep something. */
 let kept: number
 
@@ -40,23 +43,24 @@ function counting(store: SessionStore): SessionStore {
 before(async () => {
   deps = testDeps()
   provider = await providerStandIn(() => deps.clock.now())
-  other = await providerStandIn(() => deps.clock.now())
+  elsewhere = await providerStandIn(() => deps.clock.now())
   gateway = openGateway(deps, provider, {
-    issuers: { idp: issuerOf(provider.origin), other: issuerOf(other.origin) },
-    deps: { store: counting(memoryStore()) },
+    issuers: { idp: issuerOf(provider.origin), other: issuerOf(elsewhere.origin) },
+    deps: { store: counting(memoryStore()), onSignIn: (event) => void (event.kind === 'sign-in-refused' && events.push(event)) },
   })
 })
 after(async () => {
   await gateway.identities.close()
   await provider.close()
-  await other.close()
+  await elsewhere.close()
   deps.remove()
 })
 beforeEach(() => {
   kept = 0
   provider.claims = {}
   provider.tokenCalls.length = 0
-  other.tokenCalls.length = 0
+  elsewhere.tokenCalls.length = 0
+  events.length = 0
 })
 
 /** The code of one answer of a provider in the place of another's. */
@@ -83,12 +87,56 @@ test('c.4.55 there is no sign-in without S256, whatever the provider would take'
   assert.match(challenge, /^[A-Za-z0-9_-]{43}$/)
 })
 
-test('c.4.56 the code of one provider at the callback of another is shown to neither', async () => {
+/** The attacker's provider never says who it is, and the honest one doesn't either: there is no `iss` in any answer. */
+for (const [one, other] of [
+  ['idp', 'other'],
+  ['other', 'idp'],
+] as const)
+  test(`c.4.56 the answer of ${one} at the callback of ${other} is shown to neither, is recorded, and is the end of the attempt`, async () => {
+    const [mine, at] = one === 'idp' ? [provider, elsewhere] : [elsewhere, provider]
+    const jar = new Jar()
+    const location = await gateway.begin(jar, '/', { issuer: one })
+    const kept = gateway.at(jar).cookies
+    const query = mine.approve(location)
+    assert.equal(new URLSearchParams(query).has('iss'), false)
+    for (const issuer of [one, other]) {
+      const answer = await gateway.callback(jar, query, { issuer, callback: other, cookies: kept })
+      assert.ok(answer.kind === 'refused', answer.kind)
+      assert.equal(answer.reason, 'the answer came from another identity provider than was asked')
+    }
+    assert.deepEqual(events, [
+      { kind: 'sign-in-refused', reason: 'mixed-up', issuer: one, callback: other, resource: 'orders', ip: '192.0.2.1' },
+    ])
+    assert.equal(jar.list().length, 0, 'the browser has forgotten the attempt')
+    const late = await gateway.callback(jar, query, { issuer: one, cookies: kept })
+    assert.ok(late.kind === 'refused', 'and where it belongs, it comes too late')
+    assert.deepEqual([mine.tokenCalls.length, at.tokenCalls.length], [0, 0])
+  })
+
+test('c.4.56 a code of the honest provider is never shown to the one that the attacker runs', async () => {
+  // RFC 9700 §4.4.1: who was asked sends the browser on to the honest provider, as the client that the gateway is there.
   const jar = new Jar()
-  const query = provider.approve(await gateway.begin(jar))
-  const answer = await gateway.callback(jar, query, { issuer: 'other' })
+  const begun = new URL(await gateway.begin(jar, '/', { issuer: 'other' }))
+  const honest = new URL(await gateway.begin(new Jar()))
+  assert.notEqual(begun.searchParams.get('redirect_uri'), honest.searchParams.get('redirect_uri'))
+  for (const parameter of ['state', 'nonce', 'code_challenge']) honest.searchParams.set(parameter, begun.searchParams.get(parameter)!)
+  // It answers to what is registered there: its own callback.
+  assert.equal(provider.asked(honest.href).redirectUri, `${ORIGIN}/.ostiary/callback/idp`)
+  const answer = await gateway.callback(jar, provider.approve(honest.href), { issuer: 'other', callback: 'idp' })
   assert.equal(answer.kind, 'refused')
-  assert.deepEqual([provider.tokenCalls.length, other.tokenCalls.length], [0, 0])
+  assert.deepEqual([provider.tokenCalls.length, elsewhere.tokenCalls.length, events.length], [0, 0, 1])
+})
+
+test('c.4.56 each code is redeemed for the callback that it came to', async () => {
+  for (const [name, one] of [
+    ['idp', provider],
+    ['other', elsewhere],
+  ] as const) {
+    const jar = new Jar()
+    const answer = await gateway.callback(jar, one.approve(await gateway.begin(jar, '/', { issuer: name })), { issuer: name })
+    assert.equal(answer.kind, 'redirect')
+    assert.equal(one.tokenCalls.at(-1)!.form.get('redirect_uri'), `${ORIGIN}/.ostiary/callback/${name}`)
+  }
 })
 
 test('c.4.57 the nonce of another sign-in, or none, gives no session', async () => {

@@ -22,8 +22,8 @@ export function registrationWays(provider: InitProvider, redirects: readonly str
     title: `Ostiary ${given.name ?? 'api'}`,
     redirects,
     home: `${home}/`,
-    frontchannel: https ? `${home}/.ostiary/frontchannel-logout` : undefined,
-    backchannel: https ? `${home}/.ostiary/backchannel-logout` : undefined,
+    frontchannel: https ? `${home}/.ostiary/frontchannel-logout/${provider}` : undefined,
+    backchannel: https ? `${home}/.ostiary/backchannel-logout/${provider}` : undefined,
     given,
   })
 }

@@ -132,7 +132,7 @@ test('an error is found in whatever it came in', async () => {
   const forms = [
     JSON.stringify(json(50076)),
     JSON.stringify({ ...json(50076), error_description: 'left out' }),
-    'https://orders.example.com/.ostiary/callback?error=access_denied&error_description=AADSTS50076%3a+x&state=y',
+    'https://orders.example.com/.ostiary/callback/entra?error=access_denied&error_description=AADSTS50076%3a+x&state=y',
     'error=interaction_required&error_description=AADSTS50076%3A%20x',
     'AADSTS50076',
     '\uFEFF  Sorry, but we’re having trouble signing you in.\n\nAADSTS50076: x',
@@ -163,7 +163,7 @@ test('errors of OAuth, by name, and of providers, by what they say', async () =>
   ])
     assert.match(
       await told(text),
-      /the redirect URI of the sign-in is not registered.*registered, byte for byte: `https:\/\/orders\.example\.com\/\.ostiary\/callback`/,
+      /the redirect URI of the sign-in is not registered.*registered, byte for byte: `https:\/\/orders\.example\.com\/\.ostiary\/callback\/entra`/,
       text,
     )
   assert.match(await told('the dog ate it'), /this error is not known here/)

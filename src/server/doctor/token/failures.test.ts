@@ -103,7 +103,7 @@ const mismatch = (uri: string): string =>
   `AADSTS50011: The redirect URI '${uri}' specified in the request does not match the redirect URIs configured for the application '${CLIENT}'.`
 
 test('8: AADSTS50011, what is sent next to what is registered', async () => {
-  const own = 'https://orders.example.com/.ostiary/callback'
+  const own = 'https://orders.example.com/.ostiary/callback/entra'
   assert.match(
     await told(mismatch(own)),
     new RegExp(
@@ -111,11 +111,11 @@ test('8: AADSTS50011, what is sent next to what is registered', async () => {
     ),
   )
   const near: readonly (readonly [string, string])[] = [
-    ['https://orders.example.com/.ostiary/Callback', 'upper and lower case'],
-    ['https://orders.example.com/.ostiary/callback/', 'the slash at the end'],
-    ['http://orders.example.com/.ostiary/callback', 'its scheme'],
-    ['https://orders.example.com:8443/.ostiary/callback', 'its port'],
-    ['https://orders.example.net/.ostiary/callback', 'its host'],
+    ['https://orders.example.com/.ostiary/Callback/entra', 'upper and lower case'],
+    ['https://orders.example.com/.ostiary/callback/entra/', 'the slash at the end'],
+    ['http://orders.example.com/.ostiary/callback/entra', 'its scheme'],
+    ['https://orders.example.com:8443/.ostiary/callback/entra', 'its port'],
+    ['https://orders.example.net/.ostiary/callback/entra', 'its host'],
     ['https://orders.example.com/signin-oidc', 'its path'],
   ]
   for (const [sent, differs] of near)
@@ -127,7 +127,7 @@ test('8: AADSTS50011, what is sent next to what is registered', async () => {
   assert.match(await told('AADSTS50011'), /not in the text that was given .* \| registration: add it/)
   const resource = { publicUrl: 'http://orders.localhost:8080', hosts: ['orders.localhost'] }
   assert.match(
-    await told(mismatch('http://orders.localhost:8080/.ostiary/callback'), { resource }),
+    await told(mismatch('http://orders.localhost:8080/.ostiary/callback/entra'), { resource }),
     /is not registered for this client, and can not be \| .* \| wiring: use `localhost` as the host of the resource/,
   )
 })
