@@ -104,6 +104,30 @@ test('two tabs sign in at the same time', async () => {
   await context.close()
 })
 
+test('an answer that is turned to the callback of another issuer signs nobody in, nor does it afterwards', async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${ORDERS}/`)
+  // What the provider's page would do with a click, but for following the last redirect.
+  let next = page.url()
+  for (let posted = false; !next.startsWith(`${ORDERS}/`); posted = true) {
+    const answer = await context.request.fetch(next, {
+      maxRedirects: 0,
+      ...(posted ? {} : { method: 'POST', form: { account: 'reader' } }),
+    })
+    next = new URL(answer.headers()['location']!, next).href
+  }
+  assert.ok(next.startsWith(`${ORDERS}/.ostiary/callback/entra?`), next)
+  await page.goto(next.replace('/callback/entra?', '/callback/elsewhere?'))
+  assert.equal(await page.getByRole('heading', { level: 1 }).textContent(), 'The sign-in did not succeed')
+  await page.getByText('The answer came from another identity provider than was asked.').waitFor()
+  assert.equal((await page.goto(next))?.status(), 403, 'the attempt is over')
+  assert.deepEqual(await context.cookies(ORDERS), [], 'nothing is left of it')
+  assert.equal((await page.goto(next.replace('/callback/entra?', '/callback?')))?.status(), 404)
+  await page.getByText('Each issuer has its own').waitFor()
+  await context.close()
+})
+
 test('a script gets 401 in place of a page to sign in on', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
