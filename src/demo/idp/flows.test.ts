@@ -187,7 +187,7 @@ describe('device code', () => {
     const browser = newBrowser()
     const confirmPage = await browser.submit(await browser.open(device.verification_uri), { user_code: device.user_code })
     await browser.submit(confirmPage, { abort: 'yes' })
-    assert.equal((await poll(device.device_code)).body['error'], 'access_denied')
+    assert.equal((await poll(device.device_code)).body['error'], 'authorization_declined')
   })
 
   test('a wrong code is told, with the form again', async () => {

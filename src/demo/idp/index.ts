@@ -8,6 +8,7 @@ import { systemClock, systemEntropy, type Clock, type Entropy } from '../../core
 import { ACCOUNTS, findAccount, HOME_TENANT, TENANTS, type Account } from './accounts.ts'
 import { memoryStore } from './adapter.ts'
 import { control } from './control.ts'
+import { Credentials } from './credentials.ts'
 import { inspector, type Inspector } from './inspect.ts'
 import { KeyRing, makeSigningKey, publicJwkV1, publicJwkV2, type SigningKey } from './keys.ts'
 import { listenOnLoopback, readText, type ListenOptions } from '../listener.ts'
@@ -17,6 +18,7 @@ import { CONTENT_SECURITY_POLICY, homePage } from './pages.ts'
 import { tenantProvider } from './provider.ts'
 import { sendError, sendHtml, sendJson } from './reply.ts'
 import { signIn } from './signin.ts'
+import { understood } from './tokenrequest.ts'
 
 export interface IdpOptions extends ListenOptions {
   readonly clock?: Clock
@@ -25,6 +27,8 @@ export interface IdpOptions extends ListenOptions {
   readonly keys?: readonly SigningKey[]
   /** Told of every change of the keys, to keep them. */
   readonly keep?: (keys: readonly SigningKey[]) => void
+  /** For the keys of issuers that federated credentials name; default: the process's own. */
+  readonly fetch?: typeof fetch
 }
 
 /** The running provider. */
@@ -32,6 +36,8 @@ export interface Idp {
   /** `http://127.0.0.1:8082`, without trailing slash. */
   readonly authority: string
   readonly tenant: string
+  /** Certificates and federated credentials of the registrations. */
+  readonly credentials: Credentials
   /** A token for an account, without HTTP. @throws RangeError for a name that is no account's */
   mint(account: string | Account, options?: MintOptions): Minted
   /** Signs with a new key from now on; tokens signed before stay good. Answers the new key id. */
@@ -50,6 +56,7 @@ const TEMPLATES = new Set(['common', 'organizations'])
 /** @throws OstiaryError `demo/not-loopback`, `demo/port-taken`, `demo/listen` */
 export async function startIdp(options: IdpOptions): Promise<Idp> {
   const { clock = systemClock, entropy = systemEntropy } = options
+  const credentials = new Credentials()
   let serve: (request: IncomingMessage, response: ServerResponse) => Promise<void> = async (_, response) =>
     sendError(response, 503, 'temporarily_unavailable', 'starting')
   const listening = await listenOnLoopback('the demo’s identity provider', options, (request, response) => {
@@ -123,10 +130,15 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
         )
       if (rest === PATHS.introspect || rest === PATHS.revoke) return inspect(tenant.inspector, rest, request, response)
       if (rest.startsWith('/signin/')) return signIn(tenant.provider, id, request, response)
-      mount(request, id)
-      return tenant.handle(request, response)
+      const known =
+        rest === PATHS.token
+          ? await understood(request, response, id, { authority, clock, entropy, credentials, fetch: options.fetch ?? fetch })
+          : request
+      if (known === undefined) return
+      mount(known, id)
+      return tenant.handle(known, response)
     }
-    return { authority, tenant: HOME_TENANT, mint: mintFor, rotate, close: () => listening.close() }
+    return { authority, tenant: HOME_TENANT, credentials, mint: mintFor, rotate, close: () => listening.close() }
   } catch (error) {
     await listening.close()
     throw error

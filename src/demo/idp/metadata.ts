@@ -26,7 +26,7 @@ export function metadata(authority: string, tenant: string, version: '1.0' | '2.
   const named = tenant === 'common' || tenant === 'organizations' ? '{tenantid}' : tenant
   return {
     token_endpoint: at(PATHS.token),
-    token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic', 'none'],
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', 'client_secret_basic', 'none'],
     jwks_uri: at(version === '2.0' ? PATHS.keysV2 : PATHS.keysV1),
     response_modes_supported: ['query', 'fragment', 'form_post'],
     subject_types_supported: ['pairwise'],

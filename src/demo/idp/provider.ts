@@ -8,7 +8,8 @@ import type { KeyRing } from './keys.ts'
 import { PATHS } from './metadata.ts'
 import { headerOf } from './mint.ts'
 import { deviceCodePage, deviceConfirmPage, donePage, errorPage, signOutPage } from './pages.ts'
-import { APIS, audienceOf, CI, CI_SECRET, CLI, findApi, findClient, GATEWAY, type Api } from './registrations.ts'
+import { APIS, audienceOf, CI, CI_SECRET, CLI, findApi, findClient, GATEWAY, type Api, type Client } from './registrations.ts'
+import { provenByAssertion } from './tokenrequest.ts'
 import { isLoopbackHost } from '../../config/fields.ts'
 
 export interface ProviderParts {
@@ -148,7 +149,8 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
       customizers: {
         jwt: (ctx, token, jwt) => {
           const api = findApi(String(token.aud))!
-          const client = findClient(token.clientId!)!
+          const known = findClient(token.clientId!)!
+          const client: Client = provenByAssertion(ctx.req) ? { ...known, authentication: '2' } : known
           const accountId = 'accountId' in token ? token.accountId : client.name
           const claims = accessTokenClaims(
             {
@@ -210,6 +212,7 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
   provider.use(async (ctx, next) => {
     await next()
     if (ctx.path === PATHS.devicecode && ctx.status === 200) ctx.body = deviceAnswer(ctx.body as DeviceAnswer)
+    if (ctx.path === PATHS.token && ctx.status === 400) ctx.body = deviceRefusal(ctx as KoaContextWithOIDC)
   })
   return provider
 }
@@ -312,6 +315,15 @@ interface DeviceAnswer {
 function deviceAnswer({ user_code, device_code, verification_uri, expires_in }: DeviceAnswer): object {
   const message = `To sign in, use a web browser to open the page ${verification_uri} and enter the code ${user_code} to authenticate.`
   return { user_code, device_code, verification_uri, expires_in, interval: 5, message }
+}
+
+/** How Entra says that a device's code is no good, or that somebody said no. */
+const DEVICE_ERRORS: Readonly<Record<string, string>> = { access_denied: 'authorization_declined', invalid_grant: 'bad_verification_code' }
+
+function deviceRefusal({ oidc, body }: KoaContextWithOIDC): unknown {
+  const { error } = body as { readonly error?: string }
+  if (oidc?.params?.['grant_type'] !== 'urn:ietf:params:oauth:grant-type:device_code' || error === undefined) return body
+  return { ...(body as object), error: DEVICE_ERRORS[error] ?? error }
 }
 
 /** The library hands its forms over as HTML only; theirs have no labels, so ours are written anew around the same values. */

@@ -1,5 +1,5 @@
 /** The app registrations of the demo: APIs that tokens are for, and clients that get them. */
-import { AGENT_IDENTITY, CI_CLIENT, MANAGED_IDENTITY_CLIENT } from './accounts.ts'
+import { AGENT_IDENTITY, CI_CLIENT, HOME_TENANT, MANAGED_IDENTITY_CLIENT } from './accounts.ts'
 
 /** An API. Which version its tokens have is its own choice (`api.requestedAccessTokenVersion`), whatever endpoint was asked. */
 export interface Api {
@@ -74,6 +74,11 @@ export const CLIENTS: readonly Client[] = [
 
 /** Known to everybody who reads this: a reason more why the demo listens on loopback only. */
 export const CI_SECRET = 'demo-secret-of-ci'
+
+/** A client that the token endpoint of this tenant knows. */
+export function clientOf(tenant: string, clientId: string): Client | undefined {
+  return [GATEWAY, CLI, ...(tenant === HOME_TENANT ? [CI] : [])].find((client) => client.clientId === clientId)
+}
 
 export function findClient(clientId: string): Client | undefined {
   return CLIENTS.find((client) => client.clientId === clientId)
