@@ -1,65 +1,92 @@
-/** The Azure SDK's own credentials against the Entra-shaped provider over TLS, and their token against a gateway's identity. */
+/** The Azure SDK's own credentials against the Entra-shaped provider over TLS, and their tokens at the door of a whole gateway. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { ClientSecretCredential, type ClientSecretCredentialOptions } from '@azure/identity'
-import { Agent, fetch as fetchWith } from 'undici'
-import { systemClock, systemEntropy } from '../../src/core/clock.ts'
-import { ensureDevCa, type DevCa } from '../../src/demo/ca.ts'
+import { ClientCertificateCredential, ClientSecretCredential, WorkloadIdentityCredential, type TokenCredential } from '@azure/identity'
+import { decodeJwt } from 'jose'
 import { CI_CLIENT, HOME_TENANT } from '../../src/demo/idp/accounts.ts'
-import { startIdp, type Idp } from '../../src/demo/idp/index.ts'
 import { CI_SECRET, ORDERS_API } from '../../src/demo/idp/registrations.ts'
-import type { Identities } from '../../src/identity/index.ts'
-import { identified, said, testDeps, testIdentity, type TestDeps } from '../../src/identity/testing.ts'
+import { testCertificate, type TestCertificate } from '../../src/secrets/clientauth/testdata/certificates.ts'
+import { assertJudged, BUILDER, openEntraWorld, type EntraWorld } from './entraworld.ts'
+import { clusterStandIn, type ClusterStandIn } from './clusterstandin.ts'
 
-let deps: TestDeps
-let ca: DevCa
-let agent: Agent
-let idp: Idp
-let identities: Identities
+const DAY = 86_400_000
+const SUBJECT = 'system:serviceaccount:builds:ci'
+
+let world: EntraWorld
+let cluster: ClusterStandIn
+let registered: TestCertificate
+let stranger: TestCertificate
 
 describe('the Azure SDK', () => {
   before(async () => {
-    agent = new Agent()
-    const trusting = ((input: string, init: object) => fetchWith(input, { ...init, dispatcher: agent })) as unknown as typeof fetch
-    // As the SDK does, with the time that it is.
-    deps = testDeps({ fetch: trusting })
-    deps.clock.advance(systemClock.now() - deps.clock.now())
-    ca = await ensureDevCa({ dataDir: deps.dataDir, clock: systemClock, entropy: systemEntropy })
-    const read = (file: string): string => readFileSync(file, 'utf8')
-    await agent.close()
-    agent = new Agent({ connect: { ca: read(ca.caFile) } })
-    idp = await startIdp({ port: 0, tls: { cert: read(ca.certFile), key: read(ca.keyFile) } })
-    const config = { kind: 'entra', authority: idp.authority, tenants: [HOME_TENANT], audiences: [ORDERS_API.clientId] }
-    identities = testIdentity({ entra: config }, deps)
+    world = await openEntraWorld()
+    cluster = await clusterStandIn()
+    registered = await testCertificate(Date.now() - DAY, Date.now() + DAY)
+    stranger = await testCertificate(Date.now() - DAY, Date.now() + DAY)
+    world.idp.credentials.addCertificate(CI_CLIENT, registered.cert)
+    world.idp.credentials.addFederated(CI_CLIENT, { issuer: cluster.issuer, subject: SUBJECT, audience: 'api://AzureADTokenExchange' })
   })
   after(async () => {
-    await identities.close()
-    await idp.close()
-    await agent.close()
-    deps.remove()
+    await world.close()
+    await cluster.close()
   })
 
-  const credential = (secret: string): ClientSecretCredential => {
-    const options: ClientSecretCredentialOptions & { tlsOptions: { ca: string } } = {
-      authorityHost: idp.authority,
-      disableInstanceDiscovery: true,
-      tlsOptions: { ca: readFileSync(ca.caFile, 'utf8') },
-      retryOptions: { maxRetries: 0 },
-    }
-    return new ClientSecretCredential(HOME_TENANT, CI_CLIENT, secret, options)
+  const options = () => ({
+    authorityHost: world.idp.authority,
+    disableInstanceDiscovery: true,
+    tlsOptions: { ca: world.ca },
+    retryOptions: { maxRetries: 0 },
+  })
+  const bySecret = (secret: string) => new ClientSecretCredential(HOME_TENANT, CI_CLIENT, secret, options())
+  const byCertificate = ({ cert, key }: TestCertificate, sendCertificateChain = false) =>
+    new ClientCertificateCredential(HOME_TENANT, CI_CLIENT, { certificate: key + cert }, { ...options(), sendCertificateChain })
+  /** As a pod has it: the platform projects its token into a file. */
+  async function byPlatform(subject: string, audience?: string): Promise<TokenCredential> {
+    const tokenFilePath = join(world.folder, 'projected-token')
+    writeFileSync(tokenFilePath, await cluster.token(subject, audience))
+    return new WorkloadIdentityCredential({ ...options(), tenantId: HOME_TENANT, clientId: CI_CLIENT, tokenFilePath })
   }
 
-  test('gets a token by a client secret, and the gateway knows the app by it', async () => {
-    const { token } = await credential(CI_SECRET).getToken(`${ORDERS_API.uri}/.default`)
-    const { kind, appOnly, evidence } = await identified(identities, token)
-    assert.deepEqual([kind, appOnly, evidence.client], ['workload', true, CI_CLIENT])
+  async function tokenBy(credential: TokenCredential): Promise<string> {
+    return (await credential.getToken(`${ORDERS_API.uri}/.default`))!.token
+  }
+
+  const proofs: readonly (readonly [string, string, () => TokenCredential | Promise<TokenCredential>])[] = [
+    ['a client secret', '1', () => bySecret(CI_SECRET)],
+    ['a certificate', '2', () => byCertificate(registered)],
+    ['a certificate, with its chain', '2', () => byCertificate(registered, true)],
+    ['the token that a cluster projects', '2', () => byPlatform(SUBJECT)],
+  ]
+  for (const [proof, azpacr, credential] of proofs)
+    test(`gets a token by ${proof}, and the gateway knows the app by it`, async () => {
+      const token = await tokenBy(await credential())
+      assert.equal(decodeJwt(token)['azpacr'], azpacr)
+      await assertJudged(world, token, BUILDER)
+    })
+
+  test('gets a token by a secret that is worth nothing once a character of its signature is another', async () => {
+    const token = await tokenBy(bySecret(CI_SECRET))
     const middle = token.lastIndexOf('.') + 20
     const altered = token.slice(0, middle) + (token[middle] === 'A' ? 'B' : 'A') + token.slice(middle + 1)
-    assert.equal(await said(identities, altered), 'signature')
+    const answer = await world.ask(altered)
+    assert.equal(answer.status, 401)
+    assert.match(answer.headers.get('www-authenticate')!, /the signature of the token is wrong/)
   })
 
-  test('gets none by another secret', async () => {
-    await assert.rejects(credential('another').getToken(`${ORDERS_API.uri}/.default`), /invalid_client/)
-  })
+  const refused: readonly (readonly [string, () => TokenCredential | Promise<TokenCredential>, RegExp])[] = [
+    ['another secret', () => bySecret('another'), /invalid_client/],
+    ['a certificate that is not registered', () => byCertificate(stranger), /AADSTS700027: .*The key was not found/],
+    [
+      'a token of another subject',
+      () => byPlatform('system:serviceaccount:builds:CI'),
+      /AADSTS700213: No matching federated identity record/,
+    ],
+    ['a token for another audience', () => byPlatform(SUBJECT, 'https://kubernetes.default.svc'), /AADSTS700212: .*'https:\/\/kubernetes/],
+  ]
+  for (const [proof, credential, says] of refused)
+    test(`gets none by ${proof}`, async () => {
+      await assert.rejects(tokenBy(await credential()), says)
+    })
 })

@@ -1,30 +1,31 @@
-/** Microsoft's own client library against the Entra-shaped provider over TLS, and its tokens against a whole gateway. */
+/** Microsoft's own client library against the Entra-shaped provider over TLS, and its tokens at the door of a whole gateway. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { ConfidentialClientApplication, CryptoProvider, PublicClientApplication, type INetworkModule } from '@azure/msal-node'
-import { Agent, fetch as fetchWith } from 'undici'
-import { stringify } from 'yaml'
-import { systemClock, systemEntropy } from '../../src/core/clock.ts'
-import { ensureDevCa } from '../../src/demo/ca.ts'
+import {
+  ConfidentialClientApplication,
+  CryptoProvider,
+  PublicClientApplication,
+  type DeviceCodeRequest,
+  type INetworkModule,
+} from '@azure/msal-node'
+import { decodeJwt } from 'jose'
+import { fetch as fetchWith } from 'undici'
 import { CI_CLIENT, HOME_TENANT } from '../../src/demo/idp/accounts.ts'
-import { startIdp, type Idp } from '../../src/demo/idp/index.ts'
 import { CI_SECRET, CLI, ORDERS_API } from '../../src/demo/idp/registrations.ts'
 import { Browser } from '../../src/demo/idp/testing.ts'
-import { startGateway, type Gateway } from '../../src/server/start.ts'
+import { testCertificate, type TestCertificate } from '../../src/secrets/clientauth/testdata/certificates.ts'
+import { clusterStandIn, type ClusterStandIn } from './clusterstandin.ts'
+import { assertJudged, BUILDER, openEntraWorld, PERSON, type EntraWorld } from './entraworld.ts'
 
+const DAY = 86_400_000
 const REDIRECT = 'http://localhost:54321/'
 const SCOPE = `${ORDERS_API.uri}/access_as_user`
+const SUBJECT = 'repo:orders/builds:ref:refs/heads/main'
 
-let folder: string
-let idp: Idp
-let agent: Agent
-let gateway: Gateway
-let upstream: ReturnType<typeof createServer>
+let world: EntraWorld
+let cluster: ClusterStandIn
+let registered: TestCertificate
+let stranger: TestCertificate
 
 /** MSAL's network by undici, which trusts the provider's authority. */
 const network: INetworkModule = {
@@ -33,75 +34,40 @@ const network: INetworkModule = {
 }
 
 async function send<T>(url: string, init: { method?: string; headers: Record<string, string>; body?: string }) {
-  const answer = await fetchWith(url, { ...init, dispatcher: agent })
+  const answer = await fetchWith(url, { ...init, dispatcher: world.agent })
   return { headers: Object.fromEntries(answer.headers), body: (await answer.json()) as T, status: answer.status }
 }
 
 describe('MSAL', () => {
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'ostiary-msal-'))
-    const ca = await ensureDevCa({ dataDir: folder, clock: systemClock, entropy: systemEntropy })
-    const read = (file: string): string => readFileSync(file, 'utf8')
-    agent = new Agent({ connect: { ca: read(ca.caFile) } })
-    idp = await startIdp({ port: 0, tls: { cert: read(ca.certFile), key: read(ca.keyFile) } })
-    upstream = createServer((request, response) => response.end(request.headers['ostiary-kind']))
-    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
-    mkdirSync(join(folder, 'policy'))
-    const { port } = upstream.address() as AddressInfo
-    const wiring = {
-      apiVersion: 'ostiary.dev/v1',
-      dataDir: 'data',
-      outbound: { ca: ca.caFile },
-      issuers: {
-        entra: { kind: 'entra', authority: idp.authority, tenants: [HOME_TENANT], audiences: [ORDERS_API.clientId] },
-      },
-      resources: { orders: { protocol: 'http', hosts: ['127.0.0.1'], upstream: { url: `http://127.0.0.1:${port}` } } },
-      doors: { http: { listen: [{ address: '127.0.0.1:0' }] } },
-      admin: { listen: '127.0.0.1:0' },
-    }
-    const policy = {
-      apiVersion: 'ostiary.dev/v1',
-      roles: {
-        reader: { bind: [{ issuer: 'entra', claim: 'roles', any: ['Orders.Read'] }] },
-        builder: { bind: [{ issuer: 'entra', claim: 'azp', any: [CI_CLIENT], kind: 'workload' }] },
-        admin: { bind: [{ issuer: 'ostiary', claim: 'via', any: ['one-time-link'] }] },
-      },
-      rules: [
-        { id: 'read', role: ['reader', 'builder'], resource: 'orders', actions: ['GET /orders', 'GET /plans'] },
-        { id: 'administer', role: 'admin', resource: 'ostiary', actions: ['* /**'] },
-      ],
-      guardrails: [{ id: 'strong', require: { authContext: 'c1' }, actions: ['GET /plans'], resource: 'orders', for: ['reader'] }],
-    }
-    writeFileSync(join(folder, 'ostiary.yaml'), stringify(wiring))
-    writeFileSync(join(folder, 'policy/policy.yaml'), stringify(policy))
-    gateway = await startGateway({ folder, watch: false, log: () => undefined })
+    world = await openEntraWorld()
+    cluster = await clusterStandIn()
+    registered = await testCertificate(Date.now() - DAY, Date.now() + DAY)
+    stranger = await testCertificate(Date.now() - DAY, Date.now() + DAY)
+    world.idp.credentials.addCertificate(CI_CLIENT, registered.cert)
+    world.idp.credentials.addFederated(CI_CLIENT, { issuer: cluster.issuer, subject: SUBJECT, audience: 'api://AzureADTokenExchange' })
   })
   after(async () => {
-    await gateway.stop(0)
-    await idp.close()
-    await agent.close()
-    upstream.closeAllConnections()
-    await new Promise((resolve) => upstream.close(resolve))
-    rmSync(folder, { recursive: true, force: true })
+    await world.close()
+    await cluster.close()
   })
 
   const options = (clientId: string, more: object = {}) => ({
     auth: {
       clientId,
-      authority: `${idp.authority}/${HOME_TENANT}`,
-      knownAuthorities: [new URL(idp.authority).host],
+      authority: `${world.idp.authority}/${HOME_TENANT}`,
+      knownAuthorities: [new URL(world.idp.authority).host],
       clientCapabilities: ['cp1'],
       ...more,
     },
     system: { networkClient: network },
   })
 
-  const ask = (token: string, path = '/orders') =>
-    fetch(`http://127.0.0.1:${gateway.doors[0]!.port}${path}`, { headers: { authorization: `Bearer ${token}` } })
+  const ask = (token: string, path: string) => world.ask(token, 'GET', path)
 
   /** Walks the provider's pages as a person would. */
   async function walk(url: string, account: string): Promise<string> {
-    const browser = new Browser(idp.authority, agent)
+    const browser = new Browser(world.idp.authority, world.agent)
     let page = await browser.submit(await browser.open(url), { account })
     if (page.html.includes('Confirm that it is you')) page = await browser.submit(page, {})
     return new URL(page.url).searchParams.get('code')!
@@ -119,10 +85,10 @@ describe('MSAL', () => {
   test('signs a person in by code and PKCE, and again in silence by its refresh token', async () => {
     const app = new PublicClientApplication(options(CLI.clientId))
     const first = await signIn(app)
-    assert.equal(await (await ask(first.accessToken)).text(), 'human')
+    await assertJudged(world, first.accessToken, PERSON)
     const again = await app.acquireTokenSilent({ account: first.account!, scopes: [SCOPE], forceRefresh: true })
     assert.notEqual(again.accessToken, first.accessToken)
-    assert.equal((await ask(again.accessToken)).status, 200)
+    await assertJudged(world, again.accessToken, PERSON)
   })
 
   test('takes the claims of a step-up challenge to the provider, and its next token is let through', async () => {
@@ -135,9 +101,83 @@ describe('MSAL', () => {
     assert.equal((await ask(stronger.accessToken, '/plans')).status, 200)
   })
 
-  test('gets a token for an app by its secret', async () => {
-    const app = new ConfidentialClientApplication(options(CI_CLIENT, { clientSecret: CI_SECRET }))
-    const result = await app.acquireTokenByClientCredential({ scopes: [`${ORDERS_API.uri}/.default`] })
-    assert.equal(await (await ask(result!.accessToken)).text(), 'workload')
+  describe('by a device code', () => {
+    type Shown = Parameters<DeviceCodeRequest['deviceCodeCallback']>[0]
+
+    /** Types the code on the provider's page, and says yes, or no. */
+    async function approve({ verificationUri, userCode }: Shown, account: string | undefined): Promise<string> {
+      const browser = new Browser(world.idp.authority, world.agent)
+      const confirm = await browser.submit(await browser.open(verificationUri), { user_code: userCode })
+      if (account === undefined) return (await browser.submit(confirm, { abort: 'yes' })).html
+      return (await browser.submit(await browser.submit(confirm, { confirm: 'yes' }), { account })).html
+    }
+
+    async function signInWith(account: string | undefined) {
+      let approval: Promise<string> | undefined
+      const app = new PublicClientApplication(options(CLI.clientId))
+      const deviceCodeCallback = (shown: Shown): void => {
+        assert.match(
+          shown.message,
+          new RegExp(`^To sign in, use a web browser to open the page ${shown.verificationUri} .* ${shown.userCode} `),
+        )
+        approval = approve(shown, account)
+      }
+      try {
+        return { app, result: (await app.acquireTokenByDeviceCode({ scopes: [SCOPE], deviceCodeCallback }))! }
+      } finally {
+        await approval
+      }
+    }
+
+    test('signs in whoever approves it, and again in silence', async () => {
+      const { app, result } = await signInWith('reader')
+      await assertJudged(world, result.accessToken, PERSON)
+      const again = await app.acquireTokenSilent({ account: result.account!, scopes: [SCOPE], forceRefresh: true })
+      await assertJudged(world, again.accessToken, PERSON)
+    })
+
+    test('gets nothing where somebody says no', async () => {
+      await assert.rejects(signInWith(undefined), /authorization_declined/)
+    })
+  })
+
+  describe('for an app', () => {
+    const byCertificate = ({ key, cert, x5t, x5tS256 }: TestCertificate, form: 'sha256' | 'sha1' | 'chain'): object => {
+      const hex = (thumbprint: string): string => Buffer.from(thumbprint, 'base64url').toString('hex')
+      const thumbprint = form === 'sha1' ? { thumbprint: hex(x5t) } : { thumbprintSha256: hex(x5tS256) }
+      return { clientCertificate: { privateKey: key, ...thumbprint, ...(form === 'chain' ? { x5c: cert } : {}) } }
+    }
+    const byAssertion = (subject: string): object => ({ clientAssertion: () => cluster.token(subject) })
+    const tokenOf = async (proof: object): Promise<string> => {
+      const app = new ConfidentialClientApplication(options(CI_CLIENT, proof))
+      return (await app.acquireTokenByClientCredential({ scopes: [`${ORDERS_API.uri}/.default`] }))!.accessToken
+    }
+
+    const proofs: readonly (readonly [string, string, () => object])[] = [
+      ['its secret', '1', () => ({ clientSecret: CI_SECRET })],
+      ['its certificate (PS256, SHA-256)', '2', () => byCertificate(registered, 'sha256')],
+      ['its certificate (RS256, SHA-1)', '2', () => byCertificate(registered, 'sha1')],
+      ['its certificate, with the chain', '2', () => byCertificate(registered, 'chain')],
+      ['a token of an issuer that a federated credential trusts', '2', () => byAssertion(SUBJECT)],
+    ]
+    for (const [proof, azpacr, made] of proofs)
+      test(`gets a token by ${proof}`, async () => {
+        const token = await tokenOf(made())
+        assert.equal(decodeJwt(token)['azpacr'], azpacr)
+        await assertJudged(world, token, BUILDER)
+      })
+
+    const refused: readonly (readonly [string, () => object, RegExp])[] = [
+      ['a certificate that is not registered', () => byCertificate(stranger, 'sha256'), /AADSTS700027/],
+      [
+        'a token of another subject',
+        () => byAssertion(`${SUBJECT}/x`),
+        /AADSTS700213: No matching federated identity record found for presented/,
+      ],
+    ]
+    for (const [proof, made, says] of refused)
+      test(`gets none by ${proof}`, async () => {
+        await assert.rejects(tokenOf(made()), says)
+      })
   })
 })
