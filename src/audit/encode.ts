@@ -3,7 +3,7 @@
  * does. Texts start at `"time"`; the journal puts seq in front and the hash behind.
  */
 import type { Action } from '../core/action.ts'
-import type { Decision, Reason } from '../core/decision.ts'
+import type { Decision, Obligation, Reason } from '../core/decision.ts'
 import type { ClaimValue, Identity, Principal } from '../core/principal.ts'
 import type { DecisionEvent, GatewayEvent, Outcome, RecordMode } from '../core/record.ts'
 
@@ -200,7 +200,24 @@ function flat(text: string): string {
 }
 
 function actionText(action: Action, space: Room): string {
-  return `{"protocol":"${action.protocol}","method":${quote(action.method, space)},"path":${quote(action.path, space)}}`
+  if (action.protocol === 'http') return `{"protocol":"http","method":${quote(action.method, space)},"path":${quote(action.path, space)}}`
+  let text = `{"protocol":"${action.protocol}"`
+  for (const [name, value] of Object.entries(action)) {
+    if (name === 'protocol' || value === undefined || (typeof value === 'number' && !Number.isFinite(value))) continue
+    if (name === 'arguments') text += `,"argumentsJson":${quote(jsonText(value), space)}`
+    else if (Array.isArray(value)) text += `,"${name}":${list(value.map(String), space)}`
+    else text += `,"${name}":${typeof value === 'number' ? number(value) : quote(String(value), space)}`
+  }
+  return `${text}}`
+}
+
+/** Never fails: what has no JSON was not parsed from any. */
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'null'
+  } catch {
+    return 'null'
+  }
 }
 
 function reasonsText(reasons: readonly Reason[], space: Room): string {
@@ -216,11 +233,29 @@ function reasonsText(reasons: readonly Reason[], space: Room): string {
   return `[${text}]`
 }
 
-function decisionFields({ effect, rule, rules, reasons, obligations }: Decision, space: Room): string {
+function obligationsText(obligations: readonly Obligation[], space: Room): string {
+  return `[${obligations
+    .slice(0, LIST_LIMIT)
+    .map((one) => {
+      if (one.kind === 'limit') return `{"kind":"limit","id":${quote(one.id, space)}${one.observed === true ? ',"observed":true' : ''}}`
+      const fields =
+        one.kind === 'mask'
+          ? `,"fields":${list(
+              one.fields.map(({ path, mask }) => `${mask.as} ${path}`),
+              space,
+            )}`
+          : ''
+      return `{"kind":"${one.kind}","ids":${list(one.ids, space)}${fields}}`
+    })
+    .join(',')}]`
+}
+
+function decisionFields({ effect, rule, rules, reasons, obligations, observed }: Decision, space: Room): string {
   let text = `,"effect":"${effect}"${optional('rule', rule, space)}`
   if (rules.length > 1) text += `,"rules":${list(rules, space)}`
   if (reasons.length > 0) text += `,"reasons":${reasonsText(reasons, space)}`
-  if (obligations.length > 0) text += `,"obligations":${JSON.stringify(obligations)}`
+  if (obligations.length > 0) text += `,"obligations":${obligationsText(obligations, space)}`
+  if (observed !== undefined) text += `,"observed":{"effect":"${observed.effect}","reasons":${reasonsText(observed.reasons, space)}}`
   return text
 }
 
@@ -231,6 +266,8 @@ function verdictFields(event: DecisionEvent, space: Room): string {
     case 'denied':
     case 'unauthenticated':
       return decisionFields(verdict.decision, space)
+    case 'limited':
+      return `${decisionFields(verdict.decision, space)},"limit":${quote(verdict.limit, space)}`
     case 'rejected':
       return `,"reason":"${verdict.reason}"${optional('claim', verdict.claim, space)}`
     case 'unavailable':
@@ -246,6 +283,7 @@ export function decisionText(event: DecisionEvent, mode: RecordMode, principal: 
   let text = `"time":"${iso(event.time)}","kind":"decision","id":${quote(event.id, space)},"mode":"${mode}","door":${quote(event.door, space)}`
   text += `,"resource":${quote(event.resource, space)},"action":${actionText(event.action, space)},"verdict":"${event.verdict.kind}"`
   text += `${verdictFields(event, space)},"policy":${quote(event.policyVersion, space)},"ip":${quote(event.ip, space)}${optional('trace', event.trace, space)}`
+  text += optional('justification', event.justification, space)
   return `${text},${principal.short}${space.cut ? ',"truncated":true' : ''}`
 }
 

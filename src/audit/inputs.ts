@@ -20,12 +20,56 @@ export function decisionInputs(decision: DecisionRecord, principal: PrincipalRec
   const { action, resource, ip, policy } = decision
   return {
     identity: principal === undefined ? undefined : identityOf(principal.principal),
-    action: { protocol: action.protocol, method: action.method, path: action.path },
+    action: canonical(action),
     resource,
     context: { time: Date.parse(decision.time), ip },
     policyVersion: policy,
     exact:
       decision.truncated !== true && principal?.truncated !== true && (principal !== undefined || decision.principal.kind === 'anonymous'),
+  }
+}
+
+/** The fields of an action, without what a later version wrote of it besides. */
+function canonical(action: DecisionRecord['action']): Action {
+  switch (action.protocol) {
+    case 'http': {
+      const { protocol, method, path } = action
+      return { protocol, method, path }
+    }
+    case 'kubernetes': {
+      const { protocol, verb, group, resource, subresource, namespace, name, path } = action
+      return { protocol, verb, group, resource, subresource, namespace, name, path }
+    }
+    case 'sql': {
+      const { protocol, class: statement, schema, object, column } = action
+      return { protocol, class: statement, schema, object, column }
+    }
+    case 'ssh': {
+      const { protocol, operation, login, access, command, target } = action
+      return { protocol, operation, login, access, command, target }
+    }
+    case 'container': {
+      const { protocol, operation, repository, version, name, options } = action
+      return { protocol, operation, repository, version, name, options }
+    }
+    case 'mcp': {
+      const { protocol, method, name, argumentsJson } = action
+      return { protocol, method, name, ...(argumentsJson === undefined ? {} : { arguments: parsedObject(argumentsJson) }) }
+    }
+    case 'llm': {
+      const { protocol, operation, model, tokens } = action
+      return { protocol, operation, model, ...(tokens === undefined ? {} : { tokens }) }
+    }
+  }
+}
+
+/** The object that a text says in JSON; undefined for one that was cut. */
+function parsedObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -157,6 +157,35 @@ const principal = z.looseObject({
   truncated,
 })
 
+/** The canonical action of each protocol, field by field as in `core/action.ts`. */
+const action = z
+  .discriminatedUnion('protocol', [
+    z.looseObject({ protocol: z.literal('http'), method: text, path: text.describe('Without its query') }),
+    z.looseObject({
+      protocol: z.literal('kubernetes'),
+      verb: text,
+      group: text,
+      resource: text,
+      subresource: text,
+      namespace: text,
+      name: text,
+      path: text,
+    }),
+    z.looseObject({ protocol: z.literal('sql'), class: text, schema: text, object: text, column: text }),
+    z.looseObject({
+      protocol: z.literal('ssh'),
+      operation: text,
+      login: text,
+      access: text,
+      command: texts.optional().describe('Words; absent where a shell would make something else of it'),
+      target: text,
+    }),
+    z.looseObject({ protocol: z.literal('container'), operation: text, repository: text, version: text, name: text, options: texts }),
+    z.looseObject({ protocol: z.literal('mcp'), method: text, name: text, argumentsJson: text.optional().describe('Arguments, as JSON') }),
+    z.looseObject({ protocol: z.literal('llm'), operation: text, model: text, tokens: z.number().optional() }),
+  ])
+  .describe('As decided and as forwarded. `*` in a field is about all values at once, or about one that could not be told')
+
 const decision = z.looseObject({
   ...base,
   kind: z.literal('decision'),
@@ -164,9 +193,7 @@ const decision = z.looseObject({
   mode: z.enum(['strict', 'spool', 'best-effort']).describe('How much the route insists on its record'),
   door: text,
   resource: text,
-  action: z
-    .looseObject({ protocol: z.literal('http'), method: text, path: text })
-    .describe('As decided and as forwarded; the path without its query'),
+  action,
   verdict: z.enum(verdictKinds).describe('Only `allowed` had an effect at the resource'),
   effect: z
     .enum(['allow', 'challenge', 'needs-approval', 'deny'])
@@ -175,7 +202,26 @@ const decision = z.looseObject({
   rule: text.optional().describe('Least granting rule'),
   rules: texts.optional().describe('All granting rules, sorted; absent if `rule` says it all'),
   reasons: z.array(z.looseObject({ code: text, id: text.optional(), role: text.optional() })).optional(),
-  obligations: z.array(z.unknown()).optional(),
+  obligations: z
+    .array(
+      z.looseObject({
+        kind: z.enum(['mask', 'limit', 'record']),
+        id: text.optional(),
+        ids: texts.optional(),
+        fields: texts.optional().describe('What becomes of which fields: `hash $.customer.email`'),
+      }),
+    )
+    .optional()
+    .describe('What was carried out along with an allow, by guardrail'),
+  limit: text.optional().describe('Of `limited`: the guardrail whose counter is used up'),
+  observed: z
+    .looseObject({
+      effect: z.enum(['allow', 'challenge', 'needs-approval', 'deny']),
+      reasons: z.array(z.looseObject({ code: text, id: text.optional(), role: text.optional() })),
+    })
+    .optional()
+    .describe('What it would have come out as if nothing were only observed'),
+  justification: text.optional().describe('What the caller said that it was for. Nobody has verified it'),
   reason: text
     .optional()
     .describe('Of `rejected`: why the credential was refused. Of `malformed`: the error code of what is wrong with the message'),

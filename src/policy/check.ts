@@ -1,7 +1,8 @@
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import { formatSpan } from '../core/span.ts'
 import type { CompiledPolicy } from './compiled.ts'
-import { vocabularyOf, type ActionPattern } from './actions/index.ts'
+import type { HttpPattern } from './actions/http/template.ts'
+import { vocabularyOf } from './actions/index.ts'
 import { AUTHENTICATED, EVERYONE, type Model, type PlacedPattern } from './model.ts'
 import { canBeHeld, shadowOf } from './shadow.ts'
 
@@ -48,7 +49,7 @@ function shadows(model: Model): readonly Diagnostic[] {
 function slashGaps({ rules, guardrails, world }: Model): readonly Diagnostic[] {
   return guardrails.flatMap((guardrail) =>
     guardrail.actions.flatMap(({ pattern, span }) => {
-      const other = pattern.segments.length === 0 || pattern.rest ? undefined : otherSlash(pattern)
+      const other = pattern.protocol !== 'http' || pattern.segments.length === 0 || pattern.rest ? undefined : otherSlash(pattern)
       const vocabulary = vocabularyOf(pattern.protocol)
       if (other === undefined || vocabulary === undefined || guardrail.actions.some((one) => vocabulary.covers(one.pattern, other)))
         return []
@@ -67,7 +68,7 @@ function slashGaps({ rules, guardrails, world }: Model): readonly Diagnostic[] {
   )
 }
 
-function otherSlash(pattern: ActionPattern): ActionPattern {
+function otherSlash(pattern: HttpPattern): HttpPattern {
   const { text, segments } = pattern
   const last = segments.at(-1)
   return last?.kind === 'literal' && last.text === ''
@@ -78,22 +79,30 @@ function otherSlash(pattern: ActionPattern): ActionPattern {
 function wildcards({ rules }: Model): readonly Diagnostic[] {
   return rules.flatMap((rule) => {
     const role = [EVERYONE, AUTHENTICATED].find((one) => rule.roles.includes(one))
-    const all = rule.actions.find(({ pattern }) => pattern.method === '*' && pattern.rest && pattern.segments.length === 0)
+    const all = rule.actions.find(({ pattern }) => vocabularyOf(pattern.protocol)?.isAll(pattern) === true)
     if (role === undefined || all === undefined) return []
     return [diagnostic('policy/wildcard-grant', { rule: rule.id, resource: rule.resources.join(', '), role }, all.span, WARNING)]
   })
 }
 
+interface PlacedHttp {
+  readonly id: string
+  readonly pattern: HttpPattern
+  readonly span: PlacedPattern['span']
+}
+
 /** Templates on one resource that differ only by case or by a slash at the end. Within one statement both are meant. */
 function lookAlikes({ rules, guardrails }: Model): readonly Diagnostic[] {
   const found = new Map<string, Diagnostic>()
-  const groups = new Map<string, Map<string, PlacedPattern & { readonly id: string }>>()
+  const groups = new Map<string, Map<string, PlacedHttp>>()
   for (const { id, resources, actions } of [...rules, ...guardrails])
     for (const resource of resources)
       for (const action of actions) {
-        const path = pathOf(action.pattern)
+        const { pattern } = action
+        if (pattern.protocol !== 'http') continue
+        const path = pathOf(pattern)
         const key = `${resource}\n${path.toLowerCase().replace(/\/$/, '')}`
-        const group = groups.get(key) ?? new Map<string, PlacedPattern & { readonly id: string }>()
+        const group = groups.get(key) ?? new Map<string, PlacedHttp>()
         groups.set(key, group)
         const other = [...group].find(([written, one]) => written !== path && one.id !== id)?.[1]
         const place = formatSpan(action.span)
@@ -102,12 +111,12 @@ function lookAlikes({ rules, guardrails }: Model): readonly Diagnostic[] {
           const details = { text: action.pattern.text, other: other.pattern.text, difference, place: formatSpan(other.span) }
           found.set(place, diagnostic('policy/look-alike', details, action.span, WARNING))
         }
-        if (!group.has(path)) group.set(path, { ...action, id })
+        if (!group.has(path)) group.set(path, { pattern, span: action.span, id })
       }
   return [...found.values()]
 }
 
 /** The template with its parameters nameless. */
-function pathOf({ segments, rest }: ActionPattern): string {
+function pathOf({ segments, rest }: HttpPattern): string {
   return `/${[...segments.map((segment) => (segment.kind === 'literal' ? segment.text : '{}')), ...(rest ? ['**'] : [])].join('/')}`
 }

@@ -1,5 +1,6 @@
 import { diagnostic } from '../core/errors.ts'
 import type { ClaimType } from '../config/schema.ts'
+import { vocabularyOf } from './actions/index.ts'
 import { BUILT_IN_ROLES, type PlacedPattern, type Role } from './model.ts'
 import type { Findings } from './names.ts'
 import { placeWithin } from './place.ts'
@@ -7,6 +8,7 @@ import type { PolicyFile } from './read.ts'
 import { checkCondition, type Finding, type Scope } from './when/check.ts'
 import { Condition } from './when/condition.ts'
 import { parseCondition } from './when/parse.ts'
+import type { Type } from './when/types.ts'
 import type { World } from './world.ts'
 
 /** Whom and what a condition can meet. */
@@ -83,5 +85,13 @@ function scopeOf({ roles, resources, actions }: Meets, { world, roles: declared 
   const [first, ...others] = actions
   const parameters = new Set(first?.pattern.parameters ?? [])
   for (const { pattern } of others) for (const name of parameters) if (!pattern.parameters.includes(name)) parameters.delete(name)
-  return { claims, parameters }
+  return { claims, parameters, request: requestFields(resources.map((name) => world.resources[name]!.protocol)) }
+}
+
+/** Fields of `request` that every protocol has which it can meet, of the same type. */
+function requestFields(protocols: readonly string[]): ReadonlyMap<string, Type> {
+  const [first, ...others] = [...new Set(protocols.length === 0 ? ['http'] : protocols)].map(
+    (protocol) => vocabularyOf(protocol)?.fields ?? {},
+  )
+  return new Map(Object.entries(first ?? {}).filter(([name, type]) => others.every((one) => one[name] === type)))
 }

@@ -140,8 +140,7 @@ function conditionOf(statement: Rule | Guardrail, covering: readonly Rule['actio
       unknownClaims: identity?.unknownClaims ?? new Set(),
       time: context.time,
       ip: context.ip,
-      method: action.method,
-      path: action.path,
+      action,
       parameters: vocabularyOf(action.protocol)!.parameters(pattern, action),
     }),
   )

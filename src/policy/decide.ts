@@ -256,8 +256,7 @@ function evaluate(slot: Slot, party: PartyState, action: Action, context: Decisi
     unknownClaims: identity?.unknownClaims ?? NOTHING_UNKNOWN,
     time: context.time,
     ip: context.ip,
-    method: action.method,
-    path: action.path,
+    action,
     parameters: slot.when!.usesParameters ? vocabularyOf(action.protocol)!.parameters(slot.pattern, action) : NO_PARAMETERS,
   })
 }

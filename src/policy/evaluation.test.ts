@@ -110,7 +110,7 @@ describe('many questions', () => {
     )
     assert.deepEqual([single, semantic, questions.length], [false, 'deny_on_first_deny', 3])
     assert.deepEqual(
-      questions.map(({ identity, action }) => [identity?.subject, action.method]),
+      questions.map(({ identity, action }) => [identity?.subject, action.protocol === 'http' && action.method]),
       [
         ['tenant/one', 'GET'],
         ['tenant/one', 'POST'],

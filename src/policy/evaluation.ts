@@ -6,10 +6,11 @@ import type { Action } from '../core/action.ts'
 import type { DecisionContext } from '../core/decision.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import type { Identity } from '../core/principal.ts'
+import { readAction } from './actions/index.ts'
 import type { CompiledPolicy } from './compiled.ts'
 import { Findings, instantOf } from './names.ts'
 import { partySchema, type PartyText } from './schema.ts'
-import { actionOf, partyOf } from './test.ts'
+import { partyOf } from './test.ts'
 import { parseAddress } from './when/cidr.ts'
 
 const subject = z.strictObject({
@@ -18,7 +19,8 @@ const subject = z.strictObject({
   /** Who vouches for it, and what is known of it. Only of whoever the caller may vouch for. */
   properties: partySchema.omit({ subject: true, kind: true }).optional(),
 })
-const action = z.strictObject({ name: z.string(), properties: z.strictObject({ path: z.string() }).optional() })
+/** The name alone holds the whole text of the action; with properties it is the method, verb, class or operation. */
+const action = z.strictObject({ name: z.string(), properties: z.record(z.string(), z.unknown()).optional() })
 const resource = z.strictObject({ type: z.string(), id: z.string() })
 const context = z.strictObject({ ip: z.string().optional(), time: z.string().optional() })
 
@@ -117,8 +119,9 @@ function readOne(
   const info = policy.resources.find(({ name }) => name === on.id)
   if (info === undefined || info.protocol !== on.type)
     return wrong(`there is no resource \`${on.id.slice(0, 64)}\` of type \`${on.type.slice(0, 32)}\``, place('resource'))
-  const action = actionOf(what.properties === undefined ? what.name : `${what.name} ${what.properties.path}`)
-  if (typeof action === 'string') return wrong(`the action is not one: ${action}`, place('action'))
+  const action = readAction(what.name, info.protocol, what.properties)
+  if ('problem' in action)
+    return wrong(`the action is not one: ${action.problem}${action.help === undefined ? '' : `; ${action.help}`}`, place('action'))
   const time = at?.time === undefined ? now : instantOf(at.time)
   if (time === undefined) return wrong('`time` is not an instant of RFC 3339', place('context'))
   // An address that isn't said is none: conditions over it can't be told, and so grant nothing.

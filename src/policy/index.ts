@@ -10,6 +10,7 @@ import { canBeHeld, shadowOf } from './shadow.ts'
 import { expiredBindings, versionText } from './version.ts'
 import { OWN_RESOURCE, worldOf, type KindClaims, type PolicyWiring } from './world.ts'
 
+export { PROTOCOLS } from './actions/index.ts'
 export { checkPolicy } from './check.ts'
 export { CompiledPolicy } from './compiled.ts'
 export { type Explanation, type PartyExplanation } from './explain.ts'

@@ -2,11 +2,14 @@ import { didYouMean } from '../config/didyoumean.ts'
 import type { Located } from '../config/document.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import { formatSpan, type Span } from '../core/span.ts'
-import { vocabularyOf, type ActionPattern } from './actions/index.ts'
+import { parsePattern } from './actions/http/template.ts'
+import { vocabularies, vocabularyOf, type ActionPattern, type Side } from './actions/index.ts'
 import { resolveCondition } from './conditions.ts'
 import { BUILT_IN_ROLES, EVERYONE, type Guardrail, type Model, type PlacedPattern, type Role, type Rule } from './model.ts'
 import { Findings, pathOfName, sortedUnique } from './names.ts'
 import { checkStepUp, isEmpty, resolveDemands } from './demands.ts'
+import { checkCarriedOut, resolveApproval, resolveLimit, resolveMasks, resolveObservation, resourceObservations } from './effects.ts'
+import { resolveOperation } from './operations.ts'
 import type { PolicyFile } from './read.ts'
 import { resolveRoles } from './roles.ts'
 import type { GuardrailText, ResourceText, RuleText } from './schema.ts'
@@ -131,7 +134,7 @@ function resolveShared(
     id: text.id,
     description: text.description,
     resources,
-    actions: resolveActions(actions, resources, [...path, key], context),
+    actions: resolveActions(actions, resources, 'role' in text ? 'grants' : 'takes', [...path, key], context),
     span,
     resourceSpan: findings.span([...path, 'resource']),
   }
@@ -169,26 +172,36 @@ function resolveActions(
   for (const protocol of protocols.length === 0 ? ['http'] : protocols)
     for (const [i, text] of texts.entries()) {
       const span = findings.span([...path, i])
-      const pattern = readPattern(text, protocol, span, findings.diagnostics)
+      const on = resources.filter((name) => world.resources[name]!.protocol === protocol)
+      const pattern = readPattern(text, { protocol, side, on, world, span }, findings.diagnostics)
       if (pattern !== undefined) placed.push({ pattern, span })
     }
   return placed
 }
 
-function readPattern(text: string, protocol: string, span: Span, diagnostics: Diagnostic[]): ActionPattern | undefined {
+/** What an action is written for. */
+interface Written {
+  readonly protocol: string
+  readonly side: Side
+  /** The resources of that protocol. */
+  readonly on: readonly string[]
+  readonly world: World
+  readonly span: Span
+}
+
+function readPattern(text: string, { protocol, side, on, world, span }: Written, diagnostics: Diagnostic[]): ActionPattern | undefined {
   const vocabulary = vocabularyOf(protocol)
-  if (vocabulary === undefined) {
-    diagnostics.push(diagnostic('policy/not-yet', { feature: `the protocol ${protocol}`, where: `\`${text}\`` }, span))
-    return undefined
-  }
-  const parsed = vocabulary.parse(text)
-  if (parsed.pattern !== undefined) return parsed.pattern
-  if (parsed.notYet !== undefined) diagnostics.push(diagnostic('policy/not-yet', { feature: parsed.notYet, where: 'an action' }, span))
-  else diagnostics.push(diagnostic('policy/action', { text, protocol, problem: parsed.problem }, span, { help: parsed.help }))
+  const operation = protocol === 'http' ? parsePattern(text).operation : undefined
+  const parsed = operation === undefined ? vocabulary?.parse(text, side) : resolveOperation(operation, on, world)
+  if (parsed?.pattern !== undefined) return parsed.pattern
+  const problem = parsed?.problem ?? `there is no such protocol; there are ${Object.keys(vocabularies).join(', ')}`
+  const help = parsed?.help ?? (vocabulary === undefined ? undefined : `write for example \`${vocabulary.example}\``)
+  diagnostics.push(diagnostic('policy/action', { text, protocol, problem }, span, { help }))
   return undefined
 }
 
 function resolveScopes(world: World, wiring: Located | undefined, diagnostics: Diagnostic[]): Model['scopes'] {
+  side: Side,
   const all = new Map<string, ReadonlyMap<string, readonly ActionPattern[]>>()
   const nowhere: Span = { file: 'ostiary.yaml', line: 1, column: 1, endLine: 1, endColumn: 1 }
   const findings = wiring === undefined ? undefined : new Findings(wiring, diagnostics)
@@ -206,7 +219,17 @@ function resolveScopes(world: World, wiring: Located | undefined, diagnostics: D
     const scopes = new Map<string, readonly ActionPattern[]>()
     for (const [scope, texts] of Object.entries(resource.scopes)) {
       const patterns = texts.map((text, i) =>
-        readPattern(text, resource.protocol, findings?.span([...path, 'scopes', scope, i]) ?? nowhere, diagnostics),
+        readPattern(
+          text,
+          {
+            protocol: resource.protocol,
+            side: 'grants',
+            on: [name],
+            world,
+            span: findings?.span([...path, 'scopes', scope, i]) ?? nowhere,
+          },
+          diagnostics,
+        ),
       )
       scopes.set(
         scope,

@@ -8,7 +8,7 @@ import type { Diagnostic } from '../core/errors.ts'
 import type { ClaimValue, Identity } from '../core/principal.ts'
 import type { Span } from '../core/span.ts'
 import { MAX_PARTIES } from './bind.ts'
-import { segmentsOf } from './actions/http/template.ts'
+import { readAction, vocabularyOf } from './actions/index.ts'
 import type { CompiledPolicy } from './compiled.ts'
 import { Findings, instantOf } from './names.ts'
 import { policyTestSchema, type PartyText, type PolicyTestText, type TestCaseText } from './schema.ts'
@@ -107,16 +107,19 @@ function runOne(policy: CompiledPolicy, test: Case, root: Located, diagnostics: 
   }
   const before = diagnostics.length
   const where = `test \`${test.name}\``
-  findings.known('policy/unknown-resource', on, policy.model.world.resources, where, place('on'))
-  const action = actionOf(does)
-  if (typeof action === 'string')
-    findings.add('policy/action', { text: does, protocol: 'http', problem: action }, place('does'), 'write for example `GET /orders/7`')
+  const { resources } = policy.model.world
+  const protocol = findings.known('policy/unknown-resource', on, resources, where, place('on')) ? resources[on]!.protocol : 'http'
+  const action = readAction(does, protocol)
+  if ('problem' in action) {
+    const help = action.help ?? `write for example \`${vocabularyOf(protocol)?.exampleAction}\``
+    findings.add('policy/action', { text: does, protocol, problem: action.problem }, place('does'), help)
+  }
   const time = test.at === undefined ? now : instantOf(test.at)
   if (time === undefined) findings.add('policy/break-glass-time', { text: test.at ?? '' }, place('at'))
   if (test.from !== undefined && parseAddress(test.from) === undefined)
     findings.add('policy/test-principal', { name: test.name, problem: `\`${test.from}\` is not an address` }, place('from'))
   const identity = who === 'anonymous' ? undefined : partyOf(policy, who, test.name, place('principal'), findings)
-  if (diagnostics.length > before || typeof action === 'string' || time === undefined) return undefined
+  if (diagnostics.length > before || 'problem' in action || time === undefined) return undefined
 
   const principal = identity === undefined ? policy.anonymous : policy.bind(identity)
   const decision = policy.decide(principal, action, on, { time, ip: test.from ?? DEFAULT_ADDRESS })
@@ -149,14 +152,10 @@ function hint(policy: CompiledPolicy, because: string | undefined): string {
   return near === undefined ? '' : `; ${near}`
 }
 
-/** A concrete action as people write it, or what is wrong with the text. */
-export function actionOf(text: string): Action | string {
-  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+)$/.exec(text)
-  if (match === null) return 'it needs a method and a path'
-  const [, method, path] = match as unknown as [string, string, string]
-  if (method === '*' || /[{}]|\*\*/.test(path)) return 'it asks for one concrete action, without `*`, `{}` and `**`'
-  if (/[?#]/.test(path)) return 'a path has no query and no fragment'
-  return segmentsOf(path) === undefined ? 'its path is not canonical' : { protocol: 'http', method, path }
+/** A concrete action as people write it, or what is wrong with the text. @param protocol Of the resource that it is on. */
+export function actionOf(text: string, protocol: string): Action | string {
+  const action = readAction(text, protocol)
+  return 'problem' in action ? [action.problem, ...(action.help === undefined ? [] : [action.help])].join('; ') : action
 }
 
 /** The identity that a party describes; what is wrong with it is added to `findings`. @param test What the party is of, for those. */

@@ -18,8 +18,16 @@ export interface IssuerInfo {
 }
 
 export interface ResourceInfo {
+/** An operation of an OpenAPI document: its method in upper case, and its path with the base path of its server, as a template. */
+export interface OperationInfo {
+  readonly method: string
+  readonly template: string
+}
+
   readonly protocol: string
   readonly labels: Readonly<Record<string, string>>
+  /** By operation id; undefined where no OpenAPI document is named. */
+  readonly operations?: ReadonlyMap<string, OperationInfo> | undefined
   /** Actions by scope; undefined where scopes cap nothing. */
   readonly scopes: Readonly<Record<string, readonly string[]>> | undefined
   /** Issuers whose principals may come; undefined for all. */

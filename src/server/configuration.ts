@@ -116,10 +116,11 @@ export function askConfiguration(
 ): WhoCan {
   const { policy, diagnostics } = compile(folder, readSources(folder, environment), now)
   if (policy === undefined) throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
-  const action = actionOf(text)
-  if (typeof action === 'string')
+  const on = policy.resources.find(({ name }) => name === resource)
+  const action = actionOf(text, on?.protocol ?? 'http')
+  if (on !== undefined && typeof action === 'string')
     throw new OstiaryError('cli/usage', { problem: `\`${text}\` is no action: ${action}`, command: 'who-can' })
-  const answer = policy.whoCan(action, resource, now)
+  const answer = typeof action === 'string' ? undefined : policy.whoCan(action, resource, now)
   if (answer !== undefined) return answer
   const near = didYouMean(
     resource,

@@ -1,12 +1,19 @@
-import type { Families } from '../config/schema.ts'
+import { z } from 'zod'
+import { resourceBase, type Families } from '../config/schema.ts'
 import { doorKinds } from '../doors/index.ts'
 import { issuerKinds } from '../identity/index.ts'
-import { OWN_RESOURCE } from '../policy/index.ts'
+import { OWN_RESOURCE, PROTOCOLS } from '../policy/index.ts'
+
+/** Protocols that policy speaks and no door carries: their resources are checked and asked about, and reached by nobody. */
+export const WITHOUT_DOOR: readonly string[] = PROTOCOLS.filter((protocol) => !Object.hasOwn(doorKinds, protocol))
 
 /** Every kind that is built in, gathered from the families' own lists. */
 export const families: Families = {
   issuers: Object.fromEntries(Object.entries(issuerKinds).map(([kind, { schema }]) => [kind, schema])),
-  resources: Object.fromEntries(Object.entries(doorKinds).map(([kind, { resourceSchema }]) => [kind, resourceSchema])),
+  resources: {
+    ...Object.fromEntries(Object.entries(doorKinds).map(([kind, { resourceSchema }]) => [kind, resourceSchema])),
+    ...Object.fromEntries(WITHOUT_DOOR.map((protocol) => [protocol, resourceBase.extend({ protocol: z.literal(protocol) })])),
+  },
   doors: Object.fromEntries(Object.entries(doorKinds).map(([kind, { doorSchema }]) => [kind, doorSchema])),
 }
 

@@ -1,6 +1,7 @@
 /** An HTTP door between a raw client and a recording upstream, all on loopback, with a policy and a recorder that tests can read. */
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import type { HttpAction } from '../core/action.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
 import type { AuthResult, Credential, Verified } from '../core/credential.ts'
 import type { Decision, Reason } from '../core/decision.ts'
@@ -68,7 +69,8 @@ export function policyOf(rule: Rule, version = 'sha256:1'): Policy {
     anonymous: principalOf(undefined, ['everyone']),
     bind: (identity) => principalOf(identity, ['everyone', 'authenticated', 'reader']),
     decide(principal, action): Decision {
-      const said = rule(principal, action.method, action.path)
+      const { method, path } = action as HttpAction
+      const said = rule(principal, method, path)
       const allowed = said === true
       return {
         effect: allowed ? 'allow' : 'deny',

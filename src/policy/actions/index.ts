@@ -1,44 +1,62 @@
-import type { Action } from '../../core/action.ts'
-import { covers, overlaps } from './http/compare.ts'
-import { matchesPattern, parametersOf, parsePattern, type HttpPattern, type ParsedPattern } from './http/template.ts'
-import { HttpIndex } from './http/trie.ts'
+import { didYouMean } from '../../config/didyoumean.ts'
+import type { Action, Protocol } from '../../core/action.ts'
+import type { HttpPattern } from './http/template.ts'
+import { http } from './http/index.ts'
+import type { KubernetesPattern } from './kubernetes/template.ts'
+import { kubernetes } from './kubernetes/index.ts'
+import type { ActionIndex, PatternBase, Problem, RequestValue, Vocabulary } from './vocabulary.ts'
+
+export type { ActionIndex, Problem, RequestValue } from './vocabulary.ts'
+export type { Side } from './sets/values.ts'
 
 /** A set of actions as policy writes it. */
-export type ActionPattern = HttpPattern
+export type ActionPattern = HttpPattern | KubernetesPattern
 
-/** The patterns of one resource, compiled: finds what covers an action. */
-export interface ActionIndex<T> {
-  find(action: Action): readonly T[]
-}
-
-/** What every protocol's action vocabulary brings: how its patterns are read, compared and matched. */
-export interface Vocabulary {
-  readonly parse: (text: string) => ParsedPattern
-  /** The plain definition of a match, which the index must agree with. */
-  readonly matches: (pattern: ActionPattern, action: Action) => boolean
-  /** Values of the pattern's parameters in an action that it matches; undefined for one that can't be decoded. */
-  readonly parameters: (pattern: ActionPattern, action: Action) => ReadonlyMap<string, string | undefined>
-  readonly covers: (a: ActionPattern, b: ActionPattern) => boolean
-  readonly overlaps: (a: ActionPattern, b: ActionPattern) => boolean
+/** The vocabulary of any protocol: what is of another is met by nothing and covers nothing. */
+export interface AnyVocabulary extends Omit<Vocabulary<Action, ActionPattern>, 'index'> {
   readonly index: <V, T>(entries: Iterable<readonly [ActionPattern, V]>, combine: (values: readonly V[]) => T) => ActionIndex<T>
 }
 
-const http: Vocabulary = {
-  parse: parsePattern,
-  matches: (pattern, action) => matchesPattern(pattern, action.method, action.path),
-  parameters: (pattern, action) => parametersOf(pattern, action.path),
-  covers,
-  overlaps,
-  index: (entries, combine) => {
-    const index = HttpIndex.build(entries, combine)
-    return { find: (action) => (action.protocol === 'http' ? index.find(action.method, action.path) : []) }
-  },
+/** Vocabularies by protocol; a folder and a line here add one. */
+const byProtocol = { http: general(http), kubernetes: general(kubernetes) } satisfies Partial<Record<Protocol, AnyVocabulary>>
+
+export const vocabularies: Readonly<Partial<Record<Protocol, AnyVocabulary>>> = byProtocol
+
+/** Protocols that policy can speak of. */
+export const PROTOCOLS: readonly string[] = Object.keys(byProtocol)
+
+/** The vocabulary of a resource's protocol; undefined for one that policy can't speak of. */
+export function vocabularyOf(protocol: string): AnyVocabulary | undefined {
+  return Object.hasOwn(vocabularies, protocol) ? vocabularies[protocol as Protocol] : undefined
 }
 
-/** Vocabularies by protocol; a folder and a line here add one. */
-export const vocabularies: Readonly<Record<Action['protocol'], Vocabulary>> = { http }
+/** One concrete action as people write it, or what is wrong with the text. @param protocol Of the resource that it is on. */
+export function readAction(text: string, protocol: string, properties?: Readonly<Record<string, unknown>>): Action | Problem {
+  const vocabulary = vocabularyOf(protocol)
+  if (vocabulary === undefined)
+    return { problem: `there is no protocol \`${protocol.slice(0, 32)}\``, help: didYouMean(protocol, Object.keys(vocabularies)) }
+  return properties === undefined ? vocabulary.read(text) : vocabulary.readParts(text, properties)
+}
 
-/** The vocabulary of a resource's protocol; undefined for one that policy can't speak of yet. */
-export function vocabularyOf(protocol: string): Vocabulary | undefined {
-  return Object.hasOwn(vocabularies, protocol) ? vocabularies[protocol as Action['protocol']] : undefined
+/** Fields of `request` of a condition. */
+export function requestOf(action: Action): ReadonlyMap<string, RequestValue> {
+  return vocabularyOf(action.protocol)?.request(action) ?? new Map()
+}
+
+function general<A extends Action, P extends ActionPattern & PatternBase>(one: Vocabulary<A, P>): AnyVocabulary {
+  const isOurs = (pattern: ActionPattern): pattern is P => pattern.protocol === one.protocol
+  const isAction = (action: Action): action is A => action.protocol === one.protocol
+  return {
+    ...(one as unknown as AnyVocabulary),
+    matches: (pattern, action) => isOurs(pattern) && isAction(action) && one.matches(pattern, action),
+    covers: (a, b) => isOurs(a) && isOurs(b) && one.covers(a, b),
+    overlaps: (a, b) => isOurs(a) && isOurs(b) && one.overlaps(a, b),
+    isAll: (pattern) => isOurs(pattern) && one.isAll(pattern),
+    index: (entries, combine) => {
+      const ours: (readonly [P, Parameters<typeof combine>[0][number]])[] = []
+      for (const [pattern, value] of entries) if (isOurs(pattern)) ours.push([pattern, value])
+      const index = one.index(ours, combine)
+      return { find: (action) => (isAction(action) ? index.find(action) : []) }
+    },
+  }
 }

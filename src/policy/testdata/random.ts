@@ -1,6 +1,6 @@
 /** Random policies, principals and requests over a small alphabet, so that they meet often. For property tests. */
 import * as fc from 'fast-check'
-import type { Action } from '../../core/action.ts'
+import type { HttpAction } from '../../core/action.ts'
 import type { DecisionContext } from '../../core/decision.ts'
 import type { ClaimValue, Identity } from '../../core/principal.ts'
 import type { SourceFile } from '../../config/wiring.ts'
@@ -196,7 +196,7 @@ export const path = fc.oneof(
     arbitrary: fc.constantFrom('', '*', '//', '/a//b', '/../a', '/a/./b', '/%2e%2e/a', '/a/%zz', '/a?b', 'a/b', '/a/%E4', '/\uD800'),
   },
 )
-export const action: fc.Arbitrary<Action> = fc.record({
+export const action: fc.Arbitrary<HttpAction> = fc.record({
   protocol: fc.constant('http' as const),
   method: fc.constantFrom('GET', 'GET', 'HEAD', 'POST', 'get'),
   path,

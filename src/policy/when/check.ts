@@ -12,6 +12,8 @@ import { comparable, isNumeric, join, showType, type Type } from './types.ts'
 export interface Scope {
   /** Claims of the issuers whose principals the rule can meet; `conflict` where they differ in type. */
   readonly claims: ReadonlyMap<string, ClaimType | 'conflict'>
+  /** Fields of `request` that the protocols of its resources have. */
+  readonly request: ReadonlyMap<string, Type>
   /** Parameters that every action of the rule has. */
   readonly parameters: ReadonlySet<string>
 }
@@ -29,10 +31,10 @@ export interface Checked {
   readonly usesParameters: boolean
 }
 
-const FIELDS: Readonly<Record<string, Readonly<Record<string, Type>>>> = {
-  context: { time: 'timestamp', ip: 'string' },
-  request: { method: 'string', path: 'string' },
-}
+const CONTEXT: ReadonlyMap<string, Type> = new Map([
+  ['time', 'timestamp'],
+  ['ip', 'string'],
+])
 /** Loops over lists in one condition. */
 const MAX_LOOPS = 8
 const ROOTS = ['claims', 'context', 'request', 'params']
@@ -147,10 +149,8 @@ class Checker {
 
   /** Type of `operand.field` where the operand is one of the roots. `claims` is no map: only its declared names exist. */
   #member(operand: Expr, field: string, whole: Expr, locals: Locals): Type | undefined {
-    if (operand.exprKind.case !== 'identExpr' || locals.has(operand.exprKind.value.name)) {
-      this.typeOf(operand, locals)
-      return undefined
-    }
+    if (operand.exprKind.case !== 'identExpr' || locals.has(operand.exprKind.value.name))
+      return this.typeOf(operand, locals) === 'dyn' ? 'dyn' : undefined
     const root = operand.exprKind.value.name
     const { from, to } = this.#extent(whole)
     const at = { name: field, from: whole.exprKind.case === 'constExpr' ? from : Math.max(from, to - field.length), to }
@@ -167,13 +167,14 @@ class Checker {
       this.usesParameters = true
       return 'string'
     }
-    const fields = Object.hasOwn(FIELDS, root) ? FIELDS[root]! : undefined
+    const fields = root === 'context' ? CONTEXT : root === 'request' ? this.#scope.request : undefined
     if (fields === undefined) {
       this.typeOf(operand, locals)
       return undefined
     }
-    if (Object.hasOwn(fields, field)) return fields[field]
-    const known = Object.keys(fields)
+    const type = fields.get(field)
+    if (type !== undefined) return type
+    const known = [...fields.keys()]
     throw new Stop({ kind: 'field', ...at, help: didYouMean(field, known), known: list(known.map((name) => `${root}.${name}`)) })
   }
 
@@ -184,7 +185,8 @@ class Checker {
     if (operator !== undefined) {
       const result = operator.result(args)
       if (result !== undefined) return result
-      return this.fail(expr, `\`${operator.sign}\` can not be used with ${args.map(showType).join(' and ')}`, mixedNumbers(args))
+      const help = args.includes('dyn') ? 'say what it is: `int(…)`, `double(…)`, `string(…)`, or compare it' : mixedNumbers(args)
+      return this.fail(expr, `\`${operator.sign}\` can not be used with ${args.map(showType).join(' and ')}`, help)
     }
     const overloads = Object.hasOwn(FUNCTIONS, call.function) ? FUNCTIONS[call.function]! : undefined
     if (overloads === undefined)
@@ -225,8 +227,10 @@ class Checker {
       return this.#member(operand, key.value, index, locals) ?? this.fail(expr, 'not understood')
     }
     const type = this.typeOf(operand, locals)
+    const at = this.typeOf(index, locals)
+    if (type === 'dyn' && (at === 'int' || at === 'string')) return 'dyn'
     if (typeof type === 'string') return this.fail(operand, `${showType(type)} has no elements`)
-    if (this.typeOf(index, locals) !== 'int') return this.fail(index, 'an index is an int')
+    if (at !== 'int') return this.fail(index, 'an index is an int')
     return type.element
   }
 
@@ -239,7 +243,7 @@ class Checker {
     if (iterRange === undefined || accuInit === undefined || loopCondition === undefined || loopStep === undefined || result === undefined)
       return this.fail(expr, 'not understood')
     const range = this.typeOf(iterRange, locals)
-    if (typeof range === 'string') return this.fail(iterRange, `${showType(range)} is not a list`)
+    if (typeof range === 'string' && range !== 'dyn') return this.fail(iterRange, `${showType(range)} is not a list`)
     if (locals.size > 0) return this.fail(expr, 'a loop can not stand inside another')
     if (accuInit.exprKind.case === 'listExpr')
       return this.fail(expr, '`map` and `filter` can not be used here', 'write `exists`, `all` or `exists_one`')
@@ -247,7 +251,7 @@ class Checker {
     if (ROOTS.includes(loop.iterVar)) return this.fail(expr, `\`${loop.iterVar}\` can not be the name of an element`)
     const inside = (accumulated: Type): Locals =>
       new Map([
-        [loop.iterVar, range.element],
+        [loop.iterVar, range === 'dyn' ? 'dyn' : (range as { readonly element: Type }).element],
         [loop.accuVar, accumulated],
       ])
     const start = this.typeOf(accuInit, locals)
@@ -258,8 +262,11 @@ class Checker {
 }
 
 function fits(one: Overload, receiver: Type | undefined, args: readonly Type[]): boolean {
+  // What it is in the end, evaluation will say; what doesn't fit then is an error, which grants nothing.
   const accepts = (wanted: Type, given: Type): boolean =>
-    typeof wanted === 'string' || typeof given === 'string' ? wanted === given : wanted.element === 'nothing' || comparable(wanted, given)
+    given === 'dyn' || typeof wanted === 'string' || typeof given === 'string'
+      ? wanted === given
+      : wanted.element === 'nothing' || comparable(wanted, given)
   if ((one.receiver === undefined) !== (receiver === undefined) || one.parameters.length !== args.length) return false
   return (
     (one.receiver === undefined || receiver === undefined || accepts(one.receiver, receiver)) &&

@@ -1,7 +1,9 @@
 import { isCelError, plan, type CelInput } from '@bufbuild/cel'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import type { Action } from '../../core/action.ts'
 import type { Claims, ClaimValue } from '../../core/principal.ts'
 import type { ClaimType } from '../../config/schema.ts'
+import { requestOf } from '../actions/index.ts'
 import { environment } from './functions.ts'
 import type { ParsedCondition } from './parse.ts'
 
@@ -12,8 +14,7 @@ export interface Input {
   /** Milliseconds since the epoch. */
   readonly time: number
   readonly ip: string
-  readonly method: string
-  readonly path: string
+  readonly action: Action
   /** Values of the template's parameters; undefined for one that can't be decoded. */
   readonly parameters: ReadonlyMap<string, string | undefined>
 }
@@ -59,10 +60,7 @@ export class Condition {
           ['time', timestampFromMs(input.time)],
           ['ip', input.ip],
         ]),
-        request: new Map<string, CelInput>([
-          ['method', input.method],
-          ['path', input.path],
-        ]),
+        request: celRequest(input.action),
         params,
       })
       if (typeof value === 'boolean') return value
@@ -71,6 +69,25 @@ export class Condition {
       return { error: 'it can not be evaluated' }
     }
   }
+}
+
+function celRequest(action: Action): ReadonlyMap<string, CelInput> {
+  const request = requestOf(action)
+  const [...values] = request.values()
+  if (values.every((value) => typeof value !== 'object')) return request as ReadonlyMap<string, CelInput>
+  return new Map([...request].map(([name, value]) => [name, celValue(value, 0)]))
+}
+
+/** JSON nested deeper than this is an error. */
+const MAX_JSON_DEPTH = 32
+
+/** JSON as CEL has it. An object becomes a map without a prototype to look into. */
+function celValue(value: unknown, depth: number): CelInput {
+  if (depth > MAX_JSON_DEPTH) throw new RangeError('nested too deep')
+  if (Array.isArray(value)) return value.map((one) => celValue(one, depth + 1))
+  if (typeof value === 'object' && value !== null)
+    return new Map(Object.entries(value).map(([name, one]) => [name, celValue(one, depth + 1)]))
+  return value as CelInput
 }
 
 /** Whether a claim's value is what its issuer declares. */

@@ -8,6 +8,10 @@ export interface Operator {
 
 const ORDERED: ReadonlySet<Type> = new Set<Type>(['string', 'bool', 'bytes', 'timestamp', 'duration'])
 
+function ordered(type: Type): boolean {
+  return isNumeric(type) || ORDERED.has(type)
+}
+
 function logical(sign: string): Operator {
   return { sign, result: (args) => (args.every((arg) => arg === 'bool') ? 'bool' : undefined) }
 }
@@ -21,6 +25,7 @@ function order(sign: string): Operator {
     sign,
     result: ([a, b]) => {
       if (a === undefined || b === undefined) return undefined
+      if (a === 'dyn' || b === 'dyn') return a === b || ordered(a) || ordered(b) ? 'bool' : undefined
       return (isNumeric(a) && isNumeric(b)) || (a === b && ORDERED.has(a)) ? 'bool' : undefined
     },
   }
@@ -65,7 +70,11 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   '-_': { sign: '-', result: ([a]) => (a === 'int' || a === 'double' ? a : undefined) },
   '@in': {
     sign: 'in',
-    result: ([a, b]) => (a !== undefined && b !== undefined && typeof b !== 'string' && comparable(a, b.element) ? 'bool' : undefined),
+    result: ([a, b]) => {
+      if (a === undefined || b === undefined) return undefined
+      if (b === 'dyn') return 'bool'
+      return typeof b !== 'string' && comparable(a, b.element) ? 'bool' : undefined
+    },
   },
   '_?_:_': {
     sign: '? :',

@@ -1,5 +1,5 @@
-/** The types of the condition language: CEL's, without `dyn`, maps and messages. */
-export type Scalar = 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'null' | 'timestamp' | 'duration'
+/** The types of the condition language: CEL's, without maps and messages. `dyn` is JSON of a shape that nobody declared. */
+export type Scalar = 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'null' | 'timestamp' | 'duration' | 'dyn'
 
 /** `nothing` is the element type of an empty list; it fits every other. */
 export type Type = Scalar | 'nothing' | { readonly element: Type }
@@ -25,7 +25,7 @@ export function join(a: Type, b: Type): Type | undefined {
 
 /** Whether `==` can be true of them: the same type, or both numbers, which CEL compares by value. */
 export function comparable(a: Type, b: Type): boolean {
-  if (isNumeric(a) && isNumeric(b)) return true
+  if (a === 'dyn' || b === 'dyn' || (isNumeric(a) && isNumeric(b))) return true
   if (typeof a !== 'string' && typeof b !== 'string') return comparable(a.element, b.element)
   return join(a, b) !== undefined
 }

@@ -6,6 +6,7 @@ import { contains, parseAddress, parseNetwork } from './cidr.ts'
 import { checkCondition, type Finding, type Scope } from './check.ts'
 import { Condition, type Input, type Truth } from './condition.ts'
 import { parseCondition } from './parse.ts'
+import type { Type } from './types.ts'
 
 const scope: Scope = {
   claims: new Map<string, ClaimType | 'conflict'>([
@@ -18,6 +19,11 @@ const scope: Scope = {
     ['https://example.com/role', 'string'],
   ]),
   parameters: new Set(['id']),
+  request: new Map<string, Type>([
+    ['method', 'string'],
+    ['path', 'string'],
+    ['arguments', 'dyn'],
+  ]),
 }
 
 function compile(text: string): Condition | { readonly problem: string; readonly at: string; readonly help: string | undefined } {
@@ -38,8 +44,7 @@ const input: Input = {
   unknownClaims: new Set(),
   time: Date.UTC(2026, 2, 29, 1, 30, 5, 250), // half an hour into summer time in Berlin
   ip: '10.1.2.3',
-  method: 'GET',
-  path: '/orders/7',
+  action: { protocol: 'http', method: 'GET', path: '/orders/7' },
   parameters: new Map([['id', '7']]),
 }
 

@@ -34,13 +34,15 @@ function asked(context: Context<AdminEnv>, parts: AdminParts): { readonly action
   const [other] = Object.keys(others)
   if (other !== undefined) throw wrong(`there is no parameter \`${other.slice(0, 32)}\``)
   if (text === undefined || resource === undefined) throw wrong('`action` and `resource` have to be there')
-  const action = actionOf(text.slice(0, 8_192))
-  if (typeof action === 'string') throw wrong(`\`action\` is not one: ${action}`)
-  const known = parts.policy().resources.map(({ name }) => name)
-  if (!known.includes(resource)) {
+  const { resources } = parts.policy()
+  const on = resources.find(({ name }) => name === resource)
+  if (on === undefined) {
+    const known = resources.map(({ name }) => name)
     const near = didYouMean(resource.slice(0, 64), known)
     throw wrong(`there is no resource \`${resource.slice(0, 64)}\`${near === undefined ? '' : `; ${near}`}`)
   }
+  const action = actionOf(text.slice(0, 8_192), on.protocol)
+  if (typeof action === 'string') throw wrong(`\`action\` is not one: ${action}`)
   return { action, resource }
 }
 

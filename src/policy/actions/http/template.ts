@@ -6,31 +6,24 @@
  * `/a/**` is `/a/` and all below it, not `/a`. `/a` is not `/a/`.
  */
 
-export interface HttpPattern {
+import type { Parsed, PatternBase, Problem } from '../vocabulary.ts'
+
+export interface HttpPattern extends PatternBase {
   readonly protocol: 'http'
-  /** As written. */
-  readonly text: string
   /** A method, without lower-case letters, or `*` for every method. */
   readonly method: string
   /** Segments between slashes; the last is an empty literal where the template ends with a slash. */
   readonly segments: readonly Segment[]
   /** Ends with `**`. */
   readonly rest: boolean
-  /** Names of its `{…}` in order. */
-  readonly parameters: readonly string[]
 }
 
 export type Segment = { readonly kind: 'literal'; readonly text: string } | { readonly kind: 'parameter'; readonly name: string }
 
+/** What is wrong with a text, or an operation id in place of a method and a path. */
 export type ParsedPattern =
-  | { readonly pattern: HttpPattern; readonly problem?: undefined; readonly help?: undefined; readonly notYet?: undefined }
-  | {
-      readonly pattern?: undefined
-      readonly problem: string
-      readonly help?: string | undefined
-      /** A part of the language that isn't carried out yet, named. */
-      readonly notYet?: string | undefined
-    }
+  | (Parsed<HttpPattern> & { readonly operation?: undefined })
+  | (Problem & { readonly pattern?: undefined; readonly operation: string })
 
 const MAX_TEMPLATE = 2048
 const MAX_SEGMENTS = 64
@@ -43,8 +36,7 @@ export function parsePattern(text: string): ParsedPattern {
   if (text.length > MAX_TEMPLATE) return { problem: `it is longer than ${MAX_TEMPLATE} characters` }
   const cut = text.indexOf(' ')
   if (cut === -1) {
-    if (/^[A-Za-z_][\w.-]*$/.test(text) && !STANDARD.has(text.toUpperCase()))
-      return { problem: 'there is no method', notYet: `the operation id \`${text}\`` }
+    if (/^[A-Za-z_][\w.-]*$/.test(text) && !STANDARD.has(text.toUpperCase())) return { problem: 'there is no method', operation: text }
     return { problem: 'it needs a method and a path', help: text.startsWith('/') ? `write \`GET ${text}\`` : undefined }
   }
   const method = text.slice(0, cut)

@@ -1,0 +1,49 @@
+import { ALL, type KubernetesAction } from '../../../core/action.ts'
+import { BucketIndex, type Bucketing } from '../buckets.ts'
+import { pathKey } from '../sets/path.ts'
+import { isAnyValue, valuesKey } from '../sets/values.ts'
+import { isEveryWord, wordsKey } from '../sets/words.ts'
+import { noParameters, type Vocabulary } from '../vocabulary.ts'
+import { covers, overlaps } from './compare.ts'
+import { readAction, readParts } from './read.ts'
+import { matchesPattern, parsePattern, type KubernetesPattern } from './template.ts'
+
+const bucketing: Bucketing<KubernetesPattern, KubernetesAction> = {
+  key: ({ side, verbs, resources, groups, subresources, namespaces, names, paths }) =>
+    JSON.stringify([
+      side,
+      wordsKey(verbs),
+      ...(paths === undefined
+        ? [wordsKey(resources), wordsKey(groups), wordsKey(subresources), valuesKey(namespaces), valuesKey(names)]
+        : [pathKey(paths)]),
+    ]),
+  buckets: ({ resources, paths }) => (paths !== undefined ? ['/'] : resources.every ? undefined : [...resources.values]),
+  bucketOf: ({ resource, path }) => (path === '' ? resource : '/'),
+  matches: matchesPattern,
+}
+
+export const kubernetes: Vocabulary<KubernetesAction, KubernetesPattern> = {
+  protocol: 'kubernetes',
+  example: 'get,list pods -n team-a',
+  exampleAction: 'get pods web-1 -n team-a',
+  fields: {
+    verb: 'string',
+    group: 'string',
+    resource: 'string',
+    subresource: 'string',
+    namespace: 'string',
+    name: 'string',
+    path: 'string',
+  },
+  parse: parsePattern,
+  read: readAction,
+  readParts,
+  matches: matchesPattern,
+  parameters: noParameters,
+  request: ({ protocol: _, ...fields }) => new Map(Object.entries(fields).filter(([, value]) => value !== ALL)),
+  covers,
+  overlaps,
+  isAll: ({ verbs, resources, groups, namespaces, names, paths }) =>
+    verbs.every && paths === undefined && isEveryWord(resources) && isEveryWord(groups) && isAnyValue(namespaces) && isAnyValue(names),
+  index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
+}

@@ -1,0 +1,66 @@
+import type { Action } from '../../core/action.ts'
+import type { Type } from '../when/types.ts'
+import type { Side } from './sets/values.ts'
+
+/** What patterns of every protocol have. */
+export interface PatternBase {
+  readonly protocol: Action['protocol']
+  /** As written. */
+  readonly text: string
+  /** Names that `params.` of a condition knows, in order. */
+  readonly parameters: readonly string[]
+}
+
+/** What is wrong with a text, and what to write instead. */
+export interface Problem {
+  readonly problem: string
+  readonly help?: string | undefined
+}
+
+export type Parsed<P> =
+  | { readonly pattern: P; readonly problem?: undefined; readonly help?: undefined }
+  | (Problem & { readonly pattern?: undefined })
+
+/** The patterns of one resource, compiled: finds what covers an action. */
+export interface ActionIndex<T> {
+  find(action: Action): readonly T[]
+}
+
+/** A field of `request`. JSON of unknown shape is `dyn`. */
+export type RequestValue = string | number | boolean | readonly string[] | Readonly<Record<string, unknown>>
+
+/** What every protocol's action vocabulary brings: how its patterns and actions are read, compared and matched. */
+export interface Vocabulary<A extends Action, P extends PatternBase> {
+  readonly protocol: A['protocol']
+  /** A pattern to show to whoever wrote something else. */
+  readonly example: string
+  /** An action to show to whoever asked for something else. */
+  readonly exampleAction: string
+  /** Fields of `request` in conditions. */
+  readonly fields: Readonly<Record<string, Type>>
+  readonly parse: (text: string, side: Side) => Parsed<P>
+  /** One concrete action as people write it, in its canonical form, or what is wrong with the text. */
+  readonly read: (text: string) => A | Problem
+  /** The same from a name and properties, as OpenID AuthZEN has it. */
+  readonly readParts: (name: string, properties: Readonly<Record<string, unknown>>) => A | Problem
+  /** Whether the pattern covers the action, for a guardrail whether it meets it. The plain definition, which the index must agree with. */
+  readonly matches: (pattern: P, action: A) => boolean
+  /** Values of the pattern's parameters in an action that it matches; undefined for one that can't be decoded. */
+  readonly parameters: (pattern: P, action: A) => ReadonlyMap<string, string | undefined>
+  /** Fields of `request`. Those that hold no one value are left out, so that a condition over them can't be told. */
+  readonly request: (action: A) => ReadonlyMap<string, RequestValue>
+  /** Whether every action that `b` meets is met by `a`. */
+  readonly covers: (a: P, b: P) => boolean
+  /** Whether some action is met by both. */
+  readonly overlaps: (a: P, b: P) => boolean
+  /** Whether nothing is left out. */
+  readonly isAll: (pattern: P) => boolean
+  readonly index: <V, T>(entries: Iterable<readonly [P, V]>, combine: (values: readonly V[]) => T) => { find(action: A): readonly T[] }
+}
+
+const NONE: ReadonlyMap<string, string | undefined> = new Map()
+
+/** Protocols without parameters in their patterns. */
+export function noParameters(): ReadonlyMap<string, string | undefined> {
+  return NONE
+}
