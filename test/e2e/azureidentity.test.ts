@@ -76,7 +76,7 @@ describe('the Azure SDK', () => {
   })
 
   const refused: readonly (readonly [string, () => TokenCredential | Promise<TokenCredential>, RegExp])[] = [
-    ['another secret', () => bySecret('another'), /invalid_client/],
+    ['another secret', () => bySecret('another'), /AADSTS7000215: Invalid client secret/],
     ['a certificate that is not registered', () => byCertificate(stranger), /AADSTS700027: .*The key was not found/],
     [
       'a token of another subject',

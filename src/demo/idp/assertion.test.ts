@@ -4,7 +4,7 @@ import { createPrivateKey, generateKeyPairSync, randomUUID, type KeyObject } fro
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { decodeJwt, exportJWK, SignJWT, type JWTHeaderParameters, type JWTPayload } from 'jose'
+import { decodeJwt, exportJWK, SignJWT, type JWTHeaderParameters } from 'jose'
 import { testCertificate, type TestCertificate } from '../../secrets/clientauth/testdata/certificates.ts'
 import { CI_CLIENT, HOME_TENANT, PARTNER_TENANT } from './accounts.ts'
 import { EXCHANGE_AUDIENCE } from './credentials.ts'
@@ -64,14 +64,14 @@ async function ask(form: Readonly<Record<string, string>>, tenant?: string): Pro
 const asserting = (assertion: string, more: Readonly<Record<string, string>> = {}, tenant?: string): Promise<Answer> =>
   ask({ client_assertion_type: TYPE, client_assertion: assertion, ...more }, tenant)
 
-function sign(key: KeyObject, header: JWTHeaderParameters, claims: JWTPayload): Promise<string> {
+function sign(key: KeyObject, header: JWTHeaderParameters, claims: Readonly<Record<string, unknown>>): Promise<string> {
   return new SignJWT(claims).setProtectedHeader({ typ: 'JWT', ...header }).sign(key)
 }
 
 interface Change {
   readonly pair?: TestCertificate
   readonly header?: JWTHeaderParameters
-  readonly claims?: JWTPayload
+  readonly claims?: Readonly<Record<string, unknown>>
 }
 
 /** As the certificate says in the documentation: PS256 and `x5t#S256`. */
@@ -208,4 +208,26 @@ describe('a federated credential', () => {
     assert.equal(outcome(await asserting(of('managed-identity'))), 'azpacr 2')
     assert.equal(outcome(await asserting(of('reader'))), '401 invalid_client 700229')
   })
+})
+
+test('a credential is registered over HTTP too, and nonsense is not', async () => {
+  const register = async (body: object): Promise<number> => {
+    const headers = { 'content-type': 'application/json' }
+    return (await fetch(`${idp.authority}/demo/credentials`, { method: 'POST', headers, body: JSON.stringify(body) })).status
+  }
+  const client = CI_CLIENT
+  const late = await testCertificate(Date.now() - DAY, Date.now() + DAY)
+  assert.equal(await register({ client, certificate: late.cert }), 200)
+  assert.equal(outcome(await asserting(await own({ pair: late }))), 'azpacr 2')
+  assert.equal(await register({ client, federated: { issuer, subject: 'late' } }), 200)
+  assert.equal(outcome(await asserting(await federated({ claims: { sub: 'late' } }))), 'azpacr 2')
+  for (const body of [
+    {},
+    { client },
+    { client: 'nobody', certificate: late.cert },
+    { client, certificate: 'none' },
+    { client, federated: { issuer } },
+    { client, certificate: late.cert, federated: { issuer, subject: 'both' } },
+  ])
+    assert.equal(await register(body), 400, JSON.stringify(body))
 })

@@ -1,16 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ACCOUNTS, findAccount } from './accounts.ts'
+import { ACCOUNTS, findAccount, HOME_TENANT } from './accounts.ts'
+import { EXCHANGE_AUDIENCE, type Credentials } from './credentials.ts'
 import { readText } from '../listener.ts'
 import { isShape, mint, type MintParts } from './mint.ts'
-import { findApi } from './registrations.ts'
+import { clientOf, findApi } from './registrations.ts'
 import { sendError, sendJson } from './reply.ts'
 
 const MAX_BODY = 16 * 1024
 
-/** What only the demo has: `POST /demo/token`, `POST /demo/rotate`, `GET /demo/accounts`. */
+/** What only the demo has: `POST /demo/token`, `POST /demo/rotate`, `POST /demo/credentials`, `GET /demo/accounts`. */
 export async function control(
   parts: MintParts,
   rotate: () => Promise<string>,
+  credentials: Credentials,
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
@@ -29,6 +31,8 @@ export async function control(
   switch (path) {
     case '/demo/token':
       return token(parts, body, response)
+    case '/demo/credentials':
+      return credential(credentials, body, response)
     case '/demo/rotate':
       return sendJson(response, 200, { kid: await rotate() })
     default:
@@ -62,6 +66,26 @@ function token(parts: MintParts, body: Readonly<Record<string, unknown>>, respon
     )
   const minted = mint(parts, account, { api, version, shape, life, acrs: acrs as readonly string[] | undefined, cp1: cp1 === true })
   sendJson(response, 200, { token_type: 'Bearer', access_token: minted.token, expires_in: minted.expiresIn })
+}
+
+/** `{ client, certificate }` with PEM, or `{ client, federated: { issuer, subject, audience? } }`: by what a client proves itself from now on. */
+function credential(credentials: Credentials, body: Readonly<Record<string, unknown>>, response: ServerResponse): void {
+  const { client, certificate, federated } = body
+  if (typeof client !== 'string' || clientOf(HOME_TENANT, client) === undefined)
+    return sendError(response, 400, 'invalid_request', '`client` is a client id of docs/demo.md')
+  try {
+    if (typeof certificate === 'string' && federated === undefined) credentials.addCertificate(client, certificate)
+    else {
+      const { issuer, subject, audience = EXCHANGE_AUDIENCE } = (federated ?? {}) as Readonly<Record<string, unknown>>
+      if (certificate !== undefined || typeof issuer !== 'string' || typeof subject !== 'string' || typeof audience !== 'string')
+        return sendError(response, 400, 'invalid_request', 'send `certificate` in PEM, or `federated` with `issuer` and `subject`')
+      credentials.addFederated(client, { issuer, subject, audience })
+    }
+  } catch (error) {
+    const reason = error instanceof RangeError ? error.message : 'the certificate can not be read'
+    return sendError(response, 400, 'invalid_request', reason)
+  }
+  sendJson(response, 200, { client })
 }
 
 function parse(text: string | undefined): Readonly<Record<string, unknown>> | undefined {

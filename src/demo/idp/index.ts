@@ -106,7 +106,7 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
       if (request.headers.host !== host) return sendError(response, 421, 'invalid_request', `use ${authority}`)
       if (foreign(request, authority)) return sendError(response, 403, 'invalid_request', 'a request of another site was refused')
       if (pathname === '/') return sendHtml(response, 200, homePage(authority, HOME_TENANT, ACCOUNTS))
-      if (pathname.startsWith('/demo/')) return control(parts, rotate, request, response, pathname)
+      if (pathname.startsWith('/demo/')) return control(parts, rotate, credentials, request, response, pathname)
       const [, id = '', rest = ''] = /^\/([^/]+)(\/.*)$/.exec(pathname) ?? []
       const tenant = tenants.get(id)
       if (tenant === undefined && !TEMPLATES.has(id))

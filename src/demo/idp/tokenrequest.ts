@@ -74,7 +74,13 @@ async function judgeClient(
   const assertion = form.get('client_assertion')
   const client = clientId === null ? undefined : clientOf(tenant, clientId)
   if (assertion === null) {
-    if (client === undefined || client.authentication === '0' || inHeader || form.has('client_secret')) return undefined
+    if (client === undefined || client.authentication === '0' || inHeader) return undefined
+    if (form.get('client_secret') === CI_SECRET) return undefined
+    if (form.has('client_secret'))
+      return invalidClient(
+        7_000_215,
+        `Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '${client.clientId}'.`,
+      )
     return invalidClient(7_000_218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
   }
   if (form.get('client_assertion_type') !== ASSERTION_TYPE)

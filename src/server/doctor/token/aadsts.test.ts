@@ -71,6 +71,15 @@ const table: readonly (readonly [name: string, says: Readonly<Record<number, Reg
     ),
   ],
   [
+    'federated credential of the client',
+    Object.fromEntries(
+      [70021, 700211, 700212, 700213, 7002137, 7002138].map((code) => [
+        code,
+        /no federated credential of the client trusts the token.*registration: compare `iss`, `sub` and `aud`/,
+      ]),
+    ),
+  ],
+  [
     'confidential client without credential, public client with one',
     {
       7000218: /has to prove itself.*issuer `entra` without `clientSecret` and `clientAuth`.*"Allow public client flows"/,

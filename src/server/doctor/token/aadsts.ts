@@ -152,6 +152,12 @@ export const rows: readonly Row[] = [
     'registration',
     'upload the certificate of `clientAuth.certificate` under "Certificates & secrets", and set the clock by NTP. The gateway reads the files again and tries once more by itself',
   ),
+  row(
+    [70021, 700211, 700212, 700213, 7002137, 7002138],
+    'no federated credential of the client trusts the token that was shown: issuer, subject and audience are compared letter by letter, in their case',
+    'registration',
+    'compare `iss`, `sub` and `aud` of that token with the federated credential under "Certificates & secrets"; the audience is `api://AzureADTokenExchange`. The gateway shows what is in `clientAuth.federated.file`',
+  ),
   {
     codes: [7000218, 700025],
     explain: ({ issuer }, code) =>
