@@ -1,3 +1,4 @@
+import { isObject, readJson } from '../identity/jose/json.ts'
 import { finish, type SignedIn } from './login.ts'
 import { workloadToken } from './signin/workload.ts'
 
@@ -15,10 +16,7 @@ export async function workloadLogin(
 
 /** `exp` of a JWT. Nothing is decided on it: the gateway judges the token itself. */
 function endOf(token: string): number {
-  try {
-    const { exp } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { exp?: unknown }
-    return typeof exp === 'number' ? exp * 1000 : Date.now() + UNSAID
-  } catch {
-    return Date.now() + UNSAID
-  }
+  const payload = readJson(Buffer.from(token.split('.')[1] ?? '', 'base64url'))
+  const { exp } = isObject(payload) ? payload : {}
+  return typeof exp === 'number' ? exp * 1000 : Date.now() + UNSAID
 }

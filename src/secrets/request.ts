@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import { isObject, readJsonText, type JsonObject } from '../core/json.ts'
 import { readBody } from './body.ts'
 
 /** What requests of the gateway itself are made with. */
@@ -46,12 +47,14 @@ export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve))
 }
 
-/** The body as a JSON object; undefined if it is none. Of names that come twice the last counts: for answers of those who are believed anyway. */
-export function jsonOf(body: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+/** The body as a JSON object; undefined if it is none, also where a name is in it twice. */
+export function jsonOf(body: Uint8Array): JsonObject | undefined {
+  let text: string
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body)
   } catch {
     return undefined
   }
+  const value = readJsonText(text)
+  return isObject(value) ? value : undefined
 }

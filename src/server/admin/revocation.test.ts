@@ -37,6 +37,14 @@ describe('a revocation', () => {
     for (const wrong of [GUID, `${GUID}/`, 'reader@example.com', `${GUID}/${GUID} `]) assert.equal(subject(wrong), false, wrong)
   })
 
+  test('that names somebody twice ends nobody: who reads the first and who reads the last would not agree', () => {
+    for (const text of [
+      '{"kind":"subject","issuer":"oidc","subject":"a","subject":"b","reason":"x"}',
+      '{"kind":"subject","issuer":"oidc","subject":"a","\\u0073ubject":"b","reason":"x"}',
+    ])
+      assert.deepEqual(readRevocation(text, NOW, kindOf), { problem: 'the body is not JSON, or has a name twice' })
+  })
+
   test('is never half read, whatever the bytes', () => {
     const word = fc.constantFrom('subject', 'session', 'issued-before', 'client', 'token', 'oidc', 'entra', 'now', '', '__proto__', 'x')
     const field = fc.constantFrom('kind', 'issuer', 'subject', 'session', 'token', 'client', 'before', 'reason', 'for', '__proto__', 'x')

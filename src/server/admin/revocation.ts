@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../../config/fields.ts'
 import { CLOCK_SKEW_MS } from '../../core/clock.ts'
+import { readJsonText } from '../../core/json.ts'
 import type { RevocationTarget } from '../../store/revocations.ts'
 import type { RevocationRequest } from '../ending.ts'
 import { timeFrom } from './query.ts'
@@ -46,12 +47,8 @@ export function readRevocation(
   now: number,
   kindOf: KindOfIssuer,
 ): { readonly request: RevocationRequest } | { readonly problem: string } {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return { problem: 'the body is not JSON' }
-  }
+  const value = readJsonText(text)
+  if (value === undefined) return { problem: 'the body is not JSON, or has a name twice' }
   const parsed = revocationSchema.safeParse(value)
   if (!parsed.success) {
     const [issue] = parsed.error.issues

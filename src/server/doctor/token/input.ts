@@ -1,3 +1,5 @@
+import { isObject, readJsonText } from '../../../core/json.ts'
+
 /** What somebody pasted: a token, or what an error said. */
 export type Given =
   | { readonly kind: 'token'; readonly token: string }
@@ -74,13 +76,8 @@ function errorOf(text: string, code: string | undefined): GivenError {
 
 /** Texts of a JSON object, such as the body of an answer. */
 function jsonFields(text: string): Readonly<Record<string, string>> | undefined {
-  if (!text.startsWith('{')) return undefined
-  try {
-    const value: unknown = JSON.parse(text)
-    return textsOf(Object.entries(value as object))
-  } catch {
-    return undefined
-  }
+  const value = text.startsWith('{') ? readJsonText(text) : undefined
+  return isObject(value) ? textsOf(Object.entries(value)) : undefined
 }
 
 /** Those of a query or fragment, such as the URL that the browser was sent back to. */
