@@ -1,0 +1,259 @@
+/** The requests of one resource, cut so finely that within each piece all templates say the same of every request. */
+import type { HttpAction } from '../../../core/action.ts'
+import { isCanonicalMethod, normalSegment, segmentsOf, type HttpPattern } from './template.ts'
+
+/** What is known, in one cell, of a value that a condition can read. */
+export type CellInput =
+  | { readonly kind: 'fixed'; /** Undefined for a segment that is no UTF-8. */ readonly value: string | undefined }
+  | {
+      readonly kind: 'open'
+      /** The same for the same place in the path, whatever a template calls it. */
+      readonly key: string
+      readonly admits: (value: string) => boolean
+      /** Requests may have a value there that can't be decoded. */
+      readonly mayFail: boolean
+    }
+
+/** A set of actions that the same patterns cover. */
+export interface ActionCell {
+  /** For people: `GET /orders/{id}`. */
+  readonly text: string
+  /** Numbers of the patterns that cover it, ascending. */
+  readonly covering: readonly number[]
+  /** What a condition beside this pattern reads as `request.method`, `request.path` or `params.<name>`. */
+  readonly input: (root: 'request' | 'params', name: string, pattern: number) => CellInput
+  /** An action of the cell, with values for open inputs by their key; undefined if they don't fit. */
+  readonly action: (values: ReadonlyMap<string, string>) => HttpAction | undefined
+}
+
+export type Cells = Iterable<ActionCell>
+
+/** Thrown where patterns overlap in more ways than `most`. */
+export class TooManyCells extends Error {}
+
+interface TrieNode {
+  readonly literals: Map<string, TrieNode>
+  parameter: TrieNode | undefined
+  readonly end: number[]
+  readonly rest: number[]
+}
+
+const trieNode = (): TrieNode => ({ literals: new Map(), parameter: undefined, end: [], rest: [] })
+
+/** A segment of a cell: one text, or any but some. */
+type CellSegment = { readonly text: string } | { readonly name: string; readonly but: ReadonlySet<string> }
+
+interface Place {
+  readonly nodes: readonly TrieNode[]
+  /** Patterns with `**` that cover everything from here on. */
+  readonly rest: readonly number[]
+  readonly segments: readonly CellSegment[]
+}
+
+/**
+ * Cells of http: nodes of the determinised trie of path templates, by method.
+ * @param methods Methods to tell apart besides those of the patterns
+ * @param most How many cells there may be, else `TooManyCells`
+ */
+export function* httpCells(patterns: readonly HttpPattern[], methods: ReadonlySet<string>, most: number): Generator<ActionCell> {
+  const root = trieNode()
+  for (const [number, { segments, rest }] of patterns.entries()) {
+    let node = root
+    for (const segment of segments) {
+      if (segment.kind === 'parameter') node = node.parameter ??= trieNode()
+      else {
+        let child = node.literals.get(segment.text)
+        if (child === undefined) node.literals.set(segment.text, (child = trieNode()))
+        node = child
+      }
+    }
+    ;(rest ? node.rest : node.end).push(number)
+  }
+  let count = 0
+  let visited = 0
+  for (const { segments, below, covering } of places({ nodes: [root], rest: [], segments: [] })) {
+    if (++visited > most) throw new TooManyCells()
+    for (const method of methodsOf(covering, patterns, methods)) {
+      const here = covering.filter((number) => meets(patterns[number]!.method, method))
+      if (here.length === 0) continue
+      if (++count > most) throw new TooManyCells()
+      yield new HttpCell(
+        patterns,
+        here.toSorted((a, b) => a - b),
+        method,
+        segments,
+        below,
+      )
+    }
+  }
+}
+
+interface PathCell {
+  readonly segments: readonly CellSegment[]
+  /** Set where at least one more segment follows, the first of them none of these. */
+  readonly below: ReadonlySet<string> | undefined
+  readonly covering: readonly number[]
+}
+
+function* places(from: Place): Generator<PathCell> {
+  const { nodes, rest, segments } = from
+  const covering = [...rest, ...nodes.flatMap(({ end }) => end)]
+  if (segments.length > 0 && covering.length > 0) yield { segments, below: undefined, covering }
+  const further = [...rest, ...nodes.flatMap((node) => node.rest)]
+  const literals = new Set(nodes.flatMap((node) => [...node.literals.keys()]))
+  const parameters = nodes.flatMap(({ parameter }) => parameter ?? [])
+  for (const text of literals) {
+    const next = nodes.flatMap((node) => node.literals.get(text) ?? [])
+    const at = [...segments, { text }]
+    // An empty segment is the last.
+    if (text === '') yield { segments: at, below: undefined, covering: [...further, ...next.flatMap(({ end }) => end)] }
+    else yield* places({ nodes: [...next, ...parameters], rest: further, segments: at })
+  }
+  if (parameters.length === 0) {
+    if (further.length > 0) yield { segments, below: literals, covering: further }
+    return
+  }
+  const but = new Set([...literals].filter((text) => text !== ''))
+  yield* places({ nodes: parameters, rest: further, segments: [...segments, { name: `segment-${segments.length + 1}`, but }] })
+  if (!literals.has('') && further.length > 0) yield { segments: [...segments, { text: '' }], below: undefined, covering: further }
+}
+
+/** One method, or every method but some. */
+type CellMethod = string | ReadonlySet<string>
+
+function methodsOf(covering: readonly number[], patterns: readonly HttpPattern[], more: ReadonlySet<string>): readonly CellMethod[] {
+  const named = new Set<string>()
+  let any = false
+  for (const number of covering) {
+    const { method } = patterns[number]!
+    if (method === '*') any = true
+    else named.add(method)
+    if (method === 'GET') named.add('HEAD')
+  }
+  if (!any) return [...named].toSorted()
+  for (const method of more) if (isCanonicalMethod(method)) named.add(method)
+  return [...[...named].toSorted(), named]
+}
+
+function meets(pattern: string, method: CellMethod): boolean {
+  return pattern === '*' || pattern === method || (pattern === 'GET' && method === 'HEAD')
+}
+
+class HttpCell implements ActionCell {
+  readonly covering: readonly number[]
+  readonly #patterns: readonly HttpPattern[]
+  readonly #method: CellMethod
+  readonly #segments: readonly CellSegment[]
+  readonly #below: ReadonlySet<string> | undefined
+
+  constructor(
+    patterns: readonly HttpPattern[],
+    covering: readonly number[],
+    method: CellMethod,
+    segments: readonly CellSegment[],
+    below: ReadonlySet<string> | undefined,
+  ) {
+    this.covering = covering
+    this.#patterns = patterns
+    this.#method = method
+    this.#segments = segments
+    this.#below = below
+  }
+
+  get text(): string {
+    const shown = this.#segments.map((segment, i) => ('text' in segment ? segment.text : `{${this.#nameOf(i)}}`))
+    const path = `/${[...shown, ...(this.#below === undefined ? [] : ['**'])].join('/')}`
+    return `${typeof this.#method === 'string' ? this.#method : '*'} ${path}${this.#except()}`
+  }
+
+  /** What of the text is not meant, because other patterns tell it apart. */
+  #except(): string {
+    const but = [...this.#segments.flatMap((one) => ('text' in one ? [] : [...one.but])), ...(this.#below ?? [])].filter(
+      (one) => one !== '',
+    )
+    const methods = typeof this.#method === 'string' ? [] : [...this.#method].toSorted()
+    const all = [...methods, ...but].map((one) => `\`${one}\``)
+    const told = all.length > 4 ? [...all.slice(0, 3), `${all.length - 3} more`] : all
+    return told.length === 0 ? '' : `, except ${told.join(', ')}`
+  }
+
+  /** What the patterns call a segment. */
+  #nameOf(at: number): string {
+    for (const number of this.covering) {
+      const segment = this.#patterns[number]!.segments[at]
+      if (segment?.kind === 'parameter') return segment.name
+    }
+    return `segment${at + 1}`
+  }
+
+  input(root: 'request' | 'params', name: string, pattern: number): CellInput {
+    if (root === 'request' && name === 'method') {
+      const method = this.#method
+      if (typeof method === 'string') return { kind: 'fixed', value: method }
+      return { kind: 'open', key: 'request.method', admits: (value) => isCanonicalMethod(value) && !method.has(value), mayFail: false }
+    }
+    // Open also where one path is all there is: a request may write its characters in more than one way.
+    if (root === 'request') return { kind: 'open', key: 'request.path', admits: (value) => this.#has(value), mayFail: false }
+    const { segments } = this.#patterns[pattern]!
+    const at = segments.findIndex((segment) => segment.kind === 'parameter' && segment.name === name)
+    const segment = this.#segments[at]
+    if (segment === undefined) return { kind: 'fixed', value: undefined }
+    if ('text' in segment) return { kind: 'fixed', value: decoded(segment.text) }
+    const admits = (value: string): boolean => {
+      const encoded = encodedSegment(value)
+      return encoded !== undefined && !segment.but.has(encoded)
+    }
+    return { kind: 'open', key: `segment ${at + 1}`, admits, mayFail: true }
+  }
+
+  #has(path: string): boolean {
+    const parts = segmentsOf(path)
+    if (parts === undefined || (this.#below === undefined ? parts.length !== this.#segments.length : parts.length <= this.#segments.length))
+      return false
+    const fits = this.#segments.every((segment, i) => {
+      const part = parts[i]!
+      return 'text' in segment ? segment.text === part : part !== '' && !segment.but.has(part)
+    })
+    return fits && this.#below?.has(parts[this.#segments.length]!) !== true
+  }
+
+  #witness(values: ReadonlyMap<string, string>): string | undefined {
+    const parts: string[] = []
+    for (const [i, segment] of this.#segments.entries()) {
+      const given = values.get(`segment ${i + 1}`)
+      const part = 'text' in segment ? segment.text : given === undefined ? fresh(segment.but) : encodedSegment(given)
+      if (part === undefined || (!('text' in segment) && segment.but.has(part))) return undefined
+      parts.push(part)
+    }
+    if (this.#below !== undefined) parts.push(fresh(this.#below))
+    return `/${parts.join('/')}`
+  }
+
+  action(values: ReadonlyMap<string, string>): HttpAction | undefined {
+    const path = values.get('request.path') ?? this.#witness(values)
+    const method = values.get('request.method') ?? (typeof this.#method === 'string' ? this.#method : fresh(this.#method, 'OTHER'))
+    return path === undefined || !this.#has(path) ? undefined : { protocol: 'http', method, path }
+  }
+}
+
+/** A segment in the form in which templates are compared; undefined for what can't be one. */
+function encodedSegment(value: string): string | undefined {
+  if (value === '' || value === '.' || value === '..' || !value.isWellFormed()) return undefined
+  return normalSegment(encodeURIComponent(value))
+}
+
+function decoded(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return undefined
+  }
+}
+
+/** A text that isn't taken. */
+function fresh(taken: ReadonlySet<string>, stem = 'x'): string {
+  for (let i = 0; ; i++) {
+    const text = i === 0 ? stem : `${stem}${i}`
+    if (!taken.has(text)) return text
+  }
+}

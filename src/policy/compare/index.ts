@@ -1,0 +1,327 @@
+/**
+ * Compares two versions of a policy exactly: cell by cell, as formulas, never by sampling and never by going through sets of
+ * roles. What hits a bound, or is not understood, is *not proven*; it never counts as equal.
+ *
+ * Each party of a chain is decided for itself and the strictest outcome is that of all. So where two versions decide equally
+ * for every single party, they decide equally for every chain; differences are told per party.
+ */
+import { httpCells, TooManyCells, type ActionCell } from '../actions/http/cells.ts'
+import type { ActionPattern } from '../actions/index.ts'
+import type { CompiledPolicy } from '../compiled.ts'
+import type { Guardrail, Rule } from '../model.ts'
+import { compareCell, type Case, type CellDifference } from './difference.ts'
+import type { Side } from './formula.ts'
+import { roleDefinitions, Numbers, type RoleDefinition } from './roles.ts'
+import { resourceText, statementText } from './statement.ts'
+
+export type { Case } from './difference.ts'
+export type { Direction, Outcome } from './outcome.ts'
+export type { Witness } from './witness.ts'
+
+/** Cases that are the same in several cells. */
+export interface Change extends Case {
+  readonly resource: string
+  /** For people: patterns of the policy where they cover just what is meant, else cells. */
+  readonly actions: readonly string[]
+  /** In how many cells. */
+  readonly cells: number
+}
+
+export interface NotProven {
+  readonly resource: string
+  /** Undefined where it is all of the resource. */
+  readonly actions: readonly string[] | undefined
+  readonly why: string
+}
+
+export interface PolicyComparison {
+  /** Versions. */
+  readonly from: string
+  readonly to: string
+  readonly changes: readonly Change[]
+  readonly notProven: readonly NotProven[]
+  /** Resources that are in both versions with the same words. */
+  readonly unchanged: number
+  /** How many cells there are where they are not. */
+  readonly cells: number
+}
+
+export interface CompareOptions {
+  /** Milliseconds since the epoch: what both versions decide from then on is compared. */
+  readonly now: number
+  /** Cells of one resource, at most. Default: 500,000. */
+  readonly maxCells?: number | undefined
+  /** Nodes of the formulas of one cell, at most. Default: 1,000,000. */
+  readonly maxNodes?: number | undefined
+  /** Cases of one cell, at most. Default: 64. */
+  readonly maxCases?: number | undefined
+}
+
+/** Cuts the actions of a resource into cells, by protocol. */
+type Partition = (patterns: readonly ActionPattern[], methods: ReadonlySet<string>, most: number) => Iterable<ActionCell>
+
+const PARTITIONS: Readonly<Record<string, Partition>> = {
+  http: (patterns, methods, most) =>
+    httpCells(
+      patterns.filter((one) => one.protocol === 'http'),
+      methods,
+      most,
+    ),
+}
+
+/** One version, with what is looked up again and again. */
+interface Version {
+  readonly policy: CompiledPolicy
+  readonly roles: ReadonlyMap<string, RoleDefinition>
+  readonly byResource: ReadonlyMap<string, readonly (Rule | Guardrail)[]>
+}
+
+export function comparePolicies(from: CompiledPolicy, to: CompiledPolicy, options: CompareOptions): PolicyComparison {
+  const numbers = new Numbers()
+  const [before, after] = [from, to].map((policy) => versionOf(policy, options.now, numbers))
+  const names = [...new Set([from, to].flatMap(({ model }) => Object.keys(model.world.resources)))].toSorted()
+  const changes: Change[] = []
+  const notProven: NotProven[] = []
+  let unchanged = 0
+  let cells = 0
+  for (const name of names) {
+    const found = new ResourceComparison(name, before!, after!, numbers, options).result()
+    if (found.same) unchanged++
+    cells += found.cells
+    changes.push(...found.changes)
+    notProven.push(...found.notProven)
+  }
+  return { from: from.version, to: to.version, changes, notProven, unchanged, cells }
+}
+
+function versionOf(policy: CompiledPolicy, now: number, numbers: Numbers): Version {
+  const { model } = policy
+  const byResource = new Map<string, (Rule | Guardrail)[]>()
+  for (const statement of [...model.rules, ...model.guardrails])
+    for (const resource of statement.resources) {
+      const list = byResource.get(resource)
+      if (list === undefined) byResource.set(resource, [statement])
+      else list.push(statement)
+    }
+  return { policy, roles: roleDefinitions(model, now, numbers), byResource }
+}
+
+/** A pattern of either version: what it covers, and what that means. */
+interface Covering {
+  readonly side: 0 | 1
+  readonly pattern: ActionPattern
+  readonly statement: Rule | Guardrail | undefined
+  readonly scope: string | undefined
+  /** The same number for the same meaning, whatever it covers. */
+  readonly meaning: number
+  /** It looks at the request, so that the same words may mean another thing in another cell. */
+  readonly looks: boolean
+}
+
+interface ResourceResult {
+  readonly same: boolean
+  readonly cells: number
+  readonly changes: readonly Change[]
+  readonly notProven: readonly NotProven[]
+}
+
+interface Group<T> {
+  readonly value: T
+  readonly cells: ActionCell[]
+}
+
+class ResourceComparison {
+  readonly #name: string
+  readonly #versions: readonly [Version, Version]
+  readonly #numbers: Numbers
+  readonly #options: CompareOptions
+  readonly #coverings: Covering[] = []
+  readonly #changes = new Map<string, Group<Case>>()
+  readonly #notProven = new Map<string, Group<string>>()
+  /** By pattern: how many cells it covers. */
+  #cellsOf = new Uint32Array(0)
+
+  constructor(name: string, before: Version, after: Version, numbers: Numbers, options: CompareOptions) {
+    this.#name = name
+    this.#versions = [before, after]
+    this.#numbers = numbers
+    this.#options = options
+  }
+
+  result(): ResourceResult {
+    const [before, after] = this.#versions.map(({ policy }) => policy.model.world.resources[this.#name])
+    const protocols = new Set([before, after].flatMap((one) => one?.protocol ?? []))
+    const [protocol] = protocols
+    this.#cover(0)
+    this.#cover(1)
+    const texts = this.#versions.map(({ policy }) => resourceText(policy.model.world, this.#name))
+    const same = texts[0] === texts[1] && this.#sameWords()
+    if (same) return { same, cells: 0, changes: [], notProven: [] }
+    const nothing = { same, cells: 0, changes: [] }
+    if (protocols.size > 1) return { ...nothing, notProven: [this.#all('its protocol is another')] }
+    const partition = Object.hasOwn(PARTITIONS, protocol!) ? PARTITIONS[protocol!] : undefined
+    if (partition === undefined) return { ...nothing, notProven: [this.#all(`actions of ${protocol!} are not compared yet`)] }
+    let cells = 0
+    try {
+      cells = this.#compare(partition, texts[0] === texts[1])
+    } catch (error) {
+      if (!(error instanceof TooManyCells) && !(error instanceof RangeError)) throw error
+      return { ...nothing, notProven: [this.#all('its patterns overlap in too many ways')] }
+    }
+    return {
+      same,
+      cells,
+      changes: [...this.#changes.values()].map(({ value, cells: where }) => ({
+        ...value,
+        resource: this.#name,
+        actions: this.#told(where),
+        cells: where.length,
+      })),
+      notProven: [...this.#notProven.values()].map(({ value, cells: where }) => ({
+        resource: this.#name,
+        actions: this.#told(where),
+        why: value,
+      })),
+    }
+  }
+
+  #all(why: string): NotProven {
+    return { resource: this.#name, actions: undefined, why }
+  }
+
+  #cover(side: 0 | 1): void {
+    const { policy, roles, byResource } = this.#versions[side]
+    const protocol = policy.model.world.resources[this.#name]?.protocol
+    for (const statement of byResource.get(this.#name) ?? [])
+      for (const { pattern } of statement.actions) {
+        if (pattern.protocol !== protocol) continue
+        const { text, looks } = statementText(statement, pattern, roles, policy.model.world)
+        this.#coverings.push({ side, pattern, statement, scope: undefined, meaning: this.#numbers.of(text), looks })
+      }
+    for (const [scope, patterns] of policy.model.scopes.get(this.#name) ?? [])
+      for (const pattern of patterns)
+        this.#coverings.push({ side, pattern, statement: undefined, scope, meaning: this.#numbers.of(`scope ${scope}`), looks: false })
+  }
+
+  /** Whether both versions say the same of the resource, in whatever order and under whatever ids. */
+  #sameWords(): boolean {
+    const words = ([0, 1] as const).map((side) => {
+      const here = this.#coverings.filter((one) => one.side === side).map(({ pattern, meaning }) => `${meaning} ${plainPattern(pattern)}`)
+      return [...new Set(here)].toSorted().join('\n')
+    })
+    return words[0] === words[1]
+  }
+
+  #compare(partition: Partition, sameResource: boolean): number {
+    this.#cellsOf = new Uint32Array(this.#coverings.length)
+    const known = new Map<string, CellDifference>()
+    let count = 0
+    const patterns = this.#coverings.map(({ pattern }) => pattern)
+    for (const cell of partition(patterns, this.#methods(), this.#options.maxCells ?? 500_000)) {
+      count++
+      const meanings: [Set<number>, Set<number>] = [new Set(), new Set()]
+      let looks = false
+      for (const number of cell.covering) {
+        const { side, meaning, looks: looksHere } = this.#coverings[number]!
+        meanings[side].add(meaning)
+        looks ||= looksHere
+        this.#cellsOf[number]!++
+      }
+      const [left, right] = meanings.map((set) => [...set].toSorted((a, b) => a - b).join(' '))
+      if (sameResource && left === right) continue
+      const key = `${left}|${right}`
+      let difference = looks ? undefined : known.get(key)
+      if (difference === undefined) {
+        difference = this.#cell(cell)
+        if (!looks) known.set(key, difference)
+      }
+      this.#note(cell, difference)
+    }
+    return count
+  }
+
+  /** Texts in conditions that may be methods: those are told apart. */
+  #methods(): ReadonlySet<string> {
+    const texts = new Set(
+      this.#coverings.flatMap(({ statement }) => (statement?.when?.text.includes('method') === true ? [statement.when.text] : [])),
+    )
+    return new Set(
+      [...texts].flatMap((text) => [...text.matchAll(/['"]([!#$%&'*+.^_`|~0-9A-Z-]{1,32})['"]/g)].map(([, method]) => method!)),
+    )
+  }
+
+  #cell(cell: ActionCell): CellDifference {
+    const [from, to] = this.#versions
+    const { now, maxNodes = 1_000_000, maxCases = 64 } = this.#options
+    return compareCell({
+      before: this.#side(0, cell),
+      after: this.#side(1, cell),
+      cell,
+      resource: this.#name,
+      from: from.policy,
+      to: to.policy,
+      now,
+      maxNodes,
+      maxCases,
+    })
+  }
+
+  #side(side: 0 | 1, cell: ActionCell): Side {
+    const { policy, roles } = this.#versions[side]
+    const here = cell.covering.filter((number) => this.#coverings[number]!.side === side)
+    // Of the same meaning, once is enough.
+    const seen = new Set<number>()
+    const statements = here.flatMap((number) => {
+      const { statement, meaning } = this.#coverings[number]!
+      if (statement === undefined || seen.has(meaning)) return []
+      seen.add(meaning)
+      return [{ statement, pattern: number }]
+    })
+    const scopes = new Set(here.flatMap((number) => this.#coverings[number]!.scope ?? []))
+    return {
+      world: policy.model.world,
+      roles,
+      resource: policy.model.world.resources[this.#name],
+      statements,
+      scopes: [...scopes].toSorted(),
+    }
+  }
+
+  #note(cell: ActionCell, difference: CellDifference): void {
+    if (difference.kind === 'equal') return
+    for (const one of difference.cases) {
+      const { direction, before, after, who } = one
+      add(this.#changes, JSON.stringify([direction, before, after, who]), one, cell)
+    }
+    if (difference.kind === 'not-proven') add(this.#notProven, difference.why, difference.why, cell)
+  }
+
+  /** Cells in as few words as can be: a pattern stands for all that it covers. */
+  #told(cells: readonly ActionCell[]): readonly string[] {
+    const counts = new Map<number, number>()
+    for (const { covering } of cells) for (const number of covering) counts.set(number, (counts.get(number) ?? 0) + 1)
+    const whole = [...counts].filter(([number, count]) => this.#cellsOf[number] === count).toSorted(([a, m], [b, n]) => n - m || a - b)
+    const left = new Set(cells)
+    const told: string[] = []
+    for (const [number] of whole) {
+      const covered = [...left].filter(({ covering }) => covering.includes(number))
+      if (covered.length === 0) continue
+      for (const cell of covered) left.delete(cell)
+      told.push(this.#coverings[number]!.pattern.text)
+    }
+    return [...new Set([...told, ...[...left].map(({ text }) => text)])].toSorted()
+  }
+}
+
+function add<T>(groups: Map<string, Group<T>>, key: string, value: T, cell: ActionCell): void {
+  const group = groups.get(key)
+  if (group === undefined) groups.set(key, { value, cells: [cell] })
+  else group.cells.push(cell)
+}
+
+/** A pattern without the names of its parameters. */
+function plainPattern(pattern: ActionPattern): string {
+  if (pattern.protocol !== 'http') return `${pattern.protocol} ${pattern.text}`
+  const { method, segments, rest } = pattern
+  return `${method} ${segments.map((one) => (one.kind === 'literal' ? `/${one.text}` : '{}')).join('')}${rest ? '**' : ''}`
+}

@@ -1,0 +1,128 @@
+/** Values of a claim or another input, cut into classes that nothing in a cell tells apart. */
+import type { ClaimType } from '../../config/schema.ts'
+import type { Truth } from '../when/condition.ts'
+import type { Comparison, Literal } from './condition.ts'
+
+/** Something that looks at a value. */
+export interface Look {
+  /** The same for the same look. */
+  readonly key: string
+  /** Values that it names. */
+  readonly names: readonly Literal[]
+  /** What it says of a value. */
+  readonly at: (value: Literal) => Truth
+  /** It says the same of all values between those that are named. Else what it says of them is not known. */
+  readonly even: boolean
+}
+
+export interface ValueClass {
+  /** Some of its values, all of them unless `open`. */
+  readonly values: readonly Literal[]
+  /** It has other values, too. */
+  readonly open: boolean
+  /** For people, where it is open: `other`, `above 3`. */
+  readonly said: string
+}
+
+/** A look at a set of values: whether it has the value. */
+export function lookAtSet(key: string, values: ReadonlySet<Literal>): Look {
+  return { key, names: [...values], at: (value) => values.has(value), even: true }
+}
+
+/** @param whole Only whole numbers, within this range. */
+export function classesOf(
+  type: Exclude<ClaimType, 'list'>,
+  looks: readonly Look[],
+  admits: (value: Literal) => boolean = () => true,
+  whole?: readonly [number, number],
+): readonly ValueClass[] {
+  const distinct = [...new Map(looks.map((look) => [look.key, look])).values()]
+  const names = new Set(distinct.flatMap((look) => look.names))
+  const all = type === 'number' ? numbers(names, whole) : type === 'boolean' ? truthValues() : texts(names)
+  const merged = new Map<string, ValueClass>()
+  for (const one of all) {
+    if (!one.open && !admits(one.values[0]!)) continue
+    const key = distinct.map((look) => (one.open && !look.even ? '?' : shown(look.at(one.values[0]!)))).join('')
+    const before = merged.get(key)
+    merged.set(
+      key,
+      before === undefined
+        ? one
+        : {
+            values: [...before.values, ...one.values],
+            open: before.open || one.open,
+            said: before.open && one.open ? `${before.said} or ${one.said}` : before.open ? before.said : one.said,
+          },
+    )
+  }
+  // The open one last: it is the plain one.
+  return [...merged.values()].toSorted((a, b) => Number(a.open) - Number(b.open))
+}
+
+function shown(truth: Truth): string {
+  return truth === true ? 't' : truth === false ? 'f' : 'e'
+}
+
+function truthValues(): readonly ValueClass[] {
+  return [true, false].map((value) => ({ values: [value], open: false, said: '' }))
+}
+
+function texts(names: ReadonlySet<Literal>): readonly ValueClass[] {
+  const named = [...names].filter((one) => typeof one === 'string').toSorted()
+  let other = 'other'
+  while (names.has(other)) other += '-1'
+  return [...named.map((value) => ({ values: [value], open: false, said: '' })), { values: [other], open: true, said: 'other' }]
+}
+
+function numbers(names: ReadonlySet<Literal>, whole: readonly [number, number] | undefined): readonly ValueClass[] {
+  const [least, most] = whole ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const named = [...names]
+    .filter((one) => typeof one === 'number' && one >= least && one <= most)
+    .toSorted((a, b) => Number(a) - Number(b)) as number[]
+  const points = whole === undefined ? named : named.filter(Number.isInteger)
+  const classes: ValueClass[] = points.map((value) => ({ values: [value], open: false, said: '' }))
+  for (const [i, to] of [...named, Number.POSITIVE_INFINITY].entries()) {
+    const from = named[i - 1] ?? Number.NEGATIVE_INFINITY
+    const value = whole === undefined ? between(from, to) : wholeBetween(Math.max(from, least - 1), Math.min(to, most + 1))
+    const said =
+      from === Number.NEGATIVE_INFINITY
+        ? to === Number.POSITIVE_INFINITY
+          ? 'any'
+          : `below ${to}`
+        : to === Number.POSITIVE_INFINITY
+          ? `above ${from}`
+          : `between ${from} and ${to}`
+    if (value !== undefined) classes.push({ values: [value], open: true, said })
+  }
+  return classes
+}
+
+/** A number between two, both excluded; undefined where floating point has none. */
+function between(from: number, to: number): number | undefined {
+  if (from === Number.NEGATIVE_INFINITY) return to === Number.POSITIVE_INFINITY ? 0 : Math.floor(to) - 1
+  if (to === Number.POSITIVE_INFINITY) return Math.ceil(from) + 1
+  const middle = from + (to - from) / 2
+  return middle > from && middle < to ? middle : undefined
+}
+
+function wholeBetween(from: number, to: number): number | undefined {
+  const value = from === Number.NEGATIVE_INFINITY ? Math.ceil(to) - 1 : Math.floor(from) + 1
+  return value > from && value < to ? value : undefined
+}
+
+/** Compares as CEL does values of one type, numbers by value. Undefined where the order of texts or truth values is asked for. */
+export function compared(op: Comparison, a: Literal, b: Literal): boolean | undefined {
+  if (op === '==') return a === b
+  if (op === '!=') return a !== b
+  if (typeof a !== 'number' || typeof b !== 'number') return undefined
+  switch (op) {
+    case '<':
+      return a < b
+    case '<=':
+      return a <= b
+    case '>':
+      return a > b
+    case '>=':
+      return a >= b
+  }
+}
