@@ -117,6 +117,8 @@ test('8: AADSTS50011, what is sent next to what is registered', async () => {
     ['https://orders.example.com:8443/.ostiary/callback/entra', 'its port'],
     ['https://orders.example.net/.ostiary/callback/entra', 'its host'],
     ['https://orders.example.com/signin-oidc', 'its path'],
+    ['https://orders.example.com/.ostiary/callback', 'its path'],
+    ['https://orders.example.com/.ostiary/callback/other', 'its path'],
   ]
   for (const [sent, differs] of near)
     assert.match(await told(mismatch(sent)), new RegExp(`it differs from \`${own}\` by ${differs} \\|`), sent)
