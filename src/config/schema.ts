@@ -37,6 +37,7 @@ const stepUp = z.union([
       .record(z.string(), proof)
       .default({})
       .describe('What shows each authentication context; default for Entra ID: `acrs` has its name'),
+    device: z.record(z.string(), proof).default({}).describe('What shows each kind of device that a guardrail requires, such as `managed`'),
   }),
 ])
 
@@ -72,6 +73,10 @@ export const resourceBase = z.strictObject({
     .optional()
     .describe('Longest life of a token that is accepted here; default: what its issuer accepts. Sessions are not meant'),
   record: z.enum(['strict', 'spool', 'best-effort']).default('spool').describe('How much an effect insists on its record'),
+  observe: z
+    .strictObject({ until: z.string().describe('RFC 3339, such as `2026-12-31T00:00:00Z`: enforced from then on') })
+    .optional()
+    .describe('Lets through what the policy would deny, and says so in the record, until then. A credential has to be good all the same'),
 })
 
 const audit = z.strictObject({

@@ -15,6 +15,12 @@ export function validate<T extends z.ZodType>(
 
 type Issue = z.core.$ZodIssue
 
+/** What is written there, for the likeness of words; a map or a list is like none. */
+function textAt(root: Located, path: readonly PropertyKey[]): string {
+  const value = valueAt(root, path)
+  return typeof value === 'object' ? '' : String(value)
+}
+
 function findings(issue: Issue, root: Located, prefix: readonly PropertyKey[], schema: z.ZodType): readonly Diagnostic[] {
   const path = [...prefix, ...issue.path]
   const where = path.length === 0 ? 'the document' : `\`${path.map(String).join('.')}\``
@@ -32,7 +38,7 @@ function findings(issue: Issue, root: Located, prefix: readonly PropertyKey[], s
     case 'invalid_value': {
       if (!exists(root, path)) return [missing(root, path)]
       const allowed = issue.values.map(String)
-      const given = String(valueAt(root, path))
+      const given = textAt(root, path)
       return [
         diagnostic(
           'config/invalid',
@@ -50,7 +56,7 @@ function findings(issue: Issue, root: Located, prefix: readonly PropertyKey[], s
       // No arm fits at all, and the schema says better than any of them what to write.
       if (arm === undefined || (depth(arm) === 0 && issue.message !== 'Invalid input')) {
         const named = [...issue.message.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
-        const help = didYouMean(String(valueAt(root, path)), named)
+        const help = didYouMean(textAt(root, path), named)
         return [diagnostic('config/invalid', { where, problem: lowerFirst(issue.message) }, spanOf(root, path), { help })]
       }
       return arm.flatMap((inner) => findings(inner, root, path, schema))

@@ -9,8 +9,13 @@ export type Effect = 'allow' | 'challenge' | 'needs-approval' | 'deny'
  * - `role-not-held`: rules cover it, for roles that the principal doesn't hold.
  * - `role-unknown`: a rule would grant if a role that can't be told now were held.
  * - `condition-false`, `condition-error`: the rule's `when` was not true, or could not be evaluated.
- * - `requirement`: a guardrail asks for a proof that is missing.
+ * - `peer-not-held`: the rule asks for a peer with another role, or for any, and there is none.
+ * - `requirement`: a guardrail asks for a proof, a justification, a device or a network that is missing.
+ * - `approval`: a guardrail asks for an approval that hasn't been given.
+ * - `obligation`: a guardrail masks, limits or records. Told of guardrails that are only observed.
  * - `guardrail`: a deny guardrail applies. `guardrail-unknown`, `guardrail-error`: it counts as applying because a role or its `when` can't be told.
+ * - `limit`: the counter of a limit is used up.
+ * - `observed`: the resource is only observed, and lets everything through; `id` is the resource.
  * - `scope`: the delegated token's scopes don't cover the action.
  * - `issuer`: the resource doesn't accept principals of this issuer; `id` is the issuer.
  * - `party`: a party of the chain was denied; `id` is its `issuer/subject`.
@@ -27,7 +32,12 @@ export interface Reason {
     | 'guardrail'
     | 'guardrail-unknown'
     | 'guardrail-error'
+    | 'peer-not-held'
     | 'requirement'
+    | 'approval'
+    | 'obligation'
+    | 'limit'
+    | 'observed'
     | 'scope'
     | 'issuer'
     | 'party'
@@ -38,16 +48,66 @@ export interface Reason {
   readonly role?: string
 }
 
-/** What the door has to carry out along with an allow. None exist yet in this version of the policy. */
-export type Obligation = never
+/** What becomes of a masked value: it goes, it becomes null, one fixed value, a keyed hash, or keeps only its first and last characters. */
+export type Mask =
+  | { readonly as: 'drop' }
+  | { readonly as: 'null' }
+  | { readonly as: 'constant'; readonly value: string | number | boolean }
+  | { readonly as: 'hash' }
+  | { readonly as: 'partial'; readonly first: number; readonly last: number }
+
+export interface MaskedField {
+  /** JSONPath (RFC 9535) of singular, wildcard and descendant segments: `$.customer.email`, `$.items[*].card`, `$..iban`. */
+  readonly path: string
+  readonly mask: Mask
+}
+
+/** What has to be carried out along with an allow. `ids` and `id` name the guardrails that ask for it. */
+export type Obligation =
+  /** At most one, with the fields of all guardrails, sorted by path: of one field, the strictest. What can't be masked is not let out. */
+  | { readonly kind: 'mask'; readonly ids: readonly string[]; readonly fields: readonly MaskedField[] }
+  /** One per guardrail and party, each with a counter of its own. */
+  | {
+      readonly kind: 'limit'
+      readonly id: string
+      readonly requests: number
+      /** Milliseconds. */
+      readonly window: number
+      /** Whose counter it is. */
+      readonly key: string
+      /** Only counted and told of, not enforced. */
+      readonly observed?: true
+    }
+  /** At most one: the record has to be durable before the effect. */
+  | { readonly kind: 'record'; readonly ids: readonly string[]; readonly mode: 'strict' }
 
 /** What is left to prove for a decision of effect `challenge`. */
 export interface Requirement {
-  readonly kind: 'mfa' | 'auth-context' | 'proof-of-possession'
-  /** Of `auth-context`, its name in the policy; of `proof-of-possession`, `dpop`, `mtls` or `any`; else empty. */
+  readonly kind: 'mfa' | 'auth-context' | 'proof-of-possession' | 'justification' | 'device' | 'network'
+  /**
+   * Of `auth-context` and `device`, its name in the policy; of `proof-of-possession`, `dpop`, `mtls` or `any`; of `justification`,
+   * the pattern it has to match, if any; of `network`, the networks; else empty.
+   */
   readonly name: string
   /** The claim of the subject’s issuer that would prove it with one of these values; undefined if nothing that it can bring would. */
   readonly proof: { readonly claim: string; readonly values: readonly string[] } | undefined
+}
+
+/** What an approver has to say to for a decision of effect `needs-approval`. */
+export interface ApprovalRequest {
+  /** The guardrail that asks for it. */
+  readonly id: string
+  /** Roles, holders of any of which may approve. Sorted. */
+  readonly from: readonly string[]
+  /** How many different people have to. */
+  readonly count: number
+}
+
+/** What guardrails and resources under observation would have made of it. */
+export interface Observed {
+  readonly effect: Effect
+  /** Why, or for an `allow` which obligations there would have been. */
+  readonly reasons: readonly Reason[]
 }
 
 /** What the policy says of (principal, action, resource, context). OpenID AuthZEN's information model. */
@@ -61,7 +121,21 @@ export interface Decision {
   readonly obligations: readonly Obligation[]
   /** Of `challenge`: all that is unmet, sorted. */
   readonly requirements?: readonly Requirement[]
+  /** Of `needs-approval`: all that are missing, sorted by guardrail. */
+  readonly approvals?: readonly ApprovalRequest[]
+  /** What is only observed and would have come out otherwise; absent if nothing would. */
+  readonly observed?: Observed
   readonly policyVersion: string
+}
+
+/** An eligible role that somebody has activated for a time. */
+export interface Grant {
+  readonly issuer: string
+  readonly subject: string
+  readonly role: string
+  /** Milliseconds since the epoch: from the first to before the second. */
+  readonly from: number
+  readonly until: number
 }
 
 /** What enters a decision besides principal, action and resource. Conditions read it as `context.*`. */
@@ -72,4 +146,10 @@ export interface DecisionContext {
   readonly ip: string
   /** Verified second principal of the connection (SPIFFE ID or certificate). */
   readonly peer?: Principal | undefined
+  /** What the caller says that it is for. */
+  readonly justification?: string | undefined
+  /** Guardrails whose approval was given for exactly this action of this principal. */
+  readonly approved?: ReadonlySet<string> | undefined
+  /** Eligible roles that were activated, of whoever. */
+  readonly grants?: readonly Grant[] | undefined
 }

@@ -1,7 +1,14 @@
 import type { Clock, Timer } from './clock.ts'
+import type { Obligation } from './decision.ts'
 import type { PolicySource } from './policy.ts'
 import { bind, type EndCause, type Passage } from './passage.ts'
 import { Roster } from './roster.ts'
+
+/** The mask among the obligations, as a text to compare. */
+function maskOf(obligations: readonly Obligation[]): string | undefined {
+  const mask = obligations.find(({ kind }) => kind === 'mask')
+  return mask?.kind === 'mask' ? JSON.stringify(mask.fields) : undefined
+}
 
 /** How often expiry and revocation of open exchanges are looked at: half of the second that the design allows. */
 const SWEEP_MS = 500
@@ -37,7 +44,7 @@ export class OpenExchanges {
     this.#open.add(passage)
     // The record may have been waited for: what changed meanwhile counts.
     if (passage.policy !== this.#policies.current) this.#redecide(passage)
-    if (passage.verified?.revoked === true) this.#end(passage, 'revoked')
+    if (passage.verified?.revoked === true || passage.peer?.revoked === true) this.#end(passage, 'revoked')
     this.#timer ??= this.#clock.after(SWEEP_MS, () => this.#tick())
   }
 
@@ -49,6 +56,8 @@ export class OpenExchanges {
   sweep(): void {
     const now = this.#clock.now()
     for (const passage of this.#open) {
+      const { peer } = passage
+      if (peer !== undefined && (peer.revoked || peer.expiresAt <= now)) this.#end(passage, peer.revoked ? 'revoked' : 'expired')
       if (passage.verified === undefined) continue
       if (passage.verified.revoked) this.#end(passage, 'revoked')
       else if (passage.verified.expiresAt <= now) this.#end(passage, 'expired')
@@ -65,8 +74,9 @@ export class OpenExchanges {
     const policy = this.#policies.current
     const { exchange } = passage
     const principal = passage.verified === undefined ? policy.anonymous : bind(policy, passage.verified)
-    const { effect } = policy.decide(principal, exchange.action, exchange.resource, { time: this.#clock.now(), ip: exchange.ip })
-    if (effect !== 'allow') this.#end(passage, 'policy-changed')
+    const { effect, obligations } = policy.decide(principal, exchange.action, exchange.resource, passage.context(policy, this.#clock.now()))
+    // What it is obliged to is carried out from its start: fields that are masked now can't be called back.
+    if (effect !== 'allow' || maskOf(obligations) !== maskOf(passage.decision?.obligations ?? [])) this.#end(passage, 'policy-changed')
   }
 
   endAll(cause: EndCause): void {

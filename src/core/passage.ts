@@ -1,8 +1,9 @@
 import type { Action } from './action.ts'
 import type { Clock } from './clock.ts'
 import type { Authenticator, Credential, PresentedCertificate, Verified } from './credential.ts'
-import type { Decision } from './decision.ts'
+import type { Decision, DecisionContext } from './decision.ts'
 import type { Code } from './errors.ts'
+import type { Limiter } from './limiter.ts'
 import type { Policy, PolicySource } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Outcome, Recorder, RecordMode, Verdict } from './record.ts'
@@ -20,6 +21,10 @@ export interface Exchange {
   readonly credential: Credential | undefined
   /** What is wrong with a message that has no canonical form. Its action is for the record only. */
   readonly malformed?: Code | undefined
+  /** What the caller says that it is for. Nothing is believed of it. */
+  readonly justification?: string | undefined
+  /** The credential of the other end of the connection, beside the caller's own. One that isn't good is none. */
+  readonly peer?: Credential | undefined
   /** That the caller proved on its connection. */
   readonly certificate?: PresentedCertificate | undefined
   /** Longest life of a token that the resource accepts, in milliseconds; undefined for whatever its issuer does. */
@@ -36,6 +41,8 @@ export interface PipelineParts {
   readonly authenticator: Authenticator
   readonly policies: PolicySource
   readonly recorder: Recorder
+  /** Counts what guardrails limit. Without it, what is limited is refused. */
+  readonly limiter?: Limiter | undefined
 }
 
 /** An exchange on its way. Doors read `id`, `verdict` and `principal`; they call `completed` once an allowed one is over. */
@@ -52,6 +59,10 @@ export class Passage implements Rostered {
   principal: Principal
   decision: Decision | undefined
   verdict: Verdict | undefined
+  /** The other end of the connection, where it is proven. */
+  peer: Verified | undefined
+  /** How much this exchange insists on its record: as its route does, or as the policy does where that is more. */
+  recordMode: RecordMode
   readonly #onCompleted: (passage: Passage) => void
   #listener: ((cause: EndCause) => void) | undefined
   #ended: EndCause | undefined
@@ -63,8 +74,17 @@ export class Passage implements Rostered {
     this.exchange = exchange
     this.parts = parts
     this.policy = parts.policies.current
+    this.recordMode = exchange.recordMode
     this.principal = this.policy.anonymous
     this.#onCompleted = onCompleted
+  }
+
+  /** What a decision by this policy, at this time, is about besides who and what. */
+  context(policy: Policy, time: number): DecisionContext {
+    const { ip, justification } = this.exchange
+    const { peer } = this
+    if (peer === undefined && justification === undefined) return { time, ip }
+    return { time, ip, justification, peer: peer === undefined ? undefined : bind(policy, peer) }
   }
 
   /** The door says how it ends the native exchange once access to it has ended; at once if it has already. Called at most once. */
@@ -85,7 +105,7 @@ export class Passage implements Rostered {
     if (this.#completed) return
     this.#completed = true
     this.#onCompleted(this)
-    this.parts.recorder.completed(this.id, outcome, this.exchange.recordMode)
+    this.parts.recorder.completed(this.id, outcome, this.recordMode)
   }
 }
 

@@ -1,13 +1,15 @@
 /**
  * The one path. Everything that enters any door takes these steps, in this order:
  *
- *     credential ──► principal ──► decision ──► record ──► enforcement (the door) ──► record completed
+ *     credential ──► principal ──► peer ──► decision ──► limits ──► record ──► enforcement (the door) ──► record completed
  *
  * A step answers at once where it can and with a promise where it must, so that a request whose token is known and
  * whose record may be queued passes without waiting for anything.
  */
 import { CLOCK_SKEW_MS } from './clock.ts'
 import type { Authenticator, UnavailableCause, Verified } from './credential.ts'
+import type { Decision, Reason } from './decision.ts'
+import type { Exceeded, Limit } from './limiter.ts'
 import { OpenExchanges } from './open.ts'
 import { bind, Passage, type Exchange, type PipelineParts } from './passage.ts'
 import type { Verdict } from './record.ts'
@@ -18,7 +20,9 @@ type Step = (passage: Passage) => void | Promise<void>
 const steps: readonly (readonly [name: string, step: Step])[] = [
   ['credential', credential],
   ['principal', principal],
+  ['peer', peer],
   ['decision', decision],
+  ['limits', limits],
   ['record', record],
 ]
 
@@ -84,19 +88,61 @@ function principal(passage: Passage): void {
   passage.principal = passage.verified === undefined ? passage.policy.anonymous : bind(passage.policy, passage.verified)
 }
 
+/** Whose connection it is that the caller's credential came on. Where that can't be proven, there is no peer. */
+function peer(passage: Passage): void | Promise<void> {
+  const { exchange, parts } = passage
+  if (passage.verdict !== undefined || exchange.peer === undefined || exchange.peer.kind === 'unusable') return
+  const answer = parts.authenticator.authenticate(exchange.peer, {
+    source: exchange.ip,
+    time: passage.time,
+    resource: exchange.resource,
+    certificate: exchange.certificate,
+  })
+  const known = (result: Awaited<typeof answer>): void => {
+    if (result.outcome === 'verified' && !result.verified.revoked && result.verified.expiresAt > passage.time)
+      passage.peer = result.verified
+  }
+  return answer instanceof Promise ? answer.then(known) : known(answer)
+}
+
 function decision(passage: Passage): void {
-  const { exchange, policy } = passage
+  const { exchange, policy, principal: who } = passage
   if (passage.verdict !== undefined) return
-  const decided = policy.decide(passage.principal, exchange.action, exchange.resource, { time: passage.time, ip: exchange.ip })
+  const decided = policy.decide(who, exchange.action, exchange.resource, passage.context(policy, passage.time))
   passage.decision = decided
   if (decided.effect === 'allow') passage.verdict = { kind: 'allowed', decision: decided }
   else if (passage.verified === undefined) passage.verdict = { kind: 'unauthenticated', reason: 'no-credential', decision: decided }
   else passage.verdict = { kind: 'denied', decision: decided }
 }
 
+/** Charges what is allowed to the counters that the policy limits it by. No counter, no effect. */
+function limits(passage: Passage): void | Promise<void> {
+  const { verdict, parts } = passage
+  if (verdict?.kind !== 'allowed' || verdict.decision.obligations.length === 0) return
+  const { decision: decided } = verdict
+  const charged = decided.obligations.filter((one) => one.kind === 'limit')
+  if (charged.length === 0) return
+  if (parts.limiter === undefined) throw new Error('nothing counts')
+  const take = (exceeded: Exceeded | undefined): void => {
+    if (exceeded === undefined) return
+    const used = exceeded.limits.find(({ observed }) => observed !== true)
+    if (used !== undefined) passage.verdict = { kind: 'limited', decision: decided, limit: used.id, retryAfter: exceeded.retryAfter }
+    else passage.verdict = { kind: 'allowed', decision: withObserved(decided, exceeded.limits) }
+  }
+  const exceeded = parts.limiter.charge(charged, passage.time)
+  return exceeded instanceof Promise ? exceeded.then(take) : take(exceeded)
+}
+
+/** The decision, with the limits that would have stopped it if they were enforced. */
+function withObserved(decided: Decision, used: readonly Limit[]): Decision {
+  const reasons = used.map(({ id }): Reason => ({ code: 'limit', id }))
+  return { ...decided, observed: { effect: 'deny', reasons: [...(decided.observed?.reasons ?? []), ...reasons] } }
+}
+
 function record(passage: Passage): void | Promise<void> {
   const { exchange, parts, verdict } = passage
   if (verdict === undefined) return
+  if (verdict.kind === 'allowed' && verdict.decision.obligations.some(({ kind }) => kind === 'record')) passage.recordMode = 'strict'
   const event = {
     id: passage.id,
     time: passage.time,
@@ -106,11 +152,12 @@ function record(passage: Passage): void | Promise<void> {
     principal: passage.principal,
     ip: exchange.ip,
     trace: exchange.trace,
+    justification: exchange.justification,
     policyVersion: passage.policy.version,
     verdict,
   }
   try {
-    const waiting = parts.recorder.decided(event, exchange.recordMode)
+    const waiting = parts.recorder.decided(event, passage.recordMode)
     if (waiting instanceof Promise) return waiting.catch(() => unrecorded(passage))
   } catch {
     unrecorded(passage)

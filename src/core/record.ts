@@ -25,6 +25,8 @@ export interface DecisionEvent {
   /** Caller's address. */
   readonly ip: string
   readonly trace: string | undefined
+  /** What the caller says that it is for. */
+  readonly justification?: string | undefined
   readonly policyVersion: string
   readonly verdict: Verdict
 }
@@ -33,6 +35,15 @@ export interface DecisionEvent {
 export type Verdict =
   | { readonly kind: 'allowed'; readonly decision: Decision }
   | { readonly kind: 'denied'; readonly decision: Decision }
+  /** Allowed but for a limit of the policy that is used up. */
+  | {
+      readonly kind: 'limited'
+      readonly decision: Decision
+      /** The guardrail. */
+      readonly limit: string
+      /** Milliseconds until it is worth asking again. */
+      readonly retryAfter: number
+    }
   | { readonly kind: 'unauthenticated'; readonly reason: 'no-credential'; readonly decision: Decision }
   | {
       readonly kind: 'rejected'
@@ -48,6 +59,7 @@ export type Verdict =
 export const verdictKinds = [
   'allowed',
   'denied',
+  'limited',
   'unauthenticated',
   'rejected',
   'unavailable',

@@ -1,4 +1,5 @@
 import type { Claims, ClaimValue, Identity, Principal, PrincipalKind, RoleProvenance } from '../core/principal.ts'
+import type { DecisionContext } from '../core/decision.ts'
 import { AUTHENTICATED, EVERYONE, type Binding } from './model.ts'
 import { isOfType } from './when/condition.ts'
 
@@ -47,6 +48,13 @@ export interface Held {
   readonly until: number
 }
 
+/** A role that may be activated for a party, and what that makes of it. */
+export interface Eligible extends Held {
+  /** The role to activate: this one, or one that includes it. */
+  readonly by: string
+  readonly state: 'held' | 'unknown'
+}
+
 /** What one party is to a compiled policy. */
 export interface PartyState {
   /** By index, ascending, which is the order of names. */
@@ -55,6 +63,7 @@ export interface PartyState {
   /** Roles that can't be told, and until when: also a breakGlass binding over such a claim ends. */
   readonly unknown: readonly Held[]
   readonly unknownByIndex: ReadonlyMap<number, Held>
+  readonly eligible: readonly Eligible[]
   readonly identity: Identity | undefined
   /** Who acts for this one. */
   readonly actor: PartyState | undefined
@@ -123,7 +132,7 @@ export class Binder {
     for (const binding of bindings) this.#add(binding)
     const held = [{ index: this.#index(EVERYONE), role: EVERYONE, until: Number.POSITIVE_INFINITY }]
     const provenance: RoleProvenance[] = [{ role: EVERYONE, state: 'held', claim: undefined, value: undefined }]
-    this.anonymous = new BoundPrincipal(this, version, stateOf(held, [], undefined, undefined), provenance, undefined)
+    this.anonymous = new BoundPrincipal(this, version, stateOf(held, [], [], undefined, undefined), provenance, undefined)
   }
 
   /** What `principal` is to this policy. One that another policy made is bound anew: its roles are never believed. */
@@ -144,9 +153,15 @@ export class Binder {
     const until = new Map<string, number>()
     const unknown = new Map<string, number>()
     const reasons = new Map<string, Binding>()
+    const eligible: Eligible[] = []
     for (const binding of this.#candidates(identity)) {
       const state = holds(binding, identity)
       const ends = binding.until ?? Number.POSITIVE_INFINITY
+      if (binding.eligible) {
+        if (state !== 'not-held')
+          eligible.push({ index: this.#index(binding.role), role: binding.role, until: ends, by: binding.via ?? binding.role, state })
+        continue
+      }
       if (state === 'unknown') unknown.set(binding.role, Math.max(ends, unknown.get(binding.role) ?? ends))
       if (state !== 'held') continue
       const before = until.get(binding.role)
@@ -162,7 +177,7 @@ export class Binder {
 
     const held = [...until].map(([role, ends]) => ({ index: this.#index(role), role, until: ends }))
     const unsure = [...unknown].map(([role, ends]) => ({ index: this.#index(role), role, until: ends }))
-    const state = stateOf(held, unsure, identity, actor === undefined ? undefined : this.stateOf(actor))
+    const state = stateOf(held, unsure, eligible, identity, actor === undefined ? undefined : this.stateOf(actor))
     const provenance: RoleProvenance[] = [
       ...state.held.map(({ role }): RoleProvenance => {
         const binding = reasons.get(role)
@@ -233,9 +248,45 @@ export class Binder {
   }
 }
 
+/** The party with the roles that are activated for it now. Itself, where there are none. */
+export function activated(party: PartyState, { grants, time }: DecisionContext, authenticatedIndex: number): PartyState {
+  const { identity, eligible } = party
+  if (grants === undefined || eligible.length === 0 || identity === undefined) return party
+  const ends = new Map<string, number>()
+  for (const { issuer, subject, role, from, until } of grants)
+    if (issuer === identity.issuer && subject === identity.subject && from <= time && time < until)
+      ends.set(role, Math.max(until, ends.get(role) ?? until))
+  const active = eligible.flatMap((one) => {
+    const end = Math.min(one.until, ends.get(one.by) ?? Number.NEGATIVE_INFINITY)
+    return time < end ? [{ ...one, until: end }] : []
+  })
+  if (active.length === 0) return party
+  const of = (state: Eligible['state']): readonly Held[] => active.filter((one) => one.state === state)
+  // A role of its own is what an app-only party needs to be `authenticated`.
+  const roles = (more: readonly Held[]): readonly Held[] =>
+    more.length === 0
+      ? more
+      : [...more, { index: authenticatedIndex, role: AUTHENTICATED, until: Math.max(...more.map(({ until }) => until)) }]
+  return stateOf(
+    latest([...party.held, ...roles(of('held'))]),
+    latest([...party.unknown, ...roles(of('unknown'))]),
+    [],
+    identity,
+    party.actor,
+  )
+}
+
+/** Each role once, until its latest end. */
+function latest(all: readonly Held[]): readonly Held[] {
+  const byIndex = new Map<number, Held>()
+  for (const one of all) if ((byIndex.get(one.index)?.until ?? Number.NEGATIVE_INFINITY) < one.until) byIndex.set(one.index, one)
+  return [...byIndex.values()]
+}
+
 function stateOf(
   held: readonly Held[],
   unknown: readonly Held[],
+  eligible: readonly Eligible[],
   identity: Identity | undefined,
   actor: PartyState | undefined,
 ): PartyState {
@@ -246,6 +297,7 @@ function stateOf(
     heldByIndex: new Map(sorted.map((one) => [one.index, one])),
     unknown: unsure,
     unknownByIndex: new Map(unsure.map((one) => [one.index, one])),
+    eligible,
     identity,
     actor,
     name: identity === undefined ? 'anonymous' : `${identity.issuer}/${identity.subject}`,

@@ -1,7 +1,6 @@
-import type { Decision, Reason } from '../core/decision.ts'
+import type { Decision, Obligation, Reason } from '../core/decision.ts'
 import { vocabularyOf, type ActionIndex, type ActionPattern } from './actions/index.ts'
 import type { Guardrail, Model, Rule } from './model.ts'
-import type { Demand } from './require.ts'
 import type { Condition } from './when/condition.ts'
 
 /** Reasons of one decision at most; what a denial lists beyond them helps nobody. */
@@ -16,13 +15,17 @@ export interface Slot {
 
 export interface RuleSlot extends Slot {
   readonly roles: readonly string[]
+  /** Roles, one of which the peer has to hold; undefined for any peer and none. */
+  readonly peer: readonly { readonly index: number; readonly role: string }[] | undefined
   /** What is decided where this rule alone grants. Made once, because most decisions are this one. */
   readonly alone: ReadonlyMap<number, Decision>
 }
 
 export interface GuardrailSlot extends Slot {
   readonly exempt: readonly { readonly index: number; readonly role: string }[]
-  readonly requires: readonly Demand[] | undefined
+  readonly guardrail: Guardrail
+  /** Those that don't depend on who asks. */
+  readonly obligations: readonly Obligation[]
 }
 
 /** Everything that the patterns of one place in the index bring. */
@@ -43,6 +46,8 @@ export interface CompiledResource {
   readonly issuers: ReadonlySet<string> | undefined
   /** Delegated tokens are limited to the actions of their scopes. */
   readonly scoped: boolean
+  /** Only observed before this instant, milliseconds since the epoch; undefined where it is enforced. */
+  readonly observedUntil: number | undefined
 }
 
 type Entry =
@@ -59,17 +64,20 @@ export function roleIndexes(roles: Iterable<string>): ReadonlyMap<string, number
 export function compile(model: Model, indexes: ReadonlyMap<string, number>, version: string): ReadonlyMap<string, CompiledResource> {
   const entries = new Map<string, (readonly [ActionPattern, Entry])[]>(Object.keys(model.world.resources).map((name) => [name, []]))
   const add = (resource: string, pattern: ActionPattern, entry: Entry): void => void entries.get(resource)?.push([pattern, entry])
+  const indexed = (roles: readonly string[]) => roles.map((role) => ({ index: indexes.get(role)!, role }))
   for (const rule of model.rules) {
+    const peer = rule.peer === undefined ? undefined : indexed(rule.peer)
     const alone = new Map(rule.roles.map((role) => [indexes.get(role)!, granted(rule.id, role, version)]))
     for (const { pattern } of rule.actions) {
-      const slot: RuleSlot = { id: rule.id, pattern, when: rule.when, roles: rule.roles, alone }
+      const slot: RuleSlot = { id: rule.id, pattern, when: rule.when, roles: rule.roles, peer, alone }
       for (const resource of rule.resources) add(resource, pattern, { kind: 'rule', rule, slot })
     }
   }
   for (const guardrail of model.guardrails) {
-    const exempt = guardrail.who === 'allBut' ? guardrail.roles.map((role) => ({ index: indexes.get(role)!, role })) : []
+    const exempt = guardrail.who === 'allBut' ? indexed(guardrail.roles) : []
+    const obligations = obligationsOf(guardrail)
     for (const { pattern } of guardrail.actions) {
-      const slot: GuardrailSlot = { id: guardrail.id, pattern, when: guardrail.when, exempt, requires: guardrail.requires }
+      const slot: GuardrailSlot = { id: guardrail.id, pattern, when: guardrail.when, exempt, guardrail, obligations }
       for (const resource of guardrail.resources) add(resource, pattern, { kind: 'guardrail', guardrail, slot })
     }
   }
@@ -77,13 +85,21 @@ export function compile(model: Model, indexes: ReadonlyMap<string, number>, vers
     for (const [scope, patterns] of scopes) for (const pattern of patterns) add(resource, pattern, { kind: 'scope', scope })
 
   const compiled = new Map<string, CompiledResource>()
-  for (const [name, { protocol, issuers, scopes }] of Object.entries(model.world.resources)) {
+  for (const [name, { protocol, issuers, scopes, observedUntil }] of Object.entries(model.world.resources)) {
     const vocabulary = vocabularyOf(protocol)
     if (vocabulary === undefined) continue
     const index = vocabulary.index(entries.get(name)!, (values) => candidates(values, indexes))
-    compiled.set(name, { protocol, index, issuers: issuers === undefined ? undefined : new Set(issuers), scoped: scopes !== undefined })
+    const accepted = issuers === undefined ? undefined : new Set(issuers)
+    compiled.set(name, { protocol, index, issuers: accepted, scoped: scopes !== undefined, observedUntil })
   }
   return compiled
+}
+
+function obligationsOf({ id, masks, strict }: Guardrail): readonly Obligation[] {
+  return [
+    ...(masks.length === 0 ? [] : [{ kind: 'mask', ids: [id], fields: masks } as const]),
+    ...(strict ? [{ kind: 'record', ids: [id], mode: 'strict' } as const] : []),
+  ]
 }
 
 function granted(id: string, role: string, policyVersion: string): Decision {

@@ -6,7 +6,7 @@ import { Binder } from './bind.ts'
 import { compile, roleIndexes, type CompiledResource } from './compile.ts'
 import { decideCompiled } from './decide.ts'
 import { explain, type Explanation } from './explain.ts'
-import { BUILT_IN_ROLES, type Guardrail, type Model, type Role, type Rule } from './model.ts'
+import { AUTHENTICATED, BUILT_IN_ROLES, type Guardrail, type Model, type Role, type Rule } from './model.ts'
 import { whoCan, type WhoCan } from './whocan.ts'
 import { nextExpiry } from './version.ts'
 import type { ResourceInfo } from './world.ts'
@@ -20,6 +20,8 @@ export class CompiledPolicy implements Policy {
   readonly model: Model
   readonly #loadedAt: number
   readonly #binder: Binder
+  /** Index of that role. */
+  readonly #authenticated: number
   readonly #resources: ReadonlyMap<string, CompiledResource>
 
   constructor(model: Model, version: string, now: number) {
@@ -30,6 +32,7 @@ export class CompiledPolicy implements Policy {
     const indexes = roleIndexes([...model.roles.keys(), ...BUILT_IN_ROLES])
     const bindings = [...model.roles.values()].flatMap((role) => role.bindings.filter(({ until }) => until === undefined || now < until))
     this.#binder = new Binder(version, indexes, bindings)
+    this.#authenticated = indexes.get(AUTHENTICATED)!
     this.#resources = compile(model, indexes, version)
     this.anonymous = this.#binder.anonymous
   }
@@ -40,7 +43,14 @@ export class CompiledPolicy implements Policy {
 
   decide(principal: Principal, action: Action, resource: string, context: DecisionContext): Decision {
     try {
-      return decideCompiled(this.#resources, this.version, this.#binder.stateOf(principal), action, resource, context)
+      return decideCompiled(this.#resources, this.#binder.stateOf(principal), {
+        policyVersion: this.version,
+        action,
+        resource,
+        context,
+        peer: context.peer === undefined ? undefined : this.#binder.stateOf(context.peer),
+        authenticated: this.#authenticated,
+      })
     } catch {
       // Nothing of the above throws on what the types allow. Whatever else came in is not allowed.
       return {

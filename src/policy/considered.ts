@@ -1,10 +1,11 @@
 import type { Action } from '../core/action.ts'
-import type { DecisionContext, Requirement } from '../core/decision.ts'
+import type { ApprovalRequest, DecisionContext, Effect, Obligation, Requirement } from '../core/decision.ts'
 import type { Identity } from '../core/principal.ts'
 import { formatSpan } from '../core/span.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { holds, matchedValue, type RoleState } from './bind.ts'
 import { AUTHENTICATED, EVERYONE, type Binding, type Guardrail, type Model, type Rule } from './model.ts'
+import { describeLimit, describeMask, limitKey } from './obligations.ts'
 import { describeDemand, isMet, toRequirement } from './require.ts'
 import type { Truth } from './when/condition.ts'
 
@@ -46,17 +47,40 @@ export interface Considered {
   readonly place: string
   readonly description: string | undefined
   readonly covers: boolean
-  /** Of a rule, whether it grants; of a guardrail, whether it denies or asks for what isn't proven. */
+  /** Of a rule, whether it grants; of a guardrail, whether it takes something away. What is only observed doesn't. */
   readonly bears: boolean
-  /** Of a guardrail that requires, what of it isn't proven; undefined for all others. */
-  readonly unmet: readonly Requirement[] | undefined
+  /** Of a guardrail that applies, what it makes of an allow; undefined for one that doesn't, or is met, and for rules. */
+  readonly effect: Effect | undefined
+  /** Of a guardrail that applies, whether it is only observed. */
+  readonly observed: boolean
+  /** Of a guardrail that applies, what it requires that isn't proven. */
+  readonly unmet: readonly Requirement[]
+  /** Of a guardrail that applies, the approval that is missing. */
+  readonly approval: ApprovalRequest | undefined
+  /** Of a guardrail that applies. */
+  readonly obligations: readonly Obligation[]
   readonly role: RoleState
   readonly condition: 'none' | 'true' | 'false' | 'error'
   readonly why: string
 }
 
-function isLive({ until }: Binding, { loadedAt, context }: Question): boolean {
+function isLive(binding: Binding, question: Question): boolean {
+  return hasNotEnded(binding, question) && (!binding.eligible || isActive(binding.via ?? binding.role, question))
+}
+
+function hasNotEnded({ until }: Binding, { loadedAt, context }: Question): boolean {
   return until === undefined || (loadedAt < until && context.time < until)
+}
+
+function isActive(role: string, { identity, context: { grants, time } }: Question): boolean {
+  return (grants ?? []).some(
+    (grant) =>
+      grant.role === role &&
+      grant.issuer === identity?.issuer &&
+      grant.subject === identity.subject &&
+      grant.from <= time &&
+      time < grant.until,
+  )
 }
 
 export function roleState(role: string, question: Question): RoleState {
@@ -81,8 +105,11 @@ function authenticated(identity: Identity, question: Question): RoleState {
 export function explainRole(role: string, question: Question): RoleExplanation {
   const { identity, model } = question
   const state = roleState(role, question)
-  const bindings = (model.roles.get(role)?.bindings ?? []).filter((binding) => isLive(binding, question))
-  const giving = identity === undefined || state === 'not-held' ? undefined : bindings.find((binding) => holds(binding, identity) === state)
+  const bindings = (model.roles.get(role)?.bindings ?? []).filter((binding) => hasNotEnded(binding, question))
+  const giving =
+    identity === undefined || state === 'not-held'
+      ? undefined
+      : bindings.find((binding) => isLive(binding, question) && holds(binding, identity) === state)
   const value = giving === undefined || identity === undefined || state !== 'held' ? undefined : matchedValue(giving, identity)
   const name = value === undefined ? undefined : identity?.valueNames?.get(value)
   const because = state === 'unknown' && giving !== undefined ? identity?.unknownBecause?.[giving.claim] : undefined
@@ -110,7 +137,7 @@ const AUTHENTICATES = 'a verified credential; for an app-only token also an app 
 const SHOWN_VALUES = 8
 
 /** "claim `roles` of issuer `entra` containing `Orders.Write`" */
-export function describeBinding({ claim, issuer, type, match, values, kind, until, via }: Binding): string {
+export function describeBinding({ claim, issuer, type, match, values, kind, until, via, eligible }: Binding): string {
   const shown = [...values].map((value) => `\`${value}\``).toSorted()
   const listed = shown.slice(0, SHOWN_VALUES).join(', ') + (shown.length > SHOWN_VALUES ? ` and ${shown.length - SHOWN_VALUES} more` : '')
   const verb = type === 'list' ? 'containing' : 'equal to'
@@ -120,7 +147,7 @@ export function describeBinding({ claim, issuer, type, match, values, kind, unti
       : shown.length === 1
         ? `${verb} ${listed}`
         : `${verb} ${match === 'all' ? 'all' : 'one'} of ${listed}`
-  const ends = until === undefined ? '' : `, until ${new Date(until).toISOString()}`
+  const ends = `${eligible ? ', once it is activated' : ''}${until === undefined ? '' : `, until ${new Date(until).toISOString()}`}`
   return `claim \`${claim}\` of issuer \`${issuer}\` ${wanted}${kind === undefined ? '' : `, for a principal of kind ${kind}`}${ends}${via === undefined ? '' : `, which gives role \`${via}\` and so this one`}`
 }
 
@@ -163,23 +190,30 @@ function names(roles: readonly string[]): string {
   return `role${roles.length === 1 ? '' : 's'} ${roles.map((role) => `\`${role}\``).join(', ')}`
 }
 
+/** What only guardrails have. */
+const OF_NO_GUARDRAIL = { effect: undefined, observed: false, unmet: [], approval: undefined, obligations: [] } as const
+
 export function considerRule(rule: Rule, question: Question): Considered {
   const covering = coveringOf(rule, question)
   const covers = covering.length > 0
   const role = best(rule.roles, question)
-  const { condition, error } =
-    covers && role === 'held' ? conditionOf(rule, covering, question) : { condition: 'none' as const, error: undefined }
-  const bears = covers && role === 'held' && (condition === 'none' || condition === 'true')
+  const peer = rule.peer === undefined || best(rule.peer, { ...question, identity: question.context.peer?.identity }) === 'held'
+  const reached = covers && role === 'held' && peer
+  const { condition, error } = reached ? conditionOf(rule, covering, question) : { condition: 'none' as const, error: undefined }
+  const bears = reached && (condition === 'none' || condition === 'true')
   const why = !covers
     ? 'does not cover this action'
     : role !== 'held'
       ? `${names(rule.roles)} ${role === 'unknown' ? 'can not be told' : 'not held'}`
-      : bears
-        ? 'grants'
-        : condition === 'error'
-          ? `its condition can not be evaluated: ${error}`
-          : `its condition is false: ${rule.when?.text}`
-  return { id: rule.id, place: formatSpan(rule.span), description: rule.description, covers, bears, unmet: undefined, role, condition, why }
+      : !peer
+        ? `${names(rule.peer!)} not held by the other end of the connection`
+        : bears
+          ? 'grants'
+          : condition === 'error'
+            ? `its condition can not be evaluated: ${error}`
+            : `its condition is false: ${rule.when?.text}`
+  const { id, description, span } = rule
+  return { id, place: formatSpan(span), description, covers, bears, ...OF_NO_GUARDRAIL, role, condition, why }
 }
 
 export function considerGuardrail(guardrail: Guardrail, question: Question): Considered {
@@ -190,24 +224,68 @@ export function considerGuardrail(guardrail: Guardrail, question: Question): Con
   const { condition, error } =
     covers && !exempt ? conditionOf(guardrail, covering, question) : { condition: 'none' as const, error: undefined }
   const applies = covers && !exempt && condition !== 'false'
-  const unmet = applies
-    ? guardrail.requires?.filter((one) => !isMet(one, question.identity)).map((one) => toRequirement(one, question.identity))
-    : guardrail.requires && []
-  const bears = applies && (unmet === undefined || unmet.length > 0)
-  const verb = unmet === undefined ? 'denies' : `requires ${unmet.map(describeDemand).join(' and ')}`
+  const asked = applies ? askedBy(guardrail, question) : OF_NO_GUARDRAIL
+  const observed = applies && guardrail.observedUntil !== undefined && question.context.time < guardrail.observedUntil
+  const bears = asked.effect !== undefined && !observed
+  const whom = `${guardrail.who === 'allBut' ? 'all but ' : ''}${names(guardrail.roles)}`
   const why = !covers
     ? 'does not cover this action'
     : exempt
       ? `does not apply: ${names(guardrail.roles)} ${guardrail.who === 'allBut' ? 'held, which is exempt' : 'not held'}`
       : condition === 'false'
         ? `does not apply: its condition is false: ${guardrail.when?.text}`
-        : !bears
-          ? `is met: ${guardrail.requires!.map(describeDemand).join(' and ')} is proven`
-          : condition === 'error'
-            ? `${verb}: its condition can not be evaluated (${error}), which counts as applying`
-            : role === 'unknown'
-              ? `${verb}: ${names(guardrail.roles)} can not be told, which counts as applying`
-              : `${verb}${unmet === undefined ? ' ' : ' of '}${guardrail.who === 'allBut' ? `all but ${names(guardrail.roles)}` : names(guardrail.roles)}`
+        : asked.effect === undefined
+          ? `is met: ${metBy(guardrail)}`
+          : `${observed ? 'is only observed: ' : ''}${verbOf(guardrail, asked)}${
+              condition === 'error'
+                ? `: its condition can not be evaluated (${error}), which counts as applying`
+                : role === 'unknown'
+                  ? `: ${names(guardrail.roles)} can not be told, which counts as applying`
+                  : ` ${guardrail.denies ? '' : 'for '}${whom}`
+            }`
   const { id, description, span } = guardrail
-  return { id, place: formatSpan(span), description, covers, bears, unmet, role, condition, why }
+  return { id, place: formatSpan(span), description, covers, bears, ...asked, observed, role, condition, why }
+}
+
+type AskedFor = Pick<Considered, 'effect' | 'unmet' | 'approval' | 'obligations'>
+
+/** What a guardrail that applies makes of an allow. */
+function askedBy(guardrail: Guardrail, { identity, context }: Question): AskedFor {
+  const { id, denies, requires, approval, masks, limit, strict } = guardrail
+  if (denies) return { effect: 'deny', unmet: [], approval: undefined, obligations: [] }
+  const unmet = requires.filter((one) => !isMet(one, identity, context)).map((one) => toRequirement(one, identity))
+  const missing = approval === undefined || context.approved?.has(id) === true ? undefined : { id, ...approval }
+  const obligations: Obligation[] = [
+    ...(masks.length === 0 ? [] : [{ kind: 'mask', ids: [id], fields: masks } as const]),
+    ...(limit === undefined
+      ? []
+      : [{ kind: 'limit', id, requests: limit.requests, window: limit.window, key: limitKey(limit, identity, context.ip) } as const]),
+    ...(strict ? [{ kind: 'record', ids: [id], mode: 'strict' } as const] : []),
+  ]
+  const effect =
+    unmet.length > 0 ? 'challenge' : missing !== undefined ? 'needs-approval' : obligations.length > 0 ? ('allow' as const) : undefined
+  return { effect, unmet, approval: missing, obligations }
+}
+
+function verbOf({ denies, masks, limit, strict }: Guardrail, { unmet, approval }: AskedFor): string {
+  if (denies) return 'denies'
+  return [
+    ...(unmet.length === 0 ? [] : [`requires ${unmet.map(describeDemand).join(' and ')}`]),
+    ...(approval === undefined ? [] : [`requires ${describeApproval(approval)}`]),
+    ...(masks.length === 0 ? [] : [`answers ${masks.map(describeMask).join(', ')}`]),
+    ...(limit === undefined ? [] : [`limits to ${describeLimit(limit)}`]),
+    ...(strict ? ['wants the record on disk before the effect'] : []),
+  ].join(', ')
+}
+
+function metBy({ requires, approval }: Guardrail): string {
+  return [
+    ...(requires.length === 0 ? [] : [`${requires.map(describeDemand).join(' and ')} is proven`]),
+    ...(approval === undefined ? [] : ['it was approved']),
+  ].join(', ')
+}
+
+/** `the approval of 2 holders of \`lead\`` */
+export function describeApproval({ from, count }: Pick<ApprovalRequest, 'from' | 'count'>): string {
+  return `the approval of ${count === 1 ? 'a holder' : `${count} holders`} of ${from.map((role) => `\`${role}\``).join(' or ')}`
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import type { Decision } from '../core/decision.ts'
+import type { Decision, Obligation, Requirement } from '../core/decision.ts'
 import type { Identity, Principal } from '../core/principal.ts'
 import type { CompiledPolicy } from './index.ts'
+import { unite } from './obligations.ts'
 import {
   action,
   anotherGuardrail,
@@ -288,14 +289,27 @@ describe('properties', () => {
     { who, action: does, resource, context: at }: typeof request extends fc.Arbitrary<infer T> ? T : never,
   ): Decision => policy.decide(who === undefined ? policy.anonymous : policy.bind(who), does, resource, at)
 
+  const [all, watched] = [{ actions: ['* /**'] }, { mode: 'observe', until: new Date(NOW + 1000).toISOString() }]
+  const wideEffect = fc.constantFrom<object | undefined>(
+    undefined,
+    { require: { mfa: true }, ...all },
+    { require: { approval: { from: ['r0'] } }, ...all },
+    { mask: { '$..a': 'hash' }, limit: { requests: 1, in: '1s' }, record: 'strict', ...all },
+    { limit: { requests: 1, in: '1s' }, require: { network: ['10.0.0.0/8'] }, ...all, ...watched },
+    { deny: ['* /**'], ...watched },
+  )
+
   test('the explanation, which scans, says what the index decides', () => {
     let allowed = 0
     let challenged = 0
+    let unapproved = 0
+    let observed = 0
+    let obliged = 0
     fc.assert(
-      fc.property(policyData, fc.boolean(), fc.array(request, { minLength: 5, maxLength: 5 }), (data, guarded, requests) => {
+      fc.property(policyData, wideEffect, fc.array(request, { minLength: 5, maxLength: 5 }), (data, does, requests) => {
         // A guardrail over everything is met as often as what it guards.
-        const wide = { id: 'wide', require: { mfa: true }, actions: ['* /**'], resource: ['orders', 'wiki'], allBut: ['r3'] }
-        const policy = policyOf(guarded ? { ...data, guardrails: [...data.guardrails, wide] } : data)
+        const wide = { id: 'wide', ...does, resource: ['orders', 'wiki'], allBut: ['r3'] }
+        const policy = policyOf(does === undefined ? data : { ...data, guardrails: [...data.guardrails, wide] })
         for (const one of requests) {
           const decision = decided(policy, one)
           const explanation = policy.explain(
@@ -306,26 +320,52 @@ describe('properties', () => {
           )
           assert.equal(explanation.effect, decision.effect)
           if (decision.effect === 'allow') allowed++
+          const would = decision.observed?.effect
+          assert.equal(explanation.observed, would === decision.effect ? undefined : would)
+          if (would !== undefined) observed++
+          if (decision.effect === 'allow' && decision.reasons[0]?.code !== 'observed') {
+            const asked = explanation.parties.flatMap((party) =>
+              party.guardrails.flatMap((all) =>
+                all.obligations.flatMap((duty): Obligation[] =>
+                  !all.observed ? [duty] : duty.kind === 'limit' ? [{ ...duty, observed: true }] : [],
+                ),
+              ),
+            )
+            obliged += decision.obligations.length
+            assert.deepEqual(decision.obligations, unite(asked))
+          }
           // Where parties are looked at at all, what grants and what denies is the same too.
           assert.deepEqual(explanation.rules, decision.rules)
           if (one.who?.actor !== undefined) continue
           const bearing = explanation.parties[0]!.guardrails.filter(({ bears }) => bears)
           const told = (starting: string) => decision.reasons.filter(({ code }) => code.startsWith(starting)).map(({ id }) => id)
-          assert.deepEqual(bearing.flatMap(({ id, unmet }) => (unmet === undefined ? [id] : [])).toSorted(), told('guardrail'))
+          const of = (effect: Decision['effect']) => bearing.flatMap((all) => (all.effect === effect ? [all.id] : [])).toSorted()
+          if (decision.reasons[0]?.code === 'observed') continue
+          assert.deepEqual(of('deny'), told('guardrail'))
           if (decision.effect !== 'allow') assert.notEqual(explanation.wouldHelp.length, 0)
+          if (decision.effect === 'needs-approval') {
+            unapproved++
+            assert.deepEqual(of('needs-approval'), told('approval'))
+            assert.deepEqual(
+              decision.approvals,
+              bearing.flatMap(({ approval }) => (approval === undefined ? [] : [approval])).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+            )
+          }
           if (decision.effect !== 'challenge') continue
           challenged++
-          assert.deepEqual(bearing.map(({ id }) => id).toSorted(), told('requirement'))
-          const unmet = new Map(bearing.flatMap((all) => all.unmet ?? []).map((need) => [need.kind + need.name, need]))
-          assert.deepEqual(
-            [...unmet.values()].toSorted((a, b) => (a.kind < b.kind ? -1 : 1)),
-            decision.requirements,
-          )
+          assert.deepEqual(of('challenge'), told('requirement'))
+          const unmet = new Map(bearing.flatMap((all) => all.unmet).map((need) => [need.kind + need.name, need]))
+          const byName = (needs: Iterable<Requirement>) => [...needs].toSorted((a, b) => (a.kind + a.name < b.kind + b.name ? -1 : 1))
+          assert.deepEqual(byName(unmet.values()), byName(decision.requirements!))
         }
       }),
       { numRuns: 250 },
     )
-    assert.ok(allowed > 10 && challenged > 10, `the generator meets: ${allowed} allowed, ${challenged} challenged`)
+    const met = { allowed, challenged, unapproved, observed, obliged }
+    assert.ok(
+      Object.values(met).every((count) => count > 5),
+      `the generator meets: ${JSON.stringify(met)}`,
+    )
   })
 
   test('nothing depends on the order or number of files, nor on that of what is in them', () => {
@@ -340,9 +380,9 @@ describe('properties', () => {
         const other = [
           ...data.rules.map((rule) => ({ ...version, rules: [{ ...rule, actions: shuffled(rule['actions'] as string[]) }] })),
           ...data.guardrails.map((guardrail) => ({ ...version, guardrails: [guardrail] })),
-          ...Object.entries(data.roles).map(([name, { bind, includes }]) => ({
+          ...Object.entries(data.roles).map(([name, { bind, eligible, includes }]) => ({
             ...version,
-            roles: { [name]: { bind: shuffled(bind), includes: shuffled(includes) } },
+            roles: { [name]: { bind: shuffled(bind), eligible: shuffled(eligible), includes: shuffled(includes) } },
           })),
         ]
         const files = shuffled(other.map((file, i) => ({ path: `policy/${i}.yaml`, text: JSON.stringify(file) })))
@@ -369,6 +409,25 @@ describe('properties', () => {
       }),
       RUNS,
     )
+  })
+
+  test('what each party of a chain is obliged to, the chain is', () => {
+    let obliged = 0
+    fc.assert(
+      fc.property(policyData, wideEffect, identity, action, resourceName, context, (data, does, who, on, resource, at) => {
+        const wide = { id: 'wide', ...does, resource: ['orders', 'wiki'], allBut: ['r3'] }
+        const policy = policyOf(does === undefined ? data : { ...data, guardrails: [...data.guardrails, wide] })
+        const together = policy.decide(policy.bind(who), on, resource, at)
+        if (together.effect !== 'allow') return
+        const each: Obligation[] = []
+        for (let one: Identity | undefined = who; one !== undefined; one = one.actor)
+          each.push(...policy.decide(policy.bind({ ...one, actor: undefined }), on, resource, at).obligations)
+        obliged += each.length
+        assert.deepEqual(together.obligations, unite(each))
+      }),
+      { numRuns: 400 },
+    )
+    assert.ok(obliged > 20, `${obliged} obligations`)
   })
 
   test('a chain never gets more than its least party', () => {

@@ -1,113 +1,177 @@
 import type { Action } from '../core/action.ts'
-import type { Decision, DecisionContext, Reason, Requirement } from '../core/decision.ts'
-import { MAX_PARTIES, type PartyState } from './bind.ts'
+import type { ApprovalRequest, Decision, DecisionContext, Effect, Obligation, Observed, Reason, Requirement } from '../core/decision.ts'
+import { activated, MAX_PARTIES, type PartyState } from './bind.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { MAX_REASONS, type Candidates, type CompiledResource, type GuardrailSlot, type RuleSlot, type Slot } from './compile.ts'
-import { isMet, toRequirement, type Demand } from './require.ts'
+import { limitKey, unite } from './obligations.ts'
+import { isMet, toRequirement } from './require.ts'
 import type { Truth } from './when/condition.ts'
 
 const NONE: readonly never[] = Object.freeze([])
 const NO_CLAIMS = Object.freeze(Object.create(null) as Record<string, never>)
 const NOTHING_UNKNOWN: ReadonlySet<string> = new Set()
 
-/** Decides by the compiled index. Each party of a chain is decided for itself, and the strictest effect wins. */
-export function decideCompiled(
-  resources: ReadonlyMap<string, CompiledResource>,
-  policyVersion: string,
-  subject: PartyState,
-  action: Action,
-  resource: string,
-  context: DecisionContext,
-): Decision {
-  const compiled = resources.get(resource)
-  if (compiled === undefined) return denied([], [{ code: 'unknown-resource' }], policyVersion)
-  if (compiled.protocol !== action.protocol) return denied([], [{ code: 'no-rule' }], policyVersion)
-  const found = compiled.index.find(action)
-  const own = decideParty(compiled, found, subject, action, context, policyVersion)
-  return subject.actor === undefined
-    ? own
-    : chain(own, subject, (party) => decideParty(compiled, found, party, action, context, policyVersion), policyVersion)
+/** From what lets through to what doesn't. */
+const EFFECTS: readonly Effect[] = ['allow', 'needs-approval', 'challenge', 'deny']
+
+/** The stricter of two effects. */
+export function strictest(a: Effect, b: Effect): Effect {
+  return EFFECTS.indexOf(a) < EFFECTS.indexOf(b) ? b : a
 }
 
-function chain(own: Decision, subject: PartyState, decide: (party: PartyState) => Decision, policyVersion: string): Decision {
+/** What is asked of a policy, with what does not depend on the party. */
+export interface Asked {
+  readonly policyVersion: string
+  readonly action: Action
+  readonly resource: string
+  readonly context: DecisionContext
+  /** The other end of the connection, bound to this policy. */
+  readonly peer: PartyState | undefined
+  /** Index of the role `authenticated`. */
+  readonly authenticated: number
+}
+
+/** Decides by the compiled index. Each party of a chain is decided for itself, and the strictest effect wins. */
+export function decideCompiled(resources: ReadonlyMap<string, CompiledResource>, subject: PartyState, asked: Asked): Decision {
+  const { action, resource, context, policyVersion } = asked
+  const compiled = resources.get(resource)
+  if (compiled === undefined) return outcome('deny', NONE, [{ code: 'unknown-resource' }], policyVersion)
+  const decision =
+    compiled.protocol === action.protocol
+      ? decideAll(compiled, subject, asked)
+      : outcome('deny', NONE, [{ code: 'no-rule' }], policyVersion)
+  const { observedUntil } = compiled
+  if (decision.effect === 'allow' || observedUntil === undefined || !(context.time < observedUntil)) return decision
+  const observed = decision.observed ?? { effect: decision.effect, reasons: decision.reasons }
+  return {
+    effect: 'allow',
+    rule: decision.rule,
+    rules: decision.rules,
+    reasons: [{ code: 'observed', id: resource }],
+    obligations: decision.obligations,
+    observed,
+    policyVersion,
+  }
+}
+
+function decideAll(compiled: CompiledResource, subject: PartyState, asked: Asked): Decision {
+  const found = compiled.index.find(asked.action)
+  const own = decideParty(compiled, found, subject, asked)
+  return subject.actor === undefined ? own : chain(own, subject, (party) => decideParty(compiled, found, party, asked), asked)
+}
+
+/** The parties of a chain as one: the strictest effect, what all of them are obliged to, everything that stands against any. */
+function chain(own: Decision, subject: PartyState, decide: (party: PartyState) => Decision, { policyVersion }: Asked): Decision {
   const rules = new Set(own.rules)
   const reasons = [...own.reasons]
   const requirements = [...(own.requirements ?? [])]
+  const approvals = [...(own.approvals ?? [])]
+  const obligations = [...own.obligations]
+  const watched = [...(own.observed?.reasons ?? [])]
   let { effect } = own
+  let would = own.observed?.effect ?? effect
   let party = subject.actor
   for (let number = 2; party !== undefined; number++, party = party.actor) {
     if (number > MAX_PARTIES) {
-      effect = 'deny'
+      effect = would = 'deny'
       reasons.push({ code: 'party', id: party.name })
       break
     }
     const decision = decide(party)
     for (const rule of decision.rules) rules.add(rule)
+    obligations.push(...decision.obligations)
+    would = strictest(would, decision.observed?.effect ?? decision.effect)
+    if (decision.observed !== undefined) watched.push({ code: 'party', id: party.name }, ...decision.observed.reasons)
     if (decision.effect === 'allow') continue
-    if (effect !== 'deny') ({ effect } = decision)
+    effect = strictest(effect, decision.effect)
     reasons.push({ code: 'party', id: party.name }, ...decision.reasons)
+    approvals.push(...(decision.approvals ?? []))
     // Whoever is asked can prove more of the subject only.
     for (const one of decision.requirements ?? []) requirements.push({ ...one, proof: undefined })
   }
-  const sorted = [...rules].toSorted()
   const against = effect === 'allow' ? reasons : reasons.filter(({ code }) => code !== 'granted')
-  if (effect === 'challenge') return challenged(sorted, against, requirements, policyVersion)
-  if (effect !== 'allow') return denied(sorted, against, policyVersion)
-  return { effect: 'allow', rule: sorted[0], rules: sorted, reasons, obligations: NONE, policyVersion }
+  return outcome(effect, [...rules].toSorted(), against, policyVersion, {
+    obligations: unite(obligations),
+    requirements: unique(requirements),
+    approvals: unique(approvals),
+    observed: would !== effect || (effect !== 'deny' && watched.length > 0) ? { effect: would, reasons: watched } : undefined,
+  })
 }
 
-function denied(rules: readonly string[], reasons: readonly Reason[], policyVersion: string): Decision {
-  return { effect: 'deny', rule: rules[0], rules, reasons, obligations: NONE, policyVersion }
+function unique<T extends Requirement | ApprovalRequest>(all: readonly T[]): readonly T[] {
+  const text = (one: T): string => JSON.stringify('kind' in one ? [one.kind, one.name, one.proof === undefined] : one.id)
+  return [...new Map(all.map((one) => [text(one), one] as const))].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
 }
 
-function challenged(
-  rules: readonly string[],
-  reasons: readonly Reason[],
-  requirements: readonly Requirement[],
-  policyVersion: string,
-): Decision {
-  const sorted = requirements.toSorted((a, b) => (a.kind + a.name < b.kind + b.name ? -1 : 1))
-  return { effect: 'challenge', rule: rules[0], rules, reasons, obligations: NONE, requirements: sorted, policyVersion }
+interface More {
+  readonly obligations: readonly Obligation[]
+  readonly requirements: readonly Requirement[]
+  readonly approvals: readonly ApprovalRequest[]
+  readonly observed: Observed | undefined
 }
 
-function decideParty(
-  compiled: CompiledResource,
-  found: readonly Candidates[],
-  party: PartyState,
-  action: Action,
-  context: DecisionContext,
-  policyVersion: string,
-): Decision {
+function outcome(effect: Effect, rules: readonly string[], reasons: readonly Reason[], policyVersion: string, more?: More): Decision {
+  return {
+    effect,
+    rule: rules[0],
+    rules,
+    reasons,
+    obligations: more?.obligations ?? NONE,
+    ...(effect === 'challenge' && more !== undefined ? { requirements: more.requirements } : {}),
+    ...(effect === 'needs-approval' && more !== undefined ? { approvals: more.approvals } : {}),
+    ...(more?.observed === undefined ? {} : { observed: more.observed }),
+    policyVersion,
+  }
+}
+
+function decideParty(compiled: CompiledResource, found: readonly Candidates[], bound: PartyState, asked: Asked): Decision {
+  const { context, policyVersion } = asked
+  const party = activated(bound, context, asked.authenticated)
   const { identity } = party
   if (identity !== undefined && compiled.issuers !== undefined && !compiled.issuers.has(identity.issuer))
-    return denied([], [{ code: 'issuer', id: identity.issuer }], policyVersion)
+    return outcome('deny', NONE, [{ code: 'issuer', id: identity.issuer }], policyVersion)
 
-  const grants = new Grants(party, action, context)
+  const grants = new Grants(party, asked)
   let guards: Guards | undefined
   for (const place of found) {
     eachHeld(place.rulesByRole, party, context.time, (slots, index) => grants.look(slots, index))
-    if (place.guardsByRole.size > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, action, context)).look(place)
+    if (place.guardsByRole.size > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, asked)).look(place)
   }
   const { first, firstRole, more, troubles } = grants
-  const denials = guards?.denials
-  const demands = guards?.demands
+  const enforced = guards?.enforced
+  const watched = guards?.watched
 
   const scoped = compiled.scoped && identity?.scopes !== undefined
   const inScope = !scoped || found.some(({ scopes }) => identity.scopes!.some((scope) => scopes.has(scope)))
-  if (denials === undefined && demands === undefined && inScope && first !== undefined && more === undefined)
-    return first.alone.get(firstRole)!
+  const granted = inScope && first !== undefined
+  if (granted && enforced === undefined && watched === undefined && more === undefined) return first.alone.get(firstRole)!
   const rules = more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()
-  if (denials === undefined && demands !== undefined && inScope && first !== undefined)
-    return challenged(rules, told(demands), [...guards!.requirements.values()], policyVersion)
-  if (denials === undefined && inScope && first !== undefined) {
-    const reasons = rules.slice(0, MAX_REASONS).map((id): Reason => ({ code: 'granted', id, role: more!.get(id)! }))
-    return { effect: 'allow', rule: rules[0], rules, reasons, obligations: NONE, policyVersion }
+  const effect = granted ? (enforced?.effect ?? 'allow') : 'deny'
+  // A resource that is only observed carries out the obligations of what it would have denied.
+  const obliged = effect !== 'deny' || compiled.observedUntil !== undefined
+  const after: More = {
+    obligations: obliged && enforced?.obligations !== undefined ? unite([...enforced.obligations.values()].flat()) : NONE,
+    requirements: enforced === undefined ? NONE : unique([...enforced.requirements.values()]),
+    approvals: enforced === undefined ? NONE : unique([...enforced.approvals.values()]),
+    observed: watched === undefined || effect === 'deny' ? undefined : observation(effect, watched),
   }
-  if (denials === undefined && inScope) return denied(NONE, whyNothingGrants(found, party, context.time, troubles), policyVersion)
-  const reasons: Reason[] = denials === undefined ? [] : told(denials)
+  if (effect === 'allow') {
+    const reasons = rules.slice(0, MAX_REASONS).map((id): Reason => ({ code: 'granted', id, role: grants.roleOf(id) }))
+    return outcome(effect, rules, reasons, policyVersion, after)
+  }
+  if (granted) return outcome(effect, rules, enforced!.reasons(effect), policyVersion, after)
+  const reasons = enforced?.denials === undefined ? [] : told(enforced.denials)
   if (!inScope) reasons.push({ code: 'scope' })
   if (first === undefined) reasons.push(...whyNothingGrants(found, party, context.time, troubles))
-  return denied(rules, reasons, policyVersion)
+  return outcome('deny', rules, reasons, policyVersion, after)
+}
+
+/** What those that are only observed would have made of it. */
+function observation(effect: Effect, watched: Toll): Observed | undefined {
+  const would = strictest(effect, watched.effect)
+  if (would !== effect) return { effect: would, reasons: watched.reasons(would) }
+  const reasons = watched.reasons('allow')
+  return reasons.length === 0 ? undefined : { effect, reasons }
 }
 
 /** What one party is granted, as far as it has been looked at. The common case, one unconditional rule, allocates nothing more. */
@@ -118,20 +182,23 @@ class Grants {
   more: Map<string, string> | undefined
   troubles: Reason[] | undefined
   readonly #party: PartyState
-  readonly #action: Action
-  readonly #context: DecisionContext
+  readonly #asked: Asked
 
-  constructor(party: PartyState, action: Action, context: DecisionContext) {
+  constructor(party: PartyState, asked: Asked) {
     this.#party = party
-    this.#action = action
-    this.#context = context
+    this.#asked = asked
   }
 
   look(slots: readonly RuleSlot[], index: number): void {
     for (const slot of slots) {
       if (slot.id === this.first?.id || this.more?.has(slot.id) === true) continue
-      const truth = slot.when === undefined || evaluate(slot, this.#party, this.#action, this.#context)
-      if (truth !== true) this.#trouble(slot.id, index, truth === false)
+      if (slot.peer !== undefined && !this.#hasPeer(slot.peer)) {
+        this.#trouble({ code: 'peer-not-held', id: slot.id, role: slot.peer[0]?.role ?? '' })
+        continue
+      }
+      const truth = slot.when === undefined || evaluate(slot, this.#party, this.#asked)
+      if (truth !== true)
+        this.#trouble({ code: truth === false ? 'condition-false' : 'condition-error', id: slot.id, role: this.#role(index) })
       else if (this.first === undefined) {
         this.first = slot
         this.firstRole = index
@@ -142,9 +209,19 @@ class Grants {
     }
   }
 
-  #trouble(id: string, index: number, isFalse: boolean): void {
+  /** The role by which a rule grants that has been found to. */
+  roleOf(id: string): string {
+    return this.more?.get(id) ?? this.#role(this.firstRole)
+  }
+
+  #hasPeer(roles: NonNullable<RuleSlot['peer']>): boolean {
+    const { peer, context } = this.#asked
+    return peer !== undefined && roles.some(({ index }) => isHeld(peer, index, context.time))
+  }
+
+  #trouble(reason: Reason): void {
     this.troubles ??= []
-    this.troubles.push({ code: isFalse ? 'condition-false' : 'condition-error', id, role: this.#role(index) })
+    this.troubles.push(reason)
   }
 
   #role(index: number): string {
@@ -182,26 +259,61 @@ function told(reasons: ReadonlyMap<string, Reason>): Reason[] {
   return [...reasons.values()].toSorted(byId).slice(0, MAX_REASONS)
 }
 
-/** What guardrails make of one party, as far as they have been looked at. Most places have none, so this is made where one is met. */
-class Guards {
+/** What guardrails ask of one party: those that are enforced, or those that are only observed. */
+class Toll {
   denials: Map<string, Reason> | undefined
   demands: Map<string, Reason> | undefined
   /** What is unmet of the demands, each once. */
   readonly requirements = new Map<string, Requirement>()
-  readonly #party: PartyState
-  readonly #action: Action
-  readonly #context: DecisionContext
+  unapproved: Map<string, Reason> | undefined
+  readonly approvals = new Map<string, ApprovalRequest>()
+  /** By guardrail. */
+  obligations: Map<string, readonly Obligation[]> | undefined
 
-  constructor(party: PartyState, action: Action, context: DecisionContext) {
+  get effect(): Effect {
+    return this.denials !== undefined
+      ? 'deny'
+      : this.demands !== undefined
+        ? 'challenge'
+        : this.unapproved !== undefined
+          ? 'needs-approval'
+          : 'allow'
+  }
+
+  /** Why it comes to this effect; of an allow, the guardrails that oblige to something. */
+  reasons(effect: Effect): Reason[] {
+    switch (effect) {
+      case 'deny':
+        return told(this.denials!)
+      case 'challenge':
+        return told(this.demands!)
+      case 'needs-approval':
+        return told(this.unapproved!)
+      case 'allow':
+        return [...(this.obligations?.keys() ?? [])]
+          .toSorted()
+          .slice(0, MAX_REASONS)
+          .map((id) => ({ code: 'obligation', id }))
+    }
+  }
+}
+
+/** What guardrails make of one party, as far as they have been looked at. Most places have none, so this is made where one is met. */
+class Guards {
+  enforced: Toll | undefined
+  watched: Toll | undefined
+  readonly #party: PartyState
+  readonly #asked: Asked
+
+  constructor(party: PartyState, asked: Asked) {
     this.#party = party
-    this.#action = action
-    this.#context = context
+    this.#asked = asked
   }
 
   /** An unknown role and a condition that can't be told count as applying. */
   look(place: Candidates): void {
     const party = this.#party
-    const { time } = this.#context
+    const { time } = this.#asked.context
     eachHeld(place.guardsByRole, party, time, (slots, index) => {
       for (const slot of slots) this.#apply(slot, party.heldByIndex.get(index)!.role, true)
     })
@@ -215,25 +327,59 @@ class Guards {
   }
 
   #apply(slot: GuardrailSlot, role: string | undefined, known: boolean): void {
-    const truth = slot.when === undefined || evaluate(slot, this.#party, this.#action, this.#context)
+    const truth = slot.when === undefined || evaluate(slot, this.#party, this.#asked)
     if (truth === false) return
     const about = role === undefined ? { id: slot.id } : { id: slot.id, role }
-    if (slot.requires !== undefined) {
-      this.#demand(slot.requires, { code: 'requirement', ...about })
+    const { guardrail } = slot
+    if (guardrail.denies) {
+      const code = truth !== true ? 'guardrail-error' : known ? 'guardrail' : 'guardrail-unknown'
+      const toll = this.#toll(slot)
+      toll.denials = withReason(toll.denials, { code, ...about })
       return
     }
-    const code = truth !== true ? 'guardrail-error' : known ? 'guardrail' : 'guardrail-unknown'
-    this.denials = withReason(this.denials, { code, ...about })
+    this.#demand(slot, { code: 'requirement', ...about })
+    if (guardrail.approval !== undefined && this.#asked.context.approved?.has(slot.id) !== true) {
+      const toll = this.#toll(slot)
+      toll.unapproved = withReason(toll.unapproved, { code: 'approval', ...about })
+      toll.approvals.set(slot.id, { id: slot.id, ...guardrail.approval })
+    }
+    this.#oblige(slot)
+  }
+
+  /** Whether a guardrail is enforced or only observed says the time. */
+  #toll({ guardrail: { observedUntil } }: GuardrailSlot): Toll {
+    return observedUntil !== undefined && this.#asked.context.time < observedUntil
+      ? (this.watched ??= new Toll())
+      : (this.enforced ??= new Toll())
   }
 
   /** Of what is required, that which is proven is no matter any more. */
-  #demand(demands: readonly Demand[], reason: Reason): void {
+  #demand(slot: GuardrailSlot, reason: Reason): void {
     const { identity } = this.#party
-    const unmet = demands.filter((one) => !isMet(one, identity))
+    const unmet = slot.guardrail.requires.filter((one) => !isMet(one, identity, this.#asked.context))
     if (unmet.length === 0) return
-    this.demands = withReason(this.demands, reason)
-    for (const one of unmet) this.requirements.set(`${one.kind} ${one.name}`, toRequirement(one, identity))
+    const toll = this.#toll(slot)
+    toll.demands = withReason(toll.demands, reason)
+    for (const one of unmet) toll.requirements.set(`${one.kind} ${one.name}`, toRequirement(one, identity))
   }
+
+  #oblige(slot: GuardrailSlot): void {
+    const { limit } = slot.guardrail
+    if (slot.obligations.length > 0) oblige(this.#toll(slot), slot.id, slot.obligations)
+    if (limit === undefined) return
+    const { identity } = this.#party
+    const { requests, window } = limit
+    const observed = this.#toll(slot) === this.watched
+    const key = limitKey(limit, identity, this.#asked.context.ip)
+    // Also one that is only observed is counted by the door.
+    const toll = (this.enforced ??= new Toll())
+    oblige(toll, `${slot.id} `, [{ kind: 'limit', id: slot.id, requests, window, key, ...(observed ? { observed } : {}) }])
+  }
+}
+
+function oblige(toll: Toll, key: string, obligations: readonly Obligation[]): void {
+  toll.obligations ??= new Map()
+  toll.obligations.set(key, obligations)
 }
 
 /** Of one guardrail, the reason that says most. */
@@ -249,7 +395,7 @@ function rank({ code, role }: Reason): string {
   return `${['guardrail', 'guardrail-unknown', 'guardrail-error'].indexOf(code)}${role ?? ''}`
 }
 
-function evaluate(slot: Slot, party: PartyState, action: Action, context: DecisionContext): Truth {
+function evaluate(slot: Slot, party: PartyState, { action, context }: Asked): Truth {
   const { identity } = party
   return slot.when!.evaluate({
     claims: identity?.claims ?? NO_CLAIMS,
@@ -265,7 +411,7 @@ const NO_PARAMETERS: ReadonlyMap<string, string | undefined> = new Map()
 
 const NO_RULE: readonly Reason[] = Object.freeze([Object.freeze({ code: 'no-rule' } as const)])
 
-const ORDER: readonly Reason['code'][] = ['condition-error', 'condition-false', 'role-unknown', 'role-not-held']
+const ORDER: readonly Reason['code'][] = ['condition-error', 'condition-false', 'peer-not-held', 'role-unknown', 'role-not-held']
 
 function whyNothingGrants(
   found: readonly Candidates[],

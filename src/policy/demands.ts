@@ -1,3 +1,4 @@
+import { RE2JS } from 're2js'
 import type { Located } from '../config/document.ts'
 import type { ClaimType } from '../config/schema.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
@@ -6,33 +7,78 @@ import { AUTHENTICATED, EVERYONE } from './model.ts'
 import { describeDemand, proofOf, type ClaimProof, type Demand } from './require.ts'
 import type { Context, Path } from './resolve.ts'
 import type { RequirementsText } from './schema.ts'
+import { literalProblem } from './when/functions.ts'
+import { parseNetwork } from './when/cidr.ts'
 import type { World } from './world.ts'
 
 export function isEmpty(required: RequirementsText | undefined): boolean {
-  return required !== undefined && demanded(required).length === 0
+  return required !== undefined && required.approval === undefined && demanded(required).length === 0
 }
 
-function demanded({
-  mfa,
-  authContext,
-  proofOfPossession,
-}: RequirementsText): readonly (Pick<Demand, 'kind' | 'name'> & { readonly key: string })[] {
+type Demanded = Omit<Demand, 'byIssuer'> & { readonly key: keyof RequirementsText }
+
+function demanded({ mfa, authContext, proofOfPossession, device, network, justification }: RequirementsText): readonly Demanded[] {
   return [
-    ...(mfa === undefined ? [] : [{ kind: 'mfa' as const, name: '', key: 'mfa' }]),
-    ...(authContext === undefined ? [] : [{ kind: 'auth-context' as const, name: authContext, key: 'authContext' }]),
+    ...(mfa === undefined ? [] : [{ kind: 'mfa' as const, name: '', key: 'mfa' as const }]),
+    ...(authContext === undefined ? [] : [{ kind: 'auth-context' as const, name: authContext, key: 'authContext' as const }]),
     ...(proofOfPossession === undefined
       ? []
-      : [{ kind: 'proof-of-possession' as const, name: proofOfPossession, key: 'proofOfPossession' }]),
+      : [{ kind: 'proof-of-possession' as const, name: proofOfPossession, key: 'proofOfPossession' as const }]),
+    ...(device === undefined ? [] : [{ kind: 'device' as const, name: device, key: 'device' as const }]),
+    ...(network === undefined
+      ? []
+      : [
+          {
+            kind: 'network' as const,
+            name: network.join(', '),
+            key: 'network' as const,
+            networks: network.map(parseNetwork).filter((one) => one !== undefined),
+          },
+        ]),
+    ...(justification === undefined
+      ? []
+      : [
+          {
+            kind: 'justification' as const,
+            name: justification === true ? '' : justification.matches,
+            key: 'justification' as const,
+            accepts: justification === true ? undefined : wholly(justification.matches),
+          },
+        ]),
   ]
 }
+
+/** Whether all of a text matches. A pattern that is none matches nothing, and is found wrong apart. */
+function wholly(pattern: string): (text: string) => boolean {
+  try {
+    const compiled = RE2JS.compile(pattern)
+    return (text) => compiled.matches(text)
+  } catch {
+    return () => false
+  }
+}
+
+/** Networks and patterns have to be what they are read as. */
+function checkLiterals({ network, justification }: RequirementsText, id: string, path: Path, { findings }: Context): void {
+  for (const [i, text] of (network ?? []).entries())
+    if (parseNetwork(text) === undefined)
+      findings.add('policy/requirement', { id, problem: `\`${text}\` is not a network such as \`10.0.0.0/8\`` }, [...path, 'network', i])
+  if (typeof justification !== 'object') return
+  const problem = literalProblem('matches', justification.matches)
+  if (problem !== undefined) findings.add('policy/requirement', { id, problem }, [...path, 'justification', 'matches'])
+}
+
+const BY_ISSUER: ReadonlySet<Demand['kind']> = new Set(['mfa', 'auth-context', 'device'])
 
 /** What a guardrail requires, for the issuers whose principals it can meet. Each of them has to say how it is proven, or that it can't be. */
 export function resolveDemands(
   required: RequirementsText,
   about: { readonly id: string; readonly met: readonly string[]; readonly resources: readonly string[] },
   path: Path,
-  { world, roles, findings }: Context,
+  context: Context,
 ): readonly Demand[] {
+  const { world, roles, findings } = context
+  checkLiterals(required, about.id, [...path, 'require'], context)
   const accepted = about.resources.map((name) => world.resources[name]?.issuers)
   const coming = Object.keys(world.issuers).filter((issuer) =>
     accepted.some((issuers) => issuers === undefined || issuers.includes(issuer)),
@@ -43,8 +89,8 @@ export function resolveDemands(
   )
   return demanded(required).map(({ key, ...demand }) => {
     const byIssuer = new Map<string, ClaimProof>()
-    // That is shown by the credential itself, whoever issued it.
-    if (demand.kind === 'proof-of-possession') return { ...demand, byIssuer }
+    // These are shown by the credential or by the request, whoever issued it.
+    if (!BY_ISSUER.has(demand.kind)) return { ...demand, byIssuer }
     for (const issuer of meant) {
       const proof = proofOf(world, issuer, demand)
       if (proof === undefined)
@@ -65,6 +111,7 @@ export function checkStepUp({ issuers }: World, wiring: Located | undefined): re
     const proofs = [
       [[...at, 'mfa'], stepUp.mfa] as const,
       ...Object.entries(stepUp.authContext).map(([name, proof]) => [[...at, 'authContext', name], proof] as const),
+      ...Object.entries(stepUp.device).map(([name, proof]) => [[...at, 'device', name], proof] as const),
     ]
     for (const [path, proof] of proofs) {
       if (proof === undefined || proof === 'never') continue

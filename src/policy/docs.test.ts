@@ -37,7 +37,7 @@ describe('docs/policy.md', () => {
       results.filter(({ passed }) => !passed).map(({ name, message }) => `${name}: ${message}`),
       [],
     )
-    assert.equal(results.length, 12)
+    assert.equal(results.length, 16)
   })
 
   for (const { title, body } of blocks.filter((one) => one.title.startsWith('refused: ')))

@@ -1,22 +1,21 @@
 import { formatAction, type Action } from '../core/action.ts'
-import type { DecisionContext, Requirement } from '../core/decision.ts'
+import type { DecisionContext, Effect, Observed, Requirement } from '../core/decision.ts'
 import type { Evidence, Identity, PrincipalKind } from '../core/principal.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { MAX_PARTIES } from './bind.ts'
 import {
   considerGuardrail,
   considerRule,
+  describeApproval,
   explainRole,
   roleState,
   type Considered,
   type Question,
   type RoleExplanation,
 } from './considered.ts'
+import { strictest } from './decide.ts'
 import { describeDemand } from './require.ts'
 import { BUILT_IN_ROLES, EVERYONE, type Guardrail, type Model, type Rule } from './model.ts'
-
-/** What a decision comes out as, as far as it can be explained today. */
-export type ExplainedEffect = 'allow' | 'challenge' | 'deny'
 
 /** One party of a decision: who, proven how, with which roles, and what that met. */
 export interface PartyExplanation {
@@ -27,7 +26,9 @@ export interface PartyExplanation {
   readonly display: string | undefined
   /** How it was proven; undefined for anonymous. */
   readonly evidence: Evidence | undefined
-  readonly effect: ExplainedEffect
+  readonly effect: Effect
+  /** What it would be without what is only observed. */
+  readonly observed: Effect
   readonly issuerAccepted: boolean
   /** Roles that are held or can't be told, and those that would have mattered. */
   readonly roles: readonly RoleExplanation[]
@@ -45,7 +46,9 @@ export interface PartyExplanation {
 }
 
 export interface Explanation {
-  readonly effect: ExplainedEffect
+  readonly effect: Effect
+  /** What it would have been if nothing were only observed, where that is stricter. */
+  readonly observed: Observed['effect'] | undefined
   readonly action: string
   readonly resource: string
   readonly resourceKnown: boolean
@@ -82,11 +85,15 @@ export function explain(
     identity = identity?.actor
   }
   const tooManyParties = identity !== undefined
-  const effects = parties.map(({ effect }) => effect)
-  const effect = tooManyParties || effects.includes('deny') ? 'deny' : effects.includes('challenge') ? 'challenge' : 'allow'
+  const together = (effects: readonly Effect[]): Effect => (tooManyParties ? 'deny' : effects.reduce(strictest, 'allow'))
+  const decided = together(parties.map(({ effect }) => effect))
+  const would = together(parties.map(({ observed }) => observed))
+  const until = resourceKnown ? model.world.resources[resource]!.observedUntil : undefined
+  const effect = until !== undefined && context.time < until ? 'allow' : decided
   const allowed = effect === 'allow'
   return {
     effect,
+    observed: would === effect ? undefined : would,
     action: formatAction(action),
     resource,
     resourceKnown,
@@ -117,8 +124,10 @@ function explainParty(question: Question, resourceKnown: boolean): PartyExplanat
   const scopes = scopesOf(question, info?.scopes !== undefined)
   const granted = rules.some(({ bears }) => bears)
   const bearing = guardrails.filter(({ bears }) => bears)
-  const open = granted && scopes.state !== 'not-covered' && bearing.every(({ unmet }) => unmet !== undefined)
-  const effect = !open ? 'deny' : bearing.length > 0 ? 'challenge' : 'allow'
+  const open = granted && scopes.state !== 'not-covered'
+  const of = (all: readonly Considered[]): Effect =>
+    open ? all.reduce<Effect>((so, one) => strictest(so, one.effect ?? so), 'allow') : 'deny'
+  const effect = of(bearing)
   const listedRules = listed(rules)
   const listedGuardrails = listed(guardrails)
   return {
@@ -128,6 +137,7 @@ function explainParty(question: Question, resourceKnown: boolean): PartyExplanat
     display: identity?.display,
     evidence: identity?.evidence,
     effect,
+    observed: of(guardrails),
     issuerAccepted,
     roles: rolesOf(
       question,
@@ -184,8 +194,12 @@ function wouldHelp(question: Question, { resourceKnown, issuerAccepted, rules, g
       `a credential of issuer ${(model.world.resources[resource]?.issuers ?? []).map((name) => `\`${name}\``).join(' or ')}, which is what \`${resource}\` accepts`,
     ]
   const help: string[] = []
-  for (const { id, condition, role, unmet } of guardrails.filter(({ bears }) => bears))
-    help.push(...(unmet ?? []).map((one) => toProve(id, one)), ...againstGuardrail(id, condition, role, question))
+  for (const { id, condition, role, unmet, approval } of guardrails.filter(({ bears, effect }) => bears && effect !== 'allow'))
+    help.push(
+      ...unmet.map((one) => toProve(id, one)),
+      ...(approval === undefined ? [] : [`guardrail \`${id}\`: ${describeApproval(approval)}`]),
+      ...againstGuardrail(id, condition, role, question),
+    )
   if (scopes.state === 'not-covered')
     help.push(
       scopes.covering.length === 0
@@ -195,9 +209,10 @@ function wouldHelp(question: Question, { resourceKnown, issuerAccepted, rules, g
   if (rules.some(({ bears }) => bears)) return help
   const covering = rules.filter(({ covers }) => covers)
   if (covering.length === 0) help.push(`a rule that grants \`${formatAction(action)}\` on \`${resource}\`; there is none`)
-  for (const { id, role, condition } of covering) {
+  for (const { id, role, condition, why } of covering) {
     const rule = model.rules.find((one) => one.id === id)!
-    if (role === 'held')
+    if (role === 'held' && condition === 'none') help.push(`rule \`${id}\`: ${why}`)
+    else if (role === 'held')
       help.push(
         condition === 'error'
           ? `rule \`${id}\`: what its condition reads would have to be there: ${rule.when?.text}`
@@ -221,13 +236,15 @@ function againstGuardrail(id: string, condition: Considered['condition'], role: 
     help.push(
       `guardrail \`${id}\`: it would have to be certain that ${guardrail.roles.map((name) => `\`${name}\``).join(', ')} is not held`,
     )
-  else if (condition === 'none' && guardrail.requires === undefined)
+  else if (condition === 'none' && guardrail.denies)
     help.push(`guardrail \`${id}\` denies this to ${guardrail.roles.map((name) => `\`${name}\``).join(', ')}, whatever else is granted`)
   return help
 }
 
 function toProve(id: string, { kind, name, proof }: Requirement): string {
   const asked = describeDemand({ kind, name })
+  if (kind === 'justification') return `guardrail \`${id}\`: say what it is for: ${asked}`
+  if (kind === 'network') return `guardrail \`${id}\`: come from ${asked}`
   return proof === undefined
     ? `guardrail \`${id}\` requires ${asked}, which this credential can not prove`
     : `guardrail \`${id}\`: prove ${asked}: claim \`${proof.claim}\` with ${proof.values.map((value) => `\`${value}\``).join(' or ')}`

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { z } from 'zod'
 import { readDocument } from '../config/document.ts'
+import type { SourceFile } from '../config/wiring.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import { formatSpan } from '../core/span.ts'
 import { sha256 } from './digest.ts'
@@ -111,8 +112,8 @@ describe('what is refused, where, and what to write instead', () => {
     ],
     [
       'a requirement that nobody knows',
-      `${ROLES}guardrails: [{ id: g, for: [reader], resource: orders, require: { approval: true }, actions: [GET /a] }]`,
-      ['config/unknown-key 3:67'],
+      `${ROLES}guardrails: [{ id: g, for: [reader], resource: orders, require: { approvel: true }, actions: [GET /a] }]`,
+      ['config/unknown-key 3:67 did you mean `approval`?'],
     ],
     [
       'a requirement that an issuer says nothing of',
@@ -242,6 +243,37 @@ describe('what is refused, where, and what to write instead', () => {
       `${ROLES}rules: [{ id: a, role: reader, resource: orders, actions: [GET /a], when: context.ipp == "1" }]`,
       ['policy/unknown-field 3:83 did you mean `ip`?'],
     ],
+    [
+      'a peer that is no role',
+      `${ROLES}rules: [{ id: a, role: reader, resource: orders, actions: [GET /a], peer: [reader, raeder] }]`,
+      ['policy/unknown-role 3:84 did you mean `reader`?'],
+    ],
+    ...(
+      [
+        ['a guardrail that denies and masks', "deny: [GET /a], mask: { '$.a': drop }", 'policy/guardrail-effect 3:20'],
+        ['a mask of nothing', 'actions: [GET /a], mask: {}', 'policy/guardrail-effect 3:20'],
+        ['a mask of no path', 'actions: [GET /a], mask: { a: drop }', 'policy/mask 3:83 write fields by JSONPath'],
+        ['a mask of a filter', "actions: [GET /a], mask: { '$[?@.a]': drop }", 'policy/mask 3:83'],
+        ['a mask that is none', "actions: [GET /a], mask: { '$.a': remove }", 'config/invalid 3:90'],
+        ['a limit without a window', 'actions: [GET /a], limit: { requests: 5 }', 'config/missing 3:'],
+        ['a window too short', 'actions: [GET /a], limit: { requests: 5, in: 10ms }', 'policy/limit-window 3:101 write a window'],
+        ['a record that is none', 'actions: [GET /a], record: { x: 1 }', 'config/invalid 3:83'],
+        ['an observation without an end', 'deny: [GET /a], mode: observe', 'policy/observe 3:20 write `mode: observe`'],
+        ['an end without an observation', 'deny: [GET /a], until: 2027-01-01T00:00:00Z', 'policy/observe 3:20'],
+        ['an end that is no instant', 'deny: [GET /a], mode: observe, until: soon', 'policy/observe 3:94'],
+        ['no network', "actions: [GET /a], require: { network: ['10.0.0.1/8'] }", 'policy/requirement 3:96'],
+        [
+          'a pattern that is not linear',
+          'actions: [GET /a], require: { justification: { matches: "(a)\\\\1" } }',
+          'policy/requirement 3:112',
+        ],
+        ['an approver nobody knows', 'actions: [GET /a], require: { approval: { from: [leed] } }', 'policy/unknown-role 3:105'],
+        ['an approval by anybody', 'actions: [GET /a], require: { approval: { from: [everyone] } }', 'policy/requirement 3:104'],
+        ['a device that nobody can show', 'actions: [GET /a], require: { device: laptop }', 'policy/step-up 3:94'],
+      ] as const
+    ).map(
+      ([name, text, finding]) => [name, `${ROLES}guardrails: [{ id: a, for: [reader], resource: orders, ${text} }]`, [finding]] as const,
+    ),
   ]
   for (const [name, text, expected] of cases)
     test(name, () => {
@@ -252,26 +284,13 @@ describe('what is refused, where, and what to write instead', () => {
       assert.equal(policy === undefined, expected.length > 0)
     })
 
-  const words: readonly (readonly [word: string, text: string])[] = [
-    ['owns', 'owns: [orders]'],
-    ['eligible', 'roles: { r: { eligible: true, bind: [{ issuer: entra, claim: roles, any: [R] }] } }'],
-    ['peer', `${ROLES}rules: [{ id: a, role: reader, resource: orders, actions: [GET /a], peer: reader }]`],
-    ...['mask', 'limit', 'record'].map(
-      (word) => [word, `${ROLES}guardrails: [{ id: a, for: [reader], resource: orders, ${word}: { x: 1 } }]`] as const,
-    ),
-    ['mode', `${ROLES}guardrails: [{ id: a, for: [reader], resource: orders, deny: [GET /a], mode: observe }]`],
-    ['listOrders', `${ROLES}rules: [{ id: a, role: reader, resource: orders, actions: [listOrders] }]`],
-  ]
-  for (const [word, text] of words)
-    test(`\`${word}\` is not carried out yet, and says so`, () => {
-      const { policy, diagnostics } = load(text)
-      assert.equal(policy, undefined)
-      assert.deepEqual(
-        diagnostics.map(({ code }) => code),
-        ['policy/not-yet'],
-      )
-      assert.match(diagnostics[0]!.message, new RegExp(`\`${word}\``))
-    })
+  test('an operation id where no OpenAPI document is', () => {
+    const { diagnostics } = load(`${ROLES}rules: [{ id: a, role: reader, resource: orders, actions: [listOrders] }]`)
+    assert.deepEqual(
+      diagnostics.map(({ code, help }) => [code, help]),
+      [['policy/action', 'write `openapi:` with a file on the resource, or a method and a path such as `GET /orders`']],
+    )
+  })
 })
 
 test('a role declared in two files, whichever is read first', () => {
@@ -388,15 +407,12 @@ describe('what the wiring says of resources', () => {
     })
     assert.deepEqual(diagnostics.map(short), ['policy/unknown-issuer 3:15 did you mean `entra`?', 'policy/action 4:22 did you mean `GET`?'])
   })
-  test('a protocol without actions of its own is not carried out yet', () => {
-    const sql = { ...one, protocol: 'sql', issuers: undefined, scopes: undefined }
+  test('a protocol that policy can not speak of is told', () => {
+    const unknown = { ...one, protocol: 'gopher', issuers: undefined, scopes: undefined }
     const { diagnostics } = load(`${ROLES}rules: [{ id: a, role: reader, resource: db, actions: [select] }]`, {
-      wiring: { ...wiring, resources: { ...wiring.resources, db: sql } },
+      wiring: { ...wiring, resources: { ...wiring.resources, db: unknown } },
     })
-    assert.deepEqual(
-      diagnostics.map(({ code }) => code),
-      ['policy/not-yet'],
-    )
+    assert.match(diagnostics[0]!.message, /is not an action of gopher: there is no such protocol; there are http, /)
   })
 })
 
@@ -545,4 +561,57 @@ test('a diagnostic of each code has its texts filled in', () => {
   const { diagnostics } = load(`${ROLES}rules: [{ id: a, role: x, resource: y, actions: [z] }]`)
   for (const { message, help } of [...diagnostics, diagnostic('policy/lockout', {}, undefined)])
     assert.doesNotMatch(`${message}${help}`, /\{\w+\}/)
+})
+
+describe('teams', () => {
+  const root = {
+    path: 'policy/teams.yaml',
+    text: `apiVersion: ostiary.dev/v1
+teams: { pay: { owns: [orders] }, docs: { owns: [{ labels: { tier: office } }] } }
+roles: { reader: { bind: [{ issuer: entra, claim: roles, any: [R] }] } }
+rules: [{ id: root, role: reader, resource: [orders, wiki, ostiary], actions: [GET /root] }]`,
+  }
+  const loaded = (path: string, text: string, ...more: SourceFile[]) =>
+    load([root, { path, text: `apiVersion: ostiary.dev/v1\n${text}` }, ...more]).diagnostics.map(
+      ({ code, span }) => `${code} ${span?.file}:${span?.line}:${span?.column}`,
+    )
+  const rule = (resource: string) => `rules: [{ id: a, role: reader, resource: ${resource}, actions: [GET /a] }]`
+
+  const cases: readonly (readonly [name: string, path: string, text: string, expected: readonly string[]])[] = [
+    ['speak of what they own', 'policy/pay/a.yaml', rule('orders'), []],
+    ['also by labels', 'policy/docs/deep/a.yaml', rule('{ labels: { tier: office } }'), []],
+    ['not of what they do not own', 'policy/pay/a.yaml', rule('[orders, wiki]'), ['policy/not-owned policy/pay/a.yaml:2:42']],
+    ['nor by labels', 'policy/pay/a.yaml', rule('{ labels: { zone: a } }'), ['policy/not-owned policy/pay/a.yaml:2:42']],
+    ['nor of the gateway', 'policy/pay/a.yaml', rule('ostiary'), ['policy/not-owned policy/pay/a.yaml:2:42']],
+    [
+      'nor in guardrails',
+      'policy/pay/a.yaml',
+      'guardrails: [{ id: a, deny: [GET /a], resource: wiki, allBut: [reader] }]',
+      ['policy/not-owned policy/pay/a.yaml:2:49'],
+    ],
+    [
+      'do not say themselves what they own',
+      'policy/pay/a.yaml',
+      'teams: { pay: { owns: [wiki] } }',
+      ['policy/teams-place policy/pay/a.yaml:2:10'],
+    ],
+    [
+      'have their folders to themselves',
+      'policy/other/a.yaml',
+      rule('orders'),
+      ['policy/unknown-team policy/other/a.yaml:1:1', 'policy/not-owned policy/other/a.yaml:2:42'],
+    ],
+    [
+      'do not give roles of others',
+      'policy/pay/a.yaml',
+      'roles: { mine: { bind: [{ issuer: entra, claim: roles, any: [X] }], includes: [reader] } }',
+      ['policy/foreign-role policy/pay/a.yaml:2:80'],
+    ],
+  ]
+  for (const [name, path, text, expected] of cases) test(name, () => assert.deepEqual(loaded(path, text), expected))
+
+  test('without any, folders are only folders', () => {
+    const file = { path: 'policy/any/a.yaml', text: `${root.text.replace(/^teams.*\n/m, '')}` }
+    assert.deepEqual(load([file]).diagnostics, [])
+  })
 })

@@ -1,3 +1,4 @@
+import type { ApprovalRequest, MaskedField } from '../core/decision.ts'
 import type { Span } from '../core/span.ts'
 import type { Identity } from '../core/principal.ts'
 import type { ClaimType } from '../config/schema.ts'
@@ -27,6 +28,8 @@ export interface Binding {
   readonly until: number | undefined
   /** The role that was bound, where this one is held because that one includes it. */
   readonly via: string | undefined
+  /** Gives the role only while it (or `via`) is activated. */
+  readonly eligible: boolean
   readonly span: Span
 }
 
@@ -63,14 +66,36 @@ export interface Rule extends Statement {
   readonly kind: 'rule'
   /** Sorted. */
   readonly roles: readonly string[]
+  /** Roles, one of which the peer has to hold; sorted. Undefined for any peer and none. */
+  readonly peer: readonly string[] | undefined
+}
+
+/** Whose requests a limit counts together. */
+export type LimitKey = 'principal' | 'client' | 'address' | 'issuer' | 'everyone'
+
+export interface Limit {
+  readonly requests: number
+  /** Milliseconds. */
+  readonly window: number
+  readonly per: LimitKey
 }
 
 /** Takes its actions away, or asks for more before it lets them be: of holders of a role (`for`), or of everybody but them (`allBut`). */
 export interface Guardrail extends Statement {
   readonly kind: 'guardrail'
   readonly who: 'for' | 'allBut'
-  /** What has to be proven, all of it; undefined where it denies. */
-  readonly requires: readonly Demand[] | undefined
+  /** Denies. It then asks for nothing else. */
+  readonly denies: boolean
+  /** What has to be proven or said, all of it; empty for nothing. */
+  readonly requires: readonly Demand[]
+  readonly approval: Pick<ApprovalRequest, 'from' | 'count'> | undefined
+  /** Sorted by path; empty for none. */
+  readonly masks: readonly MaskedField[]
+  readonly limit: Limit | undefined
+  /** The record has to be durable before the effect. */
+  readonly strict: boolean
+  /** Only observed before this instant, milliseconds since the epoch; undefined where it is enforced. */
+  readonly observedUntil: number | undefined
   /** Sorted. */
   readonly roles: readonly string[]
 }

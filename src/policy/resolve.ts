@@ -13,6 +13,7 @@ import { resolveOperation } from './operations.ts'
 import type { PolicyFile } from './read.ts'
 import { resolveRoles } from './roles.ts'
 import type { GuardrailText, ResourceText, RuleText } from './schema.ts'
+import { checkOwned, resolveTeams } from './teams.ts'
 import { OWN_RESOURCE, type World } from './world.ts'
 
 /** Rules and guardrails of one policy. */
@@ -37,9 +38,10 @@ export function resolve(files: readonly PolicyFile[], world: World, places: Plac
   const rules: Rule[] = []
   const guardrails: Guardrail[] = []
   const ids = new Map<string, Span>()
+  const teams = resolveTeams(files, world, diagnostics)
   for (const file of files) {
     const findings = new Findings(file.root, diagnostics)
-    const context: Context = { file, findings, world, roles, roleNames, ids }
+    const context: Context = { file, findings, world, roles, roleNames, ids, team: teams.of(file) }
     for (const [i, text] of file.value.rules.entries()) rules.push(...resolveRule(text, ['rules', i], context))
     for (const [i, text] of file.value.guardrails.entries()) guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
     if (rules.length + guardrails.length > MAX_STATEMENTS) {
@@ -47,7 +49,7 @@ export function resolve(files: readonly PolicyFile[], world: World, places: Plac
       break
     }
   }
-  diagnostics.push(...checkStepUp(world, places.wiring))
+  diagnostics.push(...checkStepUp(world, places.wiring), ...resourceObservations(world, places.wiring))
   const scopes = resolveScopes(world, places.wiring, diagnostics)
   const model = { world, roles, rules: rules.toSorted(byId), guardrails: guardrails.toSorted(byId), scopes }
   diagnostics.push(...evasions(model))
@@ -66,6 +68,8 @@ export interface Context {
   /** With those that are built in. */
   readonly roleNames: ReadonlySet<string>
   readonly ids: Map<string, Span>
+  /** Whose folder the file is in, and what that team owns; undefined where all of the policy's resources may be spoken of. */
+  readonly team: { readonly name: string; readonly owns: ReadonlySet<string> } | undefined
 }
 
 export type Path = readonly PropertyKey[]
@@ -82,13 +86,17 @@ function resolveRule(text: RuleText, path: Path, context: Context): readonly Rul
     { roles, resources: shared.resources, actions: shared.actions },
     context,
   )
-  return [{ kind: 'rule', ...shared, roles: sortedUnique(roles), when }]
+  const peers = typeof text.peer === 'string' ? [text.peer] : text.peer
+  const peer = peers?.filter((name, i) => knownRole(name, where, pathOfName([...path, 'peer'], text.peer, i), context))
+  return [{ kind: 'rule', ...shared, roles: sortedUnique(roles), peer: peer && sortedUnique(peer), when }]
 }
 
 function resolveGuardrail(text: GuardrailText, path: Path, context: Context): readonly Guardrail[] {
   const where = `guardrail \`${text.id}\``
-  const { deny, require: required, actions } = text
-  if ((deny === undefined) === (required === undefined) || (required === undefined) !== (actions === undefined) || isEmpty(required)) {
+  const { deny, require: required, mask, limit, record, actions } = text
+  const softer = [required, mask, limit, record].some((one) => one !== undefined)
+  const empty = isEmpty(required) || (mask !== undefined && Object.keys(mask).length === 0)
+  if ((deny === undefined) !== softer || softer !== (actions !== undefined) || empty) {
     context.findings.add('policy/guardrail-effect', { id: text.id }, [...path, 'id'])
     return []
   }
@@ -112,8 +120,22 @@ function resolveGuardrail(text: GuardrailText, path: Path, context: Context): re
     { roles: met, resources: shared.resources, actions: shared.actions },
     context,
   )
-  const requires = required === undefined ? undefined : resolveDemands(required, { met, ...shared }, path, context)
-  return [{ kind: 'guardrail', ...shared, who, requires, roles: sortedUnique(roles), when }]
+  const guardrail: Guardrail = {
+    kind: 'guardrail',
+    ...shared,
+    who,
+    denies: deny !== undefined,
+    requires: required === undefined ? [] : resolveDemands(required, { met, ...shared }, path, context),
+    approval: resolveApproval(text, where, path, context),
+    masks: resolveMasks(text, path, context),
+    limit: resolveLimit(text, path, context),
+    strict: record !== undefined,
+    observedUntil: resolveObservation(text, where, path, context),
+    roles: sortedUnique(roles),
+    when,
+  }
+  checkCarriedOut(guardrail, context)
+  return [guardrail]
 }
 
 function resolveShared(
@@ -130,6 +152,7 @@ function resolveShared(
   if (before === undefined) ids.set(text.id, span)
   else findings.add('policy/duplicate-id', { id: text.id, place: formatSpan(before) }, span)
   const resources = resolveResources(text.resource, where, [...path, 'resource'], context)
+  checkOwned(resources, where, [...path, 'resource'], context)
   return {
     id: text.id,
     description: text.description,
@@ -144,7 +167,13 @@ function knownRole(name: string, where: string, path: Path, { findings, roleName
   return findings.known('policy/unknown-role', name, roleNames, where, path)
 }
 
-function resolveResources(text: ResourceText, where: string, path: Path, { findings, world }: Context): readonly string[] {
+/** Names of the resources that a text means: one, several, or those with some labels. */
+export function resolveResources(
+  text: ResourceText,
+  where: string,
+  path: Path,
+  { findings, world }: Pick<Context, 'findings' | 'world'>,
+): readonly string[] {
   if (typeof text === 'object' && !Array.isArray(text)) {
     const wanted = Object.entries(text.labels)
     if (wanted.length === 0) findings.add('policy/unknown-resource', { name: '{}', where }, path, 'name at least one label')
@@ -163,6 +192,7 @@ function resolveResources(text: ResourceText, where: string, path: Path, { findi
 function resolveActions(
   texts: readonly string[],
   resources: readonly string[],
+  side: Side,
   path: Path,
   { findings, world }: Context,
 ): readonly PlacedPattern[] {
@@ -201,7 +231,6 @@ function readPattern(text: string, { protocol, side, on, world, span }: Written,
 }
 
 function resolveScopes(world: World, wiring: Located | undefined, diagnostics: Diagnostic[]): Model['scopes'] {
-  side: Side,
   const all = new Map<string, ReadonlyMap<string, readonly ActionPattern[]>>()
   const nowhere: Span = { file: 'ostiary.yaml', line: 1, column: 1, endLine: 1, endColumn: 1 }
   const findings = wiring === undefined ? undefined : new Findings(wiring, diagnostics)

@@ -64,7 +64,10 @@ export function resolveRoles(
       if (BUILT_IN_ROLES.includes(name)) findings.add('policy/reserved-role', { name }, span)
       else if (!ROLE_NAME.test(name)) findings.add('policy/bad-name', { name }, span)
       else if (before !== undefined) findings.add('policy/duplicate-role', { name, place: formatSpan(before.span) }, span)
-      const bindings = role.bind.map((text, i) => resolveBinding(name, text, ['roles', name, 'bind', i], world, findings))
+      const bindings = [
+        ...role.bind.map((text, i) => resolveBinding(name, text, ['roles', name, 'bind', i], world, findings)),
+        ...role.eligible.map((text, i) => resolveBinding(name, text, ['roles', name, 'eligible', i], world, findings, true)),
+      ]
       const right = bindings.filter((binding) => binding !== undefined)
       if (before === undefined)
         declared.set(name, {
@@ -104,6 +107,7 @@ function byMeaning(a: Binding, b: Binding): number {
       one.kind ?? '',
       one.until ?? 0,
       one.via ?? '',
+      one.eligible,
     ])
   const [left, right] = [key(a), key(b)]
   return left < right ? -1 : left > right ? 1 : 0
@@ -234,6 +238,7 @@ function resolveBinding(
   path: readonly PropertyKey[],
   world: World,
   findings: Findings,
+  eligible = false,
 ): Binding | undefined {
   const where = `role \`${role}\``
   const given = (['any', 'all', 'none'] as const).filter((match) => text[match] !== undefined)
@@ -281,6 +286,7 @@ function resolveBinding(
     kind: text.kind,
     until,
     via: undefined,
+    eligible,
     span,
   }
 }

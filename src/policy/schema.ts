@@ -1,6 +1,6 @@
 /** The form of `policy/**` files. The JSON Schemas for editors are generated from here. */
 import { z } from 'zod'
-import { name } from '../config/fields.ts'
+import { duration, name } from '../config/fields.ts'
 import { API_VERSION } from '../config/schema.ts'
 
 /** Kinds of principal that a binding may ask for. */
@@ -23,6 +23,10 @@ export const bindingSchema = z.strictObject({
 const role = z.strictObject({
   description: z.string().optional(),
   bind: z.array(bindingSchema).default([]).describe('Any of them gives the role. An environment may add more'),
+  eligible: z
+    .array(bindingSchema)
+    .default([])
+    .describe('Whom it may be given to for a time. They hold it only while it is activated for them'),
   includes: z.array(z.string()).max(1000).default([]).describe('Roles that whoever holds this one holds as well'),
 })
 
@@ -41,6 +45,9 @@ const rule = z.strictObject({
   role: names.describe('Who: a role or several, any of which is enough. `everyone` and `authenticated` are built in'),
   resource: resource.describe('On what: a name, several, or a selector by labels'),
   actions,
+  peer: names
+    .optional()
+    .describe('Only if the other end of the connection, proven by its certificate or SPIFFE ID, holds this role or one of several'),
   when: when.optional(),
 })
 
@@ -58,19 +65,72 @@ const requirements = z
       .describe(
         'A token that is bound to a key which the caller proves to have: by DPoP (RFC 9449), by its TLS certificate (RFC 8705), or either',
       ),
+    device: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)
+      .optional()
+      .describe('A device of this kind, such as `managed`. How each issuer shows it is said by its `stepUp`'),
+    network: z.array(z.string()).min(1).max(1000).optional().describe('An address in one of these networks: `10.0.0.0/8`'),
+    justification: z
+      .union([z.literal(true), z.strictObject({ matches: z.string().min(1).max(512) })])
+      .optional()
+      .describe(
+        'That the caller says what it is for; `matches` is an RE2 pattern that the whole of it has to match, such as `OPS-[0-9]+: .+`',
+      ),
+    approval: z
+      .strictObject({
+        from: z.array(z.string()).min(1).max(100).describe('Roles, holders of any of which may approve'),
+        count: z.int().min(1).max(10).default(1).describe('How many different people have to'),
+      })
+      .optional()
+      .describe('That somebody else approves exactly this action'),
   })
-  .describe('What has to be proven first, all of it. How each issuer proves it is said by its `stepUp`')
+  .describe('What has to be proven, said or approved first, all of it. How each issuer proves it is said by its `stepUp`')
+
+const mask = z
+  .union([
+    z.enum(['drop', 'null', 'hash']),
+    z.strictObject({ constant: claimValue }),
+    z.strictObject({
+      partial: z
+        .strictObject({ first: z.int().min(0).max(64).default(0), last: z.int().min(0).max(64).default(0) })
+        .describe('How many characters stay at its beginning and end; the rest becomes one `…`'),
+    }),
+  ])
+  .describe('What becomes of it: it goes, becomes null, a keyed hash, a constant, or keeps some characters')
+
+const limit = z.strictObject({
+  requests: z.int().min(1).max(1_000_000_000),
+  in: duration().describe('The window, such as `1m`'),
+  per: z
+    .enum(['principal', 'client', 'address', 'issuer', 'everyone'])
+    .default('principal')
+    .describe('Whose requests count together. Callers without a credential count by address'),
+})
 
 const guardrail = z.strictObject({
   id: name(),
   description: z.string().optional(),
   deny: actions.optional().describe('What it denies'),
   require: requirements.optional(),
-  actions: actions.optional().describe('With `require`, what it is required for'),
+  mask: z
+    .record(z.string().min(1).max(512), mask)
+    .optional()
+    .describe('Fields of what is answered, by JSONPath (RFC 9535): `$.customer.email`, `$.items[*].card`, `$..iban`'),
+  limit: limit.optional(),
+  record: z.literal('strict').optional().describe('The record has to be on disk before the effect'),
+  actions: actions.optional().describe('Of everything but `deny`: which actions it is about'),
   resource,
   for: z.array(z.string()).min(1).max(1000).optional().describe('Applies to whoever holds one of these roles, or may hold it'),
   allBut: z.array(z.string()).min(1).max(1000).optional().describe('Applies to everybody who does not hold one of these roles'),
   when: when.optional(),
+  mode: z.literal('observe').optional().describe('Lets through what it would stop, and says so in the record. It needs `until`'),
+  until: instant.optional().describe('With `mode: observe`: enforced from then on'),
+})
+
+const team = z.strictObject({
+  description: z.string().optional(),
+  owns: z.array(resource).min(1).max(1000).describe('Resources that files of `policy/<team>/` may speak of, by name, names or labels'),
 })
 
 /** A file of `policy/**`. */
@@ -79,6 +139,10 @@ export const policySchema = z.strictObject({
   roles: z.record(z.string(), role).default({}).describe('Names for what claims prove'),
   rules: z.array(rule).default([]).describe('They only grant'),
   guardrails: z.array(guardrail).default([]).describe('They only take away'),
+  teams: z
+    .record(z.string(), team)
+    .default({})
+    .describe('Folders of `policy/` that may speak of their own resources only. In files of `policy/` itself'),
 })
 
 const party = z.strictObject({
@@ -108,10 +172,21 @@ const testCase = z.strictObject({
   principal: z.union([z.literal('anonymous'), actingParty]).optional(),
   does: z.string().optional().describe('A concrete action: `GET /orders/7`'),
   on: z.string().optional().describe('A resource'),
-  expect: z.enum(['allow', 'challenge', 'deny']).optional(),
+  expect: z.enum(['allow', 'challenge', 'needs-approval', 'deny']).optional(),
   because: z.string().optional().describe('Id of the rule or guardrail, or code of a reason, that must be among the reasons'),
   at: instant.optional(),
   from: z.string().optional().describe('Address of the caller; default: 192.0.2.1'),
+  peer: z
+    .union([z.literal('none'), actingParty])
+    .optional()
+    .describe('The other end of the connection; default: none is proven'),
+  justification: z.string().optional().describe('What the caller says that it is for'),
+  approved: z.array(z.string()).optional().describe('Guardrails whose approval was given'),
+  active: z.array(z.string()).optional().describe('Eligible roles that are activated for the principal'),
+  observed: z
+    .union([z.enum(['allow', 'challenge', 'needs-approval', 'deny']), z.literal('nothing')])
+    .optional()
+    .describe('What it would have come out as if nothing were only observed; `nothing` if that makes no difference'),
 })
 
 const policyTest = testCase.extend({
@@ -131,6 +206,9 @@ export type BindingText = z.output<typeof bindingSchema>
 export type RuleText = z.output<typeof rule>
 export type GuardrailText = z.output<typeof guardrail>
 export type ResourceText = z.output<typeof resource>
+export type MaskText = z.output<typeof mask>
+export type LimitText = z.output<typeof limit>
+export type TeamText = z.output<typeof team>
 export type RequirementsText = z.output<typeof requirements>
 export type PolicyText = z.output<typeof policySchema>
 export type PolicyTestText = z.output<typeof policyTest>

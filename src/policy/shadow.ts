@@ -19,7 +19,8 @@ export function shadowOf(rule: Rule, resource: string, { guardrails, world }: Mo
     (one) =>
       one.who === 'for' &&
       one.when === undefined &&
-      one.requires === undefined &&
+      one.denies &&
+      one.observedUntil === undefined &&
       one.resources.includes(resource) &&
       meetsAll(one, rule) &&
       rule.actions.every((action) => covered(action, one)),

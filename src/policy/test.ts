@@ -3,7 +3,7 @@ import { didYouMean } from '../config/didyoumean.ts'
 import { validate } from '../config/validate.ts'
 import type { SourceFile } from '../config/wiring.ts'
 import type { Action } from '../core/action.ts'
-import type { Decision } from '../core/decision.ts'
+import type { Decision, Grant } from '../core/decision.ts'
 import type { Diagnostic } from '../core/errors.ts'
 import type { ClaimValue, Identity } from '../core/principal.ts'
 import type { Span } from '../core/span.ts'
@@ -40,13 +40,17 @@ export interface PolicyTestCoverage {
   readonly uncovered: { readonly rules: readonly string[]; readonly guardrails: readonly string[] }
 }
 
+/** Reasons that name a guardrail, besides those that say so. */
+const GUARDING: ReadonlySet<string> = new Set(['requirement', 'approval', 'obligation'])
+
 /** What of the policy the cases have shown. Every rule that would have granted counts, not the first alone. */
 export function coverageOf({ rules, guardrails }: CompiledPolicy, results: readonly PolicyTestResult[]): PolicyTestCoverage {
   const seen = new Set(
     results.flatMap(({ decision }) => [
       ...decision.rules,
-      ...decision.reasons.flatMap(({ code, id }) =>
-        id !== undefined && (code === 'requirement' || code.startsWith('guardrail')) ? [id] : [],
+      ...obliging(decision),
+      ...[...decision.reasons, ...(decision.observed?.reasons ?? [])].flatMap(({ code, id }) =>
+        id !== undefined && (GUARDING.has(code) || code.startsWith('guardrail')) ? [id] : [],
       ),
     ]),
   )
@@ -119,21 +123,56 @@ function runOne(policy: CompiledPolicy, test: Case, root: Located, diagnostics: 
   if (test.from !== undefined && parseAddress(test.from) === undefined)
     findings.add('policy/test-principal', { name: test.name, problem: `\`${test.from}\` is not an address` }, place('from'))
   const identity = who === 'anonymous' ? undefined : partyOf(policy, who, test.name, place('principal'), findings)
+  const peer = test.peer === undefined || test.peer === 'none' ? undefined : partyOf(policy, test.peer, test.name, place('peer'), findings)
+  for (const [i, role] of (test.active ?? []).entries())
+    findings.known('policy/unknown-role', role, policy.model.roles, where, [...place('active'), i])
+  for (const [i, id] of (test.approved ?? []).entries())
+    if (!policy.guardrails.some((one) => one.id === id && one.approval !== undefined))
+      findings.add('policy/test-principal', { name: test.name, problem: `no guardrail \`${id}\` asks for an approval` }, [
+        ...place('approved'),
+        i,
+      ])
   if (diagnostics.length > before || 'problem' in action || time === undefined) return undefined
 
   const principal = identity === undefined ? policy.anonymous : policy.bind(identity)
-  const decision = policy.decide(principal, action, on, { time, ip: test.from ?? DEFAULT_ADDRESS })
+  const decision = policy.decide(principal, action, on, {
+    time,
+    ip: test.from ?? DEFAULT_ADDRESS,
+    peer: peer === undefined ? undefined : policy.bind(peer),
+    justification: test.justification,
+    approved: new Set(test.approved),
+    grants: grantsOf(identity, test.active, time),
+  })
   const because = test.because === undefined || isBecause(decision, test.because)
-  const passed = decision.effect === expect && because
+  const would = decision.observed?.effect
+  const observed = test.observed === undefined || test.observed === (would ?? 'nothing')
+  const passed = decision.effect === expect && because && observed
   const expected = test.because === undefined ? expect : `${expect} because ${test.because}`
   const actual = `${decision.effect} because ${reasonsOf(decision)}`
-  const message = passed ? '' : `expected ${expected}, but got ${actual}${because ? '' : hint(policy, test.because)}`
+  const watched = observed ? '' : `; expected ${test.observed} without observation, but got ${would ?? 'no difference'}`
+  const message = passed ? '' : `expected ${expected}, but got ${actual}${because ? '' : hint(policy, test.because)}${watched}`
   return { name: test.name, span: spanOf(root, place('name')), passed, expected, actual, message, decision }
 }
 
 /** An id or code among the reasons; of an allow, any granting rule. */
-function isBecause({ effect, rules, reasons }: Decision, because: string): boolean {
-  return (effect === 'allow' && rules.includes(because)) || reasons.some(({ code, id }) => code === because || id === because)
+function isBecause(decision: Decision, because: string): boolean {
+  const { effect, rules, reasons, observed } = decision
+  return (
+    (effect === 'allow' && (rules.includes(because) || obliging(decision).includes(because))) ||
+    [...reasons, ...(observed?.reasons ?? [])].some(({ code, id }) => code === because || id === because)
+  )
+}
+
+/** Guardrails whose obligations come with an allow. */
+function obliging({ obligations }: Decision): readonly string[] {
+  return obligations.flatMap((one) => (one.kind === 'limit' ? [one.id] : one.ids))
+}
+
+/** Roles that are active for the principal of a case, at its time. */
+function grantsOf(identity: Identity | undefined, roles: readonly string[] | undefined, time: number): readonly Grant[] | undefined {
+  if (identity === undefined || roles === undefined) return undefined
+  const { issuer, subject } = identity
+  return roles.map((role) => ({ issuer, subject, role, from: time, until: time + 1 }))
 }
 
 function reasonsOf({ reasons }: Decision): string {

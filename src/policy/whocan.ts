@@ -1,7 +1,8 @@
 import { formatAction, type Action } from '../core/action.ts'
 import { formatSpan } from '../core/span.ts'
 import { vocabularyOf } from './actions/index.ts'
-import { describeBinding } from './considered.ts'
+import { describeApproval, describeBinding } from './considered.ts'
+import { describeLimit, describeMask } from './obligations.ts'
 import { AUTHENTICATED, EVERYONE, type Guardrail, type Model, type Rule } from './model.ts'
 import { describeDemand } from './require.ts'
 import { shadowOf } from './shadow.ts'
@@ -18,6 +19,8 @@ export interface Grant {
   readonly rule: string
   readonly place: string
   readonly roles: readonly GrantedRole[]
+  /** Roles, one of which the other end of the connection has to hold. */
+  readonly peer: readonly string[] | undefined
   /** Its condition, as written. */
   readonly when: string | undefined
   /** A guardrail that takes all of it away, whoever asks. */
@@ -32,7 +35,9 @@ export interface Restriction {
   readonly roles: readonly string[]
   readonly when: string | undefined
   /** What it asks for; undefined where it denies. */
-  readonly requires: readonly string[] | undefined
+  readonly asks: readonly string[] | undefined
+  /** Only observed until then, in RFC 3339. */
+  readonly observedUntil: string | undefined
 }
 
 /** Who can do something, in roles and bindings: which people and workloads hold them, the providers know. */
@@ -63,6 +68,7 @@ export function whoCan(model: Model, action: Action, resource: string, now: numb
       rule: rule.id,
       place: formatSpan(rule.span),
       roles: rule.roles.map((role) => ({ role, bindings: bindingsOf(role, model, info.issuers, now) })),
+      peer: rule.peer,
       when: rule.when?.text,
       undoneBy: shadowOf(rule, resource, model)?.id,
     })),
@@ -72,7 +78,8 @@ export function whoCan(model: Model, action: Action, resource: string, now: numb
       who: guardrail.who,
       roles: guardrail.roles,
       when: guardrail.when?.text,
-      requires: guardrail.requires?.map(describeDemand),
+      asks: asksOf(guardrail),
+      observedUntil: guardrail.observedUntil === undefined ? undefined : new Date(guardrail.observedUntil).toISOString(),
     })),
     issuers: info.issuers,
     scopes: scopes
@@ -80,6 +87,17 @@ export function whoCan(model: Model, action: Action, resource: string, now: numb
       .map(([scope]) => scope)
       .toSorted(),
   }
+}
+
+function asksOf({ denies, requires, approval, masks, limit, strict }: Guardrail): readonly string[] | undefined {
+  if (denies) return undefined
+  return [
+    ...requires.map((one) => `with ${describeDemand(one)}`),
+    ...(approval === undefined ? [] : [`with ${describeApproval(approval)}`]),
+    ...masks.map(describeMask),
+    ...(limit === undefined ? [] : [`at most ${describeLimit(limit)}`]),
+    ...(strict ? ['with a record on disk first'] : []),
+  ]
 }
 
 function bindingsOf(role: string, model: Model, issuers: readonly string[] | undefined, now: number): readonly string[] {
@@ -92,17 +110,20 @@ function bindingsOf(role: string, model: Model, issuers: readonly string[] | und
 export function renderWhoCan({ action, resource, grants, restrictions, issuers, scopes }: WhoCan): string {
   const lines = [`${action}  on ${resource}`]
   if (grants.length === 0) lines.push('nobody: no rule grants it')
-  for (const { rule, place, roles, when, undoneBy } of grants) {
+  for (const { rule, place, roles, peer, when, undoneBy } of grants) {
     lines.push(`by rule ${rule}  (${place})`)
     if (undoneBy !== undefined) lines.push(`  nobody: guardrail \`${undoneBy}\` takes all of it away`)
     for (const { role, bindings } of undoneBy === undefined ? roles : []) lines.push(...renderRole(role, bindings))
+    if (peer !== undefined && undoneBy === undefined)
+      lines.push(`  by way of a peer that holds ${peer.map((role) => `\`${role}\``).join(' or ')}`)
     if (when !== undefined && undoneBy === undefined) lines.push(`  if ${when}`)
   }
   if (restrictions.length > 0) lines.push('but')
-  for (const { guardrail, place, who, roles, when, requires } of restrictions) {
+  for (const { guardrail, place, who, roles, when, asks, observedUntil } of restrictions) {
     const whom = `${who === 'allBut' ? 'whoever does not hold' : 'holders of'} ${roles.map((role) => `\`${role}\``).join(' or ')}`
-    const effect = requires === undefined ? 'not' : `only with ${requires.join(' and ')}:`
-    lines.push(`  ${effect} ${whom}${when === undefined ? '' : `, if ${when}`}: guardrail ${guardrail}  (${place})`)
+    const effect = asks === undefined ? 'not' : `only ${asks.join(' and ')}:`
+    const watched = observedUntil === undefined ? '' : `, which is only observed until ${observedUntil}`
+    lines.push(`  ${effect} ${whom}${when === undefined ? '' : `, if ${when}`}${watched}: guardrail ${guardrail}  (${place})`)
   }
   if (issuers !== undefined && grants.length > 0) lines.push(`credentials of ${issuers.map((issuer) => `\`${issuer}\``).join(' or ')} only`)
   if (scopes !== undefined && grants.length > 0)

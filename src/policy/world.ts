@@ -1,4 +1,5 @@
 import type { ClaimType, StepUp, Wiring } from '../config/schema.ts'
+import { instantOf } from './names.ts'
 
 /** A claim that policy may speak of. */
 export interface ClaimInfo {
@@ -17,21 +18,23 @@ export interface IssuerInfo {
   readonly stepUp: StepUp | undefined
 }
 
-export interface ResourceInfo {
 /** An operation of an OpenAPI document: its method in upper case, and its path with the base path of its server, as a template. */
 export interface OperationInfo {
   readonly method: string
   readonly template: string
 }
 
+export interface ResourceInfo {
   readonly protocol: string
-  readonly labels: Readonly<Record<string, string>>
   /** By operation id; undefined where no OpenAPI document is named. */
   readonly operations?: ReadonlyMap<string, OperationInfo> | undefined
+  readonly labels: Readonly<Record<string, string>>
   /** Actions by scope; undefined where scopes cap nothing. */
   readonly scopes: Readonly<Record<string, readonly string[]>> | undefined
   /** Issuers whose principals may come; undefined for all. */
   readonly issuers: readonly string[] | undefined
+  /** Only observed before this instant, milliseconds since the epoch; NaN for a text that is none, undefined where it is enforced. */
+  readonly observedUntil?: number | undefined
 }
 
 /** What a policy is about: the issuers and resources of the wiring, as far as policy may know them. */
@@ -63,8 +66,14 @@ export function worldOf(wiring: PolicyWiring, kindClaims: KindClaims): World {
   }
   const resources = table<ResourceInfo>()
   resources[OWN_RESOURCE] = { protocol: 'http', labels: table(), scopes: undefined, issuers: undefined }
-  for (const [name, { protocol, labels, scopes, issuers: accepted }] of Object.entries(wiring.resources))
-    resources[name] = { protocol, labels: Object.assign(table<string>(), labels), scopes, issuers: accepted }
+  for (const [name, { protocol, labels, scopes, issuers: accepted, observe }] of Object.entries(wiring.resources))
+    resources[name] = {
+      protocol,
+      labels: Object.assign(table<string>(), labels),
+      scopes,
+      issuers: accepted,
+      ...(observe === undefined ? {} : { observedUntil: instantOf(observe.until) ?? Number.NaN }),
+    }
   return { issuers, resources }
 }
 

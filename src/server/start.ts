@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto'
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import { systemClock, systemEntropy, type Clock, type Entropy } from '../core/clock.ts'
@@ -13,6 +14,7 @@ import type { BoundAddress } from '../doors/http/engine.ts'
 import type { DoorConfig } from '../doors/http/schema.ts'
 import { createIdentity, openRevocations, type SignInEvent } from '../identity/index.ts'
 import { openKeyring } from '../secrets/keyring.ts'
+import { memoryLimiter } from '../store/memory-limits.ts'
 import { openSqliteRevocations } from '../store/sqlite-revocations.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner } from './adapters.ts'
@@ -107,7 +109,14 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       },
     })
     closers.push(() => identities.close())
-    const pipeline = new Pipeline({ clock, newId, authenticator: identities.authenticator, policies, recorder: audit })
+    const pipeline = new Pipeline({
+      clock,
+      newId,
+      authenticator: identities.authenticator,
+      policies,
+      recorder: audit,
+      limiter: memoryLimiter(),
+    })
     closers.push(() => pipeline.open.close())
     const ending = new Ending({ clock, newId, audit, identities })
     revocations.onChange(() => pipeline.open.sweep())
@@ -179,6 +188,8 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     events: parts.identities.events,
     certificates: parts.identities.issuers.some((issuer) => issuer.verifyCertificate !== undefined),
     assertions: assertionSigner(parts.keyring, parts.wiring),
+    // Hashes of one value stay the same for as long as the key of sessions does.
+    maskKey: new Uint8Array(hkdfSync('sha256', parts.keyring.sessionKey.reveal(), '', 'ostiary hashes of masked fields', 32)),
     clock: parts.clock,
     entropy: parts.entropy,
     newId: parts.newId,

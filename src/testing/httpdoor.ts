@@ -5,6 +5,7 @@ import type { HttpAction } from '../core/action.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
 import type { AuthResult, Credential, Verified } from '../core/credential.ts'
 import type { Decision, Reason } from '../core/decision.ts'
+import type { Limiter } from '../core/limiter.ts'
 import type { Meter } from '../core/meter.ts'
 import { Pipeline } from '../core/pipeline.ts'
 import type { Policy, PolicySource } from '../core/policy.ts'
@@ -113,6 +114,9 @@ export interface Recorded {
 
 export interface DoorOptions {
   readonly rule?: Rule
+  /** In place of one made of `rule`. */
+  readonly policy?: Policy
+  readonly limiter?: Limiter
   readonly upstream?: string
   readonly resource?: Readonly<Record<string, unknown>>
   readonly resources?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -148,7 +152,7 @@ export function resourceOf(config: Readonly<Record<string, unknown>>): HttpResou
 /** A door on a free port of 127.0.0.1 in front of `upstream` (an origin). The host is `orders.localhost`. */
 export async function testDoor(options: DoorOptions): Promise<TestDoor> {
   const clock = options.clock ?? systemClock
-  const policies = swappable(policyOf(options.rule ?? (() => true)))
+  const policies = swappable(options.policy ?? policyOf(options.rule ?? (() => true)))
   const records = new Map<string, Recorded>()
   const counts = new Map<string, number>()
   const verified: Verified = { identity: identityOf('tenant/user'), expiresAt: clock.now() + 3_600_000, revoked: false }
@@ -165,6 +169,7 @@ export async function testDoor(options: DoorOptions): Promise<TestDoor> {
     newId,
     authenticator: { authenticate },
     policies,
+    limiter: options.limiter,
     recorder: {
       decided: (event, mode) => {
         records.set(event.id, { event, mode, outcomes: [] })

@@ -123,6 +123,17 @@ export const http = {
     help: 'this version has no approvals; ask the owner of the resource, with the decision id',
     status: 403,
   },
+  'http/justification': {
+    message: 'this needs a justification',
+    help: 'send `Ostiary-Justification: <what it is for>`; other characters than visible ASCII are percent-encoded UTF-8',
+    status: 403,
+  },
+  'http/limited': { message: 'this was done too often', help: 'try again after the seconds of `Retry-After`', status: 429 },
+  'http/unmaskable': {
+    message: 'the answer holds something to be masked, and could not be',
+    help: 'only JSON in UTF-8 can be masked, whole and up to `limits.maskedBody`; ask the owner of the resource, with the decision id',
+    status: 502,
+  },
   'http/unavailable': { message: 'this can not be decided now', help: 'try again in a moment', status: 503 },
   'http/cross-site': {
     message: 'the request comes from another site',

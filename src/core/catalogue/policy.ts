@@ -90,8 +90,58 @@ export const policy = {
     exit: 65,
   },
   'policy/guardrail-effect': {
-    message: 'guardrail `{id}` needs `deny`, or `require` with `actions`',
+    message: 'guardrail `{id}` needs `deny` alone, or `actions` with some of `require`, `mask`, `limit` and `record`',
     help: 'write `deny: [DELETE /**]`, or `require: { mfa: true }` with `actions: [DELETE /**]`',
+    exit: 65,
+  },
+  'policy/requirement': {
+    message: '`require` of guardrail `{id}`: {problem}',
+    help: 'write for example `network: [10.0.0.0/8]`, or `justification: { matches: "OPS-[0-9]+: .+" }`',
+    exit: 65,
+  },
+  'policy/mask': {
+    message: '`mask` of guardrail `{id}`: {problem}',
+    help: 'write fields by JSONPath, such as `$.customer.email`, `$.items[*].card` or `$..iban`',
+    exit: 65,
+  },
+  'policy/limit-window': {
+    message: 'the window of guardrail `{id}` is {problem}',
+    help: 'write a window of at least one second and at most 31 days, such as `1m`',
+    exit: 65,
+  },
+  'policy/observe': {
+    message: '{what} is to be observed {problem}',
+    help: 'write `{form}`: whatever is only observed has a date from which on it is enforced',
+    exit: 65,
+  },
+  'policy/observe-over': {
+    message: '{what} is enforced since {until}',
+    help: 'remove what says that it is observed',
+    exit: 1,
+  },
+  'policy/not-carried-out': {
+    message: 'guardrail `{id}` asks for {what} on resource `{resource}`, which nothing in front of it can carry out',
+    help: 'a door of protocol {protocol} can not do that: take the resource out, or deny instead',
+    exit: 65,
+  },
+  'policy/unknown-team': {
+    message: 'the folder `policy/{team}/` belongs to no team',
+    help: 'declare the team under `teams:` in a file of `policy/` itself, with what it `owns:`',
+    exit: 65,
+  },
+  'policy/teams-place': {
+    message: '`teams` stands in `{file}`',
+    help: 'who owns what is said in files of `policy/` itself, not in the folders of teams',
+    exit: 65,
+  },
+  'policy/not-owned': {
+    message: '{where} speaks of resource `{resource}`, which team `{team}` does not own',
+    help: 'whoever keeps `policy/` may add it to `owns:` of the team',
+    exit: 65,
+  },
+  'policy/foreign-role': {
+    message: 'role `{role}` of team `{team}` includes `{other}`, which is not a role of that team',
+    help: 'a team may widen its own roles only; whoever keeps `policy/` may write the role there',
     exit: 65,
   },
   'policy/step-up': {

@@ -1,13 +1,14 @@
 /** How *no* looks in HTTP: problem documents (RFC 9457), challenges (RFC 6750), pages for browsers. */
 import { createHash } from 'node:crypto'
 import type { RejectReason } from '../../core/credential.ts'
-import type { Decision, Reason } from '../../core/decision.ts'
+import type { Decision, Reason, Requirement } from '../../core/decision.ts'
 import { OstiaryError, type Code } from '../../core/errors.ts'
 import type { Verdict } from '../../core/record.ts'
 import type { CanonicalRequest } from './canonical.ts'
 import type { Answer, Fields } from './engine.ts'
 import { asksForDpop, provable, stepUpChallenge, stepUpParameters } from './stepup.ts'
 import type { Principal } from '../../core/principal.ts'
+import { describeDemand } from '../../policy/require.ts'
 
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem;color:#1b1f24;background:#fff}h1{font-size:1.4rem}code{font-size:.9em}@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181b}}'
@@ -131,6 +132,7 @@ const DENIED: readonly (readonly [Reason['code'], string])[] = [
   ['party', 'somebody who acts for you, or for whom you act, may not do this'],
   ['role-unknown', 'it can not be told at the moment whether you hold a role that allows this'],
   ['condition-error', 'a condition of this access could not be evaluated'],
+  ['peer-not-held', 'this is allowed by way of other services only'],
   ['condition-false', 'a condition of this access is not met'],
   ['role-not-held', 'you hold no role that allows this'],
   ['no-rule', 'no rule allows this to anybody'],
@@ -171,12 +173,21 @@ export interface DenyContext {
   readonly fields: Fields
 }
 
+/** What nobody can prove by another sign-in, in words that tell a stranger nothing of the network. */
+const UNPROVABLE: ReadonlyMap<Requirement['kind'], string> = new Map([
+  ['network', 'this is not answered to the network that you come from'],
+])
+
 /** The answer to every verdict that isn't `allowed`. */
 export function deny(verdict: Exclude<Verdict, { kind: 'allowed' }>, context: DenyContext): Answer {
   const { decision, html, realm, authorizationUri } = context
   const answer = (code: Code, detail: string | undefined, more: Fields = []): Answer =>
     problem(code, { decision, html, detail, fields: [...more, ...context.fields] })
   const stepUp = ({ requirements }: Decision): Answer => {
+    // What only the request itself can show is asked for first: another sign-in doesn't bring it.
+    const missing = requirements?.find(({ kind }) => kind === 'justification') ?? requirements?.find(({ kind }) => UNPROVABLE.has(kind))
+    if (missing?.kind === 'justification') return answer('http/justification', missing.name === '' ? undefined : describeDemand(missing))
+    if (missing !== undefined) return answer('http/challenge', UNPROVABLE.get(missing.kind))
     if (asksForDpop(requirements, context.principal)) return answer('http/step-up', undefined, dpopChallenge(realm, { reason: 'unproven' }))
     const proofs = provable(requirements, context.principal)
     const parameters = proofs === undefined ? undefined : stepUpParameters(proofs, context.principal)
@@ -197,6 +208,8 @@ export function deny(verdict: Exclude<Verdict, { kind: 'allowed' }>, context: De
       return answer(verdict.code, undefined)
     case 'unavailable':
       return answer('http/unavailable', undefined, ['Retry-After', '2'])
+    case 'limited':
+      return answer('http/limited', undefined, ['Retry-After', String(Math.ceil(verdict.retryAfter / 1000))])
     case 'denied': {
       const { effect, reasons } = verdict.decision
       if (effect === 'challenge') return stepUp(verdict.decision)

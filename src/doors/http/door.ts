@@ -31,6 +31,8 @@ export interface HttpDoorParts {
   /** Whether a client certificate by itself can prove who somebody is. Default: no. */
   readonly certificates?: boolean
   readonly assertions: AssertionSigner
+  /** Key of hashes in masked fields, 32 bytes. Default: one of this process alone. */
+  readonly maskKey?: Uint8Array | undefined
   readonly clock: Clock
   readonly entropy: Entropy
   readonly newId: () => string
@@ -77,6 +79,7 @@ export function createHttpDoor(parts: HttpDoorParts): HttpDoor {
     events: parts.events,
     certificates: parts.certificates ?? false,
     assertions: parts.assertions,
+    maskKey: parts.maskKey ?? entropy.bytes(32),
     clock,
     entropy,
     newId: parts.newId,

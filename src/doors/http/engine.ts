@@ -5,6 +5,7 @@
 import type { PresentedCertificate } from '../../core/credential.ts'
 import type { Admitted } from '../../core/pipeline.ts'
 import type { BodyFraming } from './canonical.ts'
+import type { Masker } from './mask.ts'
 
 /** A request's head exactly as it was read. Strings hold one byte per character (latin1). */
 export interface RawRequest {
@@ -80,7 +81,21 @@ export interface UpstreamTarget {
   readonly idleTimeout: number
 }
 
-export type Failure = 'upstream-failed' | 'upstream-timeout' | 'upstream-busy' | 'body-too-large' | 'access-ended' | 'upgrade'
+/** How a response is masked: its body is collected, changed as a whole, and kept back where it can't be. */
+export interface ResponseMask {
+  readonly masker: Masker
+  /** Bytes of a body at most; a longer one is kept back. */
+  readonly limit: number
+}
+
+export type Failure =
+  | 'unmaskable'
+  | 'upstream-failed'
+  | 'upstream-timeout'
+  | 'upstream-busy'
+  | 'body-too-large'
+  | 'access-ended'
+  | 'upgrade'
 
 /** A request that was let through. The engine completes `passage` exactly once, however it ends. */
 export interface Forward {
@@ -93,6 +108,8 @@ export interface Forward {
   readonly bodyLimit: number
   /** Milliseconds from admission after which the exchange is ended. */
   readonly maxDuration: number
+  /** Undefined where nothing of the response is masked. */
+  readonly mask: ResponseMask | undefined
   /** The fields of a response to the client, from those that the upstream sent. */
   respond(status: number, fields: Fields): string[]
   /** What is answered in place of the upstream. */

@@ -5,6 +5,7 @@ import type { Outcome } from '../../core/record.ts'
 import type { Roster, Rostered } from '../../core/roster.ts'
 import { RequestBody } from './body.ts'
 import type { Answer, Failure, Fields, Forward } from './engine.ts'
+import { isMaskable, maskedFields } from './mask.ts'
 import { isAllowedInTrailers } from './names.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamHandler, Upstreams } from './upstream.ts'
 
@@ -42,6 +43,12 @@ export interface ExchangeParts {
   readonly running: Roster<Running>
 }
 
+interface Held {
+  readonly fields: Fields
+  readonly chunks: Buffer[]
+  length: number
+}
+
 /** One request that was let through, from its head to the end of its response. */
 export class Exchange implements UpstreamHandler, Running {
   slot = -1
@@ -53,6 +60,8 @@ export class Exchange implements UpstreamHandler, Running {
   readonly #started: number
   readonly #body: RequestBody | undefined
   #call: UpstreamCall | undefined
+  /** The response as far as it has come, where it is masked. */
+  #held: Held | undefined
   #status = 0
   #bytesOut = 0
   #headSent = false
@@ -98,6 +107,14 @@ export class Exchange implements UpstreamHandler, Running {
   head(status: number, fields: Fields): void {
     if (this.#result !== undefined) return
     this.#status = status
+    if (this.#plan.mask !== undefined) {
+      this.#held = { fields, chunks: [], length: 0 }
+      return
+    }
+    this.#sendHead(status, fields)
+  }
+
+  #sendHead(status: number, fields: Fields): void {
     this.#headSent = true
     try {
       this.#down.head(status, this.#plan.respond(status, fields))
@@ -111,16 +128,67 @@ export class Exchange implements UpstreamHandler, Running {
 
   data(chunk: Buffer): boolean {
     if (this.#result !== undefined) return true
+    if (this.#held !== undefined) {
+      this.#held.chunks.push(chunk)
+      this.#held.length += chunk.length
+      if (this.#held.length > this.#plan.mask!.limit) this.#unmaskable(this.#held.fields)
+      return true
+    }
     this.#bytesOut += chunk.length
     return this.#down.write(chunk)
   }
 
   ended(trailers: Fields): void {
     if (this.#result !== undefined) return
+    if (this.#held !== undefined) {
+      this.#masked(this.#held)
+      return
+    }
     this.#result = 'completed'
     const kept: string[] = []
     for (let i = 0; i + 1 < trailers.length; i += 2) if (isAllowedInTrailers(trailers[i]!)) kept.push(trailers[i]!, trailers[i + 1]!)
     this.#down.end(kept)
+    this.#body?.destroy()
+  }
+
+  /** The whole response is there: out it goes, masked. Trailers speak of the body as it was. */
+  #masked({ fields, chunks, length }: Held): void {
+    let body: Buffer | undefined
+    if (length > 0) {
+      body = isMaskable(this.#status, fields) ? this.#plan.mask!.masker.apply(Buffer.concat(chunks, length)) : undefined
+      if (body === undefined) {
+        this.#unmaskable(fields)
+        return
+      }
+    }
+    this.#whole(fields, body)
+  }
+
+  /** An error of the upstream stays one, without its text. Anything else is not let out at all. */
+  #unmaskable(fields: Fields): void {
+    this.#held = undefined
+    if (this.#status < 400) {
+      this.#instead('unmaskable', 'refused')
+      return
+    }
+    this.#call?.abort()
+    this.#whole(fields, undefined)
+  }
+
+  #whole(fields: Fields, body: Buffer | undefined): void {
+    this.#held = undefined
+    const kept = maskedFields(fields, body === undefined)
+    if (body !== undefined) kept.push('Content-Length', String(body.length))
+    else if (this.#status >= 200 && this.#status !== 204 && this.#status !== 304 && this.#plan.request.method !== 'HEAD')
+      kept.push('Content-Length', '0')
+    this.#sendHead(this.#status, kept)
+    if (this.#result !== undefined) return
+    this.#result = 'completed'
+    if (body !== undefined) {
+      this.#bytesOut += body.length
+      this.#down.write(body)
+    }
+    this.#down.end([])
     this.#body?.destroy()
   }
 

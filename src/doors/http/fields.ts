@@ -15,6 +15,8 @@ export interface ReadFields {
   readonly 'sec-websocket-key': string | undefined
   readonly 'sec-websocket-version': string | undefined
   readonly 'x-requested-with': string | undefined
+  /** The one field of the gateway's own name that callers may send. It goes no further. */
+  readonly 'ostiary-justification': string | undefined
 }
 
 export interface CanonicalLimits {
@@ -114,6 +116,7 @@ export function scanFields(raw: RawRequest, limits: CanonicalLimits): Scan {
       'sec-websocket-key': undefined,
       'sec-websocket-version': undefined,
       'x-requested-with': undefined,
+      'ostiary-justification': undefined,
     },
   }
   const { rawHeaders } = raw
@@ -151,6 +154,7 @@ export function scanFields(raw: RawRequest, limits: CanonicalLimits): Scan {
         problem('http/field-underscore')
         break
       case 'reserved':
+        if (lower === 'ostiary-justification') read(scan, lower, value)
         break
       case 'hop-by-hop':
       case 'own':

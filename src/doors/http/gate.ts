@@ -16,6 +16,8 @@ import { identityFields, responseFields, upstreamFields } from './headers.ts'
 import type { SecurityEvents } from './events.ts'
 import type { ProviderLogout } from './logout.ts'
 import { isCrossSite } from './origin.ts'
+import { justificationOf } from './justification.ts'
+import { askedWhole, maskerOf } from './mask.ts'
 import { provable } from './stepup.ts'
 import { settingsFor, type Directory, type ServedResource, type Settings } from './resources.ts'
 import type { HttpLimits } from './schema.ts'
@@ -31,6 +33,8 @@ export interface GateParts {
   /** Whether a client certificate by itself can prove who somebody is. */
   readonly certificates: boolean
   readonly assertions: AssertionSigner
+  /** Key of hashes in masked fields. */
+  readonly maskKey: Uint8Array
   readonly clock: Clock
   readonly entropy: Entropy
   readonly newId: () => string
@@ -134,6 +138,9 @@ export function createGate(parts: GateParts): Gate {
       action: actionOf(request),
       credential: byItself,
       certificate,
+      // Beside another credential, a certificate says by way of whom it came.
+      peer: credential === undefined || certificate === undefined || !parts.certificates ? undefined : { kind: 'certificate', certificate },
+      justification: justificationOf(request.read['ostiary-justification']),
       maxTokenLifetime: resource.config.maxTokenLifetime,
       ip: caller.ip,
       trace: trace.id,
@@ -213,6 +220,10 @@ export function createGate(parts: GateParts): Gate {
 
   function allowed(passage: Admitted, arrival: Arrival): Plan | Promise<Plan> {
     const { request, resource, settings, caller } = arrival
+    const obligations = passage.decision?.obligations ?? []
+    // What comes over a WebSocket is nothing that could be masked.
+    if (request.upgrade !== undefined && obligations.some(({ kind }) => kind === 'mask'))
+      return withdrawn(passage, arrival, 'http/unmaskable')
     if (request.upgrade !== undefined && resource.websocketOrigins === undefined) return withdrawn(passage, arrival, 'http/upgrade')
     if (isCrossSite(request, resource, originOf(resource, request, caller), arrival.session))
       return withdrawn(passage, arrival, 'http/cross-site')
@@ -247,6 +258,9 @@ export function createGate(parts: GateParts): Gate {
 
   function forward(passage: Admitted, arrival: Arrival, identity: Fields): Forward {
     const { request, resource, settings, caller, trace } = arrival
+    const masked = passage.decision?.obligations.find((one) => one.kind === 'mask')
+    const mask = masked === undefined ? undefined : { masker: maskerOf(masked.fields, parts.maskKey), limit: limits.maskedBody }
+    const fields = upstreamFields(request, arrival.cookie, settings, identity, passage.id, caller, trace)
     return {
       kind: 'forward',
       passage,
@@ -254,11 +268,12 @@ export function createGate(parts: GateParts): Gate {
       upgrade: request.upgrade,
       bodyLimit: settings.bodyLimit,
       maxDuration: limits.maxDuration,
+      mask,
       request: {
         method: request.method,
         target: request.path + request.query,
         host: resource.upstreamHost ?? request.host,
-        fields: upstreamFields(request, arrival.cookie, settings, identity, passage.id, caller, trace),
+        fields: mask === undefined ? fields : askedWhole(fields),
         body: request.body,
         expectsContinue: request.expectsContinue,
         announcesTrailers: request.announcesTrailers,

@@ -19,6 +19,9 @@ const limits = z.strictObject({
   body: bytes()
     .default(1024 ** 3)
     .describe('Body of a request; larger is 413, `0B` is without limit'),
+  maskedBody: bytes()
+    .default(4 * 1024 ** 2)
+    .describe('Body of a response that a guardrail masks; a larger one is kept back'),
   connections: count(10_000).describe('Open connections per listener; further ones are closed'),
   connectionsPerAddress: count(4096).describe('Open connections from one address, trusted proxies excepted; further ones are closed'),
   requestsPerConnection: count(100_000).describe('Requests after which a connection is closed'),

@@ -76,6 +76,7 @@ function decided(passage: Admitted, resource: ServedResource, parts: TokenEndpoi
     case 'denied':
     case 'unauthenticated':
       return refusal({ error: 'invalid_target', description: denialDetail(verdict.decision) }, 400, id)
+    case 'limited':
     case 'malformed':
     case 'unavailable':
       return refusal({ error: 'temporarily_unavailable', description: 'try again in a moment' }, 503, [...id, 'Retry-After', '2'])

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import type { HttpAction } from '../../core/action.ts'
 import type { DecisionContext } from '../../core/decision.ts'
-import type { ClaimValue, Identity } from '../../core/principal.ts'
+import type { ClaimValue, Identity, Principal } from '../../core/principal.ts'
 import type { SourceFile } from '../../config/wiring.ts'
 import { NOW, someone } from './world.ts'
 
@@ -83,29 +83,68 @@ export interface RuleData {
 
 /** A policy as plain data: JSON is YAML, so its text is written from it. */
 export interface PolicyData {
-  readonly roles: Readonly<Record<string, { readonly bind: readonly unknown[]; readonly includes: readonly string[] }>>
+  readonly roles: Readonly<
+    Record<string, { readonly bind: readonly unknown[]; readonly eligible: readonly unknown[]; readonly includes: readonly string[] }>
+  >
   readonly rules: readonly RuleData[]
   readonly guardrails: readonly RuleData[]
 }
 
+const peer = fc.option(subset([...ROLES, 'authenticated'], 1), { nil: undefined, freq: 1 })
 const rule = (roles: readonly string[]) =>
-  fc.record({ role: subset(roles, 1), resource, actions, when }, { requiredKeys: ['role', 'resource', 'actions'] })
+  fc
+    .record({
+      role: subset(roles, 1),
+      resource,
+      actions,
+      when,
+      peer: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: peer }),
+    })
+    .map(({ peer: other, ...rest }) => (other === undefined ? rest : { ...rest, peer: other }))
+
+/** What a guardrail does besides denying, and whether it is only observed. */
+const softer = fc.oneof(
+  fc.record({ require: fc.constantFrom({ mfa: true }, { authContext: 'c1' }, { mfa: true, authContext: 'c1' }) }),
+  fc.record({
+    require: fc.constantFrom<object>(
+      { device: 'managed' },
+      { network: ['10.0.0.0/8'] },
+      { justification: true },
+      { justification: { matches: 'OPS-[0-9]+' } },
+      { approval: { from: ['r0'] } },
+      { mfa: true, approval: { from: ['r1', 'r0'], count: 2 } },
+    ),
+  }),
+  fc.record({
+    mask: fc.constantFrom({ '$.a': 'drop' }, { "$['a']": 'hash', '$..b': { partial: { last: 2 } } }, { '$..b': { constant: 1 } }),
+  }),
+  fc.record({
+    limit: fc.constantFrom({ requests: 5, in: '1m' }, { requests: 9, in: '1h', per: 'address' }, { requests: 1, in: '1s', per: 'client' }),
+  }),
+  fc.constant({ record: 'strict' }),
+)
+const observation = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(NOW - 1000, NOW + 1000).map((until) => ({ mode: 'observe', until: new Date(until).toISOString() })),
+  },
+)
 const guardrail = fc
   .record({
     who: fc.constantFrom('for', 'allBut'),
     roles: subset([...ROLES, 'authenticated'], 1),
     resource,
     actions,
-    require: fc.option(fc.constantFrom({ mfa: true }, { authContext: 'c1' }, { mfa: true, authContext: 'c1' }), {
-      nil: undefined,
-      freq: 2,
-    }),
+    does: fc.option(softer, { nil: undefined, freq: 2 }),
+    observed: observation,
     when,
   })
-  .map(({ who, roles, actions: what, require, ...rest }) => ({
+  .map(({ who, roles, actions: what, does, observed, ...rest }) => ({
     ...rest,
+    ...observed,
     [who]: roles,
-    ...(require === undefined ? { deny: what } : { require, actions: what }),
+    ...(does === undefined ? { deny: what } : { ...does, actions: what }),
   }))
 
 const named = (prefix: string, items: readonly object[]): RuleData[] =>
@@ -115,10 +154,11 @@ const named = (prefix: string, items: readonly object[]): RuleData[] =>
 export const policyData: fc.Arbitrary<PolicyData> = fc
   .record({
     bind: fc.array(fc.array(binding, { minLength: 1, maxLength: 2 }), { minLength: ROLES.length, maxLength: ROLES.length }),
+    eligible: fc.array(fc.array(binding, { maxLength: 1 }), { minLength: ROLES.length, maxLength: ROLES.length }),
     open: fc.boolean(),
     includes: fc.array(fc.option(fc.boolean(), { freq: 1, nil: false }), { minLength: ROLES.length ** 2, maxLength: ROLES.length ** 2 }),
   })
-  .chain(({ bind, open, includes }) =>
+  .chain(({ bind, eligible, open, includes }) =>
     fc
       .record({
         rules: fc.array(rule([...ROLES, 'authenticated', ...(open ? ['everyone'] : [])]), { minLength: 2, maxLength: 8 }),
@@ -129,7 +169,7 @@ export const policyData: fc.Arbitrary<PolicyData> = fc
         roles: Object.fromEntries(
           ROLES.map((name, i) => [
             name,
-            { bind: bind[i]!, includes: ROLES.filter((_, j) => j > i && includes[i * ROLES.length + j] === true) },
+            { bind: bind[i]!, eligible: eligible[i]!, includes: ROLES.filter((_, j) => j > i && includes[i * ROLES.length + j] === true) },
           ]),
         ),
         rules: named('rule-', rules),
@@ -205,7 +245,29 @@ export const resourceName = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom('orders', 'orders', 'wiki', 'ostiary') },
   { weight: 1, arbitrary: fc.constantFrom('nowhere', '__proto__') },
 )
-export const context: fc.Arbitrary<DecisionContext> = fc.record({
-  time: fc.constantFrom(NOW - 2000, NOW, NOW + 2000),
-  ip: fc.constantFrom('10.0.0.1', '192.0.2.1'),
-})
+/** A principal that no policy made: whoever is asked binds it anew. */
+function unbound(of: Identity): Principal {
+  const { issuer, subject, kind, claims } = of
+  return { issuer, subject, kind, claims, roles: [], unknownRoles: [], provenance: [], actor: undefined, identity: of, policyVersion: '' }
+}
+
+export const context: fc.Arbitrary<DecisionContext> = fc.record(
+  {
+    time: fc.constantFrom(NOW - 2000, NOW, NOW + 2000),
+    ip: fc.constantFrom('10.0.0.1', '192.0.2.1'),
+    peer: oneIdentity.map(unbound),
+    justification: fc.constantFrom('OPS-1', 'because', ' '),
+    approved: fc.subarray(['guardrail-0', 'guardrail-1', 'guardrail-2']).map((ids) => new Set(ids)),
+    grants: fc.array(
+      fc.record({
+        issuer: fc.constantFrom('entra', 'ci'),
+        subject: fc.constantFrom('s0', 's0', 's1'),
+        role: fc.constantFrom(...ROLES),
+        from: fc.constantFrom(NOW - 1500, NOW - 500),
+        until: fc.constantFrom(NOW + 500, NOW + 2500),
+      }),
+      { maxLength: 3 },
+    ),
+  },
+  { requiredKeys: ['time', 'ip'] },
+)

@@ -26,13 +26,17 @@ export const wiring: PolicyWiring = {
       ...issuer,
       kind: 'entra',
       claims: { level: 'number', rank: 'number', vip: 'boolean', department: 'string' },
-      stepUp: { mfa: { claim: 'department', any: ['a'] }, authContext: { c1: { claim: 'groups', any: ['c'] } } },
+      stepUp: {
+        mfa: { claim: 'department', any: ['a'] },
+        authContext: { c1: { claim: 'groups', any: ['c'] } },
+        device: { managed: { claim: 'roles', any: ['b'] } },
+      },
     },
     ci: {
       ...issuer,
       kind: 'oidc',
       claims: { repository: 'string', rank: 'string', groups: 'list', department: 'string' },
-      stepUp: { mfa: 'never', authContext: { c1: { claim: 'repository', any: ['a', 'b'] } } },
+      stepUp: { mfa: 'never', authContext: { c1: { claim: 'repository', any: ['a', 'b'] } }, device: { managed: 'never' } },
     },
   },
   resources: {
