@@ -1,35 +1,11 @@
-import type { Action } from '../core/action.ts'
-import type { ApprovalRequest, Decision, DecisionContext, Effect, Obligation, Observed, Reason, Requirement } from '../core/decision.ts'
+import type { ApprovalRequest, Decision, Effect, Obligation, Observed, Reason, Requirement } from '../core/decision.ts'
 import { activated, MAX_PARTIES, type PartyState } from './bind.ts'
-import { vocabularyOf } from './actions/index.ts'
-import { MAX_REASONS, type Candidates, type CompiledResource, type GuardrailSlot, type RuleSlot, type Slot } from './compile.ts'
-import { limitKey, unite } from './obligations.ts'
-import { isMet, toRequirement } from './require.ts'
-import type { Truth } from './when/condition.ts'
+import { MAX_REASONS, type Candidates, type CompiledResource, type RuleSlot } from './compile.ts'
+import { Guards, type Toll } from './guards.ts'
+import { unite } from './obligations.ts'
+import { byId, eachHeld, evaluate, isHeld, isUnknown, strictest, told, type Asked } from './party.ts'
 
 const NONE: readonly never[] = Object.freeze([])
-const NO_CLAIMS = Object.freeze(Object.create(null) as Record<string, never>)
-const NOTHING_UNKNOWN: ReadonlySet<string> = new Set()
-
-/** From what lets through to what doesn't. */
-const EFFECTS: readonly Effect[] = ['allow', 'needs-approval', 'challenge', 'deny']
-
-/** The stricter of two effects. */
-export function strictest(a: Effect, b: Effect): Effect {
-  return EFFECTS.indexOf(a) < EFFECTS.indexOf(b) ? b : a
-}
-
-/** What is asked of a policy, with what does not depend on the party. */
-export interface Asked {
-  readonly policyVersion: string
-  readonly action: Action
-  readonly resource: string
-  readonly context: DecisionContext
-  /** The other end of the connection, bound to this policy. */
-  readonly peer: PartyState | undefined
-  /** Index of the role `authenticated`. */
-  readonly authenticated: number
-}
 
 /** Decides by the compiled index. Each party of a chain is decided for itself, and the strictest effect wins. */
 export function decideCompiled(resources: ReadonlyMap<string, CompiledResource>, subject: PartyState, asked: Asked): Decision {
@@ -229,186 +205,6 @@ class Grants {
   }
 }
 
-/** Calls `use` for each entry whose role is held: going through its roles or through the party's, whichever are fewer. */
-function eachHeld<T>(byRole: ReadonlyMap<number, T>, party: PartyState, time: number, use: (entry: T, index: number) => void): void {
-  if (byRole.size === 0) return
-  if (party.held.length <= byRole.size) {
-    for (const { index, until } of party.held) {
-      const entry = byRole.get(index)
-      if (entry !== undefined && time < until) use(entry, index)
-    }
-    return
-  }
-  for (const [index, entry] of byRole) {
-    const held = party.heldByIndex.get(index)
-    if (held !== undefined && time < held.until) use(entry, index)
-  }
-}
-
-function isHeld(party: PartyState, index: number, time: number): boolean {
-  const held = party.heldByIndex.get(index)
-  return held !== undefined && time < held.until
-}
-
-function isUnknown(party: PartyState, index: number, time: number): boolean {
-  const unknown = party.unknownByIndex.get(index)
-  return unknown !== undefined && time < unknown.until && !isHeld(party, index, time)
-}
-
-function told(reasons: ReadonlyMap<string, Reason>): Reason[] {
-  return [...reasons.values()].toSorted(byId).slice(0, MAX_REASONS)
-}
-
-/** What guardrails ask of one party: those that are enforced, or those that are only observed. */
-class Toll {
-  denials: Map<string, Reason> | undefined
-  demands: Map<string, Reason> | undefined
-  /** What is unmet of the demands, each once. */
-  readonly requirements = new Map<string, Requirement>()
-  unapproved: Map<string, Reason> | undefined
-  readonly approvals = new Map<string, ApprovalRequest>()
-  /** By guardrail. */
-  obligations: Map<string, readonly Obligation[]> | undefined
-
-  get effect(): Effect {
-    return this.denials !== undefined
-      ? 'deny'
-      : this.demands !== undefined
-        ? 'challenge'
-        : this.unapproved !== undefined
-          ? 'needs-approval'
-          : 'allow'
-  }
-
-  /** Why it comes to this effect; of an allow, the guardrails that oblige to something. */
-  reasons(effect: Effect): Reason[] {
-    switch (effect) {
-      case 'deny':
-        return told(this.denials!)
-      case 'challenge':
-        return told(this.demands!)
-      case 'needs-approval':
-        return told(this.unapproved!)
-      case 'allow':
-        return [...(this.obligations?.keys() ?? [])]
-          .toSorted()
-          .slice(0, MAX_REASONS)
-          .map((id) => ({ code: 'obligation', id }))
-    }
-  }
-}
-
-/** What guardrails make of one party, as far as they have been looked at. Most places have none, so this is made where one is met. */
-class Guards {
-  enforced: Toll | undefined
-  watched: Toll | undefined
-  readonly #party: PartyState
-  readonly #asked: Asked
-
-  constructor(party: PartyState, asked: Asked) {
-    this.#party = party
-    this.#asked = asked
-  }
-
-  /** An unknown role and a condition that can't be told count as applying. */
-  look(place: Candidates): void {
-    const party = this.#party
-    const { time } = this.#asked.context
-    eachHeld(place.guardsByRole, party, time, (slots, index) => {
-      for (const slot of slots) this.#apply(slot, party.heldByIndex.get(index)!.role, true)
-    })
-    for (const { index, role } of party.unknown)
-      if (isUnknown(party, index, time)) for (const slot of place.guardsByRole.get(index) ?? []) this.#apply(slot, role, false)
-    for (const slot of place.guardsButFor) {
-      if (slot.exempt.some(({ index }) => isHeld(party, index, time))) continue
-      const unsure = slot.exempt.find(({ index }) => isUnknown(party, index, time))
-      this.#apply(slot, unsure?.role, unsure === undefined)
-    }
-  }
-
-  #apply(slot: GuardrailSlot, role: string | undefined, known: boolean): void {
-    const truth = slot.when === undefined || evaluate(slot, this.#party, this.#asked)
-    if (truth === false) return
-    const about = role === undefined ? { id: slot.id } : { id: slot.id, role }
-    const { guardrail } = slot
-    if (guardrail.denies) {
-      const code = truth !== true ? 'guardrail-error' : known ? 'guardrail' : 'guardrail-unknown'
-      const toll = this.#toll(slot)
-      toll.denials = withReason(toll.denials, { code, ...about })
-      return
-    }
-    this.#demand(slot, { code: 'requirement', ...about })
-    if (guardrail.approval !== undefined && this.#asked.context.approved?.has(slot.id) !== true) {
-      const toll = this.#toll(slot)
-      toll.unapproved = withReason(toll.unapproved, { code: 'approval', ...about })
-      toll.approvals.set(slot.id, { id: slot.id, ...guardrail.approval })
-    }
-    this.#oblige(slot)
-  }
-
-  /** Whether a guardrail is enforced or only observed says the time. */
-  #toll({ guardrail: { observedUntil } }: GuardrailSlot): Toll {
-    return observedUntil !== undefined && this.#asked.context.time < observedUntil
-      ? (this.watched ??= new Toll())
-      : (this.enforced ??= new Toll())
-  }
-
-  /** Of what is required, that which is proven is no matter any more. */
-  #demand(slot: GuardrailSlot, reason: Reason): void {
-    const { identity } = this.#party
-    const unmet = slot.guardrail.requires.filter((one) => !isMet(one, identity, this.#asked.context))
-    if (unmet.length === 0) return
-    const toll = this.#toll(slot)
-    toll.demands = withReason(toll.demands, reason)
-    for (const one of unmet) toll.requirements.set(`${one.kind} ${one.name}`, toRequirement(one, identity))
-  }
-
-  #oblige(slot: GuardrailSlot): void {
-    const { limit } = slot.guardrail
-    if (slot.obligations.length > 0) oblige(this.#toll(slot), slot.id, slot.obligations)
-    if (limit === undefined) return
-    const { identity } = this.#party
-    const { requests, window } = limit
-    const observed = this.#toll(slot) === this.watched
-    const key = limitKey(limit, identity, this.#asked.context.ip)
-    // Also one that is only observed is counted by the door.
-    const toll = (this.enforced ??= new Toll())
-    oblige(toll, `${slot.id} `, [{ kind: 'limit', id: slot.id, requests, window, key, ...(observed ? { observed } : {}) }])
-  }
-}
-
-function oblige(toll: Toll, key: string, obligations: readonly Obligation[]): void {
-  toll.obligations ??= new Map()
-  toll.obligations.set(key, obligations)
-}
-
-/** Of one guardrail, the reason that says most. */
-function withReason(reasons: Map<string, Reason> | undefined, reason: Reason): Map<string, Reason> {
-  const all = reasons ?? new Map<string, Reason>()
-  const before = all.get(reason.id!)
-  if (before === undefined || rank(reason) < rank(before)) all.set(reason.id!, reason)
-  return all
-}
-
-/** A guardrail that applies for sure is told before one that only counts as applying; then by role. */
-function rank({ code, role }: Reason): string {
-  return `${['guardrail', 'guardrail-unknown', 'guardrail-error'].indexOf(code)}${role ?? ''}`
-}
-
-function evaluate(slot: Slot, party: PartyState, { action, context }: Asked): Truth {
-  const { identity } = party
-  return slot.when!.evaluate({
-    claims: identity?.claims ?? NO_CLAIMS,
-    unknownClaims: identity?.unknownClaims ?? NOTHING_UNKNOWN,
-    time: context.time,
-    ip: context.ip,
-    action,
-    parameters: slot.when!.usesParameters ? vocabularyOf(action.protocol)!.parameters(slot.pattern, action) : NO_PARAMETERS,
-  })
-}
-
-const NO_PARAMETERS: ReadonlyMap<string, string | undefined> = new Map()
-
 const NO_RULE: readonly Reason[] = Object.freeze([Object.freeze({ code: 'no-rule' } as const)])
 
 const ORDER: readonly Reason['code'][] = ['condition-error', 'condition-false', 'peer-not-held', 'role-unknown', 'role-not-held']
@@ -435,8 +231,4 @@ function whyNothingGrants(
   }
   if (reasons.size === 0) return NO_RULE
   return [...reasons.values()].toSorted((a, b) => ORDER.indexOf(a.code) - ORDER.indexOf(b.code) || byId(a, b)).slice(0, MAX_REASONS)
-}
-
-function byId(a: Reason, b: Reason): number {
-  return a.id! < b.id! ? -1 : a.id! > b.id! ? 1 : 0
 }

@@ -13,7 +13,7 @@ import {
   type Question,
   type RoleExplanation,
 } from './considered.ts'
-import { strictest } from './decide.ts'
+import { strictest } from './party.ts'
 import { describeDemand } from './require.ts'
 import { BUILT_IN_ROLES, EVERYONE, type Guardrail, type Model, type Rule } from './model.ts'
 

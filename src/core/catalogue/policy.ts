@@ -1,11 +1,6 @@
 import type { CatalogueEntry } from '../errors.ts'
 
 export const policy = {
-  'policy/not-yet': {
-    message: '{feature} in {where} is not carried out yet',
-    help: 'remove it: what this version can not carry out is refused, never ignored',
-    exit: 65,
-  },
   'policy/unknown-role': { message: 'unknown role `{name}` in {where}', help: 'declare it under `roles:`', exit: 65 },
   'policy/unknown-resource': {
     message: 'unknown resource `{name}` in {where}',
