@@ -1,16 +1,26 @@
 import { didYouMean } from '../../config/didyoumean.ts'
 import type { Action, Protocol } from '../../core/action.ts'
-import type { HttpPattern } from './http/template.ts'
+import { container } from './container/index.ts'
+import type { ContainerPattern } from './container/template.ts'
 import { http } from './http/index.ts'
-import type { KubernetesPattern } from './kubernetes/template.ts'
+import type { HttpPattern } from './http/template.ts'
 import { kubernetes } from './kubernetes/index.ts'
+import type { KubernetesPattern } from './kubernetes/template.ts'
+import { llm } from './llm/index.ts'
+import type { LlmPattern } from './llm/template.ts'
+import { mcp } from './mcp/index.ts'
+import type { McpPattern } from './mcp/template.ts'
+import { sql } from './sql/index.ts'
+import type { SqlPattern } from './sql/template.ts'
+import { ssh } from './ssh/index.ts'
+import type { SshPattern } from './ssh/template.ts'
 import type { ActionIndex, PatternBase, Problem, RequestValue, Vocabulary } from './vocabulary.ts'
 
 export type { ActionIndex, Problem, RequestValue } from './vocabulary.ts'
 export type { Side } from './sets/values.ts'
 
 /** A set of actions as policy writes it. */
-export type ActionPattern = HttpPattern | KubernetesPattern
+export type ActionPattern = HttpPattern | KubernetesPattern | SqlPattern | SshPattern | ContainerPattern | McpPattern | LlmPattern
 
 /** The vocabulary of any protocol: what is of another is met by nothing and covers nothing. */
 export interface AnyVocabulary extends Omit<Vocabulary<Action, ActionPattern>, 'index'> {
@@ -18,12 +28,18 @@ export interface AnyVocabulary extends Omit<Vocabulary<Action, ActionPattern>, '
 }
 
 /** Vocabularies by protocol; a folder and a line here add one. */
-const byProtocol = { http: general(http), kubernetes: general(kubernetes) } satisfies Partial<Record<Protocol, AnyVocabulary>>
-
-export const vocabularies: Readonly<Partial<Record<Protocol, AnyVocabulary>>> = byProtocol
+export const vocabularies: Readonly<Record<Protocol, AnyVocabulary>> = {
+  http: general(http),
+  kubernetes: general(kubernetes),
+  sql: general(sql),
+  ssh: general(ssh),
+  container: general(container),
+  mcp: general(mcp),
+  llm: general(llm),
+}
 
 /** Protocols that policy can speak of. */
-export const PROTOCOLS: readonly string[] = Object.keys(byProtocol)
+export const PROTOCOLS: readonly string[] = Object.keys(vocabularies)
 
 /** The vocabulary of a resource's protocol; undefined for one that policy can't speak of. */
 export function vocabularyOf(protocol: string): AnyVocabulary | undefined {

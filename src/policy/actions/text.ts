@@ -28,6 +28,19 @@ export function asciiProblem(text: string): Problem | undefined {
   }
 }
 
+/** Letters of scripts that are mistaken for one another. */
+const SCRIPTS = ['Latin', 'Cyrillic', 'Greek', 'Armenian', 'Cherokee'].map((script) => new RegExp(`\\p{Script=${script}}`, 'u'))
+
+/** What is wrong with a name that may have any letters: more than one spelling, nothing to see, or letters of several alphabets. */
+export function nameProblem(text: string): Problem | undefined {
+  if (text === '' || text.length > 128) return { problem: 'a name has 1 to 128 characters' }
+  if (/\p{C}|[\u2028\u2029]/u.test(text)) return { problem: 'a name in it has characters that can not be seen' }
+  if (text.normalize('NFKC') !== text) return { problem: `\`${text}\` has another spelling`, help: `write \`${text.normalize('NFKC')}\`` }
+  if (SCRIPTS.filter((script) => script.test(text)).length > 1)
+    return { problem: `\`${text}\` mixes letters of several alphabets`, help: 'a letter that only looks the same is another one' }
+  return undefined
+}
+
 /** `get,list` as its words, each one of `known`. */
 export function wordList(text: string, what: string, known: readonly string[]): readonly string[] | Problem {
   const words = text.split(',')

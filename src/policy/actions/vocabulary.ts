@@ -27,7 +27,7 @@ export interface ActionIndex<T> {
 }
 
 /** A field of `request`. JSON of unknown shape is `dyn`. */
-export type RequestValue = string | number | boolean | readonly string[] | Readonly<Record<string, unknown>>
+export type RequestValue = string | bigint | boolean | readonly string[] | Readonly<Record<string, unknown>>
 
 /** What every protocol's action vocabulary brings: how its patterns and actions are read, compared and matched. */
 export interface Vocabulary<A extends Action, P extends PatternBase> {

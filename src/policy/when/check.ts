@@ -251,7 +251,7 @@ class Checker {
     if (ROOTS.includes(loop.iterVar)) return this.fail(expr, `\`${loop.iterVar}\` can not be the name of an element`)
     const inside = (accumulated: Type): Locals =>
       new Map([
-        [loop.iterVar, range === 'dyn' ? 'dyn' : (range as { readonly element: Type }).element],
+        [loop.iterVar, typeof range === 'string' ? 'dyn' : range.element],
         [loop.accuVar, accumulated],
       ])
     const start = this.typeOf(accuInit, locals)
@@ -263,10 +263,12 @@ class Checker {
 
 function fits(one: Overload, receiver: Type | undefined, args: readonly Type[]): boolean {
   // What it is in the end, evaluation will say; what doesn't fit then is an error, which grants nothing.
-  const accepts = (wanted: Type, given: Type): boolean =>
-    given === 'dyn' || typeof wanted === 'string' || typeof given === 'string'
+  const accepts = (wanted: Type, given: Type): boolean => {
+    if (given === 'dyn') return true
+    return typeof wanted === 'string' || typeof given === 'string'
       ? wanted === given
       : wanted.element === 'nothing' || comparable(wanted, given)
+  }
   if ((one.receiver === undefined) !== (receiver === undefined) || one.parameters.length !== args.length) return false
   return (
     (one.receiver === undefined || receiver === undefined || accepts(one.receiver, receiver)) &&

@@ -40,7 +40,10 @@ export const kubernetes: Vocabulary<KubernetesAction, KubernetesPattern> = {
   readParts,
   matches: matchesPattern,
   parameters: noParameters,
-  request: ({ protocol: _, ...fields }) => new Map(Object.entries(fields).filter(([, value]) => value !== ALL)),
+  request: (action) => {
+    const { protocol: _, ...fields } = action
+    return new Map(Object.entries(fields).filter(([, value]) => value !== ALL))
+  },
   covers,
   overlaps,
   isAll: ({ verbs, resources, groups, namespaces, names, paths }) =>

@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { KubernetesAction } from '../../../core/action.ts'
 import { isProblem } from '../text.ts'
-import { HOSTILE, holdsComparison, holdsIndex, holdsTotal, patternOf } from '../../../testing/actionlaws.ts'
+import {
+  actionOf,
+  coversAsSaid,
+  holdsComparison,
+  holdsIndex,
+  holdsTotal,
+  meetsNothing,
+  refusesActions,
+  refusesPatterns,
+} from '../../../testing/actionlaws.ts'
 import { kubernetes } from './index.ts'
 
-function act(text: string): KubernetesAction {
-  const action = kubernetes.read(text)
-  assert.ok(!isProblem(action), `${text}: ${isProblem(action) ? action.problem : ''}`)
-  return action
-}
+const act = (text: string): KubernetesAction => actionOf(kubernetes, text)
 
-/** Whether a rule covers it, and whether a guardrail meets it. */
-const COVERS: readonly (readonly [pattern: string, action: string, rule: boolean, guardrail: boolean])[] = [
+coversAsSaid(kubernetes, [
   ['get pods', 'get pods web-1 -n shop', true, true],
   ['get pods', 'get pods web-1 -n other', true, true],
   ['get pods', 'list pods -n shop', false, false],
@@ -81,85 +85,54 @@ const COVERS: readonly (readonly [pattern: string, action: string, rule: boolean
   ['* /**', 'post /x', true, true],
   ['* *', 'get /healthz', false, false],
   ['* /**', 'get pods web-1 -n shop', false, false],
-]
+])
 
-describe('what a pattern covers', () => {
-  for (const [text, asked, rule, guardrail] of COVERS)
-    test(`${text}: ${asked}`, () => {
-      const action = act(asked)
-      assert.equal(kubernetes.matches(patternOf(kubernetes, text), action), rule, 'rule')
-      assert.equal(kubernetes.matches(patternOf(kubernetes, text, 'takes'), action), guardrail, 'guardrail')
-    })
-})
+refusesPatterns(kubernetes, [
+  ['get', /verbs and a resource/],
+  ['GET pods', /not one of verbs/, /`get`/],
+  ['raed pods', /not one of verbs/, /there are|did you mean/],
+  ['get,,list pods', /empty place/],
+  ['get,get pods', /twice/],
+  ['get, list pods', /empty place/],
+  ['get pod', /no `pod` in the core group/, /`pods`/],
+  ['get po', /core group/, /`pods`/],
+  ['get deployments', /core group/, /`deployments.apps`/],
+  ['get widgets', /core group/, /`widgets.example.com`/],
+  ['get Pods', /not the name of a resource/, /`pods`/],
+  ['get pod*', /not the name/, /a name or `\*`/],
+  ['get deployments.v1.apps', /version/, /`deployments.apps`/],
+  ['get deployments.apps/', /not a resource/],
+  ['get pods/log/x', /not a resource/],
+  ['get pods/Exec', /not a subresource/],
+  ['get pods/exec', /always `create`/, /`create pods\/exec`/],
+  ['get,create pods/exec', /always `create`/],
+  ['list pods -A', /says nothing/, /leave it out/],
+  ['list pods -n', /`-n` and a namespace/],
+  ['list pods shop web', /`-n` and a namespace/],
+  ['list pods -n shop web', /`-n` and a namespace/],
+  ['list pods --namespace shop', /not read/, /`-n`/],
+  ['list pods -n Shop', /not a namespace/],
+  ['get pods we/b', /not a name/],
+  ['get pods a*b*c*d*e*f*g*h*i*j', /stars/],
+  ['get /a//b', /canonical/],
+  ['get /a/../b', /canonical/],
+  ['get /a%2fb', /plain characters/],
+  ['get /**/a', /only comes last/],
+  ['list /a', /not one of verbs of paths/],
+  ['get /a b', /nothing comes after/],
+])
 
-describe('what is no pattern', () => {
-  const cases: readonly (readonly [text: string, problem: RegExp, help?: RegExp])[] = [
-    ['get', /verbs and a resource/],
-    ['GET pods', /not one of verbs/, /`get`/],
-    ['raed pods', /not one of verbs/, /there are|did you mean/],
-    ['get,,list pods', /empty place/],
-    ['get,get pods', /twice/],
-    ['get, list pods', /empty place/],
-    ['get pod', /no `pod` in the core group/, /`pods`/],
-    ['get po', /core group/, /`pods`/],
-    ['get deployments', /core group/, /`deployments.apps`/],
-    ['get widgets', /core group/, /`widgets.example.com`/],
-    ['get Pods', /not the name of a resource/, /`pods`/],
-    ['get pod*', /not the name/, /a name or `\*`/],
-    ['get deployments.v1.apps', /version/, /`deployments.apps`/],
-    ['get deployments.apps/', /not a resource/],
-    ['get pods/log/x', /not a resource/],
-    ['get pods/Exec', /not a subresource/],
-    ['get pods/exec', /always `create`/, /`create pods\/exec`/],
-    ['get,create pods/exec', /always `create`/],
-    ['list pods -A', /says nothing/, /leave it out/],
-    ['list pods -n', /`-n` and a namespace/],
-    ['list pods shop web', /`-n` and a namespace/],
-    ['list pods -n shop web', /`-n` and a namespace/],
-    ['list pods --namespace shop', /not read/, /`-n`/],
-    ['list pods -n Shop', /not a namespace/],
-    ['get pods we/b', /not a name/],
-    ['get pods a*b*c*d*e*f*g*h*i*j', /stars/],
-    ['get /a//b', /canonical/],
-    ['get /a/../b', /canonical/],
-    ['get /a%2fb', /plain characters/],
-    ['get /**/a', /only comes last/],
-    ['list /a', /not one of verbs of paths/],
-    ['get /a b', /nothing comes after/],
-  ]
-  for (const [text, problem, help] of cases)
-    test(text, () => {
-      const parsed = kubernetes.parse(text, 'grants')
-      assert.match(parsed.problem ?? '', problem)
-      if (help !== undefined) assert.match(parsed.help ?? '', help)
-    })
-  for (const text of HOSTILE)
-    test(`hostile ${JSON.stringify(text.slice(0, 30))}`, () => {
-      assert.equal(typeof kubernetes.parse(text, 'takes').problem, 'string')
-      assert.ok(isProblem(kubernetes.read(text)))
-    })
-})
-
-describe('what is no action', () => {
-  const cases: readonly (readonly [text: string, problem: RegExp, help?: RegExp])[] = [
-    ['get pods', /in namespaces/, /`-A`/],
-    ['get pods -n shop', /about one/, /`list`/],
-    ['delete pods -n shop', /about one/, /`deletecollection`/],
-    ['get pods web-* -n shop', /concrete/],
-    ['get,list pods web -n shop', /concrete/],
-    ['list nodes -n shop', /no namespace/],
-    ['delete namespaces a -n b', /in itself/],
-    ['fetch pods web -n shop', /not one of the verbs/],
-    ['list pods -n shop -A', /`-A`/],
-  ]
-  for (const [text, problem, help] of cases)
-    test(text, () => {
-      const read = kubernetes.read(text)
-      assert.ok(isProblem(read))
-      assert.match(read.problem, problem)
-      if (help !== undefined) assert.match(read.help ?? '', help)
-    })
-})
+refusesActions(kubernetes, [
+  ['get pods', /in namespaces/, /`-A`/],
+  ['get pods -n shop', /about one/, /`list`/],
+  ['delete pods -n shop', /about one/, /`deletecollection`/],
+  ['get pods web-* -n shop', /concrete/],
+  ['get,list pods web -n shop', /concrete/],
+  ['list nodes -n shop', /no namespace/],
+  ['delete namespaces a -n b', /in itself/],
+  ['fetch pods web -n shop', /not one of the verbs/],
+  ['list pods -n shop -A', /`-A`/],
+])
 
 test('an action that has no canonical form is met by nothing, not by a guardrail for everything either', () => {
   const good = act('get pods web-1 -n shop')
@@ -179,9 +152,7 @@ test('an action that has no canonical form is met by nothing, not by a guardrail
     { path: '/x' },
     { name: 'wеb' }, // a Cyrillic letter
   ]
-  for (const part of bad)
-    for (const side of ['grants', 'takes'] as const)
-      assert.equal(kubernetes.matches(patternOf(kubernetes, '* *', side), { ...good, ...part }), false, JSON.stringify(part))
+  meetsNothing(kubernetes, ['* *'], good, bad)
 })
 
 test('what properties leave open can not be told', () => {

@@ -6,11 +6,11 @@
  * `GUARDED_SUBRESOURCES`. In a guardrail it leaves out nothing.
  */
 import type { KubernetesAction } from '../../../core/action.ts'
-import { glob, literal, MAX_STARS } from '../sets/glob.ts'
 import { matchesPath, pathSet, type PathSet } from '../sets/path.ts'
-import { ANY, meetsValue, valuesOf, type Side, type Values } from '../sets/values.ts'
+import { readGlobs } from '../sets/read.ts'
+import { ANY, meetsValue, type Side, type Values } from '../sets/values.ts'
 import { everyBut, hasWord, some, type Words } from '../sets/words.ts'
-import { asciiProblem, isProblem, listOf, wordList } from '../text.ts'
+import { asciiProblem, isProblem, wordList } from '../text.ts'
 import type { Parsed, PatternBase, Problem } from '../vocabulary.ts'
 import { isCanonical, NAME, NAMESPACE } from './canonical.ts'
 import { GUARDED_SUBRESOURCES, GUARDED_VERBS, PATH_VERBS, STREAMS, VERBS } from './known.ts'
@@ -109,22 +109,11 @@ function readRest(words: readonly string[]): Pick<KubernetesPattern, 'names' | '
   const [flag, namespace, ...more] = named ? words.slice(1) : words
   if ((flag !== undefined && flag !== '-n') || more.length > 0 || (flag !== undefined && namespace === undefined))
     return { problem: 'it is a name, then `-n` and a namespace', help: 'write for example `get pods web-* -n shop`' }
-  const names = named ? readValues(first, NAME, 'name') : ANY
+  const names = named ? readGlobs(first, NAME, 'name') : ANY
   if (isProblem(names)) return names
-  const namespaces = namespace === undefined ? ANY : readValues(namespace, NAMESPACE, 'namespace')
+  const namespaces = namespace === undefined ? ANY : readGlobs(namespace, NAMESPACE, 'namespace')
   if (isProblem(namespaces)) return namespaces
   return { names, namespaces }
-}
-
-function readValues(text: string, form: RegExp, what: string): Values | Problem {
-  const parts = listOf(text)
-  if (isProblem(parts)) return parts
-  for (const part of parts) {
-    const plain = part.replaceAll('*', 'x')
-    if (!form.test(plain)) return { problem: `\`${part}\` is not a ${what}`, help: `write a ${what}, with \`*\` for any characters` }
-    if (part.split('*').length - 1 > MAX_STARS) return { problem: `\`${part}\` has more than ${MAX_STARS} stars` }
-  }
-  return valuesOf(parts.map((part) => (part.includes('*') ? glob(part) : literal(part))))
 }
 
 /** The plain definition, which the index must agree with. */

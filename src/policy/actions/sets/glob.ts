@@ -20,6 +20,11 @@ const LOOSE_STAR = '\uE001'
 
 const PLAIN = /^[A-Za-z0-9_@%+=:,./\uE000-]*$/
 
+/** Whether nothing in it means anything to a shell. */
+export function isPlainText(text: string): boolean {
+  return PLAIN.test(text) && !text.includes(STAR)
+}
+
 export function literal(text: string): Glob {
   return { pieces: [text], strict: false }
 }

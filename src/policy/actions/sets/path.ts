@@ -71,7 +71,7 @@ export function foldersAbove({ segments, rest }: PathSet): readonly PathSet[] {
 export const ROOT: PathSet = { segments: [NOTHING], rest: false }
 
 export function pathKey({ segments, rest }: PathSet): string {
-  return `${segments.map(globKey).join('/')}${rest ? '/**' : ''}`
+  return JSON.stringify([rest, ...segments.map(globKey)])
 }
 
 /** Whether a path has one spelling: no empty segment but the last, no dot segment, nothing encoded, plain characters only. */

@@ -47,5 +47,5 @@ export function isAnyValue(values: Values): boolean {
 }
 
 export function valuesKey(values: Values): string {
-  return values.any ? '' : values.globs.map(globKey).toSorted().join('|')
+  return values.any ? '' : JSON.stringify(values.globs.map(globKey).toSorted())
 }

@@ -35,5 +35,5 @@ export function isEveryWord({ every, values }: Words): boolean {
 
 /** Key under which equal sets are found. */
 export function wordsKey({ every, values }: Words): string {
-  return `${every ? '*-' : ''}${[...values].toSorted().join(',')}`
+  return JSON.stringify([every, ...[...values].toSorted()])
 }

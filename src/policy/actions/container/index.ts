@@ -1,0 +1,50 @@
+import { ALL, type ContainerAction } from '../../../core/action.ts'
+import { BucketIndex, type Bucketing } from '../buckets.ts'
+import { globKey } from '../sets/glob.ts'
+import { pathKey } from '../sets/path.ts'
+import { isAnyValue, valuesKey } from '../sets/values.ts'
+import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
+import { covers, overlaps } from './compare.ts'
+import { OPERATIONS } from './known.ts'
+import { optionsKey } from './options.ts'
+import { readAction, readParts } from './read.ts'
+import { matchesPattern, parsePattern, type ContainerPattern } from './template.ts'
+
+const bucketing: Bucketing<ContainerPattern, ContainerAction> = {
+  key: ({ side, operations, images, names, options }) =>
+    JSON.stringify([
+      side,
+      [...operations].toSorted(),
+      images.repositories === undefined ? '' : pathKey(images.repositories),
+      images.versions === undefined ? '' : globKey(images.versions),
+      valuesKey(names),
+      optionsKey(options),
+    ]),
+  buckets: ({ operations }) => [...operations],
+  bucketOf: ({ operation }) => operation,
+  matches: matchesPattern,
+}
+
+/** Operations that a pattern for everything has at least. */
+const MOST = OPERATIONS.length / 2
+
+export const container: Vocabulary<ContainerAction, ContainerPattern> = {
+  protocol: 'container',
+  example: 'run acme/web:1.*',
+  exampleAction: 'run acme/web:1.2',
+  fields: { operation: 'string', repository: 'string', version: 'string', name: 'string', options: { element: 'string' } },
+  parse: parsePattern,
+  read: readAction,
+  readParts,
+  matches: matchesPattern,
+  parameters: noParameters,
+  request: (action) => {
+    const { protocol: _, ...fields } = action
+    return new Map<string, RequestValue>(Object.entries(fields).filter(([, value]) => value !== ALL))
+  },
+  covers,
+  overlaps,
+  isAll: ({ operations, images, names }) =>
+    operations.size > MOST && images.repositories === undefined && images.versions === undefined && isAnyValue(names),
+  index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
+}

@@ -1,0 +1,38 @@
+import type { McpAction } from '../../../core/action.ts'
+import { BucketIndex, type Bucketing } from '../buckets.ts'
+import { globKey, isLiteral } from '../sets/glob.ts'
+import { pathKey } from '../sets/path.ts'
+import { hasWord, wordsKey } from '../sets/words.ts'
+import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
+import { covers, overlaps } from './compare.ts'
+import { readAction, readParts } from './read.ts'
+import { matchesPattern, parsePattern, type McpPattern, type Name } from './template.ts'
+
+function nameKey(name: Name): string {
+  return name.kind === 'any' ? '' : name.kind === 'glob' ? `g${globKey(name.glob)}` : `u${pathKey(name.path)}`
+}
+
+const bucketing: Bucketing<McpPattern, McpAction> = {
+  key: ({ side, methods, name }) => JSON.stringify([side, wordsKey(methods), nameKey(name)]),
+  buckets: ({ name }) => (name.kind === 'glob' && isLiteral(name.glob) ? [name.glob.pieces[0]!] : undefined),
+  bucketOf: ({ name }) => name,
+  matches: matchesPattern,
+}
+
+export const mcp: Vocabulary<McpAction, McpPattern> = {
+  protocol: 'mcp',
+  example: 'tools/call search_*',
+  exampleAction: 'tools/call search_orders',
+  fields: { method: 'string', name: 'string', arguments: 'dyn' },
+  parse: parsePattern,
+  read: readAction,
+  readParts,
+  matches: matchesPattern,
+  parameters: noParameters,
+  request: ({ method, name, arguments: given }) =>
+    new Map<string, RequestValue>([['method', method], ['name', name], ...(given === undefined ? [] : [['arguments', given] as const])]),
+  covers,
+  overlaps,
+  isAll: ({ methods, name }) => name.kind === 'any' && hasWord(methods, 'resources/read') && hasWord(methods, 'ping'),
+  index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
+}
