@@ -10,6 +10,7 @@ import { explain } from './explain.ts'
 import { init } from './init.ts'
 import { keys } from './keys.ts'
 import { login, logout, whoami } from './login.ts'
+import { plan } from './plan.ts'
 import { test } from './test.ts'
 import { token } from './token.ts'
 import { up } from './up.ts'
@@ -28,6 +29,7 @@ export const commands: readonly Register[] = [
   whoami,
   check,
   test,
+  plan,
   doctor,
   explain,
   whoCan,

@@ -23,6 +23,16 @@ export const cli = {
     help: 'copy the id from the `ostiary-decision` header of the response; `ostiary audit search` lists recent ones',
     exit: 1,
   },
+  'cli/plan-git': {
+    message: '`{revision}` can not be read as a Git revision of {folder} ({cause})',
+    help: 'name a revision such as `HEAD~1` or `origin/main`, a folder with ostiary.yaml, or `running`',
+    exit: 66,
+  },
+  'cli/plan-record': {
+    message: 'there is no record in {dir}',
+    help: 'name the data directory of a gateway with `--replay DIR`, or leave the record out with `--no-replay`',
+    exit: 66,
+  },
   'cli/demo-public': {
     message: '`--demo` is refused with the listener {address}: it is reachable from outside this machine',
     help: 'the demo has a key that anybody can sign in with; listen on 127.0.0.1, or start without `--demo`',

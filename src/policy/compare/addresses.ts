@@ -53,7 +53,10 @@ function numberOf(address: Address): bigint {
   return address.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n)
 }
 
-/** The first address of a network that is in none of the others and isn't one of the texts. */
+/** Addresses for documentation (RFC 5737, RFC 3849). */
+const USUAL = ['192.0.2.1', '2001:db8::1']
+
+/** An address of a network that is in none of the others and isn't one of the texts. */
 function free(network: Network, others: readonly Network[], texts: ReadonlySet<string>): string | undefined {
   const bits = network.address.length * 8
   const span = (one: Network): readonly [bigint, bigint] => {
@@ -61,6 +64,9 @@ function free(network: Network, others: readonly Network[], texts: ReadonlySet<s
     return [first, first + (1n << BigInt(bits - one.prefix)) - 1n]
   }
   const [first, last] = span(network)
+  const usual = network.prefix === 0 ? USUAL.find((one) => parseAddress(one)!.length * 8 === bits) : textOf(first + 1n, bits)
+  if (usual !== undefined && network.prefix < bits && !texts.has(usual) && !others.some((one) => contains(one, parseAddress(usual)!)))
+    return usual
   const taken = others
     .filter((one) => one.address.length === network.address.length)
     .map(span)

@@ -12,7 +12,10 @@ import type { RoleDefinition } from './roles.ts'
 import { say, type Who } from './say.ts'
 import { ask, findWitness, type Witness } from './witness.ts'
 
-/** Who gains or loses something in a cell. */
+/**
+ * Who gains or loses something in a cell: of those that are described, all who don't have the wider outcome in both versions
+ * anyway.
+ */
 export interface Case {
   readonly direction: Direction
   readonly before: Outcome
@@ -103,19 +106,21 @@ class Comparison {
       const meant = this.#bdd.and(left, region)
       const outcome = (of: 'before' | 'after'): Outcome => outcomeOf(this.#pairs, (pair) => this.#bdd.holds(pair[of], path))
       const [before, after] = [outcome('before'), outcome('after')]
-      const bad = this.#bdd.minus(this.#possible, region)
+      const direction = directionOf(before, after)
+      // Whoever has the wider outcome in both versions need not be told apart: who gains it is whoever has it now and had it not.
+      const besides = direction === 'other' ? NEVER : this.#both(path, direction === 'wider' ? 'after' : 'before')
+      const outside = this.#bdd.minus(this.#possible, region)
       const { cubes, left: untold } = cover(
         this.#bdd,
         [...this.#facts.all, ...this.#peer.all],
-        meant,
-        bad,
+        { region: meant, outside, besides },
         this.#task.maxCases - cases.length,
       )
       for (const cube of cubes) {
         const witness = this.#witness(this.#bdd.and(cube.node, meant), before, after)
         const who = say(cube.limits, new Set(this.#peer.all))
         if (witness === undefined) why ??= `nobody was found of whom it is true: ${who.text}`
-        else cases.push({ direction: directionOf(before, after), before, after, who, witness })
+        else cases.push({ direction, before, after, who, witness })
       }
       if (untold !== NEVER) {
         why ??= `there are more than ${this.#task.maxCases} cases`
@@ -131,6 +136,18 @@ class Comparison {
     const bdd = this.#bdd
     return bdd.all(
       this.#pairs.flatMap(({ before, after }) => [before, after].map((node) => (bdd.holds(node, path) ? node : bdd.not(node)))),
+    )
+  }
+
+  /** Where both versions come to what one of them comes to under an assignment. */
+  #both(path: ReadonlyMap<number, boolean>, of: 'before' | 'after'): Node {
+    const bdd = this.#bdd
+    const alike = (node: Node, holds: boolean): Node => (holds ? node : bdd.not(node))
+    return bdd.all(
+      this.#pairs.flatMap((pair) => {
+        const holds = bdd.holds(pair[of], path)
+        return [alike(pair.before, holds), alike(pair.after, holds)]
+      }),
     )
   }
 

@@ -221,7 +221,7 @@ export class Facts {
     return this.#fact(`role ${role}`, () => ({
       about: 'role',
       role,
-      domain: new Domain<RoleClass>(this.bdd, ['held', 'unknown', 'not-held']),
+      domain: new Domain<RoleClass>(this.bdd, ['unknown', 'held', 'not-held']),
     })).domain as Domain<RoleClass>
   }
 

@@ -30,7 +30,7 @@ export function say(limits: readonly Limit[], peers: ReadonlySet<Fact>): Who {
   if (ofPeer.length === 0) return who
   const { text } = sayParty(ofPeer)
   const peer = text === 'callers without a credential' ? 'without a peer' : `over a peer out of ${text}`
-  return { ...who, text: `${who.text}, ${peer}`, facts: [...who.facts, peer] }
+  return { ...who, text: `${who.text} ${peer}`, facts: [...who.facts, peer] }
 }
 
 function sayParty(limits: readonly Limit[]): Who {
@@ -56,7 +56,12 @@ function sayParty(limits: readonly Limit[]): Who {
       facts.push(phrase(fact, classes))
     }
   }
-  return { text: [whose(held, without, issuers, spoken), ...facts].join(', '), held, without, facts: [...issuerFact(issuers), ...facts] }
+  return { text: joined(whose(held, without, issuers, spoken), facts), held, without, facts: [...issuerFact(issuers), ...facts] }
+}
+
+/** `callers whose x is y and from whom …` */
+function joined(base: string, facts: readonly string[]): string {
+  return facts.length === 0 ? base : `${base} ${facts.join(' and ')}`
 }
 
 function whose(
@@ -66,12 +71,9 @@ function whose(
   spoken: ReadonlySet<string>,
 ): string {
   const rest = without.length === 0 ? '' : ` without ${list(without)}`
-  const of = issuers === undefined || [...issuers].every((one) => spoken.has(String(one))) ? '' : credential(issuers)
-  if (held.length > 0) return `holders of ${list(held)}${rest}${of === '' ? '' : `, ${of}`}`
-  if (of !== '') return `${issuers!.has(ANONYMOUS) && issuers!.size === 1 ? 'callers' : 'whoever comes'} ${of}${rest}`
-  return issuers === undefined && spoken.size === 0 && without.length === 0
-    ? 'everyone'
-    : `whoever${without.length > 0 ? ' comes' : ''}${rest}`
+  const of = issuers === undefined || [...issuers].every((one) => spoken.has(String(one))) ? '' : ` ${credential(issuers)}`
+  if (held.length > 0) return `holders of ${list(held)}${rest}${of}`
+  return of === '' && rest === '' && spoken.size === 0 ? 'everyone' : `callers${of}${rest}`
 }
 
 function issuerFact(issuers: ReadonlySet<unknown> | undefined): readonly string[] {

@@ -21,7 +21,7 @@ export interface Surroundings {
 
 /** The admin API's parts, from those of the gateway. */
 export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Surroundings): AdminParts {
-  const { audit, clock, dataDir, identities, keyring, metrics, pipeline, policies, wiring } = parts
+  const { audit, clock, dataDir, identities, keyring, metrics, pipeline, policies, versions, wiring } = parts
   const dir = join(dataDir, 'audit')
   const started = clock.now()
 
@@ -41,6 +41,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
     passage: (id) => pipeline.open.find(id),
     origins: () => [url(), ...(wiring.admin.publicUrl === undefined ? [] : [new URL(wiring.admin.publicUrl).origin])],
     policy: () => policies.current,
+    sources: () => versions.read(policies.current.version).sources,
     lastReload: () => reloader.status,
     reload: () => reloader.reload(),
     status: () => ({

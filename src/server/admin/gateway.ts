@@ -40,6 +40,9 @@ export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
     })
   })
 
+  // What a plan compares with: the files as they were when they came into force. They hold no secret, only where each is.
+  routes.get('/policy/sources', (context) => context.json({ version: parts.policy().version, sources: parts.sources() }))
+
   routes.post('/policy/reload', async (context) => {
     const status = await parts.reload()
     return context.json(status, status.accepted ? 200 : 422)

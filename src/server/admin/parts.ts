@@ -4,6 +4,7 @@ import type { Principal } from '../../core/principal.ts'
 import type { DecisionSummary } from './shapes.ts'
 import type { Decision } from '../../core/decision.ts'
 import type { CompiledPolicy, Evaluation, Explanation } from '../../policy/index.ts'
+import type { Sources } from '../../config/wiring.ts'
 import type { Diagnostic } from '../../core/errors.ts'
 import type { SessionList, SessionQuery } from '../../identity/index.ts'
 import type { StoredRevocation } from '../../store/revocations.ts'
@@ -44,6 +45,8 @@ export interface AdminParts {
   /** Origins under which the console is reached. */
   origins(): readonly string[]
   policy(): CompiledPolicy
+  /** What the policy in force was made of. Throws `audit/unknown-version`, `audit/version-mismatch` where it is not kept whole. */
+  sources(): Sources
   lastReload(): ReloadStatus
   reload(): Promise<ReloadStatus>
   status(): Readonly<Record<string, unknown>>
