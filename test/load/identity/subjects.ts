@@ -73,6 +73,28 @@ function newToken(world: World, algorithm: Algorithm): Subject {
   }
 }
 
+/** What Node alone takes to read such a token: decode its parts, verify, parse. Nothing is judged and nothing kept. The floor of any gateway. */
+function readByNode(world: World, algorithm: Algorithm): Subject {
+  const all = world.tokens(algorithm)
+  const next = inTurn(all)
+  const key = createPublicKey(world.keys[algorithm].privateKey)
+  const options = verifyOptions(algorithm, key)
+  const hash = algorithm === 'EdDSA' ? null : 'sha256'
+  return {
+    name: `decoded, verified and parsed by Node alone, ${algorithm}`,
+    reference: signatureOnly(algorithm, key, inTurn(all)),
+    candidate: work(
+      (count) => next(count).map(text),
+      (token) => {
+        const [head, body, signature] = token.split('.') as [string, string, string]
+        const parsed: unknown[] = [head, body].map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()))
+        return verify(hash, Buffer.from(`${head}.${body}`), options, Buffer.from(signature, 'base64url')) && parsed.length === 2
+      },
+    ),
+    times: DEAR,
+  }
+}
+
 function dpopProof({ ask, boundToken, proof, proofKey }: World): Subject {
   const fresh = (count: number): readonly Octets[] => Array.from({ length: count }, proof)
   return {
@@ -160,7 +182,7 @@ export async function openSubjects(): Promise<Subjects> {
       certificate(world),
       await revocations(world),
       { ...seen, name: `a token seen before, with ${REVOCATIONS.toLocaleString('en')} revocations` },
-      ...ALGORITHMS.map((algorithm) => newToken(forgetful, algorithm)),
+      ...ALGORITHMS.flatMap((algorithm) => [newToken(forgetful, algorithm), readByNode(forgetful, algorithm)]),
       dpopProof(world),
     ],
     async close() {
