@@ -19,6 +19,7 @@ const keptFile = z.strictObject({
     environment: sourceFile.extend({ name: z.string() }).optional(),
     policy: z.array(sourceFile),
     tests: z.array(sourceFile),
+    documents: z.array(sourceFile).optional(),
   }),
   sha256: z.string(),
 })
@@ -155,13 +156,14 @@ function nameOf(version: string): string | undefined {
 }
 
 /** Only what belongs, in one order: so that the digest doesn't depend on who made the object. */
-function plainSources({ wiring, environment, policy, tests }: Sources): Sources {
+function plainSources({ wiring, environment, policy, tests, documents }: Sources): Sources {
   const plain = ({ path, text }: { path: string; text: string }) => ({ path, text })
   return {
     wiring: plain(wiring),
     environment: environment === undefined ? undefined : { name: environment.name, ...plain(environment) },
     policy: policy.map(plain),
     tests: tests.map(plain),
+    ...(documents === undefined ? {} : { documents: documents.map(plain) }),
   }
 }
 

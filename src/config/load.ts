@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { OstiaryError } from '../core/errors.ts'
+import { openApiFiles } from './openapi.ts'
 import type { SourceFile, Sources } from './wiring.ts'
 
 const MAX_FILES = 10_000
@@ -11,7 +12,7 @@ const ENVIRONMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 /**
  * Reads a configuration folder: `ostiary.yaml`, `environments/<environment>.yaml` and `policy/**` in the order of their
- * paths. Hidden entries are left out (Kubernetes keeps ConfigMap versions in `..data`).
+ * paths, and the OpenAPI documents that resources name. Hidden entries are left out (Kubernetes keeps ConfigMap versions in `..data`).
  * @throws OstiaryError `config/not-found`, `config/no-environment`, `config/unreadable`
  */
 export function readSources(folder: string, environment?: string): Sources {
@@ -32,7 +33,17 @@ export function readSources(folder: string, environment?: string): Sources {
           name: environment,
           ...readOne(folder, `environments/${environment}.yaml`, () => new OstiaryError('config/no-environment', { name: environment })),
         }
-  return { wiring, environment: over, policy, tests }
+  const documents = openApiFiles({ wiring, environment: over }).flatMap((path) => {
+    const missing = new OstiaryError('config/not-found', { file: join(folder, path) })
+    try {
+      return [readOne(folder, path, () => missing)]
+    } catch (error) {
+      // Told where the resource names it.
+      if (error === missing) return []
+      throw error
+    }
+  })
+  return { wiring, environment: over, policy, tests, ...(documents.length === 0 ? {} : { documents }) }
 }
 
 function readOne(folder: string, path: string, missing: () => OstiaryError): SourceFile {

@@ -15,6 +15,8 @@ export interface Sources {
   readonly environment: (SourceFile & { readonly name: string }) | undefined
   readonly policy: readonly SourceFile[]
   readonly tests: readonly SourceFile[]
+  /** OpenAPI documents that resources name. */
+  readonly documents?: readonly SourceFile[] | undefined
 }
 
 export interface ReadWiring {

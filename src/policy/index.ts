@@ -8,7 +8,7 @@ import { readPolicy } from './read.ts'
 import { resolve } from './resolve.ts'
 import { canBeHeld, shadowOf } from './shadow.ts'
 import { expiredBindings, versionText } from './version.ts'
-import { OWN_RESOURCE, worldOf, type KindClaims, type PolicyWiring } from './world.ts'
+import { OWN_RESOURCE, worldOf, type KindClaims, type Operations, type PolicyWiring } from './world.ts'
 
 export { PROTOCOLS } from './actions/index.ts'
 export { checkPolicy } from './check.ts'
@@ -30,6 +30,8 @@ export interface LoadPolicy {
   /** The merged wiring, so that findings about scopes have their place. */
   readonly wiringRoot?: Located | undefined
   readonly kindClaims: KindClaims
+  /** Operations of OpenAPI documents by their id, by resource. */
+  readonly operations?: Operations | undefined
   /** Refuse a policy under which nobody could administer the gateway. */
   readonly mustAdminister: boolean
   /** Milliseconds since the epoch: bindings that have ended by then give nothing. */
@@ -51,7 +53,10 @@ export function loadPolicy(load: LoadPolicy): LoadedPolicy {
   const diagnostics = [...read.diagnostics]
   // Names are looked at only where every file could be read: half a policy would make its other half look wrong.
   if (diagnostics.some(({ severity }) => severity === 'error')) return { policy: undefined, diagnostics }
-  const resolved = resolve(read.files, worldOf(load.wiring, load.kindClaims), { wiring: load.wiringRoot, bindings: load.bindings })
+  const resolved = resolve(read.files, worldOf(load.wiring, load.kindClaims, load.operations), {
+    wiring: load.wiringRoot,
+    bindings: load.bindings,
+  })
   diagnostics.push(...resolved.diagnostics)
   const failed = diagnostics.some(({ severity }) => severity === 'error')
   if (!failed && load.mustAdminister) diagnostics.push(...lockout(resolved.model, load.now, sources))

@@ -24,6 +24,9 @@ export interface OperationInfo {
   readonly template: string
 }
 
+/** Operations by their id, by resource. */
+export type Operations = ReadonlyMap<string, ReadonlyMap<string, OperationInfo>>
+
 export interface ResourceInfo {
   readonly protocol: string
   /** By operation id; undefined where no OpenAPI document is named. */
@@ -50,7 +53,7 @@ export const OWN_RESOURCE = 'ostiary'
 export type PolicyWiring = Pick<Wiring, 'issuers' | 'resources'>
 
 /** The world that a wiring describes. Maps have no prototype, so that `constructor` names nothing. */
-export function worldOf(wiring: PolicyWiring, kindClaims: KindClaims): World {
+export function worldOf(wiring: PolicyWiring, kindClaims: KindClaims, operations?: Operations): World {
   const issuers = table<IssuerInfo>()
   for (const [name, issuer] of Object.entries(wiring.issuers)) {
     const claims = table<ClaimInfo>()
@@ -72,6 +75,7 @@ export function worldOf(wiring: PolicyWiring, kindClaims: KindClaims): World {
       labels: Object.assign(table<string>(), labels),
       scopes,
       issuers: accepted,
+      ...(operations?.has(name) === true ? { operations: operations.get(name) } : {}),
       ...(observe === undefined ? {} : { observedUntil: instantOf(observe.until) ?? Number.NaN }),
     }
   return { issuers, resources }

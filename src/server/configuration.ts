@@ -17,6 +17,7 @@ import {
   actionOf,
   type WhoCan,
 } from '../policy/index.ts'
+import { operationsOf } from './operations.ts'
 import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims } from './families.ts'
 
 /** One version of the whole configuration: what was read, and what came of it. */
@@ -44,6 +45,9 @@ export function loadConfiguration(folder: string, environment?: string, now = Da
 export function compile(folder: string, sources: Sources, now: number): Configuration {
   const { wiring, root, bindings, diagnostics } = readWiring(sources, families)
   if (wiring === undefined) return { folder, sources, wiring, root, policy: undefined, diagnostics }
+  const { operations, diagnostics: documented } = operationsOf(wiring, root, sources)
+  // Without its operations, a policy that speaks of them would look wrong.
+  if (documented.length > 0) return { folder, sources, wiring, root, policy: undefined, diagnostics: [...diagnostics, ...documented] }
   const own = [...reserved(wiring, root), ...twice(wiring, root), ...alike(wiring, root)]
   const loaded = loadPolicy({
     sources,
@@ -51,6 +55,7 @@ export function compile(folder: string, sources: Sources, now: number): Configur
     wiringRoot: root,
     bindings,
     kindClaims,
+    operations,
     mustAdminister: true,
     now,
     digest,

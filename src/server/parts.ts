@@ -6,7 +6,7 @@ import type { HttpResource } from '../doors/http/schema.ts'
 import type { Identities } from '../identity/index.ts'
 import type { CompiledPolicy } from '../policy/index.ts'
 import type { Keyring } from '../secrets/keyring.ts'
-import { GATEWAY_RESOURCE } from './families.ts'
+import { GATEWAY_RESOURCE, WITHOUT_DOOR } from './families.ts'
 import type { Metrics } from './metrics.ts'
 import type { PolicyHolder } from './policies.ts'
 
@@ -26,6 +26,16 @@ export interface Parts {
   readonly identities: Identities
   readonly policies: PolicyHolder<CompiledPolicy>
   readonly pipeline: Pipeline
+}
+
+/** What to say of resources that nobody reaches, because there is no door for their protocol. */
+export function withoutDoor({ resources }: Wiring): readonly string[] {
+  return Object.entries(resources)
+    .filter(([, { protocol }]) => WITHOUT_DOOR.includes(protocol))
+    .map(
+      ([name, { protocol }]) =>
+        `resource \`${name}\` speaks ${protocol}, for which there is no door: nobody reaches it through this gateway; its policy is only checked, tested and asked`,
+    )
 }
 
 /** The resources that the HTTP door serves. The gateway's own is served by its admin listener only. */

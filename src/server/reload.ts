@@ -4,7 +4,7 @@ import type { HttpDoor } from '../doors/http/door.ts'
 import type { Sources } from '../config/wiring.ts'
 import { compile, type Configuration } from './configuration.ts'
 import type { ReloadStatus } from './admin/parts.ts'
-import { httpResources, type Parts } from './parts.ts'
+import { httpResources, withoutDoor, type Parts } from './parts.ts'
 import { watchFolder } from './watch.ts'
 
 export interface ReloaderParts {
@@ -111,6 +111,7 @@ export class Reloader {
     this.#running = configuration
     this.#awaitExpiry()
     for (const key of held) log(`reload: a change of \`${key}\` takes effect only after a restart`)
+    for (const line of withoutDoor(wiring)) log(line)
     log(`policy ${policy.version.slice(0, 19)} is in force`)
     return (this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics })
   }

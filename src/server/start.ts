@@ -21,7 +21,7 @@ import { assertionSigner } from './adapters.ts'
 import { compile, type Configuration } from './configuration.ts'
 import { Ending } from './ending.ts'
 import { createMetrics } from './metrics.ts'
-import { httpResources, type Parts } from './parts.ts'
+import { httpResources, withoutDoor, type Parts } from './parts.ts'
 import { PolicyHolder } from './policies.ts'
 import { Reloader } from './reload.ts'
 
@@ -151,6 +151,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       time: clock.now(),
       details: { name: wiring.name, policyVersion: policy.version, doors: addresses.map(({ host, port }) => `${host}:${port}`) },
     })
+    for (const line of withoutDoor(wiring)) log(line)
     reloader.begin()
     if (first.policy === undefined) reloader.refused(first)
     return {

@@ -63,9 +63,9 @@ export function watchFolder(folder: string, known: Sources, read: () => Sources,
 
 function fingerprint(read: () => Sources): string | undefined {
   try {
-    const { wiring, environment, policy } = read()
+    const { wiring, environment, policy, documents = [] } = read()
     const hash = createHash('sha256')
-    for (const { path, text } of [wiring, ...(environment === undefined ? [] : [environment]), ...policy])
+    for (const { path, text } of [wiring, ...(environment === undefined ? [] : [environment]), ...policy, ...documents])
       hash.update(`${path.length}:${path}${text.length}:${text}`)
     return hash.digest('hex')
   } catch {

@@ -33,4 +33,9 @@ export const config = {
     help: 'an environment changes wiring and adds `bindings:`; rules and guardrails stay in `policy/`',
     exit: 65,
   },
+  'config/openapi': {
+    message: 'the OpenAPI document `{file}` can not be used: {problem}',
+    help: 'see docs/policy.md, Operation ids',
+    exit: 65,
+  },
 } as const satisfies Record<string, CatalogueEntry>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bytes, duration, isLoopbackHost, listenAddress, name } from '../../config/fields.ts'
+import { OPENAPI_FILE } from '../../config/openapi.ts'
 import { resourceBase } from '../../config/schema.ts'
 import { parsePattern } from '../../policy/actions/http/template.ts'
 import { parseCidr } from './forwarded.ts'
@@ -171,12 +172,22 @@ const cors = z.strictObject({
   credentials: z.boolean().default(false),
 })
 
+const openApiFile = z.string().regex(OPENAPI_FILE, 'write a file of the configuration folder, such as `api/orders.yaml`')
+const basePath = z
+  .string()
+  .regex(/^(?:\/[A-Za-z0-9._~-]+)*$/, 'write a path without a slash at its end, such as `/v1`, or an empty text')
+  .describe('In place of what `servers` of the document say')
+
 /** A resource with `protocol: http`. */
 export const resourceSchema = resourceBase.extend({
   protocol: z.literal('http'),
   hosts: z.array(host).min(1).max(1000).describe('Hosts under which it is reached; `*.` stands for one label'),
   publicUrl: publicUrl.optional().describe('Origin under which browsers reach it; default: scheme and host of the request'),
   upstream,
+  openapi: z
+    .union([openApiFile, z.strictObject({ file: openApiFile, basePath: basePath.optional() })])
+    .optional()
+    .describe('Its OpenAPI document, so that the policy can say operation ids; relative to the configuration folder'),
   signIn: name().optional().describe('Issuer that browsers are sent to; without it they get 401 like everybody'),
   authorizationUri: z
     .string()
