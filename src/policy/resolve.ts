@@ -203,7 +203,7 @@ function resolveActions(
     for (const [i, text] of texts.entries()) {
       const span = findings.span([...path, i])
       const on = resources.filter((name) => world.resources[name]!.protocol === protocol)
-      const pattern = readPattern(text, { protocol, side, on, world, span }, findings.diagnostics)
+      const pattern = readPattern(text, { protocol, side, on, world, span, alone: protocols.length < 2 }, findings.diagnostics)
       if (pattern !== undefined) placed.push({ pattern, span })
     }
   return placed
@@ -217,16 +217,19 @@ interface Written {
   readonly on: readonly string[]
   readonly world: World
   readonly span: Span
+  /** Its statement has resources of this protocol only. */
+  readonly alone: boolean
 }
 
-function readPattern(text: string, { protocol, side, on, world, span }: Written, diagnostics: Diagnostic[]): ActionPattern | undefined {
+function readPattern(text: string, { protocol, side, on, world, span, alone }: Written, diagnostics: Diagnostic[]): ActionPattern | undefined {
   const vocabulary = vocabularyOf(protocol)
   const operation = protocol === 'http' ? parsePattern(text).operation : undefined
   const parsed = operation === undefined ? vocabulary?.parse(text, side) : resolveOperation(operation, on, world)
   if (parsed?.pattern !== undefined) return parsed.pattern
   const problem = parsed?.problem ?? `there is no such protocol; there are ${Object.keys(vocabularies).join(', ')}`
   const help = parsed?.help ?? (vocabulary === undefined ? undefined : `write for example \`${vocabulary.example}\``)
-  diagnostics.push(diagnostic('policy/action', { text, protocol, problem }, span, { help }))
+  const spoken = alone ? protocol : `${protocol}, which \`${on[0]}\` speaks`
+  diagnostics.push(diagnostic('policy/action', { text, protocol: spoken, problem }, span, { help }))
   return undefined
 }
 
@@ -256,6 +259,7 @@ function resolveScopes(world: World, wiring: Located | undefined, diagnostics: D
             on: [name],
             world,
             span: findings?.span([...path, 'scopes', scope, i]) ?? nowhere,
+            alone: true,
           },
           diagnostics,
         ),

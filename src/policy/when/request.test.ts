@@ -51,6 +51,8 @@ describe('what a condition may ask of a request', () => {
     ['mcp', 'tools/call search {"limit": "5"}', 'int(request.arguments.limit) <= 10', true],
     ['mcp', 'tools/call search', 'request.arguments.limit <= 10', 'error'],
     ['mcp', 'tools/call search {}', 'request.arguments.limit <= 10', 'error'],
+    ['mcp', 'tools/call search', '!has(request.arguments.limit)', true],
+    ['mcp', 'tools/list', '!has(request.arguments.limit)', 'error'],
     ['mcp', 'tools/call search {}', '!has(request.arguments.limit)', true],
     ['mcp', 'tools/call search {"a": {"b": ["x", "y"]}}', "request.arguments.a.b[1] == 'y'", true],
     ['mcp', 'tools/call search {"a": {"b": ["x", "y"]}}', "'x' in request.arguments.a.b", true],

@@ -30,7 +30,8 @@ export function splitImage(text: string): ImageText | Problem {
   const repository = isHost
     ? path.replace(/^index\.docker\.io\//, 'docker.io/')
     : `docker.io/${path.includes('/') ? path : `library/${path}`}`
-  const whole = /^docker\.io\/[^/]+$/.test(repository) && isHost ? repository.replace('docker.io/', 'docker.io/library/') : repository
+  const whole =
+    /^docker\.io\/(?!\*\*$)[^/]+$/.test(repository) && isHost ? repository.replace('docker.io/', 'docker.io/library/') : repository
   return { repository: whole, version: digest === undefined ? tag : `@${digest}` }
 }
 
@@ -53,7 +54,10 @@ export function readImages(text: string): ImageSet | Problem {
     return { problem: `\`${text}\` has upper-case letters in its repository`, help: `write \`${text.toLowerCase()}\`` }
   const split = splitImage(text)
   if (isProblem(split)) return split
-  const { repository, version } = split
+  const { version } = split
+  // A star for the name is for every image, not for those without a registry.
+  const all = /^\*{1,2}(?=[:@])/.test(text)
+  const repository = all ? 'x.x/x' : split.repository
   const plain = repository.replace(/\/\*\*$/, '/x').replaceAll('*', 'x')
   if (!isRepository(plain))
     return {
@@ -62,12 +66,13 @@ export function readImages(text: string): ImageSet | Problem {
     }
   const repositories = pathSet(repository)
   if (typeof repositories === 'string') return { problem: repositories }
-  if (version === '') return { repositories, versions: undefined }
+  const of = all ? undefined : repositories
+  if (version === '') return { repositories: of, versions: undefined }
   if (version.split('*').length - 1 > MAX_STARS) return { problem: `\`${version}\` has more than ${MAX_STARS} stars` }
   const filled = version === '@*' || version === '@sha256:*' ? `@sha256:${'0'.repeat(64)}` : version.replaceAll('*', 'x')
   if (!isVersion(filled))
     return { problem: `\`${version}\` is not a tag and not a digest`, help: 'write `:1.27`, `:1.*` or `@sha256:` and 64 digits' }
-  return { repositories, versions: version.includes('*') ? glob(version) : literal(version) }
+  return { repositories: of, versions: version.includes('*') ? glob(version) : literal(version) }
 }
 
 /** Whether it is a repository in full. */

@@ -5,6 +5,7 @@ import { pathKey } from '../sets/path.ts'
 import { hasWord, wordsKey } from '../sets/words.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
 import { covers, overlaps } from './compare.ts'
+import { OF_PROMPTS, OF_TOOLS } from './known.ts'
 import { readAction, readParts } from './read.ts'
 import { matchesPattern, parsePattern, type McpPattern, type Name } from './template.ts'
 
@@ -29,7 +30,8 @@ export const mcp: Vocabulary<McpAction, McpPattern> = {
   readParts,
   matches: matchesPattern,
   parameters: noParameters,
-  request: ({ method, name, arguments: given }) =>
+  // Without arguments there is nothing in them.
+  request: ({ method, name, arguments: given = OF_TOOLS.includes(method) || OF_PROMPTS.includes(method) ? {} : undefined }) =>
     new Map<string, RequestValue>([['method', method], ['name', name], ...(given === undefined ? [] : [['arguments', given] as const])]),
   covers,
   overlaps,
