@@ -2,6 +2,7 @@ import type { Action } from '../core/action.ts'
 import type { Decision, DecisionContext } from '../core/decision.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Identity, Principal } from '../core/principal.ts'
+import { accessOf, type Access } from './access.ts'
 import { Binder } from './bind.ts'
 import { compile, roleIndexes, type CompiledResource } from './compile.ts'
 import { decideCompiled } from './decide.ts'
@@ -72,6 +73,11 @@ export class CompiledPolicy implements Policy {
   /** Who can do it, in roles and bindings; undefined for a resource that isn't known. @param now Milliseconds since the epoch. */
   whoCan(action: Action, resource: string, now: number): WhoCan | undefined {
     return whoCan(this.model, action, resource, now)
+  }
+
+  /** What somebody has access to, and by what. @param context Its time is what roles are looked at by. */
+  access(identity: Identity, context: DecisionContext): Access {
+    return accessOf(this.model, this.#loadedAt, identity, context)
   }
 
   /** Sorted by name. */

@@ -121,8 +121,19 @@ export function explainRole(role: string, question: Question): RoleExplanation {
     ...(name === undefined || name === '' ? {} : { name }),
     ...(because === undefined ? {} : { because }),
     ...(giving?.via === undefined ? {} : { via: giving.via }),
-    wouldGive: state === 'held' ? [] : role === AUTHENTICATED ? [AUTHENTICATES] : nearestFirst(bindings, identity).map(describeBinding),
+    wouldGive:
+      state === 'held'
+        ? []
+        : role === AUTHENTICATED
+          ? [AUTHENTICATES]
+          : nearestFirst(bindings, identity).map((one) => wouldGive(one, identity)),
   }
+}
+
+/** For whom a role could be activated, that; else what the binding asks for. */
+function wouldGive(binding: Binding, identity: Identity | undefined): string {
+  if (!binding.eligible || identity === undefined || holds(binding, identity) !== 'held') return describeBinding(binding)
+  return `activate role \`${binding.via ?? binding.role}\`, for which they are eligible: ${describeBinding({ ...binding, eligible: false })}`
 }
 
 /** Bindings of the asker's own issuer, then those that a person could meet. */

@@ -12,7 +12,8 @@ import { checkCarriedOut, resolveApproval, resolveLimit, resolveMasks, resolveOb
 import { resolveOperation } from './operations.ts'
 import type { PolicyFile } from './read.ts'
 import { resolveRoles } from './roles.ts'
-import type { GuardrailText, ResourceText, RuleText } from './schema.ts'
+import { resolveResources } from './resources.ts'
+import type { GuardrailText, RuleText } from './schema.ts'
 import { checkOwned, resolveTeams } from './teams.ts'
 import { OWN_RESOURCE, type World } from './world.ts'
 
@@ -167,28 +168,6 @@ function knownRole(name: string, where: string, path: Path, { findings, roleName
   return findings.known('policy/unknown-role', name, roleNames, where, path)
 }
 
-/** Names of the resources that a text means: one, several, or those with some labels. */
-export function resolveResources(
-  text: ResourceText,
-  where: string,
-  path: Path,
-  { findings, world }: Pick<Context, 'findings' | 'world'>,
-): readonly string[] {
-  if (typeof text === 'object' && !Array.isArray(text)) {
-    const wanted = Object.entries(text.labels)
-    if (wanted.length === 0) findings.add('policy/unknown-resource', { name: '{}', where }, path, 'name at least one label')
-    return sortedUnique(
-      Object.entries(world.resources)
-        .filter(([, { labels }]) => wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value))
-        .map(([name]) => name),
-    )
-  }
-  const names = typeof text === 'string' ? [text] : (text as readonly string[])
-  return sortedUnique(
-    names.filter((name, i) => findings.known('policy/unknown-resource', name, world.resources, where, pathOfName(path, text, i))),
-  )
-}
-
 function resolveActions(
   texts: readonly string[],
   resources: readonly string[],
@@ -221,7 +200,11 @@ interface Written {
   readonly alone: boolean
 }
 
-function readPattern(text: string, { protocol, side, on, world, span, alone }: Written, diagnostics: Diagnostic[]): ActionPattern | undefined {
+function readPattern(
+  text: string,
+  { protocol, side, on, world, span, alone }: Written,
+  diagnostics: Diagnostic[],
+): ActionPattern | undefined {
   const vocabulary = vocabularyOf(protocol)
   const operation = protocol === 'http' ? parsePattern(text).operation : undefined
   const parsed = operation === undefined ? vocabulary?.parse(text, side) : resolveOperation(operation, on, world)

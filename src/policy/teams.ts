@@ -1,7 +1,8 @@
 import type { Diagnostic } from '../core/errors.ts'
 import { Findings } from './names.ts'
 import type { PolicyFile } from './read.ts'
-import { resolveResources, type Context, type Path } from './resolve.ts'
+import type { Context, Path } from './resolve.ts'
+import { resolveResources } from './resources.ts'
 import type { World } from './world.ts'
 
 /** `payments` for `policy/payments/rules.yaml`; undefined for files of `policy/` itself. */

@@ -89,7 +89,8 @@ export function whoCan(model: Model, action: Action, resource: string, now: numb
   }
 }
 
-function asksOf({ denies, requires, approval, masks, limit, strict }: Guardrail): readonly string[] | undefined {
+/** What a guardrail asks for, in words; undefined where it denies. */
+export function asksOf({ denies, requires, approval, masks, limit, strict }: Guardrail): readonly string[] | undefined {
   if (denies) return undefined
   return [
     ...requires.map((one) => `with ${describeDemand(one)}`),

@@ -39,11 +39,23 @@ before(async () => {
         id: 'ask',
         role: 'pep',
         resource: 'ostiary',
-        actions: ['POST /access/v1/evaluation', 'POST /access/v1/evaluations', 'POST /vouch/staff'],
+        actions: [
+          'POST /access/v1/evaluation',
+          'POST /access/v1/evaluations',
+          'POST /access/v1/search/{what}',
+          'GET /api/access',
+          'POST /vouch/staff',
+        ],
       },
       { id: 'find', role: 'everyone', resource: 'ostiary', actions: ['GET /.well-known/authzen-configuration'] },
       { id: 'read', role: 'reader', resource: 'orders', actions: ['GET /orders/{id}'] },
+      { id: 'secret', role: 'reader', resource: 'orders', actions: ['GET /secret'] },
+      { id: 'own', role: 'reader', resource: 'orders', actions: ['GET /mine/{who}'], when: 'params.who == claims.sub' },
       { id: 'administer', role: 'admin', resource: 'ostiary', actions: ['* /**'] },
+    ],
+    guardrails: [
+      { id: 'private', mask: { '$..email': 'drop' }, actions: ['GET /secret'], resource: 'orders', allBut: ['admin'] },
+      { id: 'closed', deny: ['GET /orders/closed'], resource: 'orders', allBut: ['admin'] },
     ],
   }
   writeFileSync(join(folder, 'ostiary.yaml'), stringify(wiring))
@@ -81,6 +93,9 @@ test('the metadata says where to ask', async () => {
     policy_decision_point: gateway.admin.url,
     access_evaluation_endpoint: `${gateway.admin.url}/access/v1/evaluation`,
     access_evaluations_endpoint: `${gateway.admin.url}/access/v1/evaluations`,
+    search_subject_endpoint: `${gateway.admin.url}/access/v1/search/subject`,
+    search_resource_endpoint: `${gateway.admin.url}/access/v1/search/resource`,
+    search_action_endpoint: `${gateway.admin.url}/access/v1/search/action`,
   })
 })
 
@@ -114,6 +129,68 @@ test('who may ask is for the policy to say, and so is for whom they may speak', 
   assert.match(JSON.stringify(foreign.body), /may not vouch for subjects of issuer `idp`/)
   const gatewayItself = { type: 'user', id: 'x', properties: { issuer: 'ostiary', claims: { via: 'one-time-link' } } }
   assert.equal((await ask({ ...question, subject: gatewayItself })).status, 400)
+})
+
+test('what the policy obliges to has to be carried out by whoever asks, or the answer is no', async () => {
+  const secret = { ...question, action: { name: 'GET', properties: { path: '/secret' } } }
+  const without = await ask(secret)
+  assert.equal(without.body['decision'], false)
+  assert.equal((without.body['context'] as { effect: string }).effect, 'allow')
+  const able = await ask({ ...secret, context: { obligations: ['mask'] } })
+  assert.equal(able.body['decision'], true)
+  assert.deepEqual((able.body['context'] as { obligations: unknown }).obligations, [
+    { kind: 'mask', ids: ['private'], fields: [{ path: '$..email', mask: { as: 'drop' } }] },
+  ])
+})
+
+test('a search for resources and for actions', async () => {
+  const { subject: who, resource } = question
+  const resources = await ask(
+    { subject: who, action: { name: 'GET /orders/7' }, resource: { type: 'http' } },
+    { path: '/access/v1/search/resource' },
+  )
+  assert.deepEqual([resources.status, resources.body['results']], [200, [{ type: 'http', id: 'orders' }]])
+  const actions = await ask({ subject: who, resource }, { path: '/access/v1/search/action' })
+  const names = (actions.body['results'] as { name: string }[]).map(({ name }) => name)
+  assert.deepEqual(names, ['GET /orders/{id}, except `closed`', 'HEAD /orders/{id}, except `closed`'])
+  assert.match(String((actions.body['context'] as { incomplete: string }).incomplete), /depends on a parameter/)
+  const paged = await ask({ subject: who, resource, page: { limit: 1 } }, { path: '/access/v1/search/action' })
+  assert.equal((paged.body['results'] as unknown[]).length, 1)
+  assert.equal((await ask({ subject: who, resource, page: { token: 'x' } }, { path: '/access/v1/search/action' })).status, 400)
+  assert.equal((await ask({ subject: who, resource, action: { name: 'GET' } }, { path: '/access/v1/search/action' })).status, 400)
+  assert.equal((await ask({ subject: who, resource }, { path: '/access/v1/search/action', client: 'other' })).status, 403)
+})
+
+test('a search for subjects knows whom the record knows, and says so', async () => {
+  const search = {
+    subject: { type: 'workload' },
+    action: { name: 'POST /access/v1/evaluation' },
+    resource: { type: 'http', id: 'ostiary' },
+  }
+  const { status, body } = await ask(search, { path: '/access/v1/search/subject' })
+  assert.equal(status, 200)
+  const results = body['results'] as { type: string; id: string; properties: { issuer: string } }[]
+  assert.deepEqual(
+    results.map(({ type, id, properties }) => [type, id, properties.issuer]),
+    [['workload', 'pep', 'idp']],
+  )
+  assert.match(String((body['context'] as { incomplete: string }).incomplete), /only whoever came here/)
+})
+
+test('what somebody has access to, with what gives it', async () => {
+  const read = async (name: string) => {
+    const answer = await fetch(`${gateway.admin.url}/api/access?principal=${encodeURIComponent(name)}`, {
+      headers: { authorization: `Bearer ${tokenOf('pep')}` },
+    })
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  }
+  const { status, body } = await read('idp/pep')
+  assert.equal(status, 200)
+  const text = String(body['text'])
+  assert.match(text, /^idp\/pep {2}pep\n/)
+  assert.match(text, / {2}pep {2}claim `client_id` has `pep`\n/)
+  assert.match(text, /POST \/access\/v1\/evaluation, .*\n {4}by rule ask, role `pep` {2}\(policy\/policy\.yaml:/)
+  assert.equal((await read('nobody')).status, 404)
 })
 
 test('what can not be read is not answered', async () => {

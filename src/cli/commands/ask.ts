@@ -24,6 +24,19 @@ export const whoCan: Register = (root, action) =>
       }),
     )
 
+export const access: Register = (root, action) =>
+  void adminOptions(root.command('access'))
+    .description('what somebody has access to, and by what: as the record knows them, by the policy in force')
+    .argument('<principal>', 'issuer/subject, subject, or the name that records show')
+    .action(
+      action(async ({ output }, [principal], command) => {
+        const client = await adminClient(command)
+        const query = new URLSearchParams({ principal: String(principal) })
+        const answer = (await client.request('GET', `/api/access?${query.toString()}`)) as { text: string }
+        output.answer(answer.text, answer)
+      }),
+    )
+
 export const canI: Register = (root, action) =>
   void adminOptions(root.command('can-i'))
     .description('whether the gateway would let you do something, and why; exits with 1 if not')

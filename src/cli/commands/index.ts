@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../main.ts'
 import { revocations, revoke, sessions } from './access.ts'
-import { canI, whoCan } from './ask.ts'
+import { access, canI, whoCan } from './ask.ts'
 import { audit } from './audit.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
@@ -34,6 +34,7 @@ export const commands: readonly Register[] = [
   explain,
   whoCan,
   canI,
+  access,
   audit,
   sessions,
   revoke,

@@ -15,6 +15,12 @@ export const server = {
   },
   'server/origin': { message: 'a request from another origin was refused', help: 'use the console itself', status: 403 },
   'server/bad-request': { message: '{problem}', help: 'correct the request', status: 400, exit: 2 },
+  'server/unknown-principal': {
+    message: 'nobody called `{name}` is in the record of the last {where}',
+    help: 'write `issuer/subject`; whoever never came is known to the provider alone: `who-can` answers in roles',
+    status: 404,
+    exit: 1,
+  },
   'server/too-many-questions': {
     message: 'too many questions at a time',
     help: 'ask fewer in a second; decisions that hold can be kept by whoever asks',

@@ -2,11 +2,12 @@ import { Hono, type Context } from 'hono'
 import { didYouMean } from '../../config/didyoumean.ts'
 import type { Action } from '../../core/action.ts'
 import { OstiaryError } from '../../core/errors.ts'
-import { actionOf, renderExplanation, renderWhoCan } from '../../policy/index.ts'
+import type { Identity } from '../../core/principal.ts'
+import { actionOf, renderAccess, renderExplanation, renderWhoCan } from '../../policy/index.ts'
 import type { AdminEnv } from './app.ts'
 import type { AdminParts } from './parts.ts'
 
-/** Questions to the policy in force: `/api/who-can`, `/api/can-i`. Both are answered for one action on one resource. */
+/** Questions to the policy in force: `/api/who-can` and `/api/can-i` for one action on one resource, `/api/access` for one principal. */
 export function askRoutes(parts: AdminParts): Hono<AdminEnv> {
   const routes = new Hono<AdminEnv>()
 
@@ -26,7 +27,39 @@ export function askRoutes(parts: AdminParts): Hono<AdminEnv> {
     return context.json({ allowed: decision.effect === 'allow', decision, explanation, text: renderExplanation(explanation) })
   })
 
+  routes.get('/access', async (context) => {
+    const { principal: wanted, ...others } = context.req.query()
+    const [other] = Object.keys(others)
+    if (other !== undefined) throw wrong(`there is no parameter \`${other.slice(0, 32)}\``)
+    if (wanted === undefined || wanted === '') throw wrong('`principal` has to be there')
+    const { principals, whole } = await parts.seen()
+    const named = principals.filter(({ identity }) => isNamed(identity, wanted.slice(0, 512)))
+    const [found, ...more] = named
+    if (found === undefined)
+      throw new OstiaryError('server/unknown-principal', {
+        name: wanted.slice(0, 128),
+        where: whole ? 'thirty days' : 'what could be looked at of thirty days',
+      })
+    if (more.length > 0)
+      throw wrong(
+        `several principals are called that: ${named
+          .slice(0, 8)
+          .map(({ identity }) => `${identity.issuer}/${identity.subject}`)
+          .join(', ')}`,
+      )
+    const policy = parts.policy()
+    const { exchange } = context.get('passage')
+    const access = policy.access(found.identity, { time: parts.now(), ip: exchange.ip })
+    const text = `${renderAccess(access)}\nas they were proven at ${found.seenAt}\n`
+    return context.json({ ...access, seenAt: found.seenAt, policyVersion: policy.version, text })
+  })
+
   return routes
+}
+
+/** By `issuer/subject`, by subject alone, or by the name that they are shown under. */
+function isNamed({ issuer, subject, display }: Identity, name: string): boolean {
+  return `${issuer}/${subject}` === name || subject === name || display?.toLowerCase() === name.toLowerCase()
 }
 
 function asked(context: Context<AdminEnv>, parts: AdminParts): { readonly action: Action; readonly resource: string } {

@@ -1,9 +1,20 @@
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Decision } from '../../core/decision.ts'
-import { OstiaryError } from '../../core/errors.ts'
+import { OstiaryError, type Diagnostic } from '../../core/errors.ts'
 import type { Principal } from '../../core/principal.ts'
-import { OWN_RESOURCE, readEvaluations, type CompiledPolicy, type Evaluation } from '../../policy/index.ts'
+import {
+  mayProceed,
+  OWN_RESOURCE,
+  readEvaluations,
+  readSearch,
+  searchActions,
+  searchResources,
+  type CompiledPolicy,
+  type Evaluation,
+  type Search,
+} from '../../policy/index.ts'
+import type { Seen } from '../seen.ts'
 import type { AdminEnv } from './app.ts'
 import type { AdminParts } from './parts.ts'
 
@@ -21,11 +32,16 @@ export function authzenRoutes(parts: AdminParts): Hono<AdminEnv> {
       policy_decision_point: origin,
       access_evaluation_endpoint: `${origin}/access/v1/evaluation`,
       access_evaluations_endpoint: `${origin}/access/v1/evaluations`,
+      search_subject_endpoint: `${origin}/access/v1/search/subject`,
+      search_resource_endpoint: `${origin}/access/v1/search/resource`,
+      search_action_endpoint: `${origin}/access/v1/search/action`,
     })
   })
 
   routes.post('/access/v1/evaluation', limit, (context) => answer(context, parts, false))
   routes.post('/access/v1/evaluations', limit, (context) => answer(context, parts, true))
+  for (const what of ['subject', 'resource', 'action'] as const)
+    routes.post(`/access/v1/search/${what}`, limit, (context) => answerSearch(context, parts, what))
   return routes
 }
 
@@ -34,34 +50,92 @@ interface Answer {
   readonly context: object
 }
 
-async function answer(context: Context<AdminEnv>, parts: AdminParts, many: boolean): Promise<Response> {
-  // No form of another site can say this of its body.
+/** The text of a request. No form of another site can say of its body that it is JSON. */
+async function bodyOf(context: Context<AdminEnv>): Promise<string> {
   if (!/^application\/json(;|$)/i.test(context.req.header('content-type') ?? '')) throw wrong('the body must be `application/json`')
   const text = await context.req.text()
   if (!isJson(text)) throw wrong('the body is not JSON')
+  return text
+}
+
+/** Whoever asked finds its own name for the question in the answer. */
+function sameId(context: Context<AdminEnv>): void {
+  const id = context.req.header('x-request-id')
+  if (id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id)) context.header('x-request-id', id)
+}
+
+function problems(found: readonly Diagnostic[]): OstiaryError {
+  return wrong(
+    found
+      .slice(0, 5)
+      .map(({ message }) => message)
+      .join('; '),
+  )
+}
+
+async function answer(context: Context<AdminEnv>, parts: AdminParts, many: boolean): Promise<Response> {
+  const text = await bodyOf(context)
   const { principal } = context.get('passage')
   const policy = parts.policy()
   const now = parts.now()
   const read = readEvaluations(text, many, { policy, now, vouches: (issuer) => mayVouch(policy, principal, issuer, now) })
-  if (!('questions' in read))
-    throw wrong(
-      read
-        .slice(0, 5)
-        .map(({ message }) => message)
-        .join('; '),
-    )
+  if (!('questions' in read)) throw problems(read)
   if (!parts.mayAsk(principal, read.questions.length)) throw new OstiaryError('server/too-many-questions')
   const answers: Answer[] = []
   for (const question of read.questions) {
     const decision = decide(policy, question)
     parts.evaluated(principal, question, decision)
-    const decided = { decision: decision.effect === 'allow', context: contextOf(decision) }
+    const decided = { decision: mayProceed(decision, question.understood), context: contextOf(decision) }
     answers.push(decided)
     if (read.semantic === (decided.decision ? 'permit_on_first_permit' : 'deny_on_first_deny')) break
   }
-  const id = context.req.header('x-request-id')
-  if (id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id)) context.header('x-request-id', id)
+  sameId(context)
   return context.json(read.single ? answers[0] : { evaluations: answers })
+}
+
+/** What somebody, or something, may; people and workloads are those that the record knows. */
+async function answerSearch(context: Context<AdminEnv>, parts: AdminParts, what: Search['what']): Promise<Response> {
+  const text = await bodyOf(context)
+  const { principal } = context.get('passage')
+  const policy = parts.policy()
+  const now = parts.now()
+  const search = readSearch(text, what, { policy, now, vouches: (issuer) => mayVouch(policy, principal, issuer, now) })
+  if (!('what' in search)) throw problems(search)
+  if (!parts.mayAsk(principal, SEARCH_COSTS)) throw new OstiaryError('server/too-many-questions')
+  const { results, incomplete } =
+    search.what === 'resource'
+      ? searchResources(policy, search)
+      : search.what === 'action'
+        ? searchActions(policy, search)
+        : subjects(await parts.seen(), policy, search)
+  parts.searched(principal, search, results.length)
+  sameId(context)
+  const { from, limit } = search.page
+  const next = from + limit < results.length ? String(from + limit) : ''
+  const found = results.slice(from, from + limit)
+  return context.json({
+    results: found,
+    page: { next_token: next, count: found.length, total: results.length },
+    context: { policy_version: policy.version, ...(incomplete === undefined ? {} : { incomplete }) },
+  })
+}
+
+/** A search looks at more than one question does. */
+const SEARCH_COSTS = 100
+
+function subjects(
+  { principals, whole }: Seen,
+  policy: CompiledPolicy,
+  { kind, type, action, resource, context, understood }: Extract<Search, { what: 'subject' }>,
+): { readonly results: readonly object[]; readonly incomplete: string } {
+  const results = principals
+    .filter(({ identity }) => identity.kind === kind)
+    .filter(({ identity }) => mayProceed(policy.decide(policy.bind(identity), action, resource, context), understood))
+    .map(({ identity, seenAt }) => ({ type, id: identity.subject, properties: { issuer: identity.issuer, seen_at: seenAt } }))
+  const known = whole
+    ? 'only whoever came here in the last thirty days is known'
+    : 'there was more in the last thirty days than could be looked at'
+  return { results, incomplete: `${known}; the providers know the others, by role` }
 }
 
 function decide(policy: CompiledPolicy, { identity, action, resource, context }: Evaluation): Decision {
@@ -75,8 +149,9 @@ function mayVouch(policy: CompiledPolicy, principal: Principal, issuer: string, 
   return policy.decide(principal, action, OWN_RESOURCE, { time: now, ip: '' }).effect === 'allow'
 }
 
-function contextOf({ effect, rules, reasons, requirements, policyVersion }: Decision): object {
-  return { effect, rules, reasons, requirements, policy_version: policyVersion }
+function contextOf({ effect, rules, reasons, requirements, approvals, obligations, observed, policyVersion }: Decision): object {
+  const obliged = obligations.length === 0 ? undefined : obligations
+  return { effect, rules, reasons, requirements, approvals, obligations: obliged, observed, policy_version: policyVersion }
 }
 
 function isJson(text: string): boolean {

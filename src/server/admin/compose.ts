@@ -10,6 +10,7 @@ import { Ending } from '../ending.ts'
 import { GATEWAY_ISSUER, GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
+import { seenPrincipals } from '../seen.ts'
 import type { AdminParts, Explained } from './parts.ts'
 import type { DecisionSummary } from './shapes.ts'
 import { summaryOf } from './summary.ts'
@@ -69,6 +70,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
     },
     verify: () => verifyDataDirectory(dataDir, {}),
     explain: (id) => explain(parts, dir, id),
+    seen: () => seenPrincipals(dir, clock.now() - SEEN_MS, clock.now() + 1),
     ending: new Ending(parts),
     sessions: (query) => identities.sessions.list(query),
     revocations: () => identities.revocations.list(),
@@ -96,10 +98,23 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
         },
       })
     },
+    searched(caller, { what, ...search }, found) {
+      const who = 'identity' in search && search.identity !== undefined ? `${search.identity.issuer}/${search.identity.subject}` : undefined
+      const resource = 'resource' in search ? search.resource : undefined
+      audit.note({
+        kind: 'search',
+        time: clock.now(),
+        principal: caller,
+        details: { what, found, ...(who === undefined ? {} : { subject: who }), ...(resource === undefined ? {} : { resource }) },
+      })
+    },
     now: () => clock.now(),
     fault: (error) => parts.log(`admin: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   }
 }
+
+/** How far back people are looked for. */
+const SEEN_MS = 30 * 86_400_000
 
 /** Questions that one caller may ask: a second in the long run, and at once. */
 const QUESTIONS = { rate: 2_000, burst: 5_000, sources: 1_000 }

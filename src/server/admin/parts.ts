@@ -3,13 +3,14 @@ import type { AuditQuery, AuditRecord, FoundDecision, OutcomeRecord } from '../.
 import type { Principal } from '../../core/principal.ts'
 import type { DecisionSummary } from './shapes.ts'
 import type { Decision } from '../../core/decision.ts'
-import type { CompiledPolicy, Evaluation, Explanation } from '../../policy/index.ts'
+import type { CompiledPolicy, Evaluation, Explanation, Search } from '../../policy/index.ts'
 import type { Sources } from '../../config/wiring.ts'
 import type { Diagnostic } from '../../core/errors.ts'
 import type { SessionList, SessionQuery } from '../../identity/index.ts'
 import type { StoredRevocation } from '../../store/revocations.ts'
 import type { Ending } from '../ending.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Seen } from '../seen.ts'
 
 /** One record as the API answers it: for people and for programs. */
 export interface ShownRecord {
@@ -56,6 +57,8 @@ export interface AdminParts {
   verify(): Promise<{ readonly ok: boolean; readonly text: string }>
   /** `last` is the newest decision that isn't about the gateway itself. */
   explain(id: string): Promise<Explained | undefined>
+  /** Who came here in the last thirty days, as the record has it. */
+  seen(): Promise<Seen>
   readonly ending: Pick<Ending, 'endSession' | 'revoke' | 'lift'>
   sessions(query: SessionQuery): Promise<SessionList>
   revocations(): readonly StoredRevocation[]
@@ -65,6 +68,8 @@ export interface AdminParts {
   mayAsk(caller: Principal, questions: number): boolean
   /** Records what was answered to whom. Throws where it can’t be recorded: then nothing is answered. */
   evaluated(caller: Principal, question: Evaluation, decision: Decision): void
+  /** Records that something was searched for, and how much was found. */
+  searched(caller: Principal, search: Search, found: number): void
   /** Milliseconds since the epoch. */
   now(): number
   /** A fault of the program, for its log. */
