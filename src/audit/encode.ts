@@ -284,6 +284,7 @@ export function decisionText(event: DecisionEvent, mode: RecordMode, principal: 
   text += `,"resource":${quote(event.resource, space)},"action":${actionText(event.action, space)},"verdict":"${event.verdict.kind}"`
   text += `${verdictFields(event, space)},"policy":${quote(event.policyVersion, space)},"ip":${quote(event.ip, space)}${optional('trace', event.trace, space)}`
   text += optional('justification', event.justification, space)
+  if (event.peer !== undefined) text += `,"peer":${who(event.peer, space)}`
   return `${text},${principal.short}${space.cut ? ',"truncated":true' : ''}`
 }
 

@@ -22,10 +22,18 @@ export function decisionInputs(decision: DecisionRecord, principal: PrincipalRec
     identity: principal === undefined ? undefined : identityOf(principal.principal),
     action: canonical(action),
     resource,
-    context: { time: Date.parse(decision.time), ip },
+    context: {
+      time: Date.parse(decision.time),
+      ip,
+      ...(decision.justification === undefined ? {} : { justification: decision.justification }),
+    },
     policyVersion: policy,
     exact:
-      decision.truncated !== true && principal?.truncated !== true && (principal !== undefined || decision.principal.kind === 'anonymous'),
+      decision.truncated !== true &&
+      // Of a peer, the record has not all that it was bound by.
+      decision.peer === undefined &&
+      principal?.truncated !== true &&
+      (principal !== undefined || decision.principal.kind === 'anonymous'),
   }
 }
 

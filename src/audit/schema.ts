@@ -221,6 +221,7 @@ const decision = z.looseObject({
     })
     .optional()
     .describe('What it would have come out as if nothing were only observed'),
+  peer: who.optional().describe('The other end of the connection, where it was proven beside the caller'),
   justification: text.optional().describe('What the caller said that it was for. Nobody has verified it'),
   reason: text
     .optional()

@@ -153,6 +153,7 @@ function record(passage: Passage): void | Promise<void> {
     ip: exchange.ip,
     trace: exchange.trace,
     justification: exchange.justification,
+    peer: passage.peer === undefined ? undefined : bind(passage.policy, passage.peer),
     policyVersion: passage.policy.version,
     verdict,
   }

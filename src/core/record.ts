@@ -25,6 +25,8 @@ export interface DecisionEvent {
   /** Caller's address. */
   readonly ip: string
   readonly trace: string | undefined
+  /** The other end of the connection, where it was proven beside the caller. */
+  readonly peer?: Principal | undefined
   /** What the caller says that it is for. */
   readonly justification?: string | undefined
   readonly policyVersion: string

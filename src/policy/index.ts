@@ -3,11 +3,11 @@ import type { Sources } from '../config/wiring.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import { CompiledPolicy } from './compiled.ts'
 import { sha256 } from './digest.ts'
-import type { Model } from './model.ts'
+import type { Model, Role } from './model.ts'
 import { readPolicy } from './read.ts'
 import { resolve } from './resolve.ts'
 import { canBeHeld, shadowOf } from './shadow.ts'
-import { expiredBindings, versionText } from './version.ts'
+import { expired, versionText } from './version.ts'
 import { OWN_RESOURCE, worldOf, type KindClaims, type Operations, type PolicyWiring } from './world.ts'
 
 export { PROTOCOLS } from './actions/index.ts'
@@ -64,13 +64,18 @@ export function loadPolicy(load: LoadPolicy): LoadedPolicy {
   if (!failed && load.mustAdminister) diagnostics.push(...lockout(resolved.model, load.now, sources))
   if (diagnostics.some(({ severity }) => severity === 'error')) return { policy: undefined, diagnostics }
   const digest = load.digest ?? sha256
-  const version = `sha256:${digest(versionText(sources, expiredBindings(resolved.model, load.now)))}`
+  const version = `sha256:${digest(versionText(sources, expired(resolved.model, load.now)))}`
   return { policy: new CompiledPolicy(resolved.model, version, load.now), diagnostics }
+}
+
+/** Nobody could activate a role at a gateway that nobody may administer. */
+function isOnlyEligible(role: Role | undefined): boolean {
+  return role !== undefined && role.bindings.every(({ eligible }) => eligible)
 }
 
 function lockout(model: Model, now: number, sources: Sources): readonly Diagnostic[] {
   const administered = model.rules.some((rule) => {
-    const roles = rule.roles.filter((role) => canBeHeld(model.roles.get(role), now))
+    const roles = rule.roles.filter((role) => canBeHeld(model.roles.get(role), now) && !isOnlyEligible(model.roles.get(role)))
     return rule.resources.includes(OWN_RESOURCE) && roles.length > 0 && shadowOf({ ...rule, roles }, OWN_RESOURCE, model) === undefined
   })
   if (administered) return []

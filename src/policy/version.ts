@@ -16,19 +16,26 @@ export function versionText({ wiring, environment, policy, documents = [] }: Sou
   return JSON.stringify(files)
 }
 
-/** Role and end of each binding that has expired at `now`, sorted. */
-export function expiredBindings(model: Model, now: number): readonly string[] {
-  return [...model.roles.values()]
-    .flatMap(({ name, bindings }) =>
-      bindings.filter(({ until }) => until !== undefined && until <= now).map(({ until }) => `${name} ${until}`),
-    )
+/** What ended by itself at `now`, sorted: bindings by their role, observation by its guardrail or resource. */
+export function expired(model: Model, now: number): readonly string[] {
+  return endings(model)
+    .filter(({ at }) => at <= now)
+    .map(({ what, at }) => `${what} ${at}`)
     .toSorted()
+}
+
+/** Everything that ends by itself, and when: milliseconds since the epoch. */
+function endings({ roles, guardrails, world }: Model): readonly { readonly what: string; readonly at: number }[] {
+  const all = [
+    ...[...roles.values()].flatMap(({ name, bindings }) => bindings.map(({ until }) => ({ what: name, at: until }))),
+    ...guardrails.map(({ id, observedUntil }) => ({ what: `guardrail ${id}`, at: observedUntil })),
+    ...Object.entries(world.resources).map(([name, { observedUntil }]) => ({ what: `resource ${name}`, at: observedUntil })),
+  ]
+  return all.flatMap(({ what, at }) => (at === undefined ? [] : [{ what, at }]))
 }
 
 /** The next instant at which access changes by itself; undefined if it doesn't. */
 export function nextExpiry(model: Model, now: number): number | undefined {
-  const ends = [...model.roles.values()].flatMap(({ bindings }) =>
-    bindings.flatMap(({ until }) => (until !== undefined && until > now ? [until] : [])),
-  )
+  const ends = endings(model).flatMap(({ at }) => (at > now ? [at] : []))
   return ends.length === 0 ? undefined : Math.min(...ends)
 }
