@@ -20,7 +20,7 @@ export interface ReadDocument {
 }
 
 /** Larger files are refused before they are parsed, in UTF-16 code units. */
-const MAX_TEXT = 16 * 1024 * 1024
+export const MAX_TEXT = 16 * 1024 * 1024
 const MAX_DEPTH = 64
 /** One slip can make a cascade of findings; the first ones tell it. */
 const MAX_FINDINGS = 20

@@ -8,22 +8,23 @@ const MAX_FILES = 10_000
 const MAX_FOLDERS_DEEP = 32
 /** A file larger than this, in bytes, isn't read at all. */
 const MAX_BYTES = 64 * 1024 * 1024
-const ENVIRONMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
+export const ENVIRONMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 /**
  * Reads a configuration folder: `ostiary.yaml`, `environments/<environment>.yaml` and `policy/**` in the order of their
  * paths, and the OpenAPI documents that resources name. Hidden entries are left out (Kubernetes keeps ConfigMap versions in `..data`).
  * @throws OstiaryError `config/not-found`, `config/no-environment`, `config/unreadable`
  */
-export function readSources(folder: string, environment?: string): Sources {
-  const wiring = readOne(folder, 'ostiary.yaml', () => new OstiaryError('config/not-found', { file: join(folder, 'ostiary.yaml') }))
+export function readSources(folder: string, environment?: string, read: ReadText = readText): Sources {
+  const readOne = (path: string, missing: () => OstiaryError): SourceFile => readFile(folder, path, missing, read)
+  const wiring = readOne('ostiary.yaml', () => new OstiaryError('config/not-found', { file: join(folder, 'ostiary.yaml') }))
   if (environment !== undefined && !ENVIRONMENT_NAME.test(environment))
     throw new OstiaryError('config/no-environment', { name: environment })
   const policy: SourceFile[] = []
   const tests: SourceFile[] = []
   for (const path of walk(folder, 'policy')) {
     if (!/\.ya?ml$/.test(path)) continue
-    const file = readOne(folder, path, () => new OstiaryError('config/unreadable', { file: path, cause: 'it vanished' }))
+    const file = readOne(path, () => new OstiaryError('config/unreadable', { file: path, cause: 'it vanished' }))
     ;(/\.test\.ya?ml$/.test(path) ? tests : policy).push(file)
   }
   const over =
@@ -31,12 +32,12 @@ export function readSources(folder: string, environment?: string): Sources {
       ? undefined
       : {
           name: environment,
-          ...readOne(folder, `environments/${environment}.yaml`, () => new OstiaryError('config/no-environment', { name: environment })),
+          ...readOne(`environments/${environment}.yaml`, () => new OstiaryError('config/no-environment', { name: environment })),
         }
   const documents = openApiFiles({ wiring, environment: over }).flatMap((path) => {
     const missing = new OstiaryError('config/not-found', { file: join(folder, path) })
     try {
-      return [readOne(folder, path, () => missing)]
+      return [readOne(path, () => missing)]
     } catch (error) {
       // Told where the resource names it.
       if (error === missing) return []
@@ -46,27 +47,37 @@ export function readSources(folder: string, environment?: string): Sources {
   return { wiring, environment: over, policy, tests, ...(documents.length === 0 ? {} : { documents }) }
 }
 
-function readOne(folder: string, path: string, missing: () => OstiaryError): SourceFile {
+function readFile(folder: string, path: string, missing: () => OstiaryError, read: ReadText): SourceFile {
   const file = join(folder, path)
-  const unreadable = (cause: string): OstiaryError => new OstiaryError('config/unreadable', { file, cause })
-  let bytes: Buffer
   try {
-    const stats = statSync(file)
-    // A pipe would be waited for without end.
-    if (!stats.isFile()) throw unreadable('it is not a file')
-    if (stats.size > MAX_BYTES) throw unreadable(`it is larger than ${MAX_BYTES} bytes`)
-    bytes = readFileSync(file)
+    return { path, text: read(file) }
   } catch (error) {
     if (error instanceof OstiaryError) throw error
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') throw missing()
-    throw unreadable(code ?? 'unknown')
+    throw unreadable(file, code ?? 'unknown')
   }
+}
+
+function unreadable(file: string, cause: string): OstiaryError {
+  return new OstiaryError('config/unreadable', { file, cause })
+}
+
+/** Gives the text of a file, by its whole path. Throws as the file system does, or an OstiaryError. */
+export type ReadText = (file: string) => string
+
+/** Reads a text file whole. @throws OstiaryError `config/unreadable`, and what the file system throws */
+export function readText(file: string): string {
+  const stats = statSync(file)
+  // A pipe would be waited for without end.
+  if (!stats.isFile()) throw unreadable(file, 'it is not a file')
+  if (stats.size > MAX_BYTES) throw unreadable(file, `it is larger than ${MAX_BYTES} bytes`)
+  const bytes = readFileSync(file)
   try {
     // What can't be decoded must not become another text that can.
-    return { path, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    throw unreadable('it is not UTF-8')
+    throw unreadable(file, 'it is not UTF-8')
   }
 }
 

@@ -12,7 +12,7 @@ import type { Type } from './when/types.ts'
 import type { World } from './world.ts'
 
 /** Whom and what a condition can meet. */
-interface Meets {
+export interface Meets {
   readonly roles: readonly string[]
   readonly resources: readonly string[]
   readonly actions: readonly PlacedPattern[]
@@ -67,7 +67,8 @@ function told(finding: Finding, where: string, span: ReturnType<typeof placeWith
   }
 }
 
-function scopeOf({ roles, resources, actions }: Meets, { world, roles: declared }: Context): Scope {
+/** What a condition may speak of, by whom and what it can meet. */
+export function scopeOf({ roles, resources, actions }: Meets, { world, roles: declared }: Pick<Context, 'world' | 'roles'>): Scope {
   const issuers = new Set<string>()
   for (const role of roles) {
     if (BUILT_IN_ROLES.includes(role)) for (const name of Object.keys(world.issuers)) issuers.add(name)

@@ -102,7 +102,7 @@ function* alike(wiring: Wiring, root: Located | undefined): Generator<Diagnostic
 }
 
 /** The gateway itself is an issuer that policy may bind roles to. */
-function withGateway(wiring: Wiring): Wiring {
+export function withGateway(wiring: Wiring): Wiring {
   const gateway = { kind: 'gateway', claims: {}, audiences: [wiring.name], clients: [], agents: [], stepUp: 'never' as const }
   return { ...wiring, issuers: { ...wiring.issuers, [GATEWAY_ISSUER]: gateway } }
 }

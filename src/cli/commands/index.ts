@@ -10,6 +10,7 @@ import { explain } from './explain.ts'
 import { init } from './init.ts'
 import { keys } from './keys.ts'
 import { login, logout, whoami } from './login.ts'
+import { lsp } from './lsp.ts'
 import { plan } from './plan.ts'
 import { test } from './test.ts'
 import { token } from './token.ts'
@@ -41,4 +42,5 @@ export const commands: readonly Register[] = [
   revocations,
   keys,
   completion,
+  lsp,
 ]

@@ -212,5 +212,6 @@ export const policy = {
     help: 'write it in the test, or in each row of its `cases`',
     exit: 65,
   },
+  'policy/test-failed': { message: 'test `{name}` fails: {message}', help: 'change the policy, or what the test expects', exit: 1 },
   'policy/test-principal': { message: 'the principal of test `{name}` is wrong: {problem}', help: 'see docs/policy.md, Tests', exit: 65 },
 } as const satisfies Record<string, CatalogueEntry>

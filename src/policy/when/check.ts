@@ -31,7 +31,8 @@ export interface Checked {
   readonly usesParameters: boolean
 }
 
-const CONTEXT: ReadonlyMap<string, Type> = new Map([
+/** Fields of `context`. */
+export const CONTEXT: ReadonlyMap<string, Type> = new Map([
   ['time', 'timestamp'],
   ['ip', 'string'],
 ])
