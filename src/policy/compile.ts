@@ -60,39 +60,62 @@ export function roleIndexes(roles: Iterable<string>): ReadonlyMap<string, number
   return new Map([...new Set(roles)].toSorted().map((role, i) => [role, i]))
 }
 
-/** Compiles a model into one index per resource. */
+/** Compiles a model: a resource, and within it a place of its index, when it is first asked about. Most of a large policy waits for long. */
 export function compile(model: Model, indexes: ReadonlyMap<string, number>, version: string): ReadonlyMap<string, CompiledResource> {
-  const entries = new Map<string, (readonly [ActionPattern, Entry])[]>(Object.keys(model.world.resources).map((name) => [name, []]))
-  const add = (resource: string, pattern: ActionPattern, entry: Entry): void => void entries.get(resource)?.push([pattern, entry])
-  const indexed = (roles: readonly string[]) => roles.map((role) => ({ index: indexes.get(role)!, role }))
-  for (const rule of model.rules) {
-    const peer = rule.peer === undefined ? undefined : indexed(rule.peer)
-    const alone = new Map(rule.roles.map((role) => [indexes.get(role)!, granted(rule.id, role, version)]))
-    for (const { pattern } of rule.actions) {
-      const slot: RuleSlot = { id: rule.id, pattern, when: rule.when, roles: rule.roles, peer, alone }
-      for (const resource of rule.resources) add(resource, pattern, { kind: 'rule', rule, slot })
-    }
-  }
-  for (const guardrail of model.guardrails) {
-    const exempt = guardrail.who === 'allBut' ? indexed(guardrail.roles) : []
-    const obligations = obligationsOf(guardrail)
-    for (const { pattern } of guardrail.actions) {
-      const slot: GuardrailSlot = { id: guardrail.id, pattern, when: guardrail.when, exempt, guardrail, obligations }
-      for (const resource of guardrail.resources) add(resource, pattern, { kind: 'guardrail', guardrail, slot })
-    }
-  }
-  for (const [resource, scopes] of model.scopes)
-    for (const [scope, patterns] of scopes) for (const pattern of patterns) add(resource, pattern, { kind: 'scope', scope })
-
+  const statements = new Map<string, (Rule | Guardrail)[]>()
+  for (const all of [model.rules, model.guardrails])
+    for (const statement of all)
+      for (const resource of statement.resources) {
+        const list = statements.get(resource)
+        if (list === undefined) statements.set(resource, [statement])
+        else list.push(statement)
+      }
   const compiled = new Map<string, CompiledResource>()
   for (const [name, { protocol, issuers, scopes, observedUntil }] of Object.entries(model.world.resources)) {
     const vocabulary = vocabularyOf(protocol)
     if (vocabulary === undefined) continue
-    const index = vocabulary.index(entries.get(name)!, (values) => candidates(values, indexes))
-    const accepted = issuers === undefined ? undefined : new Set(issuers)
-    compiled.set(name, { protocol, index, issuers: accepted, scoped: scopes !== undefined, observedUntil })
+    let index: CompiledResource['index'] | undefined
+    compiled.set(name, {
+      protocol,
+      get index() {
+        return (index ??= vocabulary.index(
+          entriesOf(statements.get(name) ?? [], model.scopes.get(name), protocol, indexes, version),
+          (values) => candidates(values, indexes),
+        ))
+      },
+      issuers: issuers === undefined ? undefined : new Set(issuers),
+      scoped: scopes !== undefined,
+      observedUntil,
+    })
   }
   return compiled
+}
+
+/** What the statements on one resource, and its scopes, bring to its index. */
+function* entriesOf(
+  statements: readonly (Rule | Guardrail)[],
+  scopes: ReadonlyMap<string, readonly ActionPattern[]> | undefined,
+  protocol: string,
+  indexes: ReadonlyMap<string, number>,
+  version: string,
+): Generator<readonly [ActionPattern, Entry]> {
+  const indexed = (roles: readonly string[]) => roles.map((role) => ({ index: indexes.get(role)!, role }))
+  const here = ({ actions }: Rule | Guardrail) => actions.filter(({ pattern }) => pattern.protocol === protocol)
+  for (const statement of statements) {
+    const { id, when, roles } = statement
+    if (statement.kind === 'rule') {
+      const peer = statement.peer === undefined ? undefined : indexed(statement.peer)
+      const alone = new Map(roles.map((role) => [indexes.get(role)!, granted(id, role, version)]))
+      for (const { pattern } of here(statement))
+        yield [pattern, { kind: 'rule', rule: statement, slot: { id, pattern, when, roles, peer, alone } }]
+    } else {
+      const exempt = statement.who === 'allBut' ? indexed(roles) : []
+      const obligations = obligationsOf(statement)
+      for (const { pattern } of here(statement))
+        yield [pattern, { kind: 'guardrail', guardrail: statement, slot: { id, pattern, when, exempt, guardrail: statement, obligations } }]
+    }
+  }
+  for (const [scope, patterns] of scopes ?? []) for (const pattern of patterns) yield [pattern, { kind: 'scope', scope }]
 }
 
 function obligationsOf({ id, masks, strict }: Guardrail): readonly Obligation[] {

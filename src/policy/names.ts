@@ -41,7 +41,8 @@ export class Findings {
 
 /** Names are unique only once they are compared; each list is also sorted, so that nothing depends on the order written. */
 export function sortedUnique(names: Iterable<string>): readonly string[] {
-  return [...new Set(names)].toSorted()
+  const all = [...names]
+  return all.length < 2 ? all : [...new Set(all)].toSorted()
 }
 
 /** The path of one of several names that may also stand alone. */

@@ -15,7 +15,7 @@ import { resolveRoles } from './roles.ts'
 import { resolveResources } from './resources.ts'
 import type { GuardrailText, RuleText } from './schema.ts'
 import { checkOwned, resolveTeams } from './teams.ts'
-import { OWN_RESOURCE, type World } from './world.ts'
+import type { World } from './world.ts'
 
 /** Rules and guardrails of one policy. */
 const MAX_STATEMENTS = 200_000
@@ -39,10 +39,11 @@ export function resolve(files: readonly PolicyFile[], world: World, places: Plac
   const rules: Rule[] = []
   const guardrails: Guardrail[] = []
   const ids = new Map<string, Span>()
+  const patterns = new Map<string, ActionPattern>()
   const teams = resolveTeams(files, world, diagnostics)
   for (const file of files) {
     const findings = new Findings(file.root, diagnostics)
-    const context: Context = { file, findings, world, roles, roleNames, ids, team: teams.of(file) }
+    const context: Context = { file, findings, world, roles, roleNames, ids, patterns, team: teams.of(file) }
     for (const [i, text] of file.value.rules.entries()) rules.push(...resolveRule(text, ['rules', i], context))
     for (const [i, text] of file.value.guardrails.entries()) guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
     if (rules.length + guardrails.length > MAX_STATEMENTS) {
@@ -51,7 +52,7 @@ export function resolve(files: readonly PolicyFile[], world: World, places: Plac
     }
   }
   diagnostics.push(...checkStepUp(world, places.wiring), ...resourceObservations(world, places.wiring))
-  const scopes = resolveScopes(world, places.wiring, diagnostics)
+  const scopes = resolveScopes(world, places.wiring, patterns, diagnostics)
   const model = { world, roles, rules: rules.toSorted(byId), guardrails: guardrails.toSorted(byId), scopes }
   diagnostics.push(...evasions(model))
   return { model, diagnostics }
@@ -69,6 +70,7 @@ export interface Context {
   /** With those that are built in. */
   readonly roleNames: ReadonlySet<string>
   readonly ids: Map<string, Span>
+  readonly patterns: Map<string, ActionPattern>
   /** Whose folder the file is in, and what that team owns; undefined where all of the policy's resources may be spoken of. */
   readonly team: { readonly name: string; readonly owns: ReadonlySet<string> } | undefined
 }
@@ -173,7 +175,7 @@ function resolveActions(
   resources: readonly string[],
   side: Side,
   path: Path,
-  { findings, world }: Context,
+  { findings, world, patterns }: Context,
 ): readonly PlacedPattern[] {
   const protocols = sortedUnique(resources.map((name) => world.resources[name]!.protocol))
   const placed: PlacedPattern[] = []
@@ -182,7 +184,7 @@ function resolveActions(
     for (const [i, text] of texts.entries()) {
       const span = findings.span([...path, i])
       const on = resources.filter((name) => world.resources[name]!.protocol === protocol)
-      const pattern = readPattern(text, { protocol, side, on, world, span, alone: protocols.length < 2 }, findings.diagnostics)
+      const pattern = readPattern(text, { protocol, side, on, world, span, alone: protocols.length < 2, patterns }, findings.diagnostics)
       if (pattern !== undefined) placed.push({ pattern, span })
     }
   return placed
@@ -198,17 +200,26 @@ interface Written {
   readonly span: Span
   /** Its statement has resources of this protocol only. */
   readonly alone: boolean
+  /** Those that were read before: large policies say the same often. */
+  readonly patterns: Map<string, ActionPattern>
 }
 
 function readPattern(
   text: string,
-  { protocol, side, on, world, span, alone }: Written,
+  { protocol, side, on, world, span, alone, patterns }: Written,
   diagnostics: Diagnostic[],
 ): ActionPattern | undefined {
+  // An operation id means another action on each resource; all else is the same wherever it is written.
+  const key = `${protocol} ${side} ${text}`
+  const known = patterns.get(key)
+  if (known !== undefined) return known
   const vocabulary = vocabularyOf(protocol)
   const operation = protocol === 'http' ? parsePattern(text).operation : undefined
   const parsed = operation === undefined ? vocabulary?.parse(text, side) : resolveOperation(operation, on, world)
-  if (parsed?.pattern !== undefined) return parsed.pattern
+  if (parsed?.pattern !== undefined) {
+    if (operation === undefined) patterns.set(key, parsed.pattern)
+    return parsed.pattern
+  }
   const problem = parsed?.problem ?? `there is no such protocol; there are ${Object.keys(vocabularies).join(', ')}`
   const help = parsed?.help ?? (vocabulary === undefined ? undefined : `write for example \`${vocabulary.example}\``)
   const spoken = alone ? protocol : `${protocol}, which \`${on[0]}\` speaks`
@@ -216,7 +227,12 @@ function readPattern(
   return undefined
 }
 
-function resolveScopes(world: World, wiring: Located | undefined, diagnostics: Diagnostic[]): Model['scopes'] {
+function resolveScopes(
+  world: World,
+  wiring: Located | undefined,
+  patterns: Map<string, ActionPattern>,
+  diagnostics: Diagnostic[],
+): Model['scopes'] {
   const all = new Map<string, ReadonlyMap<string, readonly ActionPattern[]>>()
   const nowhere: Span = { file: 'ostiary.yaml', line: 1, column: 1, endLine: 1, endColumn: 1 }
   const findings = wiring === undefined ? undefined : new Findings(wiring, diagnostics)
@@ -233,7 +249,7 @@ function resolveScopes(world: World, wiring: Located | undefined, diagnostics: D
     if (resource.scopes === undefined) continue
     const scopes = new Map<string, readonly ActionPattern[]>()
     for (const [scope, texts] of Object.entries(resource.scopes)) {
-      const patterns = texts.map((text, i) =>
+      const covered = texts.map((text, i) =>
         readPattern(
           text,
           {
@@ -243,13 +259,14 @@ function resolveScopes(world: World, wiring: Located | undefined, diagnostics: D
             world,
             span: findings?.span([...path, 'scopes', scope, i]) ?? nowhere,
             alone: true,
+            patterns,
           },
           diagnostics,
         ),
       )
       scopes.set(
         scope,
-        patterns.filter((pattern) => pattern !== undefined),
+        covered.filter((pattern) => pattern !== undefined),
       )
     }
     all.set(name, scopes)
@@ -258,22 +275,19 @@ function resolveScopes(world: World, wiring: Located | undefined, diagnostics: D
 }
 
 /** Guardrails for some roles over what `everyone` is granted: who drops the credential is no longer met by them. */
-function evasions({ rules, guardrails, world }: Model): readonly Diagnostic[] {
+function evasions({ rules, guardrails }: Model): readonly Diagnostic[] {
   const open = rules.filter(({ roles }) => roles.includes(EVERYONE))
   return guardrails
     .filter(({ who, roles }) => who === 'for' && !roles.includes(EVERYONE))
     .flatMap((guardrail) => {
       const rule = open.find(
         (one) =>
-          one.resources.some((name) => guardrail.resources.includes(name)) && overlap(one.actions, guardrail.actions, world, one.resources),
+          one.resources.some((name) => guardrail.resources.includes(name)) && overlap(one.actions, guardrail.actions),
       )
       return rule === undefined ? [] : [diagnostic('policy/evasion', { id: guardrail.id, rule: rule.id }, guardrail.span)]
     })
 }
 
-function overlap(a: readonly PlacedPattern[], b: readonly PlacedPattern[], world: World, resources: readonly string[]): boolean {
-  const vocabulary = vocabularyOf(world.resources[resources[0] ?? OWN_RESOURCE]?.protocol ?? 'http')
-  return a.some((one) =>
-    b.some((other) => one.pattern.protocol === other.pattern.protocol && vocabulary?.overlaps(one.pattern, other.pattern) === true),
-  )
+function overlap(a: readonly PlacedPattern[], b: readonly PlacedPattern[]): boolean {
+  return a.some(({ pattern }) => b.some((other) => vocabularyOf(pattern.protocol)?.overlaps(pattern, other.pattern) === true))
 }

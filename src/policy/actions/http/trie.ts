@@ -18,8 +18,26 @@ interface Node<T> {
 
 /** What stands at one place of the trie, by method. `named` already includes what holds for any method. */
 interface Methods<T> {
-  readonly named: ReadonlyMap<string, T>
-  readonly any: T | undefined
+  readonly named: ReadonlyMap<string, Place<T>>
+  readonly any: Place<T> | undefined
+}
+
+/** What the patterns of one place bring. Made of them when it is first looked for: most places of a large policy never are. */
+class Place<T> {
+  #value: T | undefined
+  #make: (() => T) | undefined
+
+  constructor(make: () => T) {
+    this.#make = make
+  }
+
+  get value(): T {
+    if (this.#make !== undefined) {
+      this.#value = this.#make()
+      this.#make = undefined
+    }
+    return this.#value as T
+  }
 }
 
 function building<V>(): Building<V> {
@@ -85,14 +103,15 @@ function frozen<V, T>(node: Building<V>, combine: (values: readonly V[]) => T): 
 function methods<V, T>(place: ReadonlyMap<string, readonly V[]>, combine: (values: readonly V[]) => T): Methods<T> | undefined {
   if (place.size === 0) return undefined
   const any = place.get('*') ?? []
-  const named = new Map<string, T>()
-  for (const [method, values] of place) if (method !== '*') named.set(method, combine([...values, ...any]))
-  return { named, any: any.length === 0 ? undefined : combine(any) }
+  const named = new Map<string, Place<T>>()
+  for (const [method, values] of place)
+    if (method !== '*') named.set(method, new Place(() => combine(any.length === 0 ? values : [...values, ...any])))
+  return { named, any: any.length === 0 ? undefined : new Place(() => combine(any)) }
 }
 
 function take<T>(place: Methods<T> | undefined, method: string, found: T[]): void {
-  const value = place === undefined ? undefined : (place.named.get(method) ?? (isCanonicalMethod(method) ? place.any : undefined))
-  if (value !== undefined) found.push(value)
+  const here = place === undefined ? undefined : (place.named.get(method) ?? (isCanonicalMethod(method) ? place.any : undefined))
+  if (here !== undefined) found.push(here.value)
 }
 
 /** Goes down from `start`, the first character of a segment of a path in normal form. */
