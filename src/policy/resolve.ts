@@ -281,8 +281,7 @@ function evasions({ rules, guardrails }: Model): readonly Diagnostic[] {
     .filter(({ who, roles }) => who === 'for' && !roles.includes(EVERYONE))
     .flatMap((guardrail) => {
       const rule = open.find(
-        (one) =>
-          one.resources.some((name) => guardrail.resources.includes(name)) && overlap(one.actions, guardrail.actions),
+        (one) => one.resources.some((name) => guardrail.resources.includes(name)) && overlap(one.actions, guardrail.actions),
       )
       return rule === undefined ? [] : [diagnostic('policy/evasion', { id: guardrail.id, rule: rule.id }, guardrail.span)]
     })

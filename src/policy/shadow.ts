@@ -12,9 +12,12 @@ export function canBeHeld(role: Role | undefined, now: number): boolean {
  * cover each of the rule: several that cover it only together are not recognised.
  */
 export function shadowOf(rule: Rule, resource: string, { guardrails, world }: Model): Guardrail | undefined {
-  const vocabulary = vocabularyOf(world.resources[resource]?.protocol ?? '')
+  const protocol = world.resources[resource]?.protocol ?? ''
+  const vocabulary = vocabularyOf(protocol)
+  // Of a rule over several protocols, what it says of this one.
+  const actions = rule.actions.filter(({ pattern }) => pattern.protocol === protocol)
   const covered = (one: PlacedPattern, by: Guardrail): boolean =>
-    by.actions.some(({ pattern }) => pattern.protocol === one.pattern.protocol && vocabulary?.covers(pattern, one.pattern) === true)
+    by.actions.some(({ pattern }) => vocabulary?.covers(pattern, one.pattern) === true)
   return guardrails.find(
     (one) =>
       one.who === 'for' &&
@@ -23,7 +26,8 @@ export function shadowOf(rule: Rule, resource: string, { guardrails, world }: Mo
       one.observedUntil === undefined &&
       one.resources.includes(resource) &&
       meetsAll(one, rule) &&
-      rule.actions.every((action) => covered(action, one)),
+      actions.length > 0 &&
+      actions.every((action) => covered(action, one)),
   )
 }
 

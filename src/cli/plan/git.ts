@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { openApiFiles } from '../../config/openapi.ts'
 import type { SourceFile, Sources } from '../../config/wiring.ts'
 import { OstiaryError } from '../../core/errors.ts'
 
@@ -34,25 +35,32 @@ export async function readRevision(folder: string, revision: string, environment
     const [, mode, type, id, path] = /^(\d+) (\w+) ([0-9a-f]+)\t([^]*)$/.exec(line) ?? []
     return path?.startsWith(prefix) === true ? [{ mode: mode!, type: type!, id: id!, path: path.slice(prefix.length) }] : []
   })
-  const wanted = entries.filter(({ path }) => isWanted(path, environment)).toSorted((a, b) => (a.path < b.path ? -1 : 1))
   const unreadable = (path: string, cause: string): OstiaryError =>
     new OstiaryError('config/unreadable', { file: `${revision}:${path}`, cause })
-  if (wanted.length > MAX_FILES) throw unreadable('policy', `more than ${MAX_FILES} files`)
-  // Where a link leads is not said by the revision.
-  const link = wanted.find(({ type, mode }) => type !== 'blob' || mode === '120000')
-  if (link !== undefined) throw unreadable(link.path, 'it is not a file')
-  const texts = contents(await git(['cat-file', '--batch'], wanted.map(({ id }) => `${id}\n`).join('')))
-  const files = wanted.map(({ path }, i): SourceFile => ({ path, text: decoded(texts[i], () => unreadable(path, 'it is not UTF-8')) }))
+  const filesOf = async (isAsked: (path: string) => boolean): Promise<readonly SourceFile[]> => {
+    const wanted = entries.filter(({ path }) => isAsked(path)).toSorted((a, b) => (a.path < b.path ? -1 : 1))
+    if (wanted.length > MAX_FILES) throw unreadable('policy', `more than ${MAX_FILES} files`)
+    // Where a link leads is not said by the revision.
+    const link = wanted.find(({ type, mode }) => type !== 'blob' || mode === '120000')
+    if (link !== undefined) throw unreadable(link.path, 'it is not a file')
+    const texts = contents(await git(['cat-file', '--batch'], wanted.map(({ id }) => `${id}\n`).join('')))
+    return wanted.map(({ path }, i) => ({ path, text: decoded(texts[i], () => unreadable(path, 'it is not UTF-8')) }))
+  }
+  const files = await filesOf((path) => isWanted(path, environment))
   const wiring = files.find(({ path }) => path === 'ostiary.yaml')
   if (wiring === undefined) throw new OstiaryError('config/not-found', { file: `${revision}:${prefix}ostiary.yaml` })
   const over = files.find(({ path }) => path.startsWith('environments/'))
   if (environment !== undefined && over === undefined) throw new OstiaryError('config/no-environment', { name: environment })
   const policy = files.filter(({ path }) => path.startsWith('policy/'))
+  const laid = over === undefined || environment === undefined ? undefined : { name: environment, ...over }
+  const named = openApiFiles({ wiring, environment: laid })
+  const documents = named.length === 0 ? [] : await filesOf((path) => named.includes(path))
   return {
     wiring,
-    environment: over === undefined || environment === undefined ? undefined : { name: environment, ...over },
+    environment: laid,
     policy: policy.filter(({ path }) => !TEST.test(path)),
     tests: policy.filter(({ path }) => TEST.test(path)),
+    ...(documents.length === 0 ? {} : { documents }),
   }
 }
 

@@ -6,7 +6,9 @@ export interface Bucketing<P, A> {
   readonly buckets: (pattern: P) => readonly string[] | undefined
   /** The bucket whose patterns can meet the action; undefined where that can be any. */
   readonly bucketOf: (action: A) => string | undefined
-  readonly matches: (pattern: P, action: A) => boolean
+  readonly isCanonical: (action: A) => boolean
+  /** Of an action that is canonical. */
+  readonly meets: (pattern: P, action: A) => boolean
 }
 
 interface Place<P, T> {
@@ -62,8 +64,9 @@ export class BucketIndex<P, A, T> {
   /** Everything that meets the action. */
   find(action: A): readonly T[] {
     const found: T[] = []
+    if (!this.#how.isCanonical(action)) return found
     const look = (places: readonly Place<P, T>[]): void => {
-      for (const { pattern, value } of places) if (this.#how.matches(pattern, action)) found.push(value)
+      for (const { pattern, value } of places) if (this.#how.meets(pattern, action)) found.push(value)
     }
     const name = this.#how.bucketOf(action)
     if (name === undefined) look(this.#all)

@@ -17,7 +17,7 @@ function check(text: string, protocol: Action['protocol']): Condition | string {
 
 function evaluate(text: string, action: Action): Truth {
   const condition = check(text, action.protocol)
-  assert.ok(condition instanceof Condition, String(condition))
+  if (typeof condition === 'string') assert.fail(condition)
   return condition.evaluate({ claims: {}, unknownClaims: new Set(), time: 0, ip: '192.0.2.1', action, parameters: new Map() })
 }
 
@@ -89,7 +89,6 @@ describe('what it may not', () => {
   for (const [protocol, condition, problem] of cases)
     test(`${protocol}: ${condition}`, () => {
       const found = check(condition, protocol)
-      assert.equal(typeof found, 'string')
-      assert.match(String(found), problem)
+      assert.match(typeof found === 'string' ? found : '', problem)
     })
 })

@@ -4,11 +4,12 @@ import { globKey } from '../sets/glob.ts'
 import { pathKey } from '../sets/path.ts'
 import { isAnyValue, valuesKey } from '../sets/values.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
+import { isCanonical } from './canonical.ts'
 import { covers, overlaps } from './compare.ts'
 import { OPERATIONS } from './known.ts'
 import { optionsKey } from './options.ts'
 import { readAction, readParts } from './read.ts'
-import { matchesPattern, parsePattern, type ContainerPattern } from './template.ts'
+import { matchesPattern, meetsCanonical, parsePattern, type ContainerPattern } from './template.ts'
 
 const bucketing: Bucketing<ContainerPattern, ContainerAction> = {
   key: ({ side, operations, images, names, options }) =>
@@ -22,7 +23,8 @@ const bucketing: Bucketing<ContainerPattern, ContainerAction> = {
     ]),
   buckets: ({ operations }) => [...operations],
   bucketOf: ({ operation }) => operation,
-  matches: matchesPattern,
+  isCanonical,
+  meets: meetsCanonical,
 }
 
 /** Operations that a pattern for everything has at least. */

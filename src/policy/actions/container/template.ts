@@ -84,9 +84,13 @@ function readNames(text: string): Values | Problem {
 }
 
 /** The plain definition, which the index must agree with. */
-export function matchesPattern({ side, operations, images, names, options }: ContainerPattern, action: ContainerAction): boolean {
+export function matchesPattern(pattern: ContainerPattern, action: ContainerAction): boolean {
+  return isCanonical(action) && meetsCanonical(pattern, action)
+}
+
+/** Whether it meets an action that is canonical. */
+export function meetsCanonical({ side, operations, images, names, options }: ContainerPattern, action: ContainerAction): boolean {
   return (
-    isCanonical(action) &&
     operations.has(action.operation) &&
     matchesImage(images, action, side) &&
     meetsValue(names, action.name, side) &&

@@ -4,9 +4,10 @@ import { pathKey } from '../sets/path.ts'
 import { isAnyValue, valuesKey } from '../sets/values.ts'
 import { isEveryWord, wordsKey } from '../sets/words.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
+import { isCanonical } from './canonical.ts'
 import { covers, overlaps } from './compare.ts'
 import { readAction, readParts } from './read.ts'
-import { matchesPattern, parsePattern, type KubernetesPattern } from './template.ts'
+import { matchesPattern, meetsCanonical, parsePattern, type KubernetesPattern } from './template.ts'
 
 const bucketing: Bucketing<KubernetesPattern, KubernetesAction> = {
   key: ({ side, verbs, resources, groups, subresources, namespaces, names, paths }) =>
@@ -19,7 +20,8 @@ const bucketing: Bucketing<KubernetesPattern, KubernetesAction> = {
     ]),
   buckets: ({ resources, paths }) => (paths !== undefined ? ['/'] : resources.every ? undefined : [...resources.values]),
   bucketOf: ({ resource, path }) => (path === '' ? resource : '/'),
-  matches: matchesPattern,
+  isCanonical,
+  meets: meetsCanonical,
 }
 
 export const kubernetes: Vocabulary<KubernetesAction, KubernetesPattern> = {

@@ -118,8 +118,13 @@ function readRest(words: readonly string[]): Pick<KubernetesPattern, 'names' | '
 
 /** The plain definition, which the index must agree with. */
 export function matchesPattern(pattern: KubernetesPattern, action: KubernetesAction): boolean {
+  return isCanonical(action) && meetsCanonical(pattern, action)
+}
+
+/** Whether it meets an action that is canonical. */
+export function meetsCanonical(pattern: KubernetesPattern, action: KubernetesAction): boolean {
   const { verb, group, resource, subresource, namespace, name, path } = action
-  if (!isCanonical(action) || !hasWord(pattern.verbs, verb)) return false
+  if (!hasWord(pattern.verbs, verb)) return false
   if (path !== '' || pattern.paths !== undefined)
     return path !== '' && pattern.paths !== undefined && matchesPath(pattern.paths, path.slice(1))
   return (

@@ -3,16 +3,18 @@ import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { isLiteral } from '../sets/glob.ts'
 import { isAnyValue, valuesKey } from '../sets/values.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
+import { isCanonical } from './canonical.ts'
 import { covers, overlaps } from './compare.ts'
 import { WITH_MODEL } from './known.ts'
 import { readAction, readParts } from './read.ts'
-import { matchesPattern, parsePattern, type LlmPattern } from './template.ts'
+import { matchesPattern, meetsCanonical, parsePattern, type LlmPattern } from './template.ts'
 
 const bucketing: Bucketing<LlmPattern, LlmAction> = {
   key: ({ side, operations, models }) => JSON.stringify([side, [...operations].toSorted(), valuesKey(models)]),
   buckets: ({ models }) => (!models.any && models.globs.every(isLiteral) ? models.globs.map(({ pieces }) => pieces[0]!) : undefined),
   bucketOf: ({ model }) => model,
-  matches: matchesPattern,
+  isCanonical,
+  meets: meetsCanonical,
 }
 
 export const llm: Vocabulary<LlmAction, LlmPattern> = {

@@ -48,6 +48,11 @@ export function parsePattern(text: string, side: Side): Parsed<LlmPattern> {
 }
 
 /** The plain definition, which the index must agree with. */
-export function matchesPattern({ side, operations, models }: LlmPattern, action: LlmAction): boolean {
-  return isCanonical(action) && operations.has(action.operation) && meetsValue(models, action.model, side)
+export function matchesPattern(pattern: LlmPattern, action: LlmAction): boolean {
+  return isCanonical(action) && meetsCanonical(pattern, action)
+}
+
+/** Whether it meets an action that is canonical. */
+export function meetsCanonical({ side, operations, models }: LlmPattern, action: LlmAction): boolean {
+  return operations.has(action.operation) && meetsValue(models, action.model, side)
 }

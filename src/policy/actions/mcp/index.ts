@@ -4,10 +4,11 @@ import { globKey, isLiteral } from '../sets/glob.ts'
 import { pathKey } from '../sets/path.ts'
 import { hasWord, wordsKey } from '../sets/words.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
+import { isCanonical } from './canonical.ts'
 import { covers, overlaps } from './compare.ts'
 import { OF_PROMPTS, OF_TOOLS } from './known.ts'
 import { readAction, readParts } from './read.ts'
-import { matchesPattern, parsePattern, type McpPattern, type Name } from './template.ts'
+import { matchesPattern, meetsCanonical, parsePattern, type McpPattern, type Name } from './template.ts'
 
 function nameKey(name: Name): string {
   return name.kind === 'any' ? '' : name.kind === 'glob' ? `g${globKey(name.glob)}` : `u${pathKey(name.path)}`
@@ -17,7 +18,8 @@ const bucketing: Bucketing<McpPattern, McpAction> = {
   key: ({ side, methods, name }) => JSON.stringify([side, wordsKey(methods), nameKey(name)]),
   buckets: ({ name }) => (name.kind === 'glob' && isLiteral(name.glob) ? [name.glob.pieces[0]!] : undefined),
   bucketOf: ({ name }) => name,
-  matches: matchesPattern,
+  isCanonical,
+  meets: meetsCanonical,
 }
 
 export const mcp: Vocabulary<McpAction, McpPattern> = {

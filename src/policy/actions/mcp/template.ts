@@ -75,8 +75,13 @@ function readName(methods: readonly string[], text: string): Name | Problem {
 }
 
 /** The plain definition, which the index must agree with. */
-export function matchesPattern({ methods, name }: McpPattern, action: McpAction): boolean {
-  if (!isCanonical(action) || !hasWord(methods, action.method)) return false
+export function matchesPattern(pattern: McpPattern, action: McpAction): boolean {
+  return isCanonical(action) && meetsCanonical(pattern, action)
+}
+
+/** Whether it meets an action that is canonical. */
+export function meetsCanonical({ methods, name }: McpPattern, action: McpAction): boolean {
+  if (!hasWord(methods, action.method)) return false
   switch (name.kind) {
     case 'any':
       return true

@@ -3,16 +3,18 @@ import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { isAnyValue, valuesKey } from '../sets/values.ts'
 import { wordsKey } from '../sets/words.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
+import { isCanonical } from './canonical.ts'
 import { covers, overlaps } from './compare.ts'
 import { readAction, readParts } from './read.ts'
-import { matchesPattern, objectNames, parsePattern, type SqlPattern } from './template.ts'
+import { matchesPattern, meetsCanonical, objectNames, parsePattern, type SqlPattern } from './template.ts'
 
 const bucketing: Bucketing<SqlPattern, SqlAction> = {
   key: ({ side, classes, schemas, objects, columns }) =>
     JSON.stringify([side, wordsKey(classes), valuesKey(schemas), valuesKey(objects), valuesKey(columns)]),
   buckets: objectNames,
   bucketOf: ({ object }) => (object === ALL ? undefined : object),
-  matches: matchesPattern,
+  isCanonical,
+  meets: meetsCanonical,
 }
 
 export const sql: Vocabulary<SqlAction, SqlPattern> = {

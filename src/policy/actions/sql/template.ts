@@ -105,8 +105,12 @@ export function objectNames({ objects }: SqlPattern): readonly string[] | undefi
 
 /** The plain definition, which the index must agree with. */
 export function matchesPattern(pattern: SqlPattern, action: SqlAction): boolean {
+  return isCanonical(action) && meetsCanonical(pattern, action)
+}
+
+/** Whether it meets an action that is canonical. */
+export function meetsCanonical(pattern: SqlPattern, action: SqlAction): boolean {
   return (
-    isCanonical(action) &&
     hasWord(pattern.classes, action.class) &&
     meetsValue(pattern.schemas, action.schema, pattern.side) &&
     meetsValue(pattern.objects, action.object, pattern.side) &&

@@ -4,10 +4,11 @@ import { globKey, isLiteral, isStar } from '../sets/glob.ts'
 import { pathKey } from '../sets/path.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
 import { commandKey } from './command.ts'
+import { isCanonical } from './canonical.ts'
 import { covers, overlaps } from './compare.ts'
 import { ORDINARY } from './known.ts'
 import { readAction, readParts } from './read.ts'
-import { matchesPattern, parsePattern, type SshPattern, type Target } from './template.ts'
+import { matchesPattern, meetsCanonical, parsePattern, type SshPattern, type Target } from './template.ts'
 
 function targetKey(target: Target): string {
   switch (target.kind) {
@@ -27,7 +28,8 @@ const bucketing: Bucketing<SshPattern, SshAction> = {
     JSON.stringify([side, [...operations].toSorted(), [...accesses].toSorted(), logins.map(globKey).toSorted(), targetKey(target)]),
   buckets: ({ logins }) => (logins.every(isLiteral) ? logins.map(({ pieces }) => pieces[0]!) : undefined),
   bucketOf: ({ login }) => login,
-  matches: matchesPattern,
+  isCanonical,
+  meets: meetsCanonical,
 }
 
 export const ssh: Vocabulary<SshAction, SshPattern> = {

@@ -129,9 +129,13 @@ export function matchesLogin(logins: readonly Glob[], login: string, side: Side)
 }
 
 /** The plain definition, which the index must agree with. */
-export function matchesPattern({ side, operations, accesses, logins, target }: SshPattern, action: SshAction): boolean {
+export function matchesPattern(pattern: SshPattern, action: SshAction): boolean {
+  return isCanonical(action) && meetsCanonical(pattern, action)
+}
+
+/** Whether it meets an action that is canonical. */
+export function meetsCanonical({ side, operations, accesses, logins, target }: SshPattern, action: SshAction): boolean {
   return (
-    isCanonical(action) &&
     operations.has(action.operation) &&
     accesses.has(action.access) &&
     matchesLogin(logins, action.login, side) &&
