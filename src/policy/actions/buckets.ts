@@ -4,8 +4,8 @@ export interface Bucketing<P, A> {
   readonly key: (pattern: P) => string
   /** Buckets that the pattern lies in; undefined for one that can meet an action of any bucket. */
   readonly buckets: (pattern: P) => readonly string[] | undefined
-  /** The bucket whose patterns can meet the action; undefined where that can be any. */
-  readonly bucketOf: (action: A) => string | undefined
+  /** Buckets whose patterns can meet the action, none of which a pattern shares with another; undefined where it can be any. */
+  readonly bucketsOf: (action: A) => readonly string[] | undefined
   readonly isCanonical: (action: A) => boolean
   /** Of an action that is canonical. */
   readonly meets: (pattern: P, action: A) => boolean
@@ -68,10 +68,10 @@ export class BucketIndex<P, A, T> {
     const look = (places: readonly Place<P, T>[]): void => {
       for (const { pattern, value } of places) if (this.#how.meets(pattern, action)) found.push(value)
     }
-    const name = this.#how.bucketOf(action)
-    if (name === undefined) look(this.#all)
+    const names = this.#how.bucketsOf(action)
+    if (names === undefined) look(this.#all)
     else {
-      look(this.#buckets.get(name) ?? [])
+      for (const name of names) look(this.#buckets.get(name) ?? [])
       look(this.#others)
     }
     return found

@@ -1,7 +1,7 @@
 import { ALL, type ContainerAction } from '../../../core/action.ts'
 import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { globKey } from '../sets/glob.ts'
-import { pathKey } from '../sets/path.ts'
+import { literalPath, pathKey } from '../sets/path.ts'
 import { isAnyValue, valuesKey } from '../sets/values.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
@@ -21,8 +21,12 @@ const bucketing: Bucketing<ContainerPattern, ContainerAction> = {
       valuesKey(names),
       optionsKey(options),
     ]),
-  buckets: ({ operations }) => [...operations],
-  bucketOf: ({ operation }) => operation,
+  // By operation and repository, as far as it is named.
+  buckets: ({ operations, images }) => {
+    const repository = images.repositories === undefined ? undefined : literalPath(images.repositories)
+    return [...operations].map((operation) => `${operation} ${repository ?? ALL}`)
+  },
+  bucketsOf: ({ operation, repository }) => (repository === ALL ? undefined : [`${operation} ${repository}`, `${operation} ${ALL}`]),
   isCanonical,
   meets: meetsCanonical,
 }

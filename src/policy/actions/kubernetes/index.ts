@@ -1,7 +1,7 @@
 import { ALL, type KubernetesAction } from '../../../core/action.ts'
 import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { pathKey } from '../sets/path.ts'
-import { isAnyValue, valuesKey } from '../sets/values.ts'
+import { isAnyValue, literalsOf, valuesKey } from '../sets/values.ts'
 import { isEveryWord, wordsKey } from '../sets/words.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
@@ -18,8 +18,16 @@ const bucketing: Bucketing<KubernetesPattern, KubernetesAction> = {
         ? [wordsKey(resources), wordsKey(groups), wordsKey(subresources), valuesKey(namespaces), valuesKey(names)]
         : [pathKey(paths)]),
     ]),
-  buckets: ({ resources, paths }) => (paths !== undefined ? ['/'] : resources.every ? undefined : [...resources.values]),
-  bucketOf: ({ resource, path }) => (path === '' ? resource : '/'),
+  // By resource and namespace, as far as they are named.
+  buckets: ({ resources, namespaces, paths }) => {
+    if (paths !== undefined) return ['/']
+    const places = literalsOf(namespaces) ?? [ALL]
+    return resources.every ? undefined : [...resources.values].flatMap((resource) => places.map((place) => `${resource} ${place}`))
+  },
+  bucketsOf: ({ resource, namespace, path }) => {
+    if (path !== '') return ['/']
+    return namespace === ALL ? undefined : [`${resource} ${namespace}`, `${resource} ${ALL}`]
+  },
   isCanonical,
   meets: meetsCanonical,
 }

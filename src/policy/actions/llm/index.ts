@@ -1,7 +1,6 @@
 import type { LlmAction } from '../../../core/action.ts'
 import { BucketIndex, type Bucketing } from '../buckets.ts'
-import { isLiteral } from '../sets/glob.ts'
-import { isAnyValue, valuesKey } from '../sets/values.ts'
+import { isAnyValue, literalsOf, valuesKey } from '../sets/values.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
 import { covers, overlaps } from './compare.ts'
@@ -11,8 +10,8 @@ import { matchesPattern, meetsCanonical, parsePattern, type LlmPattern } from '.
 
 const bucketing: Bucketing<LlmPattern, LlmAction> = {
   key: ({ side, operations, models }) => JSON.stringify([side, [...operations].toSorted(), valuesKey(models)]),
-  buckets: ({ models }) => (!models.any && models.globs.every(isLiteral) ? models.globs.map(({ pieces }) => pieces[0]!) : undefined),
-  bucketOf: ({ model }) => model,
+  buckets: ({ models }) => literalsOf(models),
+  bucketsOf: ({ model }) => [model],
   isCanonical,
   meets: meetsCanonical,
 }

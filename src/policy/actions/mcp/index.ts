@@ -17,7 +17,7 @@ function nameKey(name: Name): string {
 const bucketing: Bucketing<McpPattern, McpAction> = {
   key: ({ side, methods, name }) => JSON.stringify([side, wordsKey(methods), nameKey(name)]),
   buckets: ({ name }) => (name.kind === 'glob' && isLiteral(name.glob) ? [name.glob.pieces[0]!] : undefined),
-  bucketOf: ({ name }) => name,
+  bucketsOf: ({ name }) => [name],
   isCanonical,
   meets: meetsCanonical,
 }

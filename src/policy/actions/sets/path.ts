@@ -70,6 +70,11 @@ export function foldersAbove({ segments, rest }: PathSet): readonly PathSet[] {
 
 export const ROOT: PathSet = { segments: [NOTHING], rest: false }
 
+/** The path itself, where the set is of one. */
+export function literalPath({ segments, rest }: PathSet): string | undefined {
+  return rest || !segments.every(isLiteral) ? undefined : segments.map(({ pieces }) => pieces[0]!).join('/')
+}
+
 export function pathKey({ segments, rest }: PathSet): string {
   return JSON.stringify([rest, ...segments.map(globKey)])
 }

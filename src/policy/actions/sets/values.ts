@@ -1,5 +1,5 @@
 import { ALL } from '../../../core/action.ts'
-import { globCovers, globKey, globsOverlap, isStar, matchesGlob, type Glob } from './glob.ts'
+import { globCovers, globKey, globsOverlap, isLiteral, isStar, matchesGlob, type Glob } from './glob.ts'
 
 /**
  * Which side a pattern is on. A rule and a scope *grant*, and cover what is wholly inside. A guardrail *takes* away, and
@@ -44,6 +44,11 @@ export function valuesOverlap(a: Values, { side }: Sided, b: Values, other: Side
 
 export function isAnyValue(values: Values): boolean {
   return values.any || values.globs.some(isStar)
+}
+
+/** The values one by one, where they are named so. */
+export function literalsOf(values: Values): readonly string[] | undefined {
+  return values.any || !values.globs.every(isLiteral) ? undefined : values.globs.map(({ pieces }) => pieces[0]!)
 }
 
 export function valuesKey(values: Values): string {

@@ -1,18 +1,18 @@
 import { ALL, type SqlAction } from '../../../core/action.ts'
 import { BucketIndex, type Bucketing } from '../buckets.ts'
-import { isAnyValue, valuesKey } from '../sets/values.ts'
+import { isAnyValue, literalsOf, valuesKey } from '../sets/values.ts'
 import { wordsKey } from '../sets/words.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
 import { covers, overlaps } from './compare.ts'
 import { readAction, readParts } from './read.ts'
-import { matchesPattern, meetsCanonical, objectNames, parsePattern, type SqlPattern } from './template.ts'
+import { matchesPattern, meetsCanonical, parsePattern, type SqlPattern } from './template.ts'
 
 const bucketing: Bucketing<SqlPattern, SqlAction> = {
   key: ({ side, classes, schemas, objects, columns }) =>
     JSON.stringify([side, wordsKey(classes), valuesKey(schemas), valuesKey(objects), valuesKey(columns)]),
-  buckets: objectNames,
-  bucketOf: ({ object }) => (object === ALL ? undefined : object),
+  buckets: ({ objects }) => literalsOf(objects),
+  bucketsOf: ({ object }) => (object === ALL ? undefined : [object]),
   isCanonical,
   meets: meetsCanonical,
 }

@@ -6,7 +6,7 @@
  * every guardrail: it could be anything.
  */
 import type { SqlAction } from '../../../core/action.ts'
-import { isLiteral, type Glob } from '../sets/glob.ts'
+import type { Glob } from '../sets/glob.ts'
 import { ANY, meetsValue, valuesOf, type Side, type Values } from '../sets/values.ts'
 import { hasWord, some, type Words } from '../sets/words.ts'
 import { isProblem, textProblem, wordList } from '../text.ts'
@@ -96,11 +96,6 @@ export function readObject(reader: Reader): ReadObject | Problem {
   }
   if (reader.at < reader.text.length) return { problem: `it does not end behind \`${reader.text.slice(0, reader.at)}\``, help: FORM }
   return { schema, object, columns: columns.length === 0 ? undefined : columns }
-}
-
-/** Whether the object is one that can be looked up by its name. */
-export function objectNames({ objects }: SqlPattern): readonly string[] | undefined {
-  return objects.any || !objects.globs.every(isLiteral) ? undefined : objects.globs.map(({ pieces }) => pieces[0]!)
 }
 
 /** The plain definition, which the index must agree with. */

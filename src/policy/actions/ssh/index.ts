@@ -27,7 +27,7 @@ const bucketing: Bucketing<SshPattern, SshAction> = {
   key: ({ side, operations, accesses, logins, target }) =>
     JSON.stringify([side, [...operations].toSorted(), [...accesses].toSorted(), logins.map(globKey).toSorted(), targetKey(target)]),
   buckets: ({ logins }) => (logins.every(isLiteral) ? logins.map(({ pieces }) => pieces[0]!) : undefined),
-  bucketOf: ({ login }) => login,
+  bucketsOf: ({ login }) => [login],
   isCanonical,
   meets: meetsCanonical,
 }
