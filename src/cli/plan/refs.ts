@@ -25,6 +25,7 @@ const answer = z.object({
     environment: file.extend({ name: z.string() }).optional(),
     policy: z.array(file),
     tests: z.array(file),
+    documents: z.array(file).optional(),
   }),
 })
 

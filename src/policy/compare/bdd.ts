@@ -106,16 +106,14 @@ export class Bdd {
     return this.and(a, this.not(b))
   }
 
-  all(nodes: Iterable<Node>): Node {
-    let result: Node = ALWAYS
-    for (const node of nodes) result = this.and(result, node)
-    return result
+  // The last first: it is made of the latest variables, so that each of the others only comes on top.
+
+  all(nodes: readonly Node[]): Node {
+    return nodes.reduceRight<Node>((result, node) => this.and(node, result), ALWAYS)
   }
 
-  any(nodes: Iterable<Node>): Node {
-    let result: Node = NEVER
-    for (const node of nodes) result = this.or(result, node)
-    return result
+  any(nodes: readonly Node[]): Node {
+    return nodes.reduceRight<Node>((result, node) => this.or(node, result), NEVER)
   }
 
   /** Whether the function can be true with the variables that `given` does not name being whatever suits. */

@@ -63,34 +63,81 @@ export function cover(
   const cubes: Cube[] = []
   let left = region
   while (left !== NEVER && cubes.length < most) {
-    const cube = widest(bdd, facts, bdd.path(left)!, outside, bdd.minus(outside, besides))
+    const cube = widest(bdd, facts, bdd.path(left)!, { region, outside, far: bdd.minus(outside, besides) })
     cubes.push(cube)
     left = bdd.minus(left, cube.node)
   }
   return { cubes, left }
 }
 
-function widest(bdd: Bdd, facts: readonly Fact[], path: ReadonlyMap<number, boolean>, outside: Node, far: Node): Cube {
-  const named = facts.filter(({ domain }) => [...path.keys()].some((variable) => domain.uses(variable)))
-  const limits = named
-    .map((fact) => ({ fact, classes: new Set<unknown>(domainOf(fact).possible(path)) }))
-    .toSorted((a, b) => rank(a) - rank(b))
-  const nodeOf = (): Node => bdd.all(limits.toReversed().map(({ fact, classes }) => domainOf(fact).among((one) => classes.has(one))))
-  const drop = (limit: (typeof limits)[number], bad: Node): void => {
-    const before = limit.classes
-    limit.classes = new Set(domainOf(limit.fact).classes)
-    if (bdd.and(nodeOf(), bad) !== NEVER) limit.classes = before
+interface Draft {
+  readonly fact: Fact
+  classes: Set<unknown>
+}
+
+function widest(
+  bdd: Bdd,
+  facts: readonly Fact[],
+  path: ReadonlyMap<number, boolean>,
+  { region, outside, far }: { readonly region: Node; readonly outside: Node; readonly far: Node },
+): Cube {
+  const named = facts.filter(({ domain }) => uses(domain, path))
+  const limits = named.map((fact): Draft => ({ fact, classes: new Set<unknown>(domainOf(fact).possible(path)) }))
+  const draft = new Drafting(bdd, limits)
+  const told = limits.toSorted((a, b) => rank(a) - rank(b))
+  // What somebody plainly is, or is not, tells least. Where it only keeps out who has it anyway, it goes; but only after the
+  // rest was found, which would otherwise seem to be about them, too.
+  const plain = (limit: Draft): boolean => limit.classes.has(domainOf(limit.fact).classes.at(-1))
+  for (const limit of told.filter((one) => !plain(one))) draft.drop([limit], outside)
+  draft.drop(told.filter(plain), far)
+  for (const limit of told) draft.widen(limit, far, region)
+  return { limits: limits.filter(({ fact, classes }) => classes.size < fact.domain.classes.length), node: draft.node() }
+}
+
+class Drafting {
+  readonly #bdd: Bdd
+  /** By their variables. */
+  readonly #limits: readonly Draft[]
+
+  constructor(bdd: Bdd, limits: readonly Draft[]) {
+    this.#bdd = bdd
+    this.#limits = limits.toSorted((a, b) => a.fact.domain.first - b.fact.domain.first)
   }
-  for (const limit of limits) drop(limit, outside)
-  for (const limit of limits)
+
+  node(): Node {
+    const limiting = this.#limits.filter(({ fact, classes }) => classes.size < fact.domain.classes.length)
+    return this.#bdd.all(limiting.map(({ fact, classes }) => domainOf(fact).among((one) => classes.has(one))))
+  }
+
+  /** Leaves out all of them if that means nothing bad, else as many as can be. */
+  drop(limits: readonly Draft[], bad: Node): void {
+    if (limits.length === 0) return
+    const before = limits.map(({ classes }) => classes)
+    for (const limit of limits) limit.classes = new Set(domainOf(limit.fact).classes)
+    if (this.#bdd.and(this.node(), bad) === NEVER) return
+    for (const [i, limit] of limits.entries()) limit.classes = before[i]!
+    if (limits.length === 1) return
+    const middle = Math.ceil(limits.length / 2)
+    this.drop(limits.slice(0, middle), bad)
+    this.drop(limits.slice(middle), bad)
+  }
+
+  /** Adds what can be added, and what says something of the region. */
+  widen(limit: Draft, bad: Node, region: Node): void {
     for (const one of domainOf(limit.fact).classes) {
-      if (limit.classes.has(one)) continue
-      limit.classes.add(one)
-      if (bdd.and(nodeOf(), outside) !== NEVER) limit.classes.delete(one)
+      const before = limit.classes
+      if (before.has(one)) continue
+      limit.classes = new Set([one])
+      const added = this.node()
+      const fits = this.#bdd.and(added, bad) === NEVER && this.#bdd.and(added, region) !== NEVER
+      limit.classes = fits ? new Set([...before, one]) : before
     }
-  // What somebody plainly is, or is not, tells least: that goes where it only keeps out who is meant no less.
-  for (const limit of limits) if (limit.classes.has(domainOf(limit.fact).classes.at(-1))) drop(limit, far)
-  return { limits: limits.filter(({ fact, classes }) => classes.size < fact.domain.classes.length), node: nodeOf() }
+  }
+}
+
+function uses(domain: Fact['domain'], path: ReadonlyMap<number, boolean>): boolean {
+  for (let i = 0; i < domain.classes.length - 1; i++) if (path.has(domain.first + i)) return true
+  return false
 }
 
 function rank({ fact, classes }: { readonly fact: Fact; readonly classes: ReadonlySet<unknown> }): number {

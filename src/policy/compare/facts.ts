@@ -542,8 +542,7 @@ export class Facts {
       }
       return entry.domain
     })
-    // The last first: each then stands before what is there already.
-    return this.bdd.any(domains.toReversed().map((domain) => domain.among((one) => one)))
+    return this.bdd.any(domains.map((domain) => domain.among((one) => one)))
   }
 
   #nonEmpty(claim: List): Node {

@@ -5,7 +5,8 @@
  * Each party of a chain is decided for itself and the strictest outcome is that of all. So where two versions decide equally
  * for every single party, they decide equally for every chain; differences are told per party.
  */
-import { httpCells, TooManyCells, type ActionCell } from '../actions/http/cells.ts'
+import { httpCells, TooManyCells, type ActionCell, type Wanted } from '../actions/http/cells.ts'
+import type { HttpPattern } from '../actions/http/template.ts'
 import type { ActionPattern } from '../actions/index.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 import type { Guardrail, Rule } from '../model.ts'
@@ -58,15 +59,10 @@ export interface CompareOptions {
 }
 
 /** Cuts the actions of a resource into cells, by protocol. */
-type Partition = (patterns: readonly ActionPattern[], methods: ReadonlySet<string>, most: number) => Iterable<ActionCell>
+type Partition = (patterns: readonly ActionPattern[], wanted: Wanted) => Iterable<ActionCell>
 
 const PARTITIONS: Readonly<Record<string, Partition>> = {
-  http: (patterns, methods, most) =>
-    httpCells(
-      patterns.filter((one) => one.protocol === 'http'),
-      methods,
-      most,
-    ),
+  http: (patterns, wanted) => httpCells(patterns as readonly HttpPattern[], wanted),
 }
 
 /** One version, with what is looked up again and again. */
@@ -140,6 +136,7 @@ class ResourceComparison {
   readonly #notProven = new Map<string, Group<string>>()
   /** By pattern: how many cells it covers. */
   #cellsOf = new Uint32Array(0)
+  #cells = 0
 
   constructor(name: string, before: Version, after: Version, numbers: Numbers, options: CompareOptions) {
     this.#name = name
@@ -155,33 +152,35 @@ class ResourceComparison {
     this.#cover(0)
     this.#cover(1)
     const texts = this.#versions.map(({ policy }) => resourceText(policy.model.world, this.#name))
-    const same = texts[0] === texts[1] && this.#sameWords()
-    if (same) return { same, cells: 0, changes: [], notProven: [] }
-    const nothing = { same, cells: 0, changes: [] }
+    const sameResource = texts[0] === texts[1]
+    const changed = this.#changedPatterns(sameResource)
+    if (sameResource && changed.size === 0) return { same: true, cells: 0, changes: [], notProven: [] }
+    const nothing = { same: false, cells: 0, changes: [] }
     if (protocols.size > 1) return { ...nothing, notProven: [this.#all('its protocol is another')] }
     const partition = Object.hasOwn(PARTITIONS, protocol!) ? PARTITIONS[protocol!] : undefined
     if (partition === undefined) return { ...nothing, notProven: [this.#all(`actions of ${protocol!} are not compared yet`)] }
-    let cells = 0
+    const bounds: NotProven[] = []
     try {
-      cells = this.#compare(partition, texts[0] === texts[1])
+      this.#compare(partition, sameResource, changed)
     } catch (error) {
       if (!(error instanceof TooManyCells) && !(error instanceof RangeError)) throw error
-      return { ...nothing, notProven: [this.#all('its patterns overlap in too many ways')] }
+      bounds.push(this.#all('its patterns overlap in too many ways: not all of them were looked at'))
+      // How many cells a pattern has isn't known then.
+      this.#cellsOf.fill(0)
     }
     return {
-      same,
-      cells,
-      changes: [...this.#changes.values()].map(({ value, cells: where }) => ({
+      same: false,
+      cells: this.#cells,
+      changes: [...this.#changes.values()].map(({ value, cells }) => ({
         ...value,
         resource: this.#name,
-        actions: this.#told(where),
-        cells: where.length,
+        actions: this.#told(cells),
+        cells: cells.length,
       })),
-      notProven: [...this.#notProven.values()].map(({ value, cells: where }) => ({
-        resource: this.#name,
-        actions: this.#told(where),
-        why: value,
-      })),
+      notProven: [
+        ...bounds,
+        ...[...this.#notProven.values()].map(({ value, cells }) => ({ resource: this.#name, actions: this.#told(cells), why: value })),
+      ],
     }
   }
 
@@ -203,29 +202,29 @@ class ResourceComparison {
         this.#coverings.push({ side, pattern, statement: undefined, scope, meaning: this.#numbers.of(`scope ${scope}`), looks: false })
   }
 
-  /** Whether both versions say the same of the resource, in whatever order and under whatever ids. */
-  #sameWords(): boolean {
-    const words = ([0, 1] as const).map((side) => {
-      const here = this.#coverings.filter((one) => one.side === side).map(({ pattern, meaning }) => `${meaning} ${plainPattern(pattern)}`)
-      return [...new Set(here)].toSorted().join('\n')
-    })
-    return words[0] === words[1]
+  /** Numbers of the patterns that are in one version only, or mean something else in the other. Where they are alike, so are decisions. */
+  #changedPatterns(sameResource: boolean): ReadonlySet<number> {
+    const words = this.#coverings.map(({ pattern, meaning }) => `${meaning} ${plainPattern(pattern)}`)
+    const sides = ([0, 1] as const).map((side) => new Set(words.filter((_, number) => this.#coverings[number]!.side === side)))
+    const changed = words.flatMap((word, number) => (sameResource && sides.every((side) => side.has(word)) ? [] : [number]))
+    return new Set(changed)
   }
 
-  #compare(partition: Partition, sameResource: boolean): number {
+  #compare(partition: Partition, sameResource: boolean, changed: ReadonlySet<number>): void {
     this.#cellsOf = new Uint32Array(this.#coverings.length)
     const known = new Map<string, CellDifference>()
-    let count = 0
     const patterns = this.#coverings.map(({ pattern }) => pattern)
-    for (const cell of partition(patterns, this.#methods(), this.#options.maxCells ?? 500_000)) {
-      count++
+    const wanted = { methods: this.#methods(), wants: (pattern: number) => changed.has(pattern), most: this.#options.maxCells ?? 500_000 }
+    for (const cell of partition(patterns, wanted)) {
+      this.#cells++
       const meanings: [Set<number>, Set<number>] = [new Set(), new Set()]
       let looks = false
       for (const number of cell.covering) {
         const { side, meaning, looks: looksHere } = this.#coverings[number]!
         meanings[side].add(meaning)
         looks ||= looksHere
-        this.#cellsOf[number]!++
+        // Of the others, not all cells come by.
+        if (changed.has(number)) this.#cellsOf[number]!++
       }
       const [left, right] = meanings.map((set) => [...set].toSorted((a, b) => a - b).join(' '))
       if (sameResource && left === right) continue
@@ -237,17 +236,14 @@ class ResourceComparison {
       }
       this.#note(cell, difference)
     }
-    return count
   }
 
-  /** Texts in conditions that may be methods: those are told apart. */
-  #methods(): ReadonlySet<string> {
-    const texts = new Set(
-      this.#coverings.flatMap(({ statement }) => (statement?.when?.text.includes('method') === true ? [statement.when.text] : [])),
-    )
-    return new Set(
-      [...texts].flatMap((text) => [...text.matchAll(/['"]([!#$%&'*+.^_`|~0-9A-Z-]{1,32})['"]/g)].map(([, method]) => method!)),
-    )
+  /** Texts that may be methods, of conditions that look at the method: those are told apart. Undefined where none does. */
+  #methods(): ReadonlySet<string> | undefined {
+    const texts = new Set(this.#coverings.flatMap(({ statement }) => statement?.when?.text ?? []))
+    const looking = [...texts].filter((text) => text.includes('method'))
+    const methods = looking.flatMap((text) => [...text.matchAll(/['"]([!#$%&'*+.^_`|~0-9A-Z-]{1,32})['"]/g)].map(([, method]) => method!))
+    return looking.length === 0 ? undefined : new Set(methods)
   }
 
   #cell(cell: ActionCell): CellDifference {
@@ -298,18 +294,25 @@ class ResourceComparison {
 
   /** Cells in as few words as can be: a pattern stands for all that it covers. */
   #told(cells: readonly ActionCell[]): readonly string[] {
-    const counts = new Map<number, number>()
-    for (const { covering } of cells) for (const number of covering) counts.set(number, (counts.get(number) ?? 0) + 1)
-    const whole = [...counts].filter(([number, count]) => this.#cellsOf[number] === count).toSorted(([a, m], [b, n]) => n - m || a - b)
+    const byPattern = new Map<number, ActionCell[]>()
+    for (const cell of cells)
+      for (const number of cell.covering) {
+        const list = byPattern.get(number)
+        if (list === undefined) byPattern.set(number, [cell])
+        else list.push(cell)
+      }
+    const whole = [...byPattern]
+      .filter(([number, list]) => this.#cellsOf[number] === list.length)
+      .toSorted(([a, m], [b, n]) => n.length - m.length || a - b)
     const left = new Set(cells)
-    const told: string[] = []
-    for (const [number] of whole) {
-      const covered = [...left].filter(({ covering }) => covering.includes(number))
-      if (covered.length === 0) continue
-      for (const cell of covered) left.delete(cell)
-      told.push(this.#coverings[number]!.pattern.text)
+    const told = new Set<string>()
+    for (const [number, list] of whole) {
+      if (!list.some((cell) => left.has(cell))) continue
+      for (const cell of list) left.delete(cell)
+      told.add(this.#coverings[number]!.pattern.text)
     }
-    return [...new Set([...told, ...[...left].map(({ text }) => text)])].toSorted()
+    for (const { text } of left) told.add(text)
+    return [...told].toSorted()
   }
 }
 

@@ -51,7 +51,7 @@ export function roleDefinitions({ roles, world }: Model, now: number, numbers: N
     const foreign = active.flatMap((one) => foreignKeys(one, KNOWN)).at(0)
     anyForeign ??= foreign
     all.set(name, define(name, bindings, foreign, numbers))
-    for (const one of bindings) merge(every, one)
+    for (const one of bindings) if (one.match !== 'none') merge(every, one)
   }
   // It also looks at whether there are app roles, where that claim is read.
   const readers = Object.entries(world.issuers).flatMap(([issuer, { claims }]) =>

@@ -36,9 +36,11 @@ interface TrieNode {
   parameter: TrieNode | undefined
   readonly end: number[]
   readonly rest: number[]
+  /** Some pattern that is wanted ends here or below. */
+  wanted: boolean
 }
 
-const trieNode = (): TrieNode => ({ literals: new Map(), parameter: undefined, end: [], rest: [] })
+const trieNode = (): TrieNode => ({ literals: new Map(), parameter: undefined, end: [], rest: [], wanted: false })
 
 /** A segment of a cell: one text, or any but some. */
 type CellSegment = { readonly text: string } | { readonly name: string; readonly but: ReadonlySet<string> }
@@ -50,15 +52,23 @@ interface Place {
   readonly segments: readonly CellSegment[]
 }
 
-/**
- * Cells of http: nodes of the determinised trie of path templates, by method.
- * @param methods Methods to tell apart besides those of the patterns
- * @param most How many cells there may be, else `TooManyCells`
- */
-export function* httpCells(patterns: readonly HttpPattern[], methods: ReadonlySet<string>, most: number): Generator<ActionCell> {
+/** Which cells are asked for. */
+export interface Wanted {
+  /** Methods to tell apart besides those of the patterns; undefined where nothing looks at the method otherwise. */
+  readonly methods: ReadonlySet<string> | undefined
+  /** Whether cells that a pattern covers are wanted. A cell that only others cover is left out. */
+  readonly wants: (pattern: number) => boolean
+  /** How many there may be, else `TooManyCells`. */
+  readonly most: number
+}
+
+/** Cells of http: nodes of the determinised trie of path templates, by method. */
+export function* httpCells(patterns: readonly HttpPattern[], { methods, wants, most }: Wanted): Generator<ActionCell> {
   const root = trieNode()
   for (const [number, { segments, rest }] of patterns.entries()) {
+    const wanted = wants(number)
     let node = root
+    node.wanted ||= wanted
     for (const segment of segments) {
       if (segment.kind === 'parameter') node = node.parameter ??= trieNode()
       else {
@@ -66,16 +76,18 @@ export function* httpCells(patterns: readonly HttpPattern[], methods: ReadonlySe
         if (child === undefined) node.literals.set(segment.text, (child = trieNode()))
         node = child
       }
+      node.wanted ||= wanted
     }
     ;(rest ? node.rest : node.end).push(number)
   }
   let count = 0
   let visited = 0
-  for (const { segments, below, covering } of places({ nodes: [root], rest: [], segments: [] })) {
+  for (const { segments, below, covering } of places({ nodes: [root], rest: [], segments: [] }, wants)) {
     if (++visited > most) throw new TooManyCells()
+    if (!covering.some(wants)) continue
     for (const method of methodsOf(covering, patterns, methods)) {
       const here = covering.filter((number) => meets(patterns[number]!.method, method))
-      if (here.length === 0) continue
+      if (!here.some(wants)) continue
       if (++count > most) throw new TooManyCells()
       yield new HttpCell(
         patterns,
@@ -95,8 +107,10 @@ interface PathCell {
   readonly covering: readonly number[]
 }
 
-function* places(from: Place): Generator<PathCell> {
+function* places(from: Place, wants: Wanted['wants']): Generator<PathCell> {
   const { nodes, rest, segments } = from
+  // Below here everything is covered by what nobody asks for.
+  if (!nodes.some(({ wanted }) => wanted) && !rest.some(wants)) return
   const covering = [...rest, ...nodes.flatMap(({ end }) => end)]
   if (segments.length > 0 && covering.length > 0) yield { segments, below: undefined, covering }
   const further = [...rest, ...nodes.flatMap((node) => node.rest)]
@@ -107,32 +121,33 @@ function* places(from: Place): Generator<PathCell> {
     const at = [...segments, { text }]
     // An empty segment is the last.
     if (text === '') yield { segments: at, below: undefined, covering: [...further, ...next.flatMap(({ end }) => end)] }
-    else yield* places({ nodes: [...next, ...parameters], rest: further, segments: at })
+    else yield* places({ nodes: [...next, ...parameters], rest: further, segments: at }, wants)
   }
   if (parameters.length === 0) {
     if (further.length > 0) yield { segments, below: literals, covering: further }
     return
   }
   const but = new Set([...literals].filter((text) => text !== ''))
-  yield* places({ nodes: parameters, rest: further, segments: [...segments, { name: `segment-${segments.length + 1}`, but }] })
+  yield* places({ nodes: parameters, rest: further, segments: [...segments, { name: `segment-${segments.length + 1}`, but }] }, wants)
   if (!literals.has('') && further.length > 0) yield { segments: [...segments, { text: '' }], below: undefined, covering: further }
 }
 
 /** One method, or every method but some. */
 type CellMethod = string | ReadonlySet<string>
 
-function methodsOf(covering: readonly number[], patterns: readonly HttpPattern[], more: ReadonlySet<string>): readonly CellMethod[] {
-  const named = new Set<string>()
-  let any = false
-  for (const number of covering) {
-    const { method } = patterns[number]!
-    if (method === '*') any = true
-    else named.add(method)
-    if (method === 'GET') named.add('HEAD')
-  }
-  if (!any) return [...named].toSorted()
-  for (const method of more) if (isCanonicalMethod(method)) named.add(method)
-  return [...[...named].toSorted(), named]
+/** @param more Further methods that conditions name; undefined where none looks at the method. */
+function methodsOf(
+  covering: readonly number[],
+  patterns: readonly HttpPattern[],
+  more: ReadonlySet<string> | undefined,
+): readonly CellMethod[] {
+  const named = new Set(covering.map((number) => patterns[number]!.method))
+  const any = named.delete('*')
+  if (any) for (const method of more ?? []) if (isCanonicalMethod(method)) named.add(method)
+  // Where nothing tells `HEAD` apart it is decided as `GET` is, and needs no cell of its own.
+  if (named.has('GET') && more !== undefined) named.add('HEAD')
+  const each = [...named].toSorted()
+  return any ? [...each, named] : each
 }
 
 function meets(pattern: string, method: CellMethod): boolean {
