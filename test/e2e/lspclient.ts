@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-const BIN = join(import.meta.dirname, '../../bin/ostiary.js')
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 /** Longer than any answer takes on a machine that does other things as well. */
 const PATIENCE_MS = 30_000
 
@@ -81,7 +81,7 @@ export class LanguageClient {
   #waiting: (() => void)[] = []
 
   constructor() {
-    this.process = spawn(process.execPath, [BIN, 'lsp', '--stdio'], { stdio: 'pipe' })
+    this.process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'lsp', '--stdio'], { stdio: 'pipe' })
     this.process.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.process.stdout.on('data', (chunk: Buffer) => this.#take(chunk))
     this.process.stdin.on('error', () => undefined)

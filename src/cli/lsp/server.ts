@@ -100,7 +100,11 @@ export class LanguageServer implements Service {
       this.#at(params.read(params.position, given), ({ project, kind, lines }, offset) => renamable(project, kind, lines, offset)),
     'textDocument/rename': (given) => {
       const read = params.read(params.rename, given)
-      return this.#at(read, ({ project, kind, lines }, offset) => rename(project, kind, lines, offset, read.newName))
+      return this.#at(read, ({ project, kind, lines }, offset) => {
+        // What it changes has to be as it is now, however long that takes.
+        if (this.#timers.has(project)) this.#look(project)
+        return rename(project, kind, lines, offset, read.newName)
+      })
     },
     'textDocument/documentSymbol': (given) => {
       const at = this.#find(params.read(params.document, given).textDocument.uri)
