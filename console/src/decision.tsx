@@ -59,6 +59,13 @@ export function Decision({ id }: { readonly id: string }) {
           )}
         </dl>
       </section>
+      {explanation?.observed !== undefined && (
+        <section class="panel">
+          <p>
+            Without what is only observed, it would have come out as <span class="tag bad">{explanation.observed}</span>
+          </p>
+        </section>
+      )}
       {explanation !== undefined && explanation.wouldHelp.length > 0 && (
         <section class="panel">
           <h2>What would have to change</h2>
@@ -75,6 +82,9 @@ export function Decision({ id }: { readonly id: string }) {
     </>
   )
 }
+
+/** What a guardrail that applies does. */
+const VERBS = { deny: 'denies', challenge: 'requires', 'needs-approval': 'asks', allow: 'obliges' } as const
 
 function Party({ party, acting }: { readonly party: PartyExplanation; readonly acting: boolean }) {
   const { evidence } = party
@@ -171,8 +181,8 @@ function Party({ party, acting }: { readonly party: PartyExplanation; readonly a
                     <div class="quiet">{one.place}</div>
                   </td>
                   <td>
-                    <span class={`tag ${one.bears ? (one.kind === 'rule' ? 'good' : 'bad') : ''}`}>
-                      {one.bears ? (one.kind === 'rule' ? 'grants' : one.unmet === undefined ? 'denies' : 'requires') : one.kind}
+                    <span class={`tag ${one.bears ? (one.kind === 'rule' ? 'good' : one.effect === 'allow' ? 'warn' : 'bad') : ''}`}>
+                      {one.bears ? (one.kind === 'rule' ? 'grants' : VERBS[one.effect ?? 'allow']) : one.observed ? 'observed' : one.kind}
                     </span>
                   </td>
                   <td>{one.why}</td>
@@ -184,8 +194,8 @@ function Party({ party, acting }: { readonly party: PartyExplanation; readonly a
         </li>
         <li>
           <strong>Effect</strong>{' '}
-          {party.effect === 'challenge' ? (
-            <span class="tag bad">challenge</span>
+          {party.effect === 'challenge' || party.effect === 'needs-approval' ? (
+            <span class="tag bad">{party.effect}</span>
           ) : (
             verdictTag(party.effect === 'allow' ? 'allowed' : 'denied')
           )}

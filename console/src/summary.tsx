@@ -5,6 +5,7 @@ export type { DecisionSummary }
 const TAGS: Readonly<Record<DecisionSummary['verdict'], string>> = {
   allowed: 'good',
   denied: 'bad',
+  limited: 'bad',
   rejected: 'bad',
   malformed: 'bad',
   unauthenticated: 'warn',

@@ -10,7 +10,10 @@ export function renderRecord(record: AuditRecord, outcome?: OutcomeRecord): stri
 function summary(record: AuditRecord, outcome: OutcomeRecord | undefined): string {
   switch (record.kind) {
     case 'decision': {
-      const because = record.verdict === 'allowed' ? (record.rule ?? '') : reasonOf(record)
+      const { observed } = record
+      const watched =
+        observed === undefined || observed.effect === 'allow' ? '' : ` (would be ${observed.effect}: ${inShort(observed.reasons)})`
+      const because = `${record.verdict === 'allowed' ? (record.rule ?? '') : reasonOf(record)}${watched}`
       const came = outcome === undefined ? '' : `  → ${outcomeOf(outcome)}`
       return `${record.verdict.padEnd(15)} ${nameOf(record.principal)}  ${formatAction(record.action)} on ${record.resource}  ${because}  ${record.ip}  ${record.id}${came}`
     }
@@ -49,8 +52,13 @@ export function reasonOf(record: DecisionRecord): string {
   if (record.verdict === 'rejected') return `${record.reason ?? ''}${record.claim === undefined ? '' : ` (${record.claim})`}`
   if (record.verdict === 'malformed') return record.reason ?? ''
   if (record.verdict === 'unavailable') return record.cause ?? ''
-  const reasons = (record.reasons ?? []).filter(({ code }) => code !== 'granted')
-  return reasons
+  if (record.verdict === 'limited') return `limit ${record.limit ?? ''}`
+  return inShort(record.reasons)
+}
+
+function inShort(reasons: DecisionRecord['reasons']): string {
+  return (reasons ?? [])
+    .filter(({ code }) => code !== 'granted')
     .slice(0, 3)
     .map(({ code, id, role }) => [code, id, role].filter((part) => part !== undefined).join(' '))
     .join(', ')

@@ -18,7 +18,7 @@ type Issue = z.core.$ZodIssue
 /** What is written there, for the likeness of words; a map or a list is like none. */
 function textAt(root: Located, path: readonly PropertyKey[]): string {
   const value = valueAt(root, path)
-  return typeof value === 'object' ? '' : String(value)
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
 }
 
 function findings(issue: Issue, root: Located, prefix: readonly PropertyKey[], schema: z.ZodType): readonly Diagnostic[] {

@@ -53,6 +53,8 @@ export interface Eligible extends Held {
   /** The role to activate: this one, or one that includes it. */
   readonly by: string
   readonly state: 'held' | 'unknown'
+  /** By what the claim has, not by what it lacks. */
+  readonly shown: boolean
 }
 
 /** What one party is to a compiled policy. */
@@ -154,14 +156,24 @@ export class Binder {
     const unknown = new Map<string, number>()
     const reasons = new Map<string, Binding>()
     const eligible: Eligible[] = []
+    const shown = { held: Number.NEGATIVE_INFINITY, unknown: Number.NEGATIVE_INFINITY, 'not-held': 0 }
     for (const binding of this.#candidates(identity)) {
       const state = holds(binding, identity)
       const ends = binding.until ?? Number.POSITIVE_INFINITY
       if (binding.eligible) {
         if (state !== 'not-held')
-          eligible.push({ index: this.#index(binding.role), role: binding.role, until: ends, by: binding.via ?? binding.role, state })
+          eligible.push({
+            index: this.#index(binding.role),
+            role: binding.role,
+            until: ends,
+            by: binding.via ?? binding.role,
+            state,
+            shown: binding.match !== 'none',
+          })
         continue
       }
+      // A claim that is not there shows nothing of an app.
+      if (binding.match !== 'none') shown[state] = Math.max(ends, shown[state])
       if (state === 'unknown') unknown.set(binding.role, Math.max(ends, unknown.get(binding.role) ?? ends))
       if (state !== 'held') continue
       const before = until.get(binding.role)
@@ -172,7 +184,7 @@ export class Binder {
     }
     // Known for a time only: after it, the role is as unknown as the other binding leaves it.
     for (const role of unknown.keys()) if (until.get(role) === Number.POSITIVE_INFINITY) unknown.delete(role)
-    this.#authenticated(identity, until, unknown)
+    this.#authenticated(identity, shown, until, unknown)
     until.set(EVERYONE, Number.POSITIVE_INFINITY)
 
     const held = [...until].map(([role, ends]) => ({ index: this.#index(role), role, until: ends }))
@@ -204,13 +216,19 @@ export class Binder {
     )
   }
 
-  #authenticated(identity: Identity, until: Map<string, number>, unknown: Map<string, number>): void {
+  /** @param shown Until when roles are held, or can't be told, that something in the identity gives. */
+  #authenticated(
+    identity: Identity,
+    shown: Readonly<Record<'held' | 'unknown', number>>,
+    until: Map<string, number>,
+    unknown: Map<string, number>,
+  ): void {
     const roles = identity.claims['roles']
     const certain = !identity.appOnly || identity.listedClient || (Array.isArray(roles) && roles.length > 0)
-    const ends = certain ? Number.POSITIVE_INFINITY : Math.max(Number.NEGATIVE_INFINITY, ...until.values())
+    const ends = certain ? Number.POSITIVE_INFINITY : shown.held
     if (ends !== Number.NEGATIVE_INFINITY) until.set(AUTHENTICATED, ends)
     if (ends === Number.POSITIVE_INFINITY) return
-    const unsure = identity.unknownClaims.has('roles') ? Number.POSITIVE_INFINITY : Math.max(Number.NEGATIVE_INFINITY, ...unknown.values())
+    const unsure = identity.unknownClaims.has('roles') ? Number.POSITIVE_INFINITY : shown.unknown
     if (unsure !== Number.NEGATIVE_INFINITY) unknown.set(AUTHENTICATED, unsure)
   }
 
@@ -261,19 +279,13 @@ export function activated(party: PartyState, { grants, time }: DecisionContext, 
     return time < end ? [{ ...one, until: end }] : []
   })
   if (active.length === 0) return party
-  const of = (state: Eligible['state']): readonly Held[] => active.filter((one) => one.state === state)
   // A role of its own is what an app-only party needs to be `authenticated`.
-  const roles = (more: readonly Held[]): readonly Held[] =>
-    more.length === 0
-      ? more
-      : [...more, { index: authenticatedIndex, role: AUTHENTICATED, until: Math.max(...more.map(({ until }) => until)) }]
-  return stateOf(
-    latest([...party.held, ...roles(of('held'))]),
-    latest([...party.unknown, ...roles(of('unknown'))]),
-    [],
-    identity,
-    party.actor,
-  )
+  const roles = (state: Eligible['state']): readonly Held[] => {
+    const more = active.filter((one) => one.state === state)
+    const until = Math.max(...more.filter(({ shown }) => shown).map((one) => one.until))
+    return until === Number.NEGATIVE_INFINITY ? more : [...more, { index: authenticatedIndex, role: AUTHENTICATED, until }]
+  }
+  return stateOf(latest([...party.held, ...roles('held')]), latest([...party.unknown, ...roles('unknown')]), [], identity, party.actor)
 }
 
 /** Each role once, until its latest end. */

@@ -97,7 +97,11 @@ export function roleState(role: string, question: Question): RoleState {
 function authenticated(identity: Identity, question: Question): RoleState {
   const roles = identity.claims['roles']
   if (!identity.appOnly || identity.listedClient || (Array.isArray(roles) && roles.length > 0)) return 'held'
-  const states = [...question.model.roles.keys()].map((role) => roleState(role, question))
+  // A claim that is not there shows nothing of an app.
+  const states = [...question.model.roles.values()]
+    .flatMap(({ bindings }) => bindings)
+    .filter((binding) => binding.match !== 'none' && isLive(binding, question))
+    .map((binding) => holds(binding, identity))
   if (states.includes('held')) return 'held'
   return states.includes('unknown') || identity.unknownClaims.has('roles') ? 'unknown' : 'not-held'
 }
@@ -217,7 +221,7 @@ export function considerRule(rule: Rule, question: Question): Considered {
     : role !== 'held'
       ? `${names(rule.roles)} ${role === 'unknown' ? 'can not be told' : 'not held'}`
       : !peer
-        ? `${names(rule.peer!)} not held by the other end of the connection`
+        ? `${names(rule.peer)} not held by the other end of the connection`
         : bears
           ? 'grants'
           : condition === 'error'
@@ -273,8 +277,7 @@ function askedBy(guardrail: Guardrail, { identity, context }: Question): AskedFo
       : [{ kind: 'limit', id, requests: limit.requests, window: limit.window, key: limitKey(limit, identity, context.ip) } as const]),
     ...(strict ? [{ kind: 'record', ids: [id], mode: 'strict' } as const] : []),
   ]
-  const effect =
-    unmet.length > 0 ? 'challenge' : missing !== undefined ? 'needs-approval' : obligations.length > 0 ? ('allow' as const) : undefined
+  const effect = unmet.length > 0 ? 'challenge' : missing !== undefined ? 'needs-approval' : obligations.length > 0 ? 'allow' : undefined
   return { effect, unmet, approval: missing, obligations }
 }
 

@@ -611,7 +611,7 @@ rules: [{ id: root, role: reader, resource: [orders, wiki, ostiary], actions: [G
   for (const [name, path, text, expected] of cases) test(name, () => assert.deepEqual(loaded(path, text), expected))
 
   test('without any, folders are only folders', () => {
-    const file = { path: 'policy/any/a.yaml', text: `${root.text.replace(/^teams.*\n/m, '')}` }
+    const file = { path: 'policy/any/a.yaml', text: root.text.replace(/^teams.*\n/m, '') }
     assert.deepEqual(load([file]).diagnostics, [])
   })
 })

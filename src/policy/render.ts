@@ -3,8 +3,9 @@ import type { Explanation, PartyExplanation } from './explain.ts'
 
 /** An explanation as text for a terminal, without colour. Everything in it that came from outside is shown without control characters. */
 export function renderExplanation(explanation: Explanation): string {
-  const { effect, action, resource, policyVersion, parties, wouldHelp, resourceKnown, tooManyParties } = explanation
+  const { effect, observed, action, resource, policyVersion, parties, wouldHelp, resourceKnown, tooManyParties } = explanation
   const lines = [`${effect}  ${action}  on ${resource}`, `policy  ${policyVersion}`]
+  if (observed !== undefined) lines.push(`observed  without what is only observed, it would be ${observed}`)
   if (!resourceKnown) lines.push(`resource  \`${resource}\` is not known to this policy`)
   for (const [i, party] of parties.entries()) lines.push('', ...renderParty(party, i > 0))
   if (tooManyParties) lines.push('', 'acting for  more parties follow than are allowed')

@@ -148,8 +148,8 @@ export function searchActions(
   const results: { readonly name: string }[] = []
   let conditional = false
   try {
-    const methods = new Set(patterns.map(({ method }) => method).filter((method) => method !== '*'))
-    for (const cell of httpCells(patterns, methods, MAX_CELLS)) {
+    const wants = (number: number): boolean => placed[number]?.statement.kind === 'rule'
+    for (const cell of httpCells(patterns, { methods: undefined, wants, most: MAX_CELLS })) {
       const decided = cell.covering.flatMap((number) => placed[number]?.statement ?? [])
       const asked = cell.action(new Map())
       if (asked === undefined || !decided.some(({ kind }) => kind === 'rule')) continue

@@ -152,8 +152,8 @@ test('a search for resources and for actions', async () => {
   assert.deepEqual([resources.status, resources.body['results']], [200, [{ type: 'http', id: 'orders' }]])
   const actions = await ask({ subject: who, resource }, { path: '/access/v1/search/action' })
   const names = (actions.body['results'] as { name: string }[]).map(({ name }) => name)
-  assert.deepEqual(names, ['GET /orders/{id}, except `closed`', 'HEAD /orders/{id}, except `closed`'])
-  assert.match(String((actions.body['context'] as { incomplete: string }).incomplete), /depends on a parameter/)
+  assert.deepEqual(names, ['GET /orders/{id}, except `closed`'])
+  assert.match((actions.body['context'] as { incomplete: string }).incomplete, /depends on a parameter/)
   const paged = await ask({ subject: who, resource, page: { limit: 1 } }, { path: '/access/v1/search/action' })
   assert.equal((paged.body['results'] as unknown[]).length, 1)
   assert.equal((await ask({ subject: who, resource, page: { token: 'x' } }, { path: '/access/v1/search/action' })).status, 400)
@@ -174,7 +174,7 @@ test('a search for subjects knows whom the record knows, and says so', async () 
     results.map(({ type, id, properties }) => [type, id, properties.issuer]),
     [['workload', 'pep', 'idp']],
   )
-  assert.match(String((body['context'] as { incomplete: string }).incomplete), /only whoever came here/)
+  assert.match((body['context'] as { incomplete: string }).incomplete, /only whoever came here/)
 })
 
 test('what somebody has access to, with what gives it', async () => {

@@ -155,7 +155,7 @@ class Text {
       }
       case 'partial': {
         if (/^[[{]/.test(value)) return 'null'
-        const characters = [...(value.startsWith('"') ? (JSON.parse(value) as string) : value)]
+        const characters = Array.from(value.startsWith('"') ? (JSON.parse(value) as string) : value)
         const { first, last } = mask
         // Of a short text nothing is left that could be told from the whole.
         if (characters.length <= first + last) return '"…"'
