@@ -44,6 +44,7 @@ test('every command is there, with a description', () => {
       'whoami',
       'check',
       'test',
+      'plan',
       'doctor',
       'explain',
       'who-can',

@@ -81,7 +81,8 @@ class Comparison {
       (side) => new Formulas(side, facts, peer, (root, name, pattern) => cell.input(root, name, pattern), told),
     )
     for (const side of sides) side.expect()
-    const [left, right] = sides.map((side) => side.restrictions())
+    const masks = sides.flatMap((side) => side.masks)
+    const [left, right] = sides.map((side) => side.restrictions(masks))
     this.#pairs = pairsOf(bdd, left!, right!)
     const different = bdd.any(this.#pairs.map((pair) => bdd.xor(pair.before, pair.after)))
     if (different === NEVER) {

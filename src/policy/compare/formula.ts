@@ -1,5 +1,6 @@
 /** One policy in one cell, as formulas over facts. */
 import type { ClaimType } from '../../config/schema.ts'
+import type { MaskedField } from '../../core/decision.ts'
 import type { CellInput } from '../actions/http/cells.ts'
 import { AUTHENTICATED, EVERYONE, type Guardrail, type Rule } from '../model.ts'
 import { describeLimit } from '../obligations.ts'
@@ -105,8 +106,16 @@ export class Formulas {
     }
   }
 
-  /** All that stands in the way, the denial first. */
-  restrictions(): readonly Restriction[] {
+  /** Masks that can be asked for. */
+  get masks(): readonly MaskedField[] {
+    return this.#side.statements.flatMap(({ statement }) => (statement.kind === 'guardrail' ? statement.masks : []))
+  }
+
+  /**
+   * All that stands in the way, the denial first.
+   * @param masks Those of both versions
+   */
+  restrictions(masks: readonly MaskedField[]): readonly Restriction[] {
     const bdd = this.#bdd
     const { statements, resource } = this.#side
     const rules = statements.filter((one): one is CellStatement & { readonly statement: Rule } => one.statement.kind === 'rule')
@@ -147,7 +156,7 @@ export class Formulas {
       }
       for (const field of guardrail.masks) found.mask(field, obliged)
     }
-    return found.all()
+    return found.all(masks)
   }
 
   /** What the resource itself lets in: known issuers that it accepts, and of delegated tokens those with a scope for this. */

@@ -6,6 +6,12 @@ import type { Replay, Shift } from './replay.ts'
 import type { Witness } from './witness.ts'
 
 const HEADS: Readonly<Record<Direction, string>> = { wider: 'gained', narrower: 'lost', other: 'different' }
+/** Whoever has the wider outcome in both versions is not told apart. */
+const UNLESS: Readonly<Record<Direction, string>> = {
+  wider: ', where nothing gave it before',
+  narrower: ', where nothing else still gives it',
+  other: '',
+}
 const ORDER: readonly Direction[] = ['wider', 'narrower', 'other']
 
 /** Actions shown of one change; the rest is counted. */
@@ -17,7 +23,7 @@ export function renderComparison({ changes, notProven, cells, unchanged }: Polic
   for (const direction of ORDER) {
     const here = changes.filter((one) => one.direction === direction).toSorted(byWords)
     if (here.length === 0) continue
-    lines.push(HEADS[direction])
+    lines.push(`${HEADS[direction]}${UNLESS[direction]}`)
     for (const one of here) {
       lines.push(`  ${one.who.text}`, `    on ${one.resource}: ${arrow(one)}`)
       for (const action of shortened(one.actions)) lines.push(`      ${action}`)

@@ -44,23 +44,18 @@ export class Restrictions {
     else before.node = this.#bdd.or(before.node, node)
   }
 
-  all(): readonly Restriction[] {
-    return [...this.#found.values()].map(({ about, node }): Restriction => ({ ...about, node })).concat(this.#strictest())
+  /** @param fields Every mask that either version can ask for here */
+  all(fields: readonly MaskedField[]): readonly Restriction[] {
+    return [...this.#found.values()].map(({ about, node }): Restriction => ({ ...about, node })).concat(this.#strictest(fields))
   }
 
-  /** Of one field the strictest mask counts: each is told as far as no stricter one is there. */
-  #strictest(): readonly Restriction[] {
+  /** Of one field the strictest mask counts: with it, those that are less strict are there as well. */
+  #strictest(fields: readonly MaskedField[]): readonly Restriction[] {
     const masks = [...this.#masks.values()]
-    return masks.map(({ field, node }) => {
+    const distinct = new Map(fields.map((field) => [maskKey(field), field]))
+    return [...distinct].map(([key, field]) => {
       const atLeast = masks.filter((one) => one.field.path === field.path && isAtLeast(one.field, field)).map((one) => one.node)
-      return {
-        layer: 'obligation',
-        key: maskKey(field),
-        of: field.path,
-        said: describeMask(field),
-        shows: maskKey(field),
-        node: this.#bdd.any([node, ...atLeast]),
-      }
+      return { layer: 'obligation', key, of: field.path, said: describeMask(field), shows: key, node: this.#bdd.any(atLeast) }
     })
   }
 }
