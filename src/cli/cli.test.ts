@@ -49,12 +49,14 @@ test('every command is there, with a description', () => {
       'explain',
       'who-can',
       'can-i',
+      'access',
       'audit',
       'sessions',
       'revoke',
       'revocations',
       'keys',
       'completion',
+      'lsp',
     ],
   )
 })
