@@ -9,6 +9,7 @@
  *     npm run load -- soak             full load for a minute: no error, flat memory
  *     npm run load -- ab               correctness under `ab -k`
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
+ *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,6 +18,7 @@ import { ab } from './ab.ts'
 import { bench, type Row } from './bench.ts'
 import { candidates } from './candidates/index.ts'
 import { identityTable, measureIdentity } from './identity/run.ts'
+import { measurePolicy, policyTable } from './policy/run.ts'
 import { endOnSignals } from './processes.ts'
 import { circumstances, json, madeBy, markdown } from './report.ts'
 import { soak } from './soak.ts'
@@ -80,8 +82,16 @@ async function identity(): Promise<boolean> {
   return good
 }
 
+function policy(): Promise<boolean> {
+  const scales = measurePolicy({ slices: positive('repeats', 9), warm: 6, say })
+  const { text, good } = policyTable(scales, madeBy(circumstances(COMMAND, positive('repeats', 9), 0, 0)))
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load policy', text)
+  return Promise.resolve(good)
+}
+
 /** Puts a table between the marks of its name. */
-function write(name: 'load' | 'load identity', text: string): void {
+function write(name: 'load' | 'load identity' | 'load policy', text: string): void {
   const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`]
   const document = readFileSync(DOCUMENT, 'utf8')
   const from = document.indexOf(begin)
@@ -107,6 +117,7 @@ try {
     soak: () => soak({ seconds: positive('seconds'), mode, say }),
     ab: () => ab({ mode, say }),
     identity,
+    policy,
   }
   const run = runs[what]
   if (run === undefined) throw new Error(`unknown run \`${what}\`; there are ${Object.keys(runs).join(', ')}`)
