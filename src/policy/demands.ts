@@ -7,7 +7,7 @@ import { AUTHENTICATED, EVERYONE } from './model.ts'
 import { describeDemand, proofOf, type ClaimProof, type Demand } from './require.ts'
 import type { Context, Path } from './resolve.ts'
 import type { RequirementsText } from './schema.ts'
-import { literalProblem } from './when/functions.ts'
+import { literalProblem, patternHelp } from './when/functions.ts'
 import { parseNetwork } from './when/cidr.ts'
 import type { World } from './world.ts'
 
@@ -65,7 +65,8 @@ function checkLiterals({ network, justification }: RequirementsText, id: string,
       findings.add('policy/requirement', { id, problem: `\`${text}\` is not a network such as \`10.0.0.0/8\`` }, [...path, 'network', i])
   if (typeof justification !== 'object') return
   const problem = literalProblem('matches', justification.matches)
-  if (problem !== undefined) findings.add('policy/requirement', { id, problem }, [...path, 'justification', 'matches'])
+  if (problem !== undefined)
+    findings.add('policy/requirement', { id, problem }, [...path, 'justification', 'matches'], patternHelp(justification.matches))
 }
 
 const BY_ISSUER: ReadonlySet<Demand['kind']> = new Set(['mfa', 'auth-context', 'device'])

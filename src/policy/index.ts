@@ -11,7 +11,7 @@ import { expired, versionText } from './version.ts'
 import { OWN_RESOURCE, worldOf, type KindClaims, type Operations, type PolicyWiring } from './world.ts'
 
 export { PROTOCOLS } from './actions/index.ts'
-export { checkPolicy } from './check.ts'
+export { checkPolicy, checkWiring } from './check.ts'
 export { CompiledPolicy } from './compiled.ts'
 export { type Explanation, type PartyExplanation } from './explain.ts'
 export { renderExplanation } from './render.ts'
@@ -20,7 +20,7 @@ export { readSearch, searchActions, searchResources, type Search } from './searc
 export { mayProceed, MAX_EVALUATIONS, readEvaluations, type Evaluation, type Evaluations } from './evaluation.ts'
 export { describeDemand } from './require.ts'
 export { renderAccess, type Access } from './access.ts'
-export { renderWhoCan, whoCan, type WhoCan } from './whocan.ts'
+export { asksOf, renderWhoCan, whoCan, type WhoCan } from './whocan.ts'
 export { actionOf, coverageOf, runPolicyTests, type PolicyTestCoverage, type PolicyTestResult, type PolicyTestRun } from './test.ts'
 export { OWN_RESOURCE, worldOf, type ClaimInfo, type KindClaims, type World } from './world.ts'
 

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../core/errors.ts'
+import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import { Findings } from './names.ts'
 import type { PolicyFile } from './read.ts'
 import type { Context, Path } from './resolve.ts'
@@ -33,6 +33,10 @@ export function resolveTeams(files: readonly PolicyFile[], world: World, diagnos
       teams.set(name, owned)
       for (const [i, text] of owns.entries())
         for (const one of resolveResources(text, `team \`${name}\``, ['teams', name, 'owns', i], { findings, world })) owned.add(one)
+      if (owned.size === 0)
+        diagnostics.push(
+          diagnostic('policy/team-owns-nothing', { team: name }, findings.span(['teams', name], 'key'), { severity: 'warning' }),
+        )
     }
   }
   if (teams.size === 0) return { of: () => undefined }

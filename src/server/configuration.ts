@@ -8,6 +8,7 @@ import { readWiring, type Sources } from '../config/wiring.ts'
 import { issuerKinds, meet } from '../identity/index.ts'
 import {
   checkPolicy,
+  checkWiring,
   loadPolicy,
   runPolicyTests,
   coverageOf,
@@ -37,8 +38,12 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
 /** Reads and compiles a configuration folder. Findings are answered, not thrown. `now` is in milliseconds since the epoch. */
 export function loadConfiguration(folder: string, environment?: string, now = Date.now()): Configuration {
   const configuration = compile(folder, readSources(folder, environment), now)
-  const warnings = configuration.policy === undefined ? [] : checkPolicy(configuration.policy, now)
-  return { ...configuration, diagnostics: [...configuration.diagnostics, ...warnings] }
+  return { ...configuration, diagnostics: [...configuration.diagnostics, ...doubts(configuration, now)] }
+}
+
+/** What is allowed in a configuration but probably not meant. */
+export function doubts({ policy, wiring, root }: Configuration, now: number): readonly Diagnostic[] {
+  return policy === undefined || wiring === undefined ? [] : [...checkWiring(wiring, root, now), ...checkPolicy(policy, now)]
 }
 
 /** Compiles sources that were read before, such as a version kept for the record. */

@@ -2,8 +2,8 @@ import { readDocument, type Located } from '../../config/document.ts'
 import { validate } from '../../config/validate.ts'
 import type { SourceFile, Sources } from '../../config/wiring.ts'
 import { diagnostic, OstiaryError, type Diagnostic } from '../../core/errors.ts'
-import { checkPolicy, policyTestSchema, runPolicyTests, worldOf, type CompiledPolicy, type World } from '../../policy/index.ts'
-import { compile, withGateway } from '../../server/configuration.ts'
+import { policyTestSchema, runPolicyTests, worldOf, type CompiledPolicy, type World } from '../../policy/index.ts'
+import { compile, doubts, withGateway } from '../../server/configuration.ts'
 import { kindClaims } from '../../server/families.ts'
 import { fileKindOf, pathIn, type EnvironmentFile, type Folder } from './folder.ts'
 import { namesIn, type Name } from './names.ts'
@@ -67,14 +67,15 @@ interface Run {
 }
 
 function runOne(folder: string, sources: Sources, now: number): Run {
-  const { policy, wiring, diagnostics } = compile(folder, sources, now)
+  const configuration = compile(folder, sources, now)
+  const { policy, wiring, diagnostics } = configuration
   const world = wiring === undefined ? undefined : worldOf(withGateway(wiring), kindClaims)
   if (policy === undefined) return { findings: [...diagnostics, ...sources.tests.flatMap(formOf)], policy, world }
   const tests = runPolicyTests(policy, sources.tests, now)
   const failed = tests.results
     .filter(({ passed }) => !passed)
     .map(({ name, message, span }) => diagnostic('policy/test-failed', { name, message }, span))
-  return { findings: [...diagnostics, ...checkPolicy(policy, now), ...tests.diagnostics, ...failed], policy, world }
+  return { findings: [...diagnostics, ...doubts(configuration, now), ...tests.diagnostics, ...failed], policy, world }
 }
 
 /** What is wrong with the form of tests that can't be run. */

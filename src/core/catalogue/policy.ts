@@ -171,6 +171,61 @@ export const policy = {
     help: "add a rule such as `{ id: administer, role: admin, resource: ostiary, actions: ['* /**'] }`",
     exit: 65,
   },
+  'policy/role-persons': {
+    message: 'role `{role}` is given to people by name only',
+    help: 'bind a group or an app role beside the `breakGlass` bindings, or remove the role when the emergency is over',
+    exit: 1,
+  },
+  'policy/person-value': {
+    message: 'role `{role}` is bound to what looks like one person: `{value}` in claim `{claim}`',
+    help: 'bind a group or an app role; for an emergency, a binding by `oid` with `breakGlass`',
+    exit: 1,
+  },
+  'policy/rule-redundant': {
+    message: 'rule `{rule}` grants nothing that rule `{other}` does not grant as well',
+    help: 'remove it, or narrow the other, which is at {place}',
+    exit: 1,
+  },
+  'policy/rule-strangers': {
+    message: 'rule `{rule}` can be used by nobody: its roles are held by principals of {issuers}, and `{resource}` accepts none of these',
+    help: 'add the issuer to `issuers:` of the resource, or a binding for an issuer that it accepts',
+    exit: 1,
+  },
+  'policy/wildcard-several': {
+    message: 'rule `{rule}` grants everything on {count} resources to `{role}`',
+    help: 'list the actions, or write one rule for each resource',
+    exit: 1,
+  },
+  'policy/for-both': {
+    message: 'guardrail `{guardrail}` is for holders of `{role}`, and meets holders of `{other}` who hold both',
+    help: 'write `allBut: [{other}]` where holders of `{other}` are exempt, or name both in `for:`',
+    exit: 1,
+  },
+  'policy/confusable': {
+    message: '`{text}` in {where} may not be what it looks like: {problem}',
+    help: 'write it in letters of one alphabet; if it is right, have somebody else read it too',
+    exit: 1,
+  },
+  'policy/audience-shared': {
+    message: 'issuer `{issuer}` accepts tokens for `{audience}`, which is {whose}',
+    help: 'register an API of your own and accept its audience: whoever can get a token for {whose} could present it here',
+    exit: 1,
+  },
+  'policy/audience-pattern': {
+    message: 'audience `{audience}` of issuer `{issuer}` is no pattern',
+    help: 'audiences are compared byte by byte: write each one out',
+    exit: 1,
+  },
+  'policy/audience-several': {
+    message: 'issuer `{issuer}` accepts tokens for `{resource}` and for `{other}`, each on both',
+    help: 'a token for `{first}` is good on `{resource}`, too: say under `scopes:` of each resource what the scopes of its own API cover',
+    exit: 1,
+  },
+  'policy/team-owns-nothing': {
+    message: 'team `{team}` owns no resource',
+    help: 'check `owns:` against names and labels of resources in `ostiary.yaml`: its folder can speak of nothing',
+    exit: 1,
+  },
   'policy/selector-empty': {
     message: '{where} selects no resource',
     help: 'no resource has these labels: check them against `labels:` in `ostiary.yaml`',

@@ -3,7 +3,7 @@ import { isCelError, plan } from '@bufbuild/cel'
 import type { ClaimType } from '../../config/schema.ts'
 import { didYouMean } from '../../config/didyoumean.ts'
 import { extentOf, type Extent } from './extent.ts'
-import { environment, FUNCTIONS, literalProblem, type Overload } from './functions.ts'
+import { environment, FUNCTIONS, literalProblem, patternHelp, type Overload } from './functions.ts'
 import { OPERATORS } from './operators.ts'
 import type { ParsedCondition } from './parse.ts'
 import { comparable, isNumeric, join, showType, type Type } from './types.ts'
@@ -208,7 +208,7 @@ class Checker {
     const constant = arg.exprKind.case === 'constExpr' ? arg.exprKind.value.constantKind : undefined
     if (constant?.case !== 'stringValue') return this.fail(arg, `\`${call.function}\` needs a literal here`)
     const problem = literalProblem(call.function, constant.value)
-    if (problem !== undefined) return this.fail(arg, problem)
+    if (problem !== undefined) return this.fail(arg, problem, call.function === 'matches' ? patternHelp(constant.value) : undefined)
     if (call.function === 'timestamp' || call.function === 'duration') {
       const value = plan(environment, expr)()
       if (isCelError(value))

@@ -75,6 +75,17 @@ export function literalProblem(name: string, text: string): string | undefined {
   return undefined
 }
 
+/** What to write in place of a pattern that can't be matched in linear time, or undefined where that isn't known. */
+export function patternHelp(text: string): string | undefined {
+  if (/\(\?<?[=!]/.test(text))
+    return 'looking ahead or behind is not linear: write two conditions, `….matches(…) && !….matches(…)`, or list what may stand there'
+  if (/\\[1-9]|\\k</.test(text))
+    return 'a reference back to a group is not linear: write out what may stand there, or compare two values with `==`'
+  if (/\(\?>|[*+?}]\+/.test(text)) return 'there is nothing to go back to in RE2: write the plain group or repetition'
+  if (/\{\d{4,}|,\d{4,}\}/.test(text)) return 'at most 1000 repetitions can be written: use `*` or `+`, and `size(…)` for the length'
+  return undefined
+}
+
 /** Literals of the policies loaded, so bounded by them; the oldest goes when there are more than these. */
 const MAX_KEPT = 4096
 const patterns = new Map<string, RE2JS>()
