@@ -8,6 +8,7 @@
  *     npm run load -- --write          puts the table into docs/performance.md
  *     npm run load -- soak             full load for a minute: no error, flat memory
  *     npm run load -- ab               correctness under `ab -k`
+ *     npm run load -- plan             compares two versions of 10,000 rules exactly; fails where the bar is missed
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
  */
@@ -19,6 +20,7 @@ import { bench, type Row } from './bench.ts'
 import { candidates } from './candidates/index.ts'
 import { identityTable, measureIdentity } from './identity/run.ts'
 import { measurePolicy, policyTable } from './policy/run.ts'
+import { planTable } from './plan/run.ts'
 import { endOnSignals } from './processes.ts'
 import { circumstances, json, madeBy, markdown } from './report.ts'
 import { soak } from './soak.ts'
@@ -90,8 +92,15 @@ function policy(): Promise<boolean> {
   return Promise.resolve(good)
 }
 
+function plan(): Promise<boolean> {
+  const { text, good } = planTable(madeBy(circumstances(COMMAND, 1, 0, 0)), say)
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load plan', text)
+  return Promise.resolve(good)
+}
+
 /** Puts a table between the marks of its name. */
-function write(name: 'load' | 'load identity' | 'load policy', text: string): void {
+function write(name: 'load' | 'load identity' | 'load policy' | 'load plan', text: string): void {
   const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`]
   const document = readFileSync(DOCUMENT, 'utf8')
   const from = document.indexOf(begin)
@@ -118,6 +127,7 @@ try {
     ab: () => ab({ mode, say }),
     identity,
     policy,
+    plan,
   }
   const run = runs[what]
   if (run === undefined) throw new Error(`unknown run \`${what}\`; there are ${Object.keys(runs).join(', ')}`)

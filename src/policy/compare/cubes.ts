@@ -1,7 +1,7 @@
 /** Functions told as the fewest and widest descriptions of who is meant. */
 import { NEVER, type Bdd, type Node } from './bdd.ts'
 import type { Domain } from './domain.ts'
-import type { Fact, RoleClass } from './facts.ts'
+import type { Fact, RoleClass } from './fact.ts'
 
 /** What a description says of one thing: that it is one of these classes. */
 export interface Limit {

@@ -1,19 +1,16 @@
 /** One policy in one cell, as formulas over facts. */
-import type { ClaimType } from '../../config/schema.ts'
 import type { MaskedField } from '../../core/decision.ts'
-import type { CellInput } from '../actions/http/cells.ts'
 import { AUTHENTICATED, EVERYONE, type Guardrail, type Rule } from '../model.ts'
 import { describeLimit } from '../obligations.ts'
 import { describeDemand, type Demand } from '../require.ts'
-import type { Condition } from '../when/condition.ts'
 import type { World } from '../world.ts'
 import { inNetwork } from './addresses.ts'
 import { ALWAYS, NEVER, type Bdd, type Node } from './bdd.ts'
-import { takeApart, type Part, type Reads, type Tree } from './condition.ts'
-import { ANONYMOUS, NotComparable, type Facts } from './facts.ts'
+import { Conditions, type ReadInput } from './conditions.ts'
+import { ANONYMOUS, NotComparable } from './fact.ts'
+import type { Facts } from './facts.ts'
 import { Restrictions, type Restriction } from './restrictions.ts'
 import { foreignKeys, type RoleDefinition } from './roles.ts'
-import { seenBy, type Seen } from './seen.ts'
 
 /** A rule or guardrail by a pattern of its that covers the cell. */
 export interface CellStatement {
@@ -33,9 +30,7 @@ export interface Side {
   readonly scopes: readonly string[]
 }
 
-export type ReadInput = (root: 'request' | 'params', name: string, pattern: number) => CellInput
-
-const STATEMENT = ['id', 'description', 'resources', 'actions', 'when', 'span', 'resourceSpan', 'kind', 'roles']
+export const STATEMENT = ['id', 'description', 'resources', 'actions', 'when', 'span', 'resourceSpan', 'kind', 'roles']
 const RULE = new Set([...STATEMENT, 'peer'])
 const GUARDRAIL = new Set([...STATEMENT, 'who', 'denies', 'requires', 'approval', 'masks', 'limit', 'strict', 'observedUntil'])
 const RESOURCE = new Set(['protocol', 'labels', 'scopes', 'issuers', 'operations', 'observedUntil'])
@@ -63,17 +58,12 @@ function withoutNothing(statement: object): object {
   )
 }
 
-interface Meaning {
-  readonly yes: Node
-  readonly no: Node
-}
-
 /** Makes the formulas of one version. First `expect`, for both versions; then `restrictions`. */
 export class Formulas {
   readonly #side: Side
   readonly #facts: Facts
   readonly #bdd: Bdd
-  readonly #read: ReadInput
+  readonly #conditions: Conditions
   readonly #peer: Facts
   readonly #told: (definition: RoleDefinition) => boolean
 
@@ -86,7 +76,7 @@ export class Formulas {
     this.#facts = facts
     this.#peer = peer
     this.#bdd = facts.bdd
-    this.#read = read
+    this.#conditions = new Conditions(side.world, facts, read)
     this.#told = told
   }
 
@@ -98,9 +88,9 @@ export class Formulas {
     if (resource?.observedUntil !== undefined) this.#facts.expectCut(resource.observedUntil)
     for (const { statement, pattern } of this.#side.statements) {
       if (statement.kind === 'guardrail' && statement.observedUntil !== undefined) this.#facts.expectCut(statement.observedUntil)
-      if (statement.when !== undefined) this.#parts(statement.when, (part, claims) => this.#expectPart(part, claims, pattern))
+      if (statement.when !== undefined) this.#conditions.expect(statement.when, pattern)
       for (const demand of requiresOf(statement)) {
-        for (const [issuer, { claim, values }] of demand.byIssuer) this.#facts.expectValues(issuer, claim, values)
+        for (const [issuer, { claim, values }] of demand.byIssuer) this.#facts.claims.expectValues(issuer, claim, values)
         if (demand.kind === 'network') for (const network of networksOf(demand)) this.#facts.expectNetwork(network)
       }
     }
@@ -180,7 +170,7 @@ export class Formulas {
     const bdd = this.#bdd
     const held = bdd.any(roles.map((role) => this.#role(role).held))
     const met = peer === undefined ? held : bdd.and(held, this.#peerHolds(peer))
-    return when === undefined ? met : bdd.and(met, this.#condition(when, pattern).yes)
+    return when === undefined ? met : bdd.and(met, this.#conditions.meaning(when, pattern).yes)
   }
 
   /** Roles that are activated are no roles of a peer. */
@@ -196,7 +186,7 @@ export class Formulas {
     const bdd = this.#bdd
     const meets =
       who === 'for' ? bdd.any(roles.map((role) => this.#role(role).maybe)) : bdd.not(bdd.any(roles.map((role) => this.#role(role).held)))
-    const met = when === undefined ? meets : bdd.minus(meets, this.#condition(when, pattern).no)
+    const met = when === undefined ? meets : bdd.minus(meets, this.#conditions.meaning(when, pattern).no)
     return observedUntil === undefined ? met : bdd.and(met, this.#facts.from(observedUntil))
   }
 
@@ -211,172 +201,9 @@ export class Formulas {
       case 'justification':
         return this.#facts.justified(name)
       default:
-        return this.#bdd.any([...byIssuer].map(([issuer, { claim, values }]) => this.#facts.hasValue(issuer, claim, values)))
+        return this.#bdd.any([...byIssuer].map(([issuer, { claim, values }]) => this.#facts.claims.hasValue(issuer, claim, values)))
     }
   }
-
-  // Conditions
-
-  #parts(when: Condition, use: (part: Part, claims: ReadonlyMap<string, ClaimType>) => void): void {
-    const visit = (tree: Tree): void => {
-      switch (tree.kind) {
-        case 'and':
-        case 'or':
-          tree.parts.forEach(visit)
-          break
-        case 'not':
-          visit(tree.part)
-          break
-        case 'if':
-          ;[tree.condition, tree.yes, tree.no].forEach(visit)
-          break
-        case 'part':
-          use(tree.part, when.claims)
-          break
-      }
-    }
-    visit(treeOf(when))
-  }
-
-  #condition(when: Condition, pattern: number): Meaning {
-    const bdd = this.#bdd
-    const tellable = bdd.all([...when.claims].map(([claim, type]) => this.#facts.tellable(this.#side.world, claim, type)))
-    const { yes, no } = this.#tree(treeOf(when), when, pattern)
-    return { yes: bdd.and(tellable, yes), no: bdd.and(tellable, no) }
-  }
-
-  #tree(tree: Tree, when: Condition, pattern: number): Meaning {
-    const bdd = this.#bdd
-    const inner = (one: Tree): Meaning => this.#tree(one, when, pattern)
-    switch (tree.kind) {
-      case 'and': {
-        const parts = tree.parts.map(inner)
-        return { yes: bdd.all(parts.map(({ yes }) => yes)), no: bdd.any(parts.map(({ no }) => no)) }
-      }
-      case 'or': {
-        const parts = tree.parts.map(inner)
-        return { yes: bdd.any(parts.map(({ yes }) => yes)), no: bdd.all(parts.map(({ no }) => no)) }
-      }
-      case 'not': {
-        const { yes, no } = inner(tree.part)
-        return { yes: no, no: yes }
-      }
-      case 'if': {
-        const [condition, yes, no] = [inner(tree.condition), inner(tree.yes), inner(tree.no)]
-        const either = (of: 'yes' | 'no'): Node => bdd.or(bdd.and(condition.yes, yes[of]), bdd.and(condition.no, no[of]))
-        return { yes: either('yes'), no: either('no') }
-      }
-      case 'part':
-        return this.#part(tree.part, when.claims, pattern)
-    }
-  }
-
-  #expectPart(part: Part, claims: ReadonlyMap<string, ClaimType>, pattern: number): void {
-    const seen = this.#seen(part, claims, pattern)
-    switch (seen.kind) {
-      case 'claim':
-        this.#facts.expectLook(seen.claim, seen.type, seen.look)
-        break
-      case 'entry':
-        this.#facts.expectEntry(seen.claim, seen.value)
-        break
-      case 'time':
-        for (const cut of seen.cuts) this.#facts.expectCut(cut)
-        break
-      case 'address':
-        if (seen.network !== undefined) this.#facts.expectNetwork(seen.network)
-        for (const text of seen.texts) this.#facts.expectAddress(text)
-        break
-      case 'input':
-        this.#facts.expectInput(
-          seen.input.key,
-          seen.look,
-          (value) => typeof value === 'string' && seen.input.admits(value),
-          seen.input.mayFail,
-        )
-        break
-      case 'term':
-        this.#facts.expectTerm(seen.key, seen.look, seen.range)
-        break
-      case 'opaque':
-        if (seen.alone !== undefined) this.#facts.expectLook(seen.alone.claim, seen.alone.type, seen.alone.look)
-        break
-      case 'constant':
-      case 'present':
-        break
-    }
-  }
-
-  #part(part: Part, claims: ReadonlyMap<string, ClaimType>, pattern: number): Meaning {
-    const bdd = this.#bdd
-    const facts = this.#facts
-    const { world } = this.#side
-    const seen = this.#seen(part, claims, pattern)
-    const both = (node: Node, within: Node): Meaning => ({ yes: bdd.and(within, node), no: bdd.minus(within, node) })
-    switch (seen.kind) {
-      case 'constant':
-        return { yes: seen.truth === true ? ALWAYS : NEVER, no: seen.truth === false ? ALWAYS : NEVER }
-      case 'present': {
-        const present = facts.present(world, seen.claim)
-        return { yes: present, no: bdd.not(present) }
-      }
-      case 'claim': {
-        const { claim, type, look } = seen
-        return {
-          yes: facts.claimValue(world, claim, type, (one) => look.at(one) === true),
-          no: facts.claimValue(world, claim, type, (one) => look.at(one) === false),
-        }
-      }
-      case 'entry':
-        return both(facts.hasListEntry(world, seen.claim, seen.value), facts.present(world, seen.claim))
-      case 'time':
-        return both(facts.timeIs(seen.at), ALWAYS)
-      case 'address':
-        return { yes: facts.address((text) => seen.at(text) === true), no: facts.address((text) => seen.at(text) === false) }
-      case 'input': {
-        const { input, look } = seen
-        return { yes: facts.input(input.key, (one) => look.at(one) === true), no: facts.input(input.key, (one) => look.at(one) === false) }
-      }
-      case 'term': {
-        const within = bdd.all(seen.claims.map((claim) => facts.present(world, claim)))
-        return both(
-          facts.term(seen.key, seen.text, (one) => seen.look.at(one) === true),
-          within,
-        )
-      }
-      case 'opaque': {
-        const within = bdd.all(seen.needs.map((claim) => facts.present(world, claim)))
-        const { yes, no } = facts.opaque(seen.key, seen.text, seen.mayFail)
-        const { alone } = seen
-        if (alone !== undefined)
-          facts.linkNamed(alone.claim, alone.type, (value) => {
-            const truth = alone.look.at(value)
-            return truth === true ? yes : truth === false ? no : bdd.not(bdd.or(yes, no))
-          })
-        return { yes: bdd.and(within, yes), no: bdd.and(within, no) }
-      }
-    }
-  }
-
-  /** What a part looks at in this cell. */
-  #seen(part: Part, claims: ReadonlyMap<string, ClaimType>, pattern: number): Seen {
-    return seenBy(part, claims, (reads) => this.#operand(reads, pattern))
-  }
-
-  #operand({ root, name }: Reads, pattern: number): CellInput | undefined {
-    return root === 'request' || root === 'params' ? this.#read(root, name, pattern) : undefined
-  }
-}
-
-const trees = new WeakMap<Condition, Tree>()
-
-function treeOf(when: Condition): Tree {
-  const known = trees.get(when)
-  if (known !== undefined) return known
-  const tree = takeApart(when.text)
-  if (tree === undefined) throw new NotComparable(`the condition \`${when.text}\` can not be taken apart`)
-  trees.set(when, tree)
-  return tree
 }
 
 export function definitionOf(name: string, { roles }: Pick<Side, 'roles'>): RoleDefinition {

@@ -3,7 +3,7 @@ import { formatAction } from '../../core/action.ts'
 import type { Change, PolicyComparison } from './index.ts'
 import { showOutcome, type Direction } from './outcome.ts'
 import type { Replay, Shift } from './replay.ts'
-import type { Witness } from './witness.ts'
+import { USUAL_ADDRESS, type Witness } from './witness.ts'
 
 const HEADS: Readonly<Record<Direction, string>> = { wider: 'gained', narrower: 'lost', other: 'different' }
 /** Whoever has the wider outcome in both versions is not told apart. */
@@ -70,7 +70,7 @@ export function describeWitness({ identity, action, context }: Witness): string 
   const peer = context.peer?.identity
   const given = [
     ...(peer === undefined ? [] : [`over ${describeIdentity(peer)}`]),
-    ...(context.ip === '' ? ['from an unknown address'] : context.ip === '192.0.2.1' ? [] : [`from ${context.ip}`]),
+    ...(context.ip === '' ? ['from an unknown address'] : context.ip === USUAL_ADDRESS ? [] : [`from ${context.ip}`]),
     ...(context.justification === undefined ? [] : [`saying \`${context.justification}\``]),
     ...(context.approved === undefined ? [] : ['approved']),
     ...(context.grants === undefined ? [] : [`with ${context.grants.map(({ role }) => `\`${role}\``).join(' and ')} activated`]),

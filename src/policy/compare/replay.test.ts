@@ -92,7 +92,7 @@ test('what is not in the record is unknown where something asks for it', () => {
   replayer.add(recorded({ action: act('GET /c'), effect: 'deny' }))
   const { same, unknown } = replayer.result()
   assert.equal(same, 1)
-  assert.deepEqual(unknown.map(({ why }) => why.split(',')[0]).toSorted(), [
+  assert.deepEqual(unknown.map(({ why }) => why.split(',')[0]!).toSorted(), [
     'the other end of the connection',
     'whether a justification was given',
   ])

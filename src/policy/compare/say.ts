@@ -11,7 +11,7 @@ import {
   type RoleClass,
   type Stretch,
   type TruthClass,
-} from './facts.ts'
+} from './fact.ts'
 import type { ValueClass } from './values.ts'
 
 /** Who is meant: holders of all roles of `held`, without those of `without`, of whom all of `facts` is so. */

@@ -8,7 +8,7 @@ import type { CompiledPolicy } from '../compiled.ts'
 import type { World } from '../world.ts'
 import { sampleOf } from './sample.ts'
 import type { Literal } from './condition.ts'
-import { ANONYMOUS, type Fact } from './facts.ts'
+import { ANONYMOUS, type Fact } from './fact.ts'
 
 /** A question that both versions can be asked. */
 export interface Witness {
@@ -103,6 +103,9 @@ export function findWitness(
 
 const SUBJECT = 'somebody'
 
+/** Where a witness comes from, where nothing looks at it (RFC 5737). */
+export const USUAL_ADDRESS = '203.0.113.1'
+
 /** What is given with the request: approvals, a justification, activated roles. */
 function givenWith({ facts, approvals }: Known, assignment: ReadonlyMap<number, boolean>, draft: Draft): () => Partial<DecisionContext> {
   const said = facts.flatMap((fact) => (fact.about === 'said' && fact.domain.valueAt(assignment) ? [fact.key] : []))
@@ -140,7 +143,7 @@ function draftOf(
     bare: false,
     possession: 'none',
     time: now,
-    ip: '192.0.2.1',
+    ip: USUAL_ADDRESS,
     inputs: new Map(),
   }
   const issuer = facts.find(({ about }) => about === 'issuer')
