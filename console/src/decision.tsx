@@ -1,12 +1,29 @@
-import type { Explanation, PartyExplanation } from '../../src/policy/explain.ts'
-import { Failure, Link, useApi } from './page.tsx'
-import { instant, verdictTag, type DecisionSummary } from './summary.tsx'
+import type { Explanation } from '../../src/policy/explain.ts'
+import { Explained } from './cani.tsx'
+import { Failure, Link, Prose, useApi } from './page.tsx'
+import { instant, verdictTags, type DecisionSummary } from './summary.tsx'
+import { askPath, Names, Who } from './told.tsx'
+
+/** What of the record itself is shown. */
+interface DecisionRecord {
+  readonly mode: 'strict' | 'spool' | 'best-effort'
+  readonly obligations?: readonly {
+    readonly kind: string
+    readonly id?: string
+    readonly ids?: readonly string[]
+    readonly fields?: readonly string[]
+  }[]
+  readonly observed?: { readonly reasons: readonly { readonly code: string; readonly id?: string; readonly role?: string }[] }
+  readonly peer?: { readonly issuer: string; readonly subject: string; readonly roles: readonly string[] }
+  readonly justification?: string
+}
 
 interface Answer {
   readonly id: string
   readonly explanation?: Explanation
   readonly text: string
   readonly decision: DecisionSummary
+  readonly record: DecisionRecord
 }
 
 /** The whole chain of one decision. */
@@ -14,7 +31,7 @@ export function Decision({ id }: { readonly id: string }) {
   const { value, problem } = useApi<Answer>(`/api/decisions/${id}`)
   if (problem !== undefined) return <Failure problem={problem} />
   if (value === undefined) return null
-  const { decision, explanation } = value
+  const { decision, explanation, record } = value
   return (
     <>
       <p>
@@ -22,20 +39,28 @@ export function Decision({ id }: { readonly id: string }) {
       </p>
       <section class="panel">
         <div class="headline">
-          {verdictTag(decision.verdict)}
+          {verdictTags(decision)}
           <code>{decision.action}</code>
           <span class="quiet">on {decision.resource}</span>
+          <Link class="aside" to={askPath('who-can', { action: decision.action, resource: decision.resource })}>
+            Who can do this?
+          </Link>
         </div>
         <p class="quiet">
           {instant(decision.time)} · from {decision.ip} · <code>{decision.id}</code>
         </p>
         <dl>
-          {decision.because !== undefined && (
+          <dt>Who</dt>
+          <dd>
+            <Who decision={decision} />
+          </dd>
+          {decision.because !== undefined && decision.because !== '' && (
             <>
               <dt>Because</dt>
               <dd>{decision.because}</dd>
             </>
           )}
+          <Circumstances record={record} />
           {decision.outcome !== undefined && (
             <>
               <dt>Outcome</dt>
@@ -59,148 +84,71 @@ export function Decision({ id }: { readonly id: string }) {
           )}
         </dl>
       </section>
-      {explanation?.observed !== undefined && (
-        <section class="panel">
-          <p>
-            Without what is only observed, it would have come out as <span class="tag bad">{explanation.observed}</span>
-          </p>
-        </section>
-      )}
-      {explanation !== undefined && explanation.wouldHelp.length > 0 && (
-        <section class="panel">
-          <h2>What would have to change</h2>
-          <ul>
-            {explanation.wouldHelp.map((help) => (
-              <li>{help}</li>
-            ))}
-          </ul>
-        </section>
-      )}
-      {explanation?.parties.map((party, index) => (
-        <Party party={party} acting={index > 0} />
-      ))}
+      {explanation !== undefined && <Explained explanation={explanation} />}
     </>
   )
 }
 
-/** What a guardrail that applies does. */
-const VERBS = { deny: 'denies', challenge: 'requires', 'needs-approval': 'asks', allow: 'obliges' } as const
-
-function Party({ party, acting }: { readonly party: PartyExplanation; readonly acting: boolean }) {
-  const { evidence } = party
+/** What else the record has of it: obligations, the other end of the connection, what it was said to be for. */
+function Circumstances({ record: { obligations = [], observed, peer, justification, mode } }: { readonly record: DecisionRecord }) {
   return (
-    <section class="panel">
-      <h2>
-        {acting ? 'Acting for it: ' : ''}
-        {party.display ?? party.party} <span class="quiet">({party.kind})</span>
-      </h2>
-      <ol class="steps">
-        <li>
-          <strong>Credential</strong>
-          {evidence === undefined ? (
-            <p class="quiet">None was presented.</p>
-          ) : (
-            <dl>
-              <dt>Kind</dt>
-              <dd>{evidence.credential}</dd>
-              <dt>Issuer</dt>
-              <dd>
-                {party.issuer} <code class="quiet">{evidence.issuerUrl}</code>
-              </dd>
-              <dt>Audience</dt>
-              <dd>
-                <code>{evidence.audience}</code>
-              </dd>
-              {evidence.client !== undefined && (
-                <>
-                  <dt>Client</dt>
-                  <dd>
-                    <code>{evidence.client}</code>
-                  </dd>
-                </>
-              )}
-              <dt>Subject</dt>
-              <dd>
-                <code>{party.party}</code>
-              </dd>
-              <dt>Valid until</dt>
-              <dd>{instant(evidence.expiresAt)}</dd>
-            </dl>
-          )}
-          {!party.issuerAccepted && (
-            <p>
-              <span class="tag bad">refused</span> this resource does not accept the issuer
-            </p>
-          )}
-        </li>
-        <li>
-          <strong>Roles</strong>
-          <table>
-            <tbody>
-              {party.roles.map((role) => (
-                <tr>
-                  <td>
-                    <code>{role.role}</code>
-                  </td>
-                  <td>
-                    <span class={`tag ${role.state === 'held' ? 'good' : role.state === 'unknown' ? 'warn' : ''}`}>{role.state}</span>
-                  </td>
-                  <td class="quiet">
-                    {role.claim === undefined
-                      ? role.state === 'held'
-                        ? 'built in'
-                        : ''
-                      : `claim ${role.claim}${role.value === undefined ? '' : `: ${role.value}`}`}
-                  </td>
-                </tr>
+    <>
+      {obligations.length > 0 && (
+        <>
+          <dt>Obligations</dt>
+          <dd>
+            <ul class="plain">
+              {obligations.map(({ kind, id, ids, fields }) => (
+                <li>
+                  <span class="tag warn">{kind}</span>{' '}
+                  {fields?.map((field) => (
+                    <code>{field} </code>
+                  ))}
+                  <span class="quiet">
+                    by <Names names={ids ?? (id === undefined ? [] : [id])} word="and" />
+                  </span>
+                </li>
               ))}
-            </tbody>
-          </table>
-        </li>
-        {party.scopes.state !== 'not-capped' && (
-          <li>
-            <strong>Scopes</strong>
-            <p>
-              <span class={`tag ${party.scopes.state === 'covered' ? 'good' : 'bad'}`}>{party.scopes.state}</span>{' '}
-              <code>{party.scopes.held.join(' ')}</code>
-            </p>
-          </li>
-        )}
-        <li>
-          <strong>Rules and guardrails</strong>
-          {party.rules.length + party.guardrails.length === 0 && <p class="quiet">None covers this action.</p>}
-          <table>
-            <tbody>
-              {[
-                ...party.rules.map((one) => ({ ...one, kind: 'rule' })),
-                ...party.guardrails.map((one) => ({ ...one, kind: 'guardrail' })),
-              ].map((one) => (
-                <tr>
-                  <td>
-                    <code>{one.id}</code>
-                    <div class="quiet">{one.place}</div>
-                  </td>
-                  <td>
-                    <span class={`tag ${one.bears ? (one.kind === 'rule' ? 'good' : one.effect === 'allow' ? 'warn' : 'bad') : ''}`}>
-                      {one.bears ? (one.kind === 'rule' ? 'grants' : VERBS[one.effect ?? 'allow']) : one.observed ? 'observed' : one.kind}
-                    </span>
-                  </td>
-                  <td>{one.why}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          {party.omitted > 0 && <p class="quiet">and {party.omitted} more that do not cover the action</p>}
-        </li>
-        <li>
-          <strong>Effect</strong>{' '}
-          {party.effect === 'challenge' || party.effect === 'needs-approval' ? (
-            <span class="tag bad">{party.effect}</span>
-          ) : (
-            verdictTag(party.effect === 'allow' ? 'allowed' : 'denied')
-          )}
-        </li>
-      </ol>
-    </section>
+            </ul>
+          </dd>
+        </>
+      )}
+      {observed !== undefined && (
+        <>
+          <dt>Only observed</dt>
+          <dd>
+            <Prose
+              text={observed.reasons
+                .map(({ code, id, role }) => [code, ...[id, role].filter((one) => one !== undefined).map((one) => `\`${one}\``)].join(' '))
+                .join(', ')}
+            />
+          </dd>
+        </>
+      )}
+      {peer !== undefined && (
+        <>
+          <dt>Peer</dt>
+          <dd>
+            <code>
+              {peer.issuer}/{peer.subject}
+            </code>{' '}
+            <span class="quiet">
+              {peer.roles.length === 0 ? 'without a role' : 'holds '}
+              <Names names={peer.roles} word="and" />
+            </span>
+          </dd>
+        </>
+      )}
+      {justification !== undefined && (
+        <>
+          <dt>Said to be for</dt>
+          <dd>{justification}</dd>
+        </>
+      )}
+      <dt>Record</dt>
+      <dd>{MODES[mode]}</dd>
+    </>
   )
 }
+
+const MODES = { strict: 'strict: on disk before the effect', spool: 'queued before the effect', 'best-effort': 'best effort' } as const

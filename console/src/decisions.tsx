@@ -2,7 +2,8 @@ import { useEffect, useState } from 'preact/hooks'
 import { ApiError, get, type Problem } from './api.ts'
 import { Failure, go, Link } from './page.tsx'
 import { verdictKinds } from '../../src/core/record.ts'
-import { instant, verdictTag, type DecisionSummary } from './summary.tsx'
+import { instant, verdictTags, type DecisionSummary } from './summary.tsx'
+import { askPath, Who } from './told.tsx'
 
 const KEPT = 400
 /** The gateway itself as a resource: its own pages make most of the requests while somebody looks at them. */
@@ -90,14 +91,21 @@ export function Decisions() {
               {shown.map((one) => (
                 <tr class="row" key={one.id} onClick={() => go(`/decisions/${one.id}`)}>
                   <td class="time">{instant(one.time).slice(11)}</td>
-                  <td>{verdictTag(one.verdict)}</td>
-                  <td>{one.who}</td>
+                  <td>{verdictTags(one)}</td>
+                  <td>
+                    <Who decision={one} />
+                  </td>
                   <td>
                     <Link to={`/decisions/${one.id}`}>
                       <code>{one.action}</code>
                     </Link>
                   </td>
-                  <td>{one.resource}</td>
+                  <td>
+                    <Link to={askPath('who-can', { action: one.action, resource: one.resource })} title="Who can do this">
+                      {one.resource}
+                      <span class="unseen">: who can do this</span>
+                    </Link>
+                  </td>
                   <td class="quiet">{one.because}</td>
                 </tr>
               ))}

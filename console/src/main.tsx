@@ -1,4 +1,5 @@
 import { render } from 'preact'
+import { Access } from './access.tsx'
 import type { Me } from './api.ts'
 import { Decision } from './decision.tsx'
 import { Decisions } from './decisions.tsx'
@@ -10,6 +11,7 @@ function Page() {
   const path = place.value
   const decision = /^\/decisions\/([a-z0-9]{1,64})$/.exec(path)
   if (decision !== null) return <Decision id={decision[1]!} />
+  if (path === '/access') return <Access />
   if (path === '/policy') return <Policy />
   if (path === '/sessions') return <Sessions />
   return <Decisions />
@@ -27,6 +29,9 @@ function App() {
         <nav aria-label="Pages">
           <Link to="/" aria-current={here('/')}>
             Decisions
+          </Link>
+          <Link to="/access" aria-current={here('/access')}>
+            Access
           </Link>
           <Link to="/policy" aria-current={here('/policy')}>
             Policy

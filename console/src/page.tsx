@@ -1,16 +1,25 @@
-import { signal } from '@preact/signals'
+import { batch, signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError, get, type Problem } from './api.ts'
 
 /** The path that is shown. */
 export const place = signal(location.pathname)
-window.addEventListener('popstate', () => (place.value = location.pathname))
+/** Its query, with the question mark; empty for none. */
+export const query = signal(location.search)
 
-/** Goes to a page of the console without loading the document anew. */
-export function go(path: string): void {
-  history.pushState(null, '', path)
-  place.value = path
+function arrive(): void {
+  batch(() => {
+    place.value = location.pathname
+    query.value = location.search
+  })
+}
+window.addEventListener('popstate', arrive)
+
+/** Goes to a page of the console, with its query, without loading the document anew. */
+export function go(to: string): void {
+  history.pushState(null, '', to)
+  arrive()
   window.scrollTo(0, 0)
 }
 
@@ -22,6 +31,7 @@ export function Link({
   readonly to: string
   readonly children: ComponentChildren
   readonly class?: string
+  readonly title?: string
   readonly 'aria-current'?: 'page' | undefined
 }) {
   return (
@@ -29,6 +39,8 @@ export function Link({
       href={to}
       {...rest}
       onClick={(event) => {
+        // A row that is a link as well would go elsewhere.
+        event.stopPropagation()
         if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return
         event.preventDefault()
         go(to)
@@ -39,14 +51,34 @@ export function Link({
   )
 }
 
+/** Text of the gateway: what stands in backticks is what somebody wrote. */
+export function Prose({ text }: { readonly text: string }) {
+  return <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code>{part}</code> : part))}</>
+}
+
 /** What stands in place of a page that could not be had. */
 export function Failure({ problem }: { readonly problem: Problem }) {
   return (
     <section class="failure" role="alert">
       <h1>{problem.status === 403 ? 'Not for you' : 'That did not work'}</h1>
-      <p>{problem.title}</p>
-      {problem.detail !== undefined && <p class="quiet">{problem.detail}</p>}
+      <p>
+        <Prose text={problem.title} />
+      </p>
+      {problem.detail !== undefined && (
+        <p class="quiet">
+          <Prose text={problem.detail} />
+        </p>
+      )}
     </section>
+  )
+}
+
+/** Stands where an answer will be. */
+export function Waiting() {
+  return (
+    <p role="status" class="quiet">
+      Looking …
+    </p>
   )
 }
 

@@ -1,11 +1,13 @@
 import type { DecisionSummary } from '../../src/server/admin/shapes.ts'
 
+import { effectTag } from './told.tsx'
+
 export type { DecisionSummary }
 
 const TAGS: Readonly<Record<DecisionSummary['verdict'], string>> = {
   allowed: 'good',
   denied: 'bad',
-  limited: 'bad',
+  limited: 'warn',
   rejected: 'bad',
   malformed: 'bad',
   unauthenticated: 'warn',
@@ -14,6 +16,24 @@ const TAGS: Readonly<Record<DecisionSummary['verdict'], string>> = {
 
 export function verdictTag(verdict: DecisionSummary['verdict']) {
   return <span class={`tag ${TAGS[verdict]}`}>{verdict}</span>
+}
+
+/** The verdict, with what the policy asks for in place of a plain no, and what is only observed. */
+export function verdictTags({ verdict, effect, observed }: DecisionSummary) {
+  return (
+    <>
+      {verdictTag(verdict)}
+      {verdict === 'denied' && (effect === 'challenge' || effect === 'needs-approval') && <> {effectTag(effect)}</>}
+      {observed !== undefined && (
+        <>
+          {' '}
+          <span class="tag" title="Without what is only observed">
+            would be {observed}
+          </span>
+        </>
+      )}
+    </>
+  )
 }
 
 /** Local time to the millisecond, for people who compare with logs. */

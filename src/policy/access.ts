@@ -93,7 +93,7 @@ export function accessOf(model: Model, loadedAt: number, identity: Identity, con
   })
   const roles = [...BUILT_IN_ROLES, ...model.roles.keys()].toSorted().flatMap((role) => {
     const explained = explainRole(role, question)
-    return explained.state === 'not-held' && !explained.wouldGive.some((one) => one.startsWith(ACTIVATE)) ? [] : [explained]
+    return explained.state === 'not-held' && explained.eligible === undefined ? [] : [explained]
   })
   return {
     principal: `${identity.issuer}/${identity.subject}`,
@@ -103,9 +103,6 @@ export function accessOf(model: Model, loadedAt: number, identity: Identity, con
     actor: identity.actor === undefined ? undefined : accessOf(model, loadedAt, identity.actor, context),
   }
 }
-
-/** How `explainRole` tells of a role that could be activated. */
-const ACTIVATE = 'activate'
 
 function written({ span, actions, when }: Rule | Guardrail): Pick<Held, 'place' | 'actions' | 'when'> {
   return { place: formatSpan(span), actions: actions.map(({ pattern }) => pattern.text), when: when?.text }
@@ -120,8 +117,8 @@ export function renderAccess(access: Access): string {
 
 function linesOf({ principal, display, roles, resources, actor }: Access): readonly string[] {
   const lines = [display === undefined ? principal : `${principal}  ${display}`, '', 'roles']
-  for (const { role, state, claim, value, name, via, wouldGive } of roles) {
-    if (state === 'not-held') lines.push(`  ${role}  not held; ${wouldGive.find((one) => one.startsWith(ACTIVATE))}`)
+  for (const { role, state, claim, value, name, via, eligible } of roles) {
+    if (state === 'not-held') lines.push(`  ${role}  not held; ${eligible}`)
     else if (state === 'unknown') lines.push(`  ${role}  can not be told: claim \`${claim}\``)
     else {
       const by =

@@ -2,6 +2,7 @@ import type { Action } from '../core/action.ts'
 import type { Decision, DecisionContext } from '../core/decision.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Identity, Principal } from '../core/principal.ts'
+import { vocabularyOf } from './actions/index.ts'
 import { accessOf, type Access } from './access.ts'
 import { Binder } from './bind.ts'
 import { compile, roleIndexes, type CompiledResource } from './compile.ts'
@@ -95,10 +96,10 @@ export class CompiledPolicy implements Policy {
     return this.model.guardrails
   }
 
-  /** Sorted by name. */
-  get resources(): readonly (ResourceInfo & { readonly name: string })[] {
+  /** Sorted by name. `exampleAction` is one of its protocol, to show to whoever is to write one. */
+  get resources(): readonly (ResourceInfo & { readonly name: string; readonly exampleAction: string })[] {
     return Object.entries(this.model.world.resources)
-      .map(([name, info]) => ({ name, ...info }))
+      .map(([name, info]) => ({ name, ...info, exampleAction: vocabularyOf(info.protocol)?.exampleAction ?? '' }))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 }

@@ -34,6 +34,8 @@ export interface RoleExplanation {
   readonly name?: string
   /** The role by which it is held, where that one includes it. */
   readonly via?: string
+  /** For a role that isn't held but could be activated: by what. */
+  readonly eligible?: string
   /** Why the claim can't be told, where more is known than that the credential leaves it open. */
   readonly because?: string
   /** For a role that isn't held: what would give it, one binding each. */
@@ -117,6 +119,7 @@ export function explainRole(role: string, question: Question): RoleExplanation {
   const value = giving === undefined || identity === undefined || state !== 'held' ? undefined : matchedValue(giving, identity)
   const name = value === undefined ? undefined : identity?.valueNames?.get(value)
   const because = state === 'unknown' && giving !== undefined ? identity?.unknownBecause?.[giving.claim] : undefined
+  const eligible = state === 'not-held' ? bindings.find((one) => isEligible(one, identity)) : undefined
   return {
     role,
     state,
@@ -125,6 +128,7 @@ export function explainRole(role: string, question: Question): RoleExplanation {
     ...(name === undefined || name === '' ? {} : { name }),
     ...(because === undefined ? {} : { because }),
     ...(giving?.via === undefined ? {} : { via: giving.via }),
+    ...(eligible === undefined ? {} : { eligible: wouldGive(eligible, identity) }),
     wouldGive:
       state === 'held'
         ? []
@@ -134,9 +138,13 @@ export function explainRole(role: string, question: Question): RoleExplanation {
   }
 }
 
+function isEligible(binding: Binding, identity: Identity | undefined): boolean {
+  return binding.eligible && identity !== undefined && holds(binding, identity) === 'held'
+}
+
 /** For whom a role could be activated, that; else what the binding asks for. */
 function wouldGive(binding: Binding, identity: Identity | undefined): string {
-  if (!binding.eligible || identity === undefined || holds(binding, identity) !== 'held') return describeBinding(binding)
+  if (!isEligible(binding, identity)) return describeBinding(binding)
   return `activate role \`${binding.via ?? binding.role}\`, for which they are eligible: ${describeBinding({ ...binding, eligible: false })}`
 }
 

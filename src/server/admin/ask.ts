@@ -6,15 +6,22 @@ import type { Identity } from '../../core/principal.ts'
 import { actionOf, renderAccess, renderExplanation, renderWhoCan } from '../../policy/index.ts'
 import type { AdminEnv } from './app.ts'
 import type { AdminParts } from './parts.ts'
+import { peopleWho, renderPeople, SEARCH_COSTS } from './people.ts'
 
 /** Questions to the policy in force: `/api/who-can` and `/api/can-i` for one action on one resource, `/api/access` for one principal. */
 export function askRoutes(parts: AdminParts): Hono<AdminEnv> {
   const routes = new Hono<AdminEnv>()
 
-  routes.get('/who-can', (context) => {
+  routes.get('/who-can', async (context) => {
     const { action, resource } = asked(context, parts)
-    const answer = parts.policy().whoCan(action, resource, parts.now())!
-    return context.json({ ...answer, policyVersion: parts.policy().version, text: renderWhoCan(answer) })
+    if (!parts.mayAsk(context.get('passage').principal, SEARCH_COSTS)) throw new OstiaryError('server/too-many-questions')
+    const seen = await parts.seen()
+    // All of it by one version, whichever comes into force meanwhile.
+    const policy = parts.policy()
+    const answer = policy.whoCan(action, resource, parts.now())
+    if (answer === undefined) throw wrong(`there is no resource \`${resource}\` any more`)
+    const people = peopleWho(seen, policy, action, resource, parts.now())
+    return context.json({ ...answer, people, policyVersion: policy.version, text: `${renderWhoCan(answer)}${renderPeople(people)}` })
   })
 
   routes.get('/can-i', (context) => {

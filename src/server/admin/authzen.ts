@@ -17,6 +17,7 @@ import {
 import type { Seen } from '../seen.ts'
 import type { AdminEnv } from './app.ts'
 import type { AdminParts } from './parts.ts'
+import { judge, SEARCH_COSTS } from './people.ts'
 
 /** Bytes of a request at most. */
 const MAX_BODY = 1024 * 1024
@@ -120,22 +121,17 @@ async function answerSearch(context: Context<AdminEnv>, parts: AdminParts, what:
   })
 }
 
-/** A search looks at more than one question does. */
-const SEARCH_COSTS = 100
-
 function subjects(
   { principals, whole }: Seen,
   policy: CompiledPolicy,
-  { kind, type, action, resource, context, understood }: Extract<Search, { what: 'subject' }>,
+  { kind, type, understood, ...asked }: Extract<Search, { what: 'subject' }>,
 ): { readonly results: readonly object[]; readonly incomplete: string } {
-  const results = principals
-    .filter(({ identity }) => identity.kind === kind)
-    .filter(({ identity }) => mayProceed(policy.decide(policy.bind(identity), action, resource, context), understood))
+  const ofKind = { principals: principals.filter(({ identity }) => identity.kind === kind), whole }
+  const { judged, incomplete } = judge(ofKind, policy, asked)
+  const results = judged
+    .filter(({ decision }) => mayProceed(decision, understood))
     .map(({ identity, seenAt }) => ({ type, id: identity.subject, properties: { issuer: identity.issuer, seen_at: seenAt } }))
-  const known = whole
-    ? 'only whoever came here in the last thirty days is known'
-    : 'there was more in the last thirty days than could be looked at'
-  return { results, incomplete: `${known}; the providers know the others, by role` }
+  return { results, incomplete }
 }
 
 function decide(policy: CompiledPolicy, { identity, action, resource, context }: Evaluation): Decision {

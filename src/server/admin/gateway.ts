@@ -2,8 +2,9 @@ import { Hono } from 'hono'
 import { OstiaryError } from '../../core/errors.ts'
 import { formatSpan } from '../../core/span.ts'
 import type { AdminEnv } from './app.ts'
-import { describeDemand, type CompiledPolicy } from '../../policy/index.ts'
+import { asksOf, type CompiledPolicy } from '../../policy/index.ts'
 import type { AdminParts } from './parts.ts'
+import type { ResourceAnswer, StatementAnswer } from './shapes.ts'
 
 /** What the gateway is and runs: `/api/me`, `/api/status`, `/api/policy`, `/api/keys`. */
 export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
@@ -35,7 +36,7 @@ export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
       version,
       roles: roles.map(roleAnswer),
       rules: [...rules, ...guardrails].map(statementAnswer),
-      resources,
+      resources: resources.map(resourceAnswer),
       lastReload: parts.lastReload(),
     })
   })
@@ -63,24 +64,34 @@ export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
 type Role = CompiledPolicy['roles'][number]
 type Statement = CompiledPolicy['rules'][number] | CompiledPolicy['guardrails'][number]
 
-function roleAnswer({ name, description, bindings, span }: Role): object {
+function roleAnswer({ name, description, includes, bindings, span }: Role): object {
   return {
     name,
     description,
     place: formatSpan(span),
-    bindings: bindings.map(({ issuer, claim, match, values, kind, until }) => ({
+    includes,
+    bindings: bindings.map(({ issuer, claim, match, values, kind, until, via, eligible }) => ({
       issuer,
       claim,
       match,
       values: [...values],
       kind,
       until: until === undefined ? undefined : new Date(until).toISOString(),
+      via,
+      eligible,
     })),
   }
 }
 
-function statementAnswer(statement: Statement): object {
+function resourceAnswer(resource: CompiledPolicy['resources'][number]): ResourceAnswer {
+  const { name, protocol, exampleAction, labels, scopes, issuers, observedUntil } = resource
+  const until = observedUntil === undefined ? undefined : new Date(observedUntil).toISOString()
+  return { name, protocol, exampleAction, labels, scopes, issuers, observedUntil: until }
+}
+
+function statementAnswer(statement: Statement): StatementAnswer {
   const { id, kind, description, resources, roles, actions, when, span } = statement
+  const observedUntil = statement.kind === 'guardrail' ? statement.observedUntil : undefined
   return {
     id,
     kind,
@@ -90,7 +101,8 @@ function statementAnswer(statement: Statement): object {
     who: statement.kind === 'guardrail' ? statement.who : 'for',
     roles,
     actions: actions.map(({ pattern }) => pattern.text),
-    requires: statement.kind === 'guardrail' ? statement.requires?.map(describeDemand) : undefined,
+    ...(statement.kind === 'guardrail' ? { asks: asksOf(statement) } : { peer: statement.peer }),
     when: when?.text,
+    observedUntil: observedUntil === undefined ? undefined : new Date(observedUntil).toISOString(),
   }
 }
