@@ -12,7 +12,7 @@ export interface ByResource {
   readonly rules: ReadonlyMap<string, readonly Rule[]>
   readonly guardrails: ReadonlyMap<string, readonly Guardrail[]>
   /** Rules on a resource whose actions may overlap with a pattern, at most so many. */
-  near(resource: string, pattern: ActionPattern): readonly Rule[]
+  readonly near: (resource: string, pattern: ActionPattern) => readonly Rule[]
 }
 
 export function byResource({ rules, guardrails }: Model): ByResource {
