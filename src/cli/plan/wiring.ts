@@ -11,14 +11,14 @@ export interface WiringChanges {
 /** Compared with the policy, key by key. */
 const WITH_POLICY: Readonly<Record<string, readonly string[]>> = {
   issuers: ['kind', 'stepUp'],
-  resources: ['protocol', 'labels', 'issuers', 'scopes', 'observe'],
+  resources: ['protocol', 'labels', 'issuers', 'scopes', 'observe', 'openapi'],
 }
 
 /** What decides nothing. Everything that isn't here may. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
   '': ['apiVersion', 'dataDir', 'audit', 'assertions', 'outbound', 'keyVault'],
   issuers: ['signIn'],
-  resources: ['description', 'upstream', 'record', 'body', 'assertion', 'forwardAuthorization', 'signIn', 'publicUrl'],
+  resources: 'description upstream record body routes assertion forwardAuthorization signIn authorizationUri publicUrl'.split(' '),
 }
 
 export function wiringChanges(before: Wiring, after: Wiring): WiringChanges {

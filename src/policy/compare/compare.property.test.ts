@@ -72,6 +72,11 @@ describe('comparing', () => {
               const same = madeOf(before, question) === madeOf(after, question)
               if (!same)
                 assert.ok(told, `${resource} ${JSON.stringify(question, (_, value) => (value instanceof Set ? [...value] : value))}`)
+              // Each party is decided for itself: what is the same for every one of them is the same for all together.
+              if (!told && identity !== undefined) {
+                const chain = { ...question, identity }
+                assert.equal(madeOf(before, chain), madeOf(after, chain))
+              }
             }
             if (told) differing++
             else agreeing++
