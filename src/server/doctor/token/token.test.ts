@@ -112,7 +112,7 @@ const refusals: readonly (readonly [string, string, RegExp, Asked?])[] = [
     /^refused expired \| it has ended \| exp \d{4}-.*Z \| later than now, .* \| client: get a new one/,
   ],
   ['not valid yet', v2({ nbf: seconds + 600 }), /^refused not-yet-valid \| .* \| nbf .* \| elsewhere: set the clocks by NTP/],
-  ['of the future', v2({ iat: seconds + 600 }), /^refused issued-in-future/],
+  ['of the future', v2({ iat: seconds + 86_400 }), /^refused issued-in-future/],
   [
     'too long',
     v2({ exp: seconds + 40 * 3600 }),
