@@ -25,20 +25,22 @@ const managedIdentity = z.strictObject({
 
 const ERROR = { error: 'write one of `certificate`, `federated` and `managedIdentity`' }
 
+function forms<T extends z.ZodType>(reference: () => T) {
+  return [
+    z.strictObject({ certificate: certificate(reference).describe('By a certificate that is registered for the client') }),
+    z.strictObject({ federated: federated.describe('By a token of the workload that the platform projects') }),
+    z.strictObject({ managedIdentity: managedIdentity.describe('By a managed identity of the machine, federated with the client') }),
+  ] as const
+}
+
 /** How the gateway proves which client it is, without a static secret: exactly one of the forms. */
 export function clientAuth() {
-  return z.union(
-    [z.strictObject({ certificate: certificate(secretReference) }), z.strictObject({ federated }), z.strictObject({ managedIdentity })],
-    ERROR,
-  )
+  return z.union(forms(secretReference), ERROR)
 }
 
 /** The same, with a certificate that may be in Azure Key Vault. */
 export function anyClientAuth() {
-  return z.union(
-    [z.strictObject({ certificate: certificate(anySecretReference) }), z.strictObject({ federated }), z.strictObject({ managedIdentity })],
-    ERROR,
-  )
+  return z.union(forms(anySecretReference), ERROR)
 }
 
 export type ClientAuthConfig = z.output<ReturnType<typeof anyClientAuth>>

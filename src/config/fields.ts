@@ -9,6 +9,7 @@ export function duration() {
   return z
     .string()
     .regex(/^[0-9]{1,9}(ms|s|m|h|d)$/, 'write a duration such as `500ms`, `30s`, `15m`, `8h` or `30d`')
+    .meta({ examples: ['30s', '15m'] })
     .transform((text) => {
       const unit = /[a-z]+$/.exec(text)![0] as keyof typeof UNITS
       return Number(text.slice(0, -unit.length)) * UNITS[unit]
@@ -20,6 +21,7 @@ export function bytes() {
   return z
     .string()
     .regex(/^[0-9]{1,9}(B|KiB|MiB|GiB)$/, 'write a size such as `512B`, `64KiB`, `10MiB` or `2GiB`')
+    .meta({ examples: ['10MiB'] })
     .transform((text) => {
       const unit = /[A-Za-z]+$/.exec(text)![0] as keyof typeof SIZES
       return Number(text.slice(0, -unit.length)) * SIZES[unit]
@@ -40,8 +42,13 @@ export type SecretReference = { readonly env: string } | { readonly file: string
 export function secretReference() {
   return z.union(
     [
-      z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'write the name of an environment variable') }),
-      z.strictObject({ file: z.string().min(1) }),
+      z.strictObject({
+        env: z
+          .string()
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'write the name of an environment variable')
+          .describe('Environment variable that holds it'),
+      }),
+      z.strictObject({ file: z.string().min(1).describe('File that holds it; read again when it changes') }),
     ],
     {
       error: 'write a reference, `{ env: NAME }` or `{ file: path }`: secrets do not stand in configuration',
@@ -99,6 +106,7 @@ export function listenAddress() {
   return z
     .string()
     .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\]):\d{1,5}$/, 'write an address and port such as `127.0.0.1:8080` or `[::1]:8080`')
+    .meta({ examples: ['127.0.0.1:8080', '[::]:443'] })
     .transform((text) => {
       const cut = text.lastIndexOf(':')
       return { host: text.slice(0, cut).replace(/^\[|\]$/g, ''), port: Number(text.slice(cut + 1)) }

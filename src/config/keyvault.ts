@@ -8,7 +8,9 @@ const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 export const keyVault = z
   .strictObject({
     managedIdentity: z
-      .strictObject({ clientId: z.string().min(1).max(256).optional() })
+      .strictObject({
+        clientId: z.string().min(1).max(256).optional().describe('Of a user-assigned identity; default: the one that the machine has'),
+      })
       .optional()
       .describe('A managed identity of the machine reads; the default, without a key'),
     client: z
@@ -18,7 +20,7 @@ export const keyVault = z
           .regex(GUID, 'write the tenant id, a GUID')
           .transform((id) => id.toLowerCase())
           .describe('Tenant of the vault and of the client'),
-        clientId: z.string().min(1).max(256),
+        clientId: z.string().min(1).max(256).describe('The client that reads'),
         clientAuth: clientAuth().describe('How the client proves itself; not by what is in the vault itself'),
       })
       .optional()

@@ -12,7 +12,7 @@ export type ClaimType = z.output<typeof claimType>
 export const claimDeclaration = z.union([
   claimType,
   z.strictObject({
-    type: claimType,
+    type: claimType.describe('Type of its value; `list` is a list of texts'),
     path: z.array(z.string().min(1)).min(1).max(8).optional().describe('Path in the token, for nested claims: `[realm_access, roles]`'),
   }),
 ])
@@ -20,11 +20,16 @@ export const claimDeclaration = z.union([
 /** The claim and its values by which something is proven; `never` where it can't be. */
 const proof = z.union([
   z.strictObject({
-    claim: z.string(),
+    claim: z
+      .string()
+      .describe('The claim that shows it')
+      .meta({ examples: ['acrs', 'amr', 'acr'] }),
     any: z
       .array(z.union([z.string(), z.number()]))
       .min(1)
-      .max(100),
+      .max(100)
+      .describe('Values, one of which it has to have')
+      .meta({ examples: [['c1'], ['mfa']] }),
   }),
   z.literal('never'),
 ])
@@ -43,12 +48,16 @@ const stepUp = z.union([
 
 /** What every issuer has, whatever its kind. Kinds extend it in `identity/<kind>/schema.ts`. */
 export const issuerBase = z.strictObject({
-  kind: z.string(),
+  kind: z.string().describe('What kind of issuer it is'),
   claims: z
     .record(z.string(), claimDeclaration)
     .default({})
     .describe('Claims that policy may speak of, besides those that the kind brings'),
-  audiences: z.array(z.string().min(1)).min(1).describe('Accepted `aud` values, compared byte by byte'),
+  audiences: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('Accepted `aud` values, compared byte by byte')
+    .meta({ examples: [['api://orders']] }),
   clients: z.array(z.string().min(1)).default([]).describe('Client ids whose app-only tokens are admitted without a role in the token'),
   agents: z
     .array(z.string().min(1))
@@ -59,9 +68,13 @@ export const issuerBase = z.strictObject({
 
 /** What every resource has, whatever its protocol. Protocols extend it in `doors/<kind>/schema.ts`. */
 export const resourceBase = z.strictObject({
-  protocol: z.string(),
-  description: z.string().optional(),
-  labels: z.record(z.string(), z.string()).default({}),
+  protocol: z.string().describe('What it speaks'),
+  description: z.string().optional().describe('For whoever reads it'),
+  labels: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('By which policy may select it')
+    .meta({ examples: [{ tier: 'business' }] }),
   issuers: z.array(name()).optional().describe('Issuers whose principals may come here; default: all'),
   scopes: z
     .record(z.string(), z.array(z.string().min(1)))
@@ -92,9 +105,9 @@ const audit = z.strictObject({
   queue: bytes()
     .default(16 * 1024 ** 2)
     .describe('Records that wait for the disk; full, `spool` and `strict` refuse'),
-  checkpointEvery: duration().default(1000),
+  checkpointEvery: duration().default(1000).describe('How often the end of the chain is signed'),
   anchors: z
-    .array(z.strictObject({ file: z.string().min(1) }))
+    .array(z.strictObject({ file: z.string().min(1).describe('File that they are appended to') }))
     .default([])
     .describe('Where signed checkpoints also go, outside the data directory'),
 })
@@ -124,7 +137,7 @@ const assertions = z.strictObject({
 })
 
 const admin = z.strictObject({
-  listen: listenAddress().prefault('127.0.0.1:8081'),
+  listen: listenAddress().prefault('127.0.0.1:8081').describe('Where admin API and console are'),
   publicUrl: z.string().optional().describe('URL under which people reach the console; default: the listener, for loopback'),
   hosts: z.array(z.string()).default([]).describe('Further Host values that are accepted'),
 })
@@ -155,22 +168,22 @@ function kinds(key: 'kind' | 'protocol', families: Readonly<Record<string, z.Zod
 export function wiringSchema(families: Families) {
   const doors = Object.fromEntries(Object.entries(families.doors).map(([kind, schema]) => [kind, schema.optional()]))
   return z.strictObject({
-    apiVersion: z.literal(API_VERSION),
+    apiVersion: z.literal(API_VERSION).describe('Version of this form; always this'),
     name: name().default('ostiary').describe('Name of this gateway, in records and as issuer of its assertions'),
     dataDir: z
       .string()
       .min(1)
       .default('data')
       .describe('Keys, sessions, records and kept policy versions; relative to the configuration folder'),
-    issuers: z.record(name(), kinds('kind', families.issuers)),
-    resources: z.record(name(), kinds('protocol', families.resources)),
-    doors: z.strictObject(doors),
-    admin: admin.prefault({}),
-    audit: audit.prefault({}),
-    sessions: sessions.prefault({}),
-    dpop: dpop.prefault({}),
-    assertions: assertions.prefault({}),
-    outbound: outbound.prefault({}),
+    issuers: z.record(name(), kinds('kind', families.issuers)).describe('Who is believed about whom, by names of yours'),
+    resources: z.record(name(), kinds('protocol', families.resources)).describe('What is guarded and where it is, by names of yours'),
+    doors: z.strictObject(doors).describe('Where the gateway listens, by protocol'),
+    admin: admin.prefault({}).describe('The admin listener: API, console, metrics'),
+    audit: audit.prefault({}).describe('The record of what was decided and done'),
+    sessions: sessions.prefault({}).describe('Sessions of browsers'),
+    dpop: dpop.prefault({}).describe('Proofs of possession (RFC 9449)'),
+    assertions: assertions.prefault({}).describe('What the gateway itself says to upstreams of callers'),
+    outbound: outbound.prefault({}).describe('Requests of the gateway itself'),
     keyVault: keyVault.prefault({}).describe('How `keyvault://` references are read'),
   })
 }
@@ -178,7 +191,10 @@ export function wiringSchema(families: Families) {
 const bindings = z.record(name(), z.array(z.unknown()))
 
 /** What an environment says besides wiring. Its bindings are read by the policy. */
-export const environmentExtras = z.strictObject({ apiVersion: z.literal(API_VERSION), bindings: bindings.default({}) })
+export const environmentExtras = z.strictObject({
+  apiVersion: z.literal(API_VERSION).describe('Version of this form; always this'),
+  bindings: bindings.default({}).describe('Bindings of declared roles, besides their own'),
+})
 
 export type StepUp = z.output<typeof stepUp>
 export type IssuerBase = z.output<typeof issuerBase>

@@ -8,20 +8,34 @@ export const principalKind = z.enum(['human', 'workload', 'managed-identity', 'a
 
 const claimValue = z.union([z.string(), z.number(), z.boolean()])
 const values = z.array(claimValue).min(1).max(10_000)
-const instant = z.string().describe('RFC 3339, such as `2026-12-31T00:00:00Z`')
+const instant = z
+  .string()
+  .describe('RFC 3339, such as `2026-12-31T00:00:00Z`')
+  .meta({ examples: ['2026-12-31T00:00:00Z'] })
 
 export const bindingSchema = z.strictObject({
-  issuer: z.string().describe('Name of an issuer of `ostiary.yaml`'),
-  claim: z.string().describe('A claim that this issuer brings or declares'),
-  any: values.optional().describe('Held if the claim has at least one of these values'),
+  issuer: z
+    .string()
+    .describe('Name of an issuer of `ostiary.yaml`')
+    .meta({ examples: ['entra'] }),
+  claim: z
+    .string()
+    .describe('A claim that this issuer brings or declares')
+    .meta({ examples: ['roles', 'groups'] }),
+  any: values
+    .optional()
+    .describe('Held if the claim has at least one of these values')
+    .meta({ examples: [['Orders.Read']] }),
   all: values.optional().describe('Held if the list has all of these values'),
   none: values.optional().describe('Held if the claim has none of these values'),
   kind: principalKind.optional().describe('Only principals of this kind'),
   breakGlass: z.strictObject({ until: instant }).optional().describe('Lets the binding name one person, until then'),
 })
 
+const said = z.string().optional().describe('For whoever reads it, here and in explanations')
+
 const role = z.strictObject({
-  description: z.string().optional(),
+  description: said,
   bind: z.array(bindingSchema).default([]).describe('Any of them gives the role. An environment may add more'),
   eligible: z
     .array(bindingSchema)
@@ -36,14 +50,29 @@ const resource = z.union([
   z.array(z.string()).min(1).max(1000),
   z.strictObject({ labels: z.record(z.string(), z.string()).describe('Every resource that has all of these labels') }),
 ])
-const actions = z.array(z.string()).min(1).max(1000).describe('For http: `GET /orders/{id}`, `* /admin/**`')
-const when = z.string().describe('A CEL expression over `claims`, `context`, `request` and `params`')
+const onWhat = resource
+  .describe('On what: a name, several, or a selector by labels')
+  .meta({ examples: ['orders', ['orders', 'wiki'], { labels: { tier: 'business' } }] })
+const actions = z
+  .array(z.string())
+  .min(1)
+  .max(1000)
+  .describe('For http: `GET /orders/{id}`, `* /admin/**`')
+  .meta({ examples: [['GET /orders/{id}', 'POST /orders']] })
+const when = z
+  .string()
+  .describe('A CEL expression over `claims`, `context`, `request` and `params`')
+  .meta({ examples: ['params.owner == claims.sub', "inCidr(context.ip, '10.0.0.0/8')"] })
 
 const rule = z.strictObject({
-  id: name().describe('Unique over all rules and guardrails; stands in records and explanations'),
-  description: z.string().optional(),
-  role: names.describe('Who: a role or several, any of which is enough. `everyone` and `authenticated` are built in'),
-  resource: resource.describe('On what: a name, several, or a selector by labels'),
+  id: name()
+    .describe('Unique over all rules and guardrails; stands in records and explanations')
+    .meta({ examples: ['read-orders'] }),
+  description: said,
+  role: names
+    .describe('Who: a role or several, any of which is enough. `everyone` and `authenticated` are built in')
+    .meta({ examples: ['reader', ['reader', 'publisher']] }),
+  resource: onWhat,
   actions,
   peer: names
     .optional()
@@ -70,9 +99,25 @@ const requirements = z
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)
       .optional()
       .describe('A device of this kind, such as `managed`. How each issuer shows it is said by its `stepUp`'),
-    network: z.array(z.string()).min(1).max(1000).optional().describe('An address in one of these networks: `10.0.0.0/8`'),
+    network: z
+      .array(z.string())
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe('An address in one of these networks: `10.0.0.0/8`')
+      .meta({ examples: [['10.0.0.0/8']] }),
     justification: z
-      .union([z.literal(true), z.strictObject({ matches: z.string().min(1).max(512) })])
+      .union([
+        z.literal(true),
+        z.strictObject({
+          matches: z
+            .string()
+            .min(1)
+            .max(512)
+            .describe('An RE2 pattern for the whole of it')
+            .meta({ examples: ['OPS-[0-9]+: .+'] }),
+        }),
+      ])
       .optional()
       .describe(
         'That the caller says what it is for; `matches` is an RE2 pattern that the whole of it has to match, such as `OPS-[0-9]+: .+`',
@@ -90,17 +135,20 @@ const requirements = z
 const mask = z
   .union([
     z.enum(['drop', 'null', 'hash']),
-    z.strictObject({ constant: claimValue }),
+    z.strictObject({ constant: claimValue.describe('What stands there instead') }),
     z.strictObject({
       partial: z
-        .strictObject({ first: z.int().min(0).max(64).default(0), last: z.int().min(0).max(64).default(0) })
+        .strictObject({
+          first: z.int().min(0).max(64).default(0).describe('Characters that stay at its beginning'),
+          last: z.int().min(0).max(64).default(0).describe('Characters that stay at its end'),
+        })
         .describe('How many characters stay at its beginning and end; the rest becomes one `…`'),
     }),
   ])
   .describe('What becomes of it: it goes, becomes null, a keyed hash, a constant, or keeps some characters')
 
 const limit = z.strictObject({
-  requests: z.int().min(1).max(1_000_000_000),
+  requests: z.int().min(1).max(1_000_000_000).describe('How many in the window'),
   in: duration().describe('The window, such as `1m`'),
   per: z
     .enum(['principal', 'client', 'address', 'issuer', 'everyone'])
@@ -109,33 +157,51 @@ const limit = z.strictObject({
 })
 
 const guardrail = z.strictObject({
-  id: name(),
-  description: z.string().optional(),
-  deny: actions.optional().describe('What it denies'),
+  id: name()
+    .describe('Unique over all rules and guardrails; stands in records and explanations')
+    .meta({ examples: ['deletes-with-mfa'] }),
+  description: said,
+  deny: actions
+    .optional()
+    .describe('What it denies')
+    .meta({ examples: [['DELETE /**']] }),
   require: requirements.optional(),
   mask: z
     .record(z.string().min(1).max(512), mask)
     .optional()
-    .describe('Fields of what is answered, by JSONPath (RFC 9535): `$.customer.email`, `$.items[*].card`, `$..iban`'),
-  limit: limit.optional(),
+    .describe('Fields of what is answered, by JSONPath (RFC 9535): `$.customer.email`, `$.items[*].card`, `$..iban`')
+    .meta({ examples: [{ '$.customer.email': 'hash' }] }),
+  limit: limit.optional().describe('How many requests in how long'),
   record: z.literal('strict').optional().describe('The record has to be on disk before the effect'),
   actions: actions.optional().describe('Of everything but `deny`: which actions it is about'),
-  resource,
-  for: z.array(z.string()).min(1).max(1000).optional().describe('Applies to whoever holds one of these roles, or may hold it'),
-  allBut: z.array(z.string()).min(1).max(1000).optional().describe('Applies to everybody who does not hold one of these roles'),
+  resource: onWhat,
+  for: z
+    .array(z.string())
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Applies to whoever holds one of these roles, or may hold it')
+    .meta({ examples: [['contractor']] }),
+  allBut: z
+    .array(z.string())
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Applies to everybody who does not hold one of these roles')
+    .meta({ examples: [['admin']] }),
   when: when.optional(),
   mode: z.literal('observe').optional().describe('Lets through what it would stop, and says so in the record. It needs `until`'),
   until: instant.optional().describe('With `mode: observe`: enforced from then on'),
 })
 
 const team = z.strictObject({
-  description: z.string().optional(),
+  description: said,
   owns: z.array(resource).min(1).max(1000).describe('Resources that files of `policy/<team>/` may speak of, by name, names or labels'),
 })
 
 /** A file of `policy/**`. */
 export const policySchema = z.strictObject({
-  apiVersion: z.literal(API_VERSION),
+  apiVersion: z.literal(API_VERSION).describe('Version of this form; always this'),
   roles: z.record(z.string(), role).default({}).describe('Names for what claims prove'),
   rules: z.array(rule).default([]).describe('They only grant'),
   guardrails: z.array(guardrail).default([]).describe('They only take away'),
@@ -146,14 +212,18 @@ export const policySchema = z.strictObject({
 })
 
 const party = z.strictObject({
-  issuer: z.string(),
-  subject: z.string().default('test'),
+  issuer: z.string().describe('Name of an issuer of `ostiary.yaml`'),
+  subject: z.string().default('test').describe('Who it is among those of the issuer'),
   kind: principalKind.optional().describe('Default: human, or workload where `appOnly`'),
-  claims: z.record(z.string(), z.union([claimValue, z.array(z.string())])).default({}),
+  claims: z
+    .record(z.string(), z.union([claimValue, z.array(z.string())]))
+    .default({})
+    .describe('Claims and their values, as the issuer declares them')
+    .meta({ examples: [{ roles: ['Orders.Read'] }] }),
   unknown: z.array(z.string()).default([]).describe('Claims whose value can not be told, as after a group overage'),
   scopes: z.array(z.string()).optional().describe('Scopes of a delegated token'),
-  appOnly: z.boolean().default(false),
-  listedClient: z.boolean().default(false),
+  appOnly: z.boolean().default(false).describe('Of a program by itself, on behalf of nobody'),
+  listedClient: z.boolean().default(false).describe('Of a client that `clients:` of its issuer lists'),
 })
 
 type PartyInput = z.input<typeof party> & { actor?: PartyInput | undefined }
@@ -169,11 +239,22 @@ export const partySchema = party.extend({
 const actingParty: z.ZodType<PartyOutput, PartyInput> = partySchema
 
 const testCase = z.strictObject({
-  principal: z.union([z.literal('anonymous'), actingParty]).optional(),
-  does: z.string().optional().describe('A concrete action: `GET /orders/7`'),
+  principal: z
+    .union([z.literal('anonymous'), actingParty])
+    .optional()
+    .describe('Who does it; `anonymous` without a credential'),
+  does: z
+    .string()
+    .optional()
+    .describe('A concrete action: `GET /orders/7`')
+    .meta({ examples: ['GET /orders/7'] }),
   on: z.string().optional().describe('A resource'),
-  expect: z.enum(['allow', 'challenge', 'needs-approval', 'deny']).optional(),
-  because: z.string().optional().describe('Id of the rule or guardrail, or code of a reason, that must be among the reasons'),
+  expect: z.enum(['allow', 'challenge', 'needs-approval', 'deny']).optional().describe('What has to come out'),
+  because: z
+    .string()
+    .optional()
+    .describe('Id of the rule or guardrail, or code of a reason, that must be among the reasons')
+    .meta({ examples: ['read-orders', 'role-not-held'] }),
   at: instant.optional(),
   from: z.string().optional().describe('Address of the caller; default: 192.0.2.1'),
   peer: z
@@ -190,7 +271,7 @@ const testCase = z.strictObject({
 })
 
 const policyTest = testCase.extend({
-  name: z.string().min(1),
+  name: z.string().min(1).describe('What it shows, in words'),
   cases: z
     .array(testCase)
     .min(1)
@@ -200,7 +281,10 @@ const policyTest = testCase.extend({
 })
 
 /** A file of `policy/**` whose name ends in `.test.yaml`. */
-export const policyTestSchema = z.strictObject({ apiVersion: z.literal(API_VERSION), tests: z.array(policyTest).max(100_000) })
+export const policyTestSchema = z.strictObject({
+  apiVersion: z.literal(API_VERSION).describe('Version of this form; always this'),
+  tests: z.array(policyTest).max(100_000).describe('Who may and may not do what, and why'),
+})
 
 export type BindingText = z.output<typeof bindingSchema>
 export type RuleText = z.output<typeof rule>

@@ -12,7 +12,9 @@ export const families: Families = {
   issuers: Object.fromEntries(Object.entries(issuerKinds).map(([kind, { schema }]) => [kind, schema])),
   resources: {
     ...Object.fromEntries(Object.entries(doorKinds).map(([kind, { resourceSchema }]) => [kind, resourceSchema])),
-    ...Object.fromEntries(WITHOUT_DOOR.map((protocol) => [protocol, resourceBase.extend({ protocol: z.literal(protocol) })])),
+    ...Object.fromEntries(
+      WITHOUT_DOOR.map((protocol) => [protocol, resourceBase.extend({ protocol: z.literal(protocol).describe('What it speaks') })]),
+    ),
   },
   doors: Object.fromEntries(Object.entries(doorKinds).map(([kind, { doorSchema }]) => [kind, doorSchema])),
 }

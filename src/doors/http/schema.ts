@@ -39,13 +39,19 @@ const limits = z.strictObject({
 })
 
 const listener = z.strictObject({
-  address: listenAddress(),
+  address: listenAddress().describe('Address and port; port 0 takes any free one'),
   tls: z
     .strictObject({
       cert: z.string().min(1).describe('PEM file with the certificate and its chain'),
       key: z.string().min(1).describe('PEM file with the key'),
       names: z
-        .record(z.string(), z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }))
+        .record(
+          z.string(),
+          z.strictObject({
+            cert: z.string().min(1).describe('PEM file with the certificate and its chain'),
+            key: z.string().min(1).describe('PEM file with the key'),
+          }),
+        )
         .default({})
         .describe('Other certificates by the name that the client asks for (SNI)'),
       clientCertificates: z
@@ -77,7 +83,13 @@ const trustedProxies = z
   .describe('Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; default: none')
 
 /** `doors.http`. */
-export const doorSchema = z.strictObject({ listen: z.array(listener).min(1), trustedProxies, limits: limits.prefault({}) })
+export const doorSchema = z
+  .strictObject({
+    listen: z.array(listener).min(1).describe('Where it listens'),
+    trustedProxies,
+    limits: limits.prefault({}).describe('Bounds of everything that callers send, and of time'),
+  })
+  .describe('HTTP/1.1 and HTTP/2')
 
 function isHostPattern(text: string): boolean {
   const authority = parseAuthority(text.replace(/^\*\./, 'x.'), false)
@@ -116,7 +128,7 @@ const publicUrl = z.string().refine((text) => {
 }, 'write an https URL without path (plain http only for 127.0.0.1, [::1] and localhost)')
 
 const upstream = z.strictObject({
-  url: upstreamUrl,
+  url: upstreamUrl.describe('Where requests go, without a path').meta({ examples: ['https://orders.internal.example.com'] }),
   ca: z.string().min(1).optional().describe('PEM file of the authorities to believe for this upstream, instead of the system’s'),
   serverName: z.string().min(1).optional().describe('Name to ask for and to check in TLS; default: the host of `url`'),
   http2: z
@@ -128,9 +140,9 @@ const upstream = z.strictObject({
     .enum(['request', 'upstream'])
     .default('request')
     .describe('Which host the upstream is told: the one of the request, or the one of `url`'),
-  connections: z.int().min(1).max(10_000).default(128),
+  connections: z.int().min(1).max(10_000).default(128).describe('Connections to it at most'),
   pending: z.int().min(0).max(100_000).default(1024).describe('Requests that may wait for a connection; further ones are 503'),
-  connectTimeout: duration().default(5_000),
+  connectTimeout: duration().default(5_000).describe('Time for a connection to be there'),
   headersTimeout: duration().default(60_000).describe('Time for the head of the response'),
   idleTimeout: duration().default(600_000).describe('Time that a response may stand still'),
 })
@@ -156,20 +168,33 @@ const template = z
   .refine((text) => parsePattern(`* ${text}`).pattern !== undefined, 'write a path template such as `/orders/{id}` or `/admin/**`')
 
 const route = z.strictObject({
-  path: template,
-  record: z.enum(['strict', 'spool', 'best-effort']).optional(),
+  path: template.describe('Paths that it is for').meta({ examples: ['/orders/{id}', '/admin/**'] }),
+  record: z.enum(['strict', 'spool', 'best-effort']).optional().describe('How much an effect here insists on its record'),
   body: bytes().optional().describe('Body limit here'),
-  forwardAuthorization: z.boolean().optional(),
-  assertion: z.strictObject({ bindTo: bindTo.optional() }).optional(),
+  forwardAuthorization: z.boolean().optional().describe('Pass the caller’s own `Authorization` on, here'),
+  assertion: z.strictObject({ bindTo: bindTo.optional() }).optional().describe('The signed assertion to the upstream, here'),
 })
 
 const cors = z.strictObject({
-  origins: z.array(origin).min(1),
-  methods: z.array(z.string().regex(/^[A-Z]{1,32}$/, 'write a method in upper case')).default(['GET', 'HEAD', 'POST']),
-  headers: z.array(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'write a field name')).default([]),
-  expose: z.array(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'write a field name')).default([]),
-  maxAge: duration().default(600_000),
-  credentials: z.boolean().default(false),
+  origins: z
+    .array(origin)
+    .min(1)
+    .describe('Origins whose scripts may read answers')
+    .meta({ examples: [['https://app.example.com']] }),
+  methods: z
+    .array(z.string().regex(/^[A-Z]{1,32}$/, 'write a method in upper case'))
+    .default(['GET', 'HEAD', 'POST'])
+    .describe('Methods that they may use'),
+  headers: z
+    .array(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'write a field name'))
+    .default([])
+    .describe('Request fields that they may set'),
+  expose: z
+    .array(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'write a field name'))
+    .default([])
+    .describe('Response fields that they may read'),
+  maxAge: duration().default(600_000).describe('How long a preflight stays answered'),
+  credentials: z.boolean().default(false).describe('Whether cookies may come with it'),
 })
 
 const openApiFile = z.string().regex(OPENAPI_FILE, 'write a file of the configuration folder, such as `api/orders.yaml`')
@@ -180,12 +205,20 @@ const basePath = z
 
 /** A resource with `protocol: http`. */
 export const resourceSchema = resourceBase.extend({
-  protocol: z.literal('http'),
-  hosts: z.array(host).min(1).max(1000).describe('Hosts under which it is reached; `*.` stands for one label'),
+  protocol: z.literal('http').describe('What it speaks'),
+  hosts: z
+    .array(host)
+    .min(1)
+    .max(1000)
+    .describe('Hosts under which it is reached; `*.` stands for one label')
+    .meta({ examples: [['orders.example.com']] }),
   publicUrl: publicUrl.optional().describe('Origin under which browsers reach it; default: scheme and host of the request'),
-  upstream,
+  upstream: upstream.describe('Where requests go that are let through'),
   openapi: z
-    .union([openApiFile, z.strictObject({ file: openApiFile, basePath: basePath.optional() })])
+    .union([
+      openApiFile,
+      z.strictObject({ file: openApiFile.describe('The document').meta({ examples: ['api/orders.yaml'] }), basePath: basePath.optional() }),
+    ])
     .optional()
     .describe('Its OpenAPI document, so that the policy can say operation ids; relative to the configuration folder'),
   signIn: name().optional().describe('Issuer that browsers are sent to; without it they get 401 like everybody'),
@@ -200,7 +233,7 @@ export const resourceSchema = resourceBase.extend({
     .describe('The signed assertion to the upstream'),
   forwardAuthorization: z.boolean().default(false).describe('Pass the caller’s own `Authorization` on'),
   websocket: z
-    .union([z.boolean(), z.strictObject({ origins: z.array(origin).default([]) })])
+    .union([z.boolean(), z.strictObject({ origins: z.array(origin).default([]).describe('Further origins whose pages may open one') })])
     .default(false)
     .describe('Let WebSocket handshakes through, from the own origin and from `origins`'),
   cors: cors.optional().describe('Answer CORS preflights from here. Without it `OPTIONS` is an action like any other'),

@@ -6,7 +6,7 @@ import { REGION } from './regions.ts'
 
 /** AWS IAM, by presigned `GetCallerIdentity` requests. */
 export const awsSchema = issuerBase.extend({
-  kind: z.literal('aws-iam'),
+  kind: z.literal('aws-iam').describe('What kind of issuer it is'),
   audiences: z
     .array(z.string().regex(/^[!-~]{1,256}$/, 'write visible ASCII without spaces, at most 256 characters'))
     .length(1, 'write exactly one: it is what callers sign for this gateway')

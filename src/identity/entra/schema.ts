@@ -14,7 +14,7 @@ export function isGuid(text: unknown): text is string {
 /** Microsoft Entra ID. */
 export const entraSchema = issuerBase
   .extend({
-    kind: z.literal('entra'),
+    kind: z.literal('entra').describe('What kind of issuer it is'),
     authority: secureUrl()
       .default('https://login.microsoftonline.com')
       .transform((url) => url.replace(/\/+$/, ''))
@@ -44,7 +44,7 @@ export const entraSchema = issuerBase
       .describe(
         'Longest life of a token. The default lets those of continuous access evaluation (28 h) and of managed identities (24 h 5 min) pass',
       ),
-    signIn: signInSchema.optional(),
+    signIn: signInSchema.optional().describe('How people sign in with a browser, and from the command line'),
     graph: graphSchema.optional().describe('Ask Microsoft Graph for groups that do not fit into a token'),
   })
   .refine(({ policies, authority }) => (policies !== undefined) === isB2c(authority), {

@@ -5,7 +5,7 @@ import { ownerList } from '../owners.ts'
 
 /** GitHub Actions, by the tokens of its jobs. */
 export const githubSchema = issuerBase.extend({
-  kind: z.literal('github'),
+  kind: z.literal('github').describe('What kind of issuer it is'),
   issuer: secureUrl()
     .default('https://token.actions.githubusercontent.com')
     .describe('The `iss` of its tokens: of an enterprise with one of its own, of GHE.com, or of a GitHub Enterprise Server'),

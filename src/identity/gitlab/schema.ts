@@ -9,7 +9,7 @@ const PUBLIC_HOST = 'gitlab.com'
 /** GitLab CI, by the `id_tokens` of its jobs. */
 export const gitlabSchema = issuerBase
   .extend({
-    kind: z.literal('gitlab'),
+    kind: z.literal('gitlab').describe('What kind of issuer it is'),
     issuer: secureUrl().default(`https://${PUBLIC_HOST}`).describe('The `iss` of its tokens: the URL of the instance'),
     namespaces: ownerList('a group or user')
       .optional()

@@ -16,7 +16,7 @@ const auth = z.union([
 
 /** A provider that says what its tokens are when it is asked (RFC 7662). */
 export const introspectionSchema = issuerBase.extend({
-  kind: z.literal('oauth2-introspection'),
+  kind: z.literal('oauth2-introspection').describe('What kind of issuer it is'),
   provider: z.enum(answerProviders).optional().describe('The provider’s ways of answering, by its name; default: those of RFC 7662'),
   issuer: secureUrl().describe('The provider: the `iss` of its answers, where they have one'),
   endpoint: secureUrl().describe('Its introspection endpoint'),

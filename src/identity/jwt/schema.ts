@@ -20,7 +20,7 @@ const place = z.union([
 
 /** Services that sign their own tokens with keys that the gateway is given. */
 export const jwtSchema = issuerBase.extend({
-  kind: z.literal('jwt'),
+  kind: z.literal('jwt').describe('What kind of issuer it is'),
   issuer: z.string().min(1).max(1024).describe('The `iss` of its tokens, compared byte by byte'),
   keys: z.array(place).min(1).max(20).describe('Public keys that sign its tokens'),
   algorithms: z

@@ -5,7 +5,7 @@ import { algorithmNames } from '../jose/algorithms.ts'
 
 /** Service accounts of a Kubernetes cluster. */
 export const kubernetesSchema = issuerBase.extend({
-  kind: z.literal('kubernetes'),
+  kind: z.literal('kubernetes').describe('What kind of issuer it is'),
   issuer: secureUrl().describe('The `iss` of its tokens (`--service-account-issuer`), compared byte by byte'),
   jwksUri: secureUrl()
     .optional()

@@ -25,7 +25,7 @@ const SUBJECTS = { dns: 'dns', uri: 'uris', email: 'emails', cn: 'commonNames' }
 
 /** Callers of a private authority, by their client certificates. */
 export const mtlsSchema = issuerBase.omit({ audiences: true }).extend({
-  kind: z.literal('mtls'),
+  kind: z.literal('mtls').describe('What kind of issuer it is'),
   audiences: z.tuple([]).default([]).describe('Certificates have no audience'),
   ca: z.string().min(1).describe('PEM file of the authorities that vouch for its callers; read anew when it changes'),
   subject: z

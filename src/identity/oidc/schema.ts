@@ -9,7 +9,7 @@ import { eventsSchema } from '../ssf/schema.ts'
 /** Any OpenID Connect provider. */
 export const oidcSchema = issuerBase
   .extend({
-    kind: z.literal('oidc'),
+    kind: z.literal('oidc').describe('What kind of issuer it is'),
     provider: z.enum(providerNames).optional().describe('The provider’s ways of writing tokens, by its name; default: those of RFC 9068'),
     issuer: secureUrl().describe('The `iss` of its tokens, compared byte by byte; its metadata is found below it'),
     algorithms: z
@@ -24,7 +24,7 @@ export const oidcSchema = issuerBase
     maxLifetime: duration()
       .default(29 * 3_600_000)
       .describe('Longest life of a token'),
-    signIn: signInSchema.optional(),
+    signIn: signInSchema.optional().describe('How people sign in with a browser, and from the command line'),
     events: eventsSchema.optional().describe('The stream of security events by which it tells that access has to end'),
   })
   .superRefine(({ provider, issuer, acceptPlainJwt }, context) => {

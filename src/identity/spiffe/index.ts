@@ -17,9 +17,13 @@ export const spiffeClaims = {
 
 /** Workloads of a SPIFFE trust domain, by their X.509-SVIDs. */
 export const spiffeSchema = issuerBase.omit({ audiences: true }).extend({
-  kind: z.literal('spiffe'),
+  kind: z.literal('spiffe').describe('What kind of issuer it is'),
   audiences: z.tuple([]).default([]).describe('Certificates have no audience'),
-  trustDomain: z.string().regex(TRUST_DOMAIN, 'write the trust domain alone, such as `example.org`'),
+  trustDomain: z
+    .string()
+    .regex(TRUST_DOMAIN, 'write the trust domain alone, such as `example.org`')
+    .describe('Its trust domain')
+    .meta({ examples: ['example.org'] }),
   ca: z.string().min(1).describe('PEM file of the trust domain’s bundle; read anew when it changes'),
 })
 

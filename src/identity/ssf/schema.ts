@@ -9,18 +9,22 @@ export const eventsSchema = z.strictObject({
   delivery: z
     .union([
       z.strictObject({
-        push: z.strictObject({
-          token: anySecretReference().describe('What the transmitter presents as `Authorization: Bearer`, where it posts its events'),
-        }),
+        push: z
+          .strictObject({
+            token: anySecretReference().describe('What the transmitter presents as `Authorization: Bearer`, where it posts its events'),
+          })
+          .describe('The transmitter posts them (RFC 8935)'),
       }),
       z.strictObject({
-        poll: z.strictObject({
-          endpoint: secureUrl().describe('Where its events are fetched (RFC 8936)'),
-          token: anySecretReference().describe('What the gateway presents there as `Authorization: Bearer`'),
-          wait: duration()
-            .default(30_000)
-            .describe('Longest wait of the transmitter for an event to tell; 0s for one that answers at once'),
-        }),
+        poll: z
+          .strictObject({
+            endpoint: secureUrl().describe('Where its events are fetched (RFC 8936)'),
+            token: anySecretReference().describe('What the gateway presents there as `Authorization: Bearer`'),
+            wait: duration()
+              .default(30_000)
+              .describe('Longest wait of the transmitter for an event to tell; 0s for one that answers at once'),
+          })
+          .describe('The gateway fetches them (RFC 8936)'),
       }),
     ])
     .describe('How they come'),

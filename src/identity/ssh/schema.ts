@@ -8,7 +8,7 @@ const MAX_AGE = 15 * 60_000
 
 /** Callers with user certificates of OpenSSH. */
 export const sshSchema = issuerBase.extend({
-  kind: z.literal('ssh'),
+  kind: z.literal('ssh').describe('What kind of issuer it is'),
   audiences: z
     .array(z.string().regex(/^[!-~]{1,256}$/, 'write visible ASCII without spaces, at most 256 characters'))
     .min(1)
