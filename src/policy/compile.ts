@@ -17,8 +17,8 @@ export interface RuleSlot extends Slot {
   readonly roles: readonly string[]
   /** Roles, one of which the peer has to hold; undefined for any peer and none. */
   readonly peer: readonly { readonly index: number; readonly role: string }[] | undefined
-  /** What is decided where this rule alone grants. Made once, because most decisions are this one. */
-  readonly alone: ReadonlyMap<number, Decision>
+  /** What is decided where this rule alone grants, by the place of the role in `roles`. Made once, because most decisions are this one. */
+  readonly alone: readonly Decision[]
 }
 
 export interface GuardrailSlot extends Slot {
@@ -30,13 +30,19 @@ export interface GuardrailSlot extends Slot {
 
 /** Everything that the patterns of one place in the index bring. */
 export interface Candidates {
-  readonly rulesByRole: ReadonlyMap<number, readonly RuleSlot[]>
-  readonly guardsByRole: ReadonlyMap<number, readonly GuardrailSlot[]>
+  readonly rulesByRole: ByRole<RuleSlot>
+  readonly guardsByRole: ByRole<GuardrailSlot>
   /** Guardrails for everybody but some. */
   readonly guardsButFor: readonly GuardrailSlot[]
   readonly scopes: ReadonlySet<string>
   /** The first rules here, by id, as reasons for who holds none of their roles. */
   readonly uncovered: readonly Reason[]
+}
+
+/** Slots by the index of their role, ascending, and of one role by their id. Two lists side by side: most are very short. */
+export interface ByRole<T> {
+  readonly roles: readonly number[]
+  readonly slots: readonly T[]
 }
 
 export interface CompiledResource {
@@ -74,21 +80,49 @@ export function compile(model: Model, indexes: ReadonlyMap<string, number>, vers
   for (const [name, { protocol, issuers, scopes, observedUntil }] of Object.entries(model.world.resources)) {
     const vocabulary = vocabularyOf(protocol)
     if (vocabulary === undefined) continue
-    let index: CompiledResource['index'] | undefined
-    compiled.set(name, {
-      protocol,
-      get index() {
-        return (index ??= vocabulary.index(
-          entriesOf(statements.get(name) ?? [], model.scopes.get(name), protocol, indexes, version),
-          (values) => candidates(values, indexes),
-        ))
-      },
-      issuers: issuers === undefined ? undefined : new Set(issuers),
-      scoped: scopes !== undefined,
-      observedUntil,
-    })
+    const makeIndex = (): CompiledResource['index'] =>
+      vocabulary.index(entriesOf(statements.get(name) ?? [], model.scopes.get(name), protocol, indexes, version), (values) =>
+        candidates(values, indexes),
+      )
+    compiled.set(
+      name,
+      new LazyResource(protocol, makeIndex, issuers === undefined ? undefined : new Set(issuers), scopes !== undefined, observedUntil),
+    )
   }
   return compiled
+}
+
+/** A resource whose index is made when it is first asked for. A class, so that all are of one shape to whoever reads them. */
+class LazyResource implements CompiledResource {
+  readonly protocol: string
+  readonly issuers: ReadonlySet<string> | undefined
+  readonly scoped: boolean
+  readonly observedUntil: number | undefined
+  #index: CompiledResource['index'] | undefined
+  #makeIndex: (() => CompiledResource['index']) | undefined
+
+  constructor(
+    protocol: string,
+    makeIndex: () => CompiledResource['index'],
+    issuers: ReadonlySet<string> | undefined,
+    scoped: boolean,
+    observedUntil: number | undefined,
+  ) {
+    this.protocol = protocol
+    this.issuers = issuers
+    this.scoped = scoped
+    this.observedUntil = observedUntil
+    this.#makeIndex = makeIndex
+  }
+
+  get index(): CompiledResource['index'] {
+    if (this.#index === undefined) {
+      this.#index = this.#makeIndex!()
+      // What it was made of is not needed any more.
+      this.#makeIndex = undefined
+    }
+    return this.#index
+  }
 }
 
 /** What the statements on one resource, and its scopes, bring to its index. */
@@ -105,7 +139,7 @@ function* entriesOf(
     const { id, when, roles } = statement
     if (statement.kind === 'rule') {
       const peer = statement.peer === undefined ? undefined : indexed(statement.peer)
-      const alone = new Map(roles.map((role) => [indexes.get(role)!, granted(id, role, version)]))
+      const alone = roles.map((role) => granted(id, role, version))
       for (const { pattern } of here(statement))
         yield [pattern, { kind: 'rule', rule: statement, slot: { id, pattern, when, roles, peer, alone } }]
     } else {
@@ -164,8 +198,9 @@ function candidates(entries: readonly Entry[], indexes: ReadonlyMap<string, numb
 }
 
 /** Roles in the order of their names, so that the role told for a grant is always the same. */
-function byIndex<T>(map: ReadonlyMap<number, T>): ReadonlyMap<number, T> {
-  return new Map([...map].toSorted(([a], [b]) => a - b))
+function byIndex<T>(map: ReadonlyMap<number, readonly T[]>): ByRole<T> {
+  const sorted = [...map].toSorted(([a], [b]) => a - b)
+  return { roles: sorted.flatMap(([role, slots]) => slots.map(() => role)), slots: sorted.flatMap(([, slots]) => slots) }
 }
 
 function byId(a: Entry, b: Entry): number {

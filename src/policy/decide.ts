@@ -3,7 +3,7 @@ import { activated, MAX_PARTIES, type PartyState } from './bind.ts'
 import { MAX_REASONS, type Candidates, type CompiledResource, type RuleSlot } from './compile.ts'
 import { Guards, type Toll } from './guards.ts'
 import { unite } from './obligations.ts'
-import { byId, eachHeld, evaluate, isHeld, isUnknown, strictest, told, type Asked } from './party.ts'
+import { byId, eachHeld, evaluate, isHeld, isUnknown, slotsOf, strictest, told, type Asked } from './party.ts'
 
 const NONE: readonly never[] = Object.freeze([])
 
@@ -110,17 +110,18 @@ function decideParty(compiled: CompiledResource, found: readonly Candidates[], b
   const grants = new Grants(party, asked)
   let guards: Guards | undefined
   for (const place of found) {
-    eachHeld(place.rulesByRole, party, context.time, (slots, index) => grants.look(slots, index))
-    if (place.guardsByRole.size > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, asked)).look(place)
+    eachHeld(place.rulesByRole, party, context.time, (slot, index) => grants.look(slot, index))
+    if (place.guardsByRole.roles.length > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, asked)).look(place)
   }
-  const { first, firstRole, more, troubles } = grants
+  const { first, more, troubles } = grants
   const enforced = guards?.enforced
   const watched = guards?.watched
 
   const scoped = compiled.scoped && identity?.scopes !== undefined
   const inScope = !scoped || found.some(({ scopes }) => identity.scopes!.some((scope) => scopes.has(scope)))
   const granted = inScope && first !== undefined
-  if (granted && enforced === undefined && watched === undefined && more === undefined) return first.alone.get(firstRole)!
+  if (granted && enforced === undefined && watched === undefined && more === undefined)
+    return first.alone.length === 1 ? first.alone[0]! : first.alone[first.roles.indexOf(grants.roleOf(first.id))]!
   const rules = more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()
   const effect = granted ? (enforced?.effect ?? 'allow') : 'deny'
   // A resource that is only observed carries out the obligations of what it would have denied.
@@ -165,23 +166,21 @@ class Grants {
     this.#asked = asked
   }
 
-  look(slots: readonly RuleSlot[], index: number): void {
-    for (const slot of slots) {
-      if (slot.id === this.first?.id || this.more?.has(slot.id) === true) continue
-      if (slot.peer !== undefined && !this.#hasPeer(slot.peer)) {
-        this.#trouble({ code: 'peer-not-held', id: slot.id, role: slot.peer[0]?.role ?? '' })
-        continue
-      }
-      const truth = slot.when === undefined || evaluate(slot, this.#party, this.#asked)
-      if (truth !== true)
-        this.#trouble({ code: truth === false ? 'condition-false' : 'condition-error', id: slot.id, role: this.#role(index) })
-      else if (this.first === undefined) {
-        this.first = slot
-        this.firstRole = index
-      } else {
-        this.more ??= new Map([[this.first.id, this.#role(this.firstRole)]])
-        this.more.set(slot.id, this.#role(index))
-      }
+  look(slot: RuleSlot, index: number): void {
+    if (slot.id === this.first?.id || this.more?.has(slot.id) === true) return
+    if (slot.peer !== undefined && !this.#hasPeer(slot.peer)) {
+      this.#trouble({ code: 'peer-not-held', id: slot.id, role: slot.peer[0]?.role ?? '' })
+      return
+    }
+    const truth = slot.when === undefined || evaluate(slot, this.#party, this.#asked)
+    if (truth !== true)
+      this.#trouble({ code: truth === false ? 'condition-false' : 'condition-error', id: slot.id, role: this.#role(index) })
+    else if (this.first === undefined) {
+      this.first = slot
+      this.firstRole = index
+    } else {
+      this.more ??= new Map([[this.first.id, this.#role(this.firstRole)]])
+      this.more.set(slot.id, this.#role(index))
     }
   }
 
@@ -226,7 +225,7 @@ function whyNothingGrants(
   for (const reason of troubles ?? []) add(reason)
   for (const place of uncovered) {
     for (const { index, role } of party.unknown)
-      if (isUnknown(party, index, time)) for (const { id } of place.rulesByRole.get(index) ?? []) add({ code: 'role-unknown', id, role })
+      if (isUnknown(party, index, time)) for (const { id } of slotsOf(place.rulesByRole, index)) add({ code: 'role-unknown', id, role })
     for (const reason of place.uncovered) add(reason)
   }
   if (reasons.size === 0) return NO_RULE

@@ -2,7 +2,7 @@ import type { ApprovalRequest, Effect, Obligation, Reason, Requirement } from '.
 import type { PartyState } from './bind.ts'
 import { MAX_REASONS, type Candidates, type GuardrailSlot } from './compile.ts'
 import { limitKey } from './obligations.ts'
-import { eachHeld, evaluate, isHeld, isUnknown, told, type Asked } from './party.ts'
+import { eachHeld, evaluate, isHeld, isUnknown, slotsOf, told, type Asked } from './party.ts'
 import { isMet, toRequirement } from './require.ts'
 
 /** What guardrails ask of one party: those that are enforced, or those that are only observed. */
@@ -60,11 +60,9 @@ export class Guards {
   look(place: Candidates): void {
     const party = this.#party
     const { time } = this.#asked.context
-    eachHeld(place.guardsByRole, party, time, (slots, index) => {
-      for (const slot of slots) this.#apply(slot, party.heldByIndex.get(index)!.role, true)
-    })
+    eachHeld(place.guardsByRole, party, time, (slot, index) => this.#apply(slot, party.heldByIndex.get(index)!.role, true))
     for (const { index, role } of party.unknown)
-      if (isUnknown(party, index, time)) for (const slot of place.guardsByRole.get(index) ?? []) this.#apply(slot, role, false)
+      if (isUnknown(party, index, time)) for (const slot of slotsOf(place.guardsByRole, index)) this.#apply(slot, role, false)
     for (const slot of place.guardsButFor) {
       if (slot.exempt.some(({ index }) => isHeld(party, index, time))) continue
       const unsure = slot.exempt.find(({ index }) => isUnknown(party, index, time))

@@ -2,7 +2,7 @@ import type { Action } from '../core/action.ts'
 import type { DecisionContext, Effect, Reason } from '../core/decision.ts'
 import type { PartyState } from './bind.ts'
 import { vocabularyOf } from './actions/index.ts'
-import { MAX_REASONS, type Slot } from './compile.ts'
+import { MAX_REASONS, type ByRole, type Slot } from './compile.ts'
 import type { Truth } from './when/condition.ts'
 
 const NO_CLAIMS = Object.freeze(Object.create(null) as Record<string, never>)
@@ -28,20 +28,39 @@ export interface Asked {
   readonly authenticated: number
 }
 
-/** Calls `use` for each entry whose role is held: going through its roles or through the party's, whichever are fewer. */
-export function eachHeld<T>(byRole: ReadonlyMap<number, T>, party: PartyState, time: number, use: (entry: T, index: number) => void): void {
-  if (byRole.size === 0) return
-  if (party.held.length <= byRole.size) {
-    for (const { index, until } of party.held) {
-      const entry = byRole.get(index)
-      if (entry !== undefined && time < until) use(entry, index)
-    }
+/** So many slots per role that is held, and it is cheaper to look for the roles than to go through the slots. */
+const MANY = 4
+
+/** Calls `use` for each slot whose role is held: going through the slots, or looking for the party's roles where slots are many more. */
+export function eachHeld<T>({ roles, slots }: ByRole<T>, party: PartyState, time: number, use: (slot: T, index: number) => void): void {
+  if (roles.length > MANY * party.held.length) {
+    for (const { index, until } of party.held)
+      if (time < until) for (let i = firstOf(roles, index); roles[i] === index; i++) use(slots[i]!, index)
     return
   }
-  for (const [index, entry] of byRole) {
-    const held = party.heldByIndex.get(index)
-    if (held !== undefined && time < held.until) use(entry, index)
+  for (let i = 0; i < roles.length; i++) {
+    const held = party.heldByIndex.get(roles[i]!)
+    if (held !== undefined && time < held.until) use(slots[i]!, held.index)
   }
+}
+
+/** Slots of one role. */
+export function slotsOf<T>({ roles, slots }: ByRole<T>, index: number): readonly T[] {
+  const first = firstOf(roles, index)
+  let end = first
+  while (roles[end] === index) end++
+  return slots.slice(first, end)
+}
+
+/** Where the first of a role is, or would be. */
+function firstOf(roles: readonly number[], index: number): number {
+  let [low, high] = [0, roles.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (roles[middle]! < index) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 export function isHeld(party: PartyState, index: number, time: number): boolean {

@@ -17,7 +17,9 @@ import { generate, type Generated } from './generate.ts'
 
 /** The smallest size, which all others are measured next to. */
 export const SMALLEST = 10
-const ASKS = 20_000
+/** Different requests of each kind: as many as callers in a minute may make, and so many that neither they nor what they meet stay in a cache. */
+const ASKS = 2_000
+const SPREAD = 20_000
 /** Decisions in a slice: enough for the clock of a thread's CPU. */
 const DECISIONS = 40_000
 const BINDS = 4_000
@@ -35,6 +37,9 @@ export interface Scale {
   readonly mixed: number
   /** Mixed, in terms of the smallest size around it: one per slice. */
   readonly ratios: readonly number[]
+  /** The same of many more different requests. */
+  readonly spread: number
+  readonly spreadRatios: readonly number[]
   /** Milliseconds that the first decision on a resource took: median, and the worst of all resources. */
   readonly first: number
   readonly worstFirst: number
@@ -69,10 +74,14 @@ function inTurn<T>(all: readonly T[]): (count: number) => readonly T[] {
 }
 
 /** Decisions by a policy of those that it allows, denies, or both in turn. */
-function decisions(policy: CompiledPolicy, { allowed, denied }: Generated): Readonly<Record<'allowed' | 'denied' | 'mixed', Work>> {
+function decisions(
+  policy: CompiledPolicy,
+  { allowed, denied }: Generated,
+  asks: number,
+): Readonly<Record<'allowed' | 'denied' | 'mixed', Work>> {
   const prepare = preparing(policy)
-  const yes = allowed.map((ask) => ({ decide: prepare(ask), may: true }))
-  const no = denied.map((ask) => ({ decide: prepare(ask), may: false }))
+  const yes = allowed.slice(0, asks).map((ask) => ({ decide: prepare(ask), may: true }))
+  const no = denied.slice(0, asks).map((ask) => ({ decide: prepare(ask), may: false }))
   const of = (all: readonly { readonly decide: () => boolean; readonly may: boolean }[]): Work =>
     work(inTurn(all), ({ decide, may }) => decide() === may)
   return { allowed: of(yes), denied: of(no), mixed: of(yes.flatMap((one, i) => [one, no[i]!])) }
@@ -104,17 +113,27 @@ function touchAll(policy: CompiledPolicy): void {
 
 /** Measures one size. A wrong answer fails it. */
 export function measureScale(size: number, plan: Plan): Scale {
-  const small = generate(SMALLEST, ASKS)
-  const reference = decisions(compiled(small).policy, small).mixed
-  const generated = generate(size, ASKS)
+  const small = generate(SMALLEST, SPREAD)
+  const { policy: smallest } = compiled(small)
+  const generated = generate(size, SPREAD)
   const { policy, parse, compile } = compiled(generated)
   const firsts = firstTouches(policy, generated)
   const { millis: index } = spent(() => touchAll(policy))
-  const { allowed, denied, mixed } = decisions(policy, generated)
+  const { allowed, denied, mixed } = decisions(policy, generated, ASKS)
   const identities = generated.allowed.map(({ party }) => identityOf(party))
   const bind = work(inTurn(identities), (identity) => policy.bind(identity).roles.length > 1)
   const micros = (name: string, candidate: Work, times: number): number => median(measure({ name, candidate, times }, plan).micros)
+  const reference = decisions(smallest, small, ASKS).mixed
   const both = measure({ name: 'mixed', reference, candidate: mixed, times: DECISIONS }, plan)
+  const wide = measure(
+    {
+      name: 'spread',
+      reference: decisions(smallest, small, SPREAD).mixed,
+      candidate: decisions(policy, generated, SPREAD).mixed,
+      times: DECISIONS,
+    },
+    plan,
+  )
   return {
     size,
     parse,
@@ -125,6 +144,8 @@ export function measureScale(size: number, plan: Plan): Scale {
     denied: micros('denied', denied, DECISIONS),
     mixed: median(both.micros),
     ratios: both.ratios,
+    spread: median(wide.micros),
+    spreadRatios: wide.ratios,
     first: firsts[firsts.length >> 1]!,
     worstFirst: firsts.at(-1)!,
     rss: process.memoryUsage.rss() / 2 ** 20,

@@ -108,15 +108,31 @@ export function normalSegment(segment: string): string {
   })
 }
 
-const PLAIN_PATH = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*$/
+/** Which characters below 128 need no second look in a path: what is plain, but `/` and `.`, after which `normalPath` looks closer. */
+const PLAIN_CODES = Uint8Array.from({ length: 128 }, (_, code) => (PLAIN_CHARACTER.test(String.fromCharCode(code)) ? 1 : 0))
+const SLASH = 0x2f
+const DOT = 0x2e
+
+/** Whether a path is in its normal form and canonical, as most are. False for those that have to be looked at closer. */
+function isNormal(path: string): boolean {
+  if (path.charCodeAt(0) !== SLASH) return false
+  let before = SLASH
+  for (let i = 1; i < path.length; i++) {
+    const code = path.charCodeAt(i)
+    if (code === SLASH || code === DOT ? before === SLASH : PLAIN_CODES[code] !== 1) return false
+    before = code
+  }
+  return true
+}
 
 /**
  * A canonical path with each segment in its normal form. Undefined for what isn't one: no leading slash, an empty segment
  * inside, a dot segment. Doors refuse those before; a decision about them grants nothing.
  */
 export function normalPath(path: string): string | undefined {
-  if (path.charCodeAt(0) !== 0x2f) return undefined
-  const normal = PLAIN_PATH.test(path) ? path : path.split('/').map(normalSegment).join('/')
+  if (isNormal(path)) return path
+  if (path.charCodeAt(0) !== SLASH) return undefined
+  const normal = path.split('/').map(normalSegment).join('/')
   if (normal.includes('//') || (normal.includes('/.') && /\/\.{1,2}(?:\/|$)/.test(normal))) return undefined
   return normal
 }

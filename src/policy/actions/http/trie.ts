@@ -7,18 +7,22 @@ interface Building<V> {
   readonly rest: Map<string, V[]>
 }
 
+/** A segment of the templates. Few fields and short lists: what a decision looks at of a large policy is in no cache yet. */
 interface Node<T> {
-  readonly literals: ReadonlyMap<string, Node<T>>
-  /** The literal where there is just one. */
-  readonly only: { readonly text: string; readonly node: Node<T> } | undefined
+  /** The literal where there is just one, and what follows it. */
+  readonly onlyText: string | undefined
+  readonly only: Node<T> | undefined
+  /** Where there are several. */
+  readonly literals: ReadonlyMap<string, Node<T>> | undefined
   readonly parameter: Node<T> | undefined
   readonly end: Methods<T> | undefined
   readonly rest: Methods<T> | undefined
 }
 
-/** What stands at one place of the trie, by method. `named` already includes what holds for any method. */
+/** What stands at one place of the trie, by method: a list, since there are few. `places` already include what holds for any method. */
 interface Methods<T> {
-  readonly named: ReadonlyMap<string, Place<T>>
+  readonly names: readonly string[]
+  readonly places: readonly Place<T>[]
   readonly any: Place<T> | undefined
 }
 
@@ -90,10 +94,11 @@ export class HttpIndex<T> {
 
 function frozen<V, T>(node: Building<V>, combine: (values: readonly V[]) => T): Node<T> {
   const literals = new Map([...node.literals].map(([text, child]) => [text, frozen(child, combine)]))
-  const [first] = literals
+  const [only] = literals.size === 1 ? literals : []
   return {
-    literals,
-    only: literals.size === 1 && first !== undefined ? { text: first[0], node: first[1] } : undefined,
+    onlyText: only?.[0],
+    only: only?.[1],
+    literals: literals.size > 1 ? literals : undefined,
     parameter: node.parameter === undefined ? undefined : frozen(node.parameter, combine),
     end: methods(node.end, combine),
     rest: methods(node.rest, combine),
@@ -106,12 +111,16 @@ function methods<V, T>(place: ReadonlyMap<string, readonly V[]>, combine: (value
   const named = new Map<string, Place<T>>()
   for (const [method, values] of place)
     if (method !== '*') named.set(method, new Place(() => combine(any.length === 0 ? values : [...values, ...any])))
-  return { named, any: any.length === 0 ? undefined : new Place(() => combine(any)) }
+  return { names: [...named.keys()], places: [...named.values()], any: any.length === 0 ? undefined : new Place(() => combine(any)) }
 }
 
-function take<T>(place: Methods<T> | undefined, method: string, found: T[]): void {
-  const here = place === undefined ? undefined : (place.named.get(method) ?? (isCanonicalMethod(method) ? place.any : undefined))
-  if (here !== undefined) found.push(here.value)
+function take<T>({ names, places, any }: Methods<T>, method: string, found: T[]): void {
+  for (let i = 0; i < names.length; i++)
+    if (names[i] === method) {
+      found.push(places[i]!.value)
+      return
+    }
+  if (any !== undefined && isCanonicalMethod(method)) found.push(any.value)
 }
 
 /** Goes down from `start`, the first character of a segment of a path in normal form. */
@@ -125,8 +134,8 @@ function walk<T>(from: Node<T>, method: string, path: string, at: number, found:
     const literal = literalOf(node, path, start, end)
     const parameter = start === end ? undefined : node.parameter
     if (slash === -1) {
-      if (literal !== undefined) take(literal.end, method, found)
-      if (parameter !== undefined) take(parameter.end, method, found)
+      if (literal?.end !== undefined) take(literal.end, method, found)
+      if (parameter?.end !== undefined) take(parameter.end, method, found)
       return
     }
     start = slash + 1
@@ -139,7 +148,7 @@ function walk<T>(from: Node<T>, method: string, path: string, at: number, found:
 
 /** The child for the segment. Most nodes have one literal at most, for which no string has to be cut and hashed. */
 function literalOf<T>(node: Node<T>, path: string, start: number, end: number): Node<T> | undefined {
-  if (node.only !== undefined)
-    return node.only.text.length === end - start && path.startsWith(node.only.text, start) ? node.only.node : undefined
-  return node.literals.size === 0 ? undefined : node.literals.get(path.slice(start, end))
+  const { onlyText, literals } = node
+  if (onlyText !== undefined) return onlyText.length === end - start && path.startsWith(onlyText, start) ? node.only : undefined
+  return literals === undefined ? undefined : literals.get(path.slice(start, end))
 }
