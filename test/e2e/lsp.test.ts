@@ -120,6 +120,24 @@ describe('diagnostics', () => {
     await client.diagnostics(folder.uri('policy/orders.test.yaml'), (told) => told.diagnostics.length === 0)
   })
 
+  test('the wiring is checked as it is written, in a buffer that was never saved', async () => {
+    const uri = folder.uri('ostiary.yaml')
+    client.open(uri, WIRING.replace('hosts:', 'hostz:').replace('[api://orders]', "['https://graph.microsoft.com']"))
+    const { diagnostics } = await client.diagnostics(uri, (told) => told.diagnostics.some(({ code }) => code === 'config/unknown-key'))
+    const wrong = diagnostics.find(({ code }) => code === 'config/unknown-key')
+    assert.deepEqual(wrong?.range, { start: { line: 15, character: 4 }, end: { line: 15, character: 9 } })
+    client.edit(uri, wrong.range, 'hosts')
+    const doubtful = await client.diagnostics(uri, (told) => told.diagnostics.every(({ code }) => code !== 'config/unknown-key'))
+    assert.deepEqual(
+      doubtful.diagnostics.map(({ code, severity, range }) => [code, severity, range.start.line]),
+      [['policy/audience-shared', 2, 5]],
+    )
+    const keys = await client.complete(uri, WIRING.replace('    hosts: [orders.example.com]\n', '    |\n'))
+    assert.ok(keys.includes('hosts') && keys.includes('routes') && !keys.includes('upstream'), keys.join())
+    assert.deepEqual(await client.complete(uri, WIRING.replace('kind: oidc', 'kind: oid|')), ['oidc'])
+    client.notify('textDocument/didClose', { textDocument: { uri } })
+  })
+
   test('warnings of check are warnings', async () => {
     const changed = client.write(rules, RULES.replace('DELETE /**', 'GET /orders/{id}').replace('allBut: [admin]', 'for: [reader]'))
     const { diagnostics } = await client.diagnostics(rules, () => true, changed)
@@ -160,7 +178,9 @@ describe('completion', () => {
 
   test('of resources and labels', async () => {
     const names = await client.complete(rules, RULES.replace('resource: orders', 'resource: |'))
-    assert.deepEqual(names.toSorted(order), ['labels', 'orders', 'ostiary', 'shell'])
+    assert.deepEqual(names.toSorted(order), ['orders', 'ostiary', 'shell'])
+    const below = await client.complete(rules, RULES.replace('resource: orders', 'resource:\n      |'))
+    assert.deepEqual(below.toSorted(order), ['labels', 'orders', 'ostiary', 'shell'])
     assert.deepEqual(await client.complete(rules, RULES.replace('resource: orders', 'resource: { labels: { | } }')), ['tier'])
     assert.deepEqual(await client.complete(rules, RULES.replace('resource: orders', 'resource: { labels: { tier: | } }')), [
       'business',

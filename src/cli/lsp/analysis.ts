@@ -47,7 +47,7 @@ export function analyse(folder: Folder, before: Analysis, now: number): Analysis
   const good = runs.find(({ policy }) => policy !== undefined)
   const world = runs.find((run) => run.world !== undefined)?.world
   const files = new Map<string, ReadFile>()
-  for (const file of [sources.wiring, ...environments, ...sources.policy, ...sources.tests])
+  for (const file of [sources.wiring, ...environments, ...sources.policy, ...sources.tests, ...(sources.documents ?? [])])
     files.set(file.path, readFile(file, before.files.get(file.path)))
   return {
     files,

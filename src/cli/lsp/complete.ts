@@ -134,11 +134,11 @@ function labels(project: Project): readonly (readonly [string, string])[] {
 
 /** Keys that the schema knows and that are not there yet, or values that it lists. */
 function fromSchema({ kind, cursor }: Asked): readonly Proposal[] {
-  const { path, at, around } = cursor
+  const { path, at, around, first } = cursor
   if (at === 'key') return keysOf(schemasAt(kind, path.slice(0, -1), around), around[0])
   const here = schemasAt(kind, path, around)
-  // A list's item of which nothing is written yet but a word may become a map.
-  return [...here.flatMap(valuesOf), ...keysOf(here, undefined)]
+  // A line of which nothing is written yet but a word may become a map.
+  return [...here.flatMap(valuesOf), ...(first ? keysOf(here, undefined) : [])]
 }
 
 function keysOf(schemas: readonly JsonSchema[], written: Readonly<Record<string, unknown>> | undefined): readonly Proposal[] {

@@ -13,6 +13,8 @@ export interface Cursor {
   /** Offsets of what is written there, on the line of the cursor and without quotes. */
   readonly from: number
   readonly to: number
+  /** Nothing but white space and dashes stands before it on its line. */
+  readonly first: boolean
   /** It stands in quotes. */
   readonly quoted: boolean
   /** Plain values of the maps that it stands in, the innermost first. */
@@ -44,6 +46,7 @@ export function cursorAt(text: string, offset: number): Cursor | undefined {
     whole: value.replace(MARK, ''),
     from: offset - shown.length,
     to: offset + rest.length,
+    first: /^[\s-]*$/.test(line.slice(0, line.length - shown.length)),
     quoted: node.type === 'QUOTE_SINGLE' || node.type === 'QUOTE_DOUBLE',
     around: maps.toReversed().map((one) => plainOf(one, 0) as Record<string, unknown>),
   }
