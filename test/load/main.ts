@@ -84,12 +84,12 @@ async function identity(): Promise<boolean> {
   return good
 }
 
-function policy(): Promise<boolean> {
-  const scales = measurePolicy({ slices: positive('repeats', 9), warm: 6, say })
-  const { text, good } = policyTable(scales, madeBy(circumstances(COMMAND, positive('repeats', 9), 0, 0)))
+async function policy(): Promise<boolean> {
+  const figures = await measurePolicy({ slices: positive('repeats', 9), warm: 6, say })
+  const { text, good } = policyTable(figures, madeBy(circumstances(COMMAND, positive('repeats', 9), 0, 0)))
   process.stdout.write(`${text}\n`)
   if (values.write) write('load policy', text)
-  return Promise.resolve(good)
+  return good
 }
 
 function plan(): Promise<boolean> {
