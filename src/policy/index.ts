@@ -4,7 +4,7 @@ import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import { CompiledPolicy } from './compiled.ts'
 import { sha256 } from './digest.ts'
 import type { Model, Role } from './model.ts'
-import { readPolicy } from './read.ts'
+import { readPolicy, type KnownFiles } from './read.ts'
 import { resolve } from './resolve.ts'
 import { canBeHeld, shadowOf } from './shadow.ts'
 import { expired, versionText } from './version.ts'
@@ -15,6 +15,7 @@ export { checkPolicy, checkWiring } from './check.ts'
 export { CompiledPolicy } from './compiled.ts'
 export { type Explanation, type PartyExplanation } from './explain.ts'
 export { renderExplanation } from './render.ts'
+export type { KnownFiles } from './read.ts'
 export { policySchema, policyTestSchema } from './schema.ts'
 export { readSearch, searchActions, searchResources, type Search } from './searching.ts'
 export { mayProceed, MAX_EVALUATIONS, readEvaluations, type Evaluation, type Evaluations } from './evaluation.ts'
@@ -38,6 +39,8 @@ export interface LoadPolicy {
   readonly mustAdminister: boolean
   /** Milliseconds since the epoch: bindings that have ended by then give nothing. */
   readonly now: number
+  /** Files that were read before are not read again. */
+  readonly known?: KnownFiles | undefined
   /** Hex SHA-256 of a text's UTF-8 form; default: one in plain JavaScript. */
   readonly digest?: ((text: string) => string) | undefined
 }
@@ -51,7 +54,7 @@ export interface LoadedPolicy {
 /** Reads, resolves and compiles a policy. Pure: the same input gives the same version, whatever the order of files. */
 export function loadPolicy(load: LoadPolicy): LoadedPolicy {
   const sources = { ...load.sources, policy: load.sources.policy.toSorted((a, b) => (a.path < b.path ? -1 : 1)) }
-  const read = readPolicy(sources.policy)
+  const read = readPolicy(sources.policy, load.known)
   const diagnostics = [...read.diagnostics]
   // Names are looked at only where every file could be read: half a policy would make its other half look wrong.
   if (diagnostics.some(({ severity }) => severity === 'error')) return { policy: undefined, diagnostics }

@@ -11,20 +11,38 @@ export interface PolicyFile {
   readonly value: PolicyText
 }
 
+/** What was read of a file: undefined where its form is wrong. */
+interface ReadFile {
+  readonly file: PolicyFile | undefined
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Files that were read before, for whoever reads the same ones again and again. */
+export type KnownFiles = WeakMap<SourceFile, ReadFile>
+
 /** Reads the form of policy files. What they name is looked at by `resolve`. */
-export function readPolicy(sources: readonly SourceFile[]): {
+export function readPolicy(
+  sources: readonly SourceFile[],
+  known?: KnownFiles,
+): {
   readonly files: readonly PolicyFile[]
   readonly diagnostics: readonly Diagnostic[]
 } {
   const files: PolicyFile[] = []
   const diagnostics: Diagnostic[] = []
   for (const source of sources) {
-    const document = readDocument(source.path, source.text)
-    diagnostics.push(...document.diagnostics)
-    if (document.root === undefined) continue
-    const checked = validate(policySchema, document.root)
-    diagnostics.push(...checked.diagnostics)
-    if (checked.value !== undefined) files.push({ source, root: document.root, value: checked.value })
+    const read = known?.get(source) ?? readFile(source)
+    known?.set(source, read)
+    diagnostics.push(...read.diagnostics)
+    if (read.file !== undefined) files.push(read.file)
   }
   return { files, diagnostics }
+}
+
+function readFile(source: SourceFile): ReadFile {
+  const { root, diagnostics } = readDocument(source.path, source.text)
+  if (root === undefined) return { file: undefined, diagnostics }
+  const checked = validate(policySchema, root)
+  const file = checked.value === undefined ? undefined : { source, root, value: checked.value }
+  return { file, diagnostics: [...diagnostics, ...checked.diagnostics] }
 }

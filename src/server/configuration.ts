@@ -13,6 +13,7 @@ import {
   runPolicyTests,
   coverageOf,
   type CompiledPolicy,
+  type KnownFiles,
   type PolicyTestCoverage,
   type PolicyTestResult,
   actionOf,
@@ -47,7 +48,7 @@ export function doubts({ policy, wiring, root }: Configuration, now: number): re
 }
 
 /** Compiles sources that were read before, such as a version kept for the record. */
-export function compile(folder: string, sources: Sources, now: number): Configuration {
+export function compile(folder: string, sources: Sources, now: number, known?: KnownFiles): Configuration {
   const { wiring, root, bindings, diagnostics } = readWiring(sources, families)
   if (wiring === undefined) return { folder, sources, wiring, root, policy: undefined, diagnostics }
   const { operations, diagnostics: documented } = operationsOf(wiring, root, sources)
@@ -63,6 +64,7 @@ export function compile(folder: string, sources: Sources, now: number): Configur
     operations,
     mustAdminister: true,
     now,
+    known,
     digest,
   })
   return {

@@ -43,7 +43,7 @@ export function analyse(folder: Folder, before: Analysis, now: number): Analysis
     return { ...before, findings: [unreadable(error, folder.path)] }
   }
   const { sources, environments } = read
-  const runs = [undefined, ...environments].map((environment) => runOne(folder.path, { ...sources, environment }, now))
+  const runs = [undefined, ...environments].map((environment) => runOne(folder, { ...sources, environment }, now))
   const good = runs.find(({ policy }) => policy !== undefined)
   const world = runs.find((run) => run.world !== undefined)?.world
   const files = new Map<string, ReadFile>()
@@ -66,10 +66,10 @@ interface Run {
   readonly world: World | undefined
 }
 
-function runOne(folder: string, sources: Sources, now: number): Run {
-  const configuration = compile(folder, sources, now)
+function runOne(folder: Folder, sources: Sources, now: number): Run {
+  const configuration = compile(folder.path, sources, now, folder.known)
   const { policy, wiring, diagnostics } = configuration
-  const world = wiring === undefined ? undefined : worldOf(withGateway(wiring), kindClaims)
+  const world = policy?.model.world ?? (wiring === undefined ? undefined : worldOf(withGateway(wiring), kindClaims))
   if (policy === undefined) return { findings: [...diagnostics, ...sources.tests.flatMap(formOf)], policy, world }
   const tests = runPolicyTests(policy, sources.tests, now)
   const failed = tests.results

@@ -3,6 +3,7 @@ import { dirname, join, relative, sep } from 'node:path'
 import { ENVIRONMENT_NAME, readSources, readText } from '../../config/load.ts'
 import type { SourceFile, Sources } from '../../config/wiring.ts'
 import { OstiaryError } from '../../core/errors.ts'
+import type { KnownFiles } from '../../policy/index.ts'
 import type { Documents } from './documents.ts'
 
 /** What a file of a configuration folder is. */
@@ -47,8 +48,11 @@ export interface FolderTexts {
 /** Reads a configuration folder as the editor sees it: what is open counts, whatever is on disk. */
 export class Folder {
   readonly path: string
+  /** What was read of files that are as they were. */
+  readonly known: KnownFiles = new WeakMap()
   readonly #documents: Documents
   readonly #cache = new Map<string, { readonly stamp: string; readonly text: string }>()
+  #files = new Map<string, SourceFile>()
 
   constructor(path: string, documents: Documents) {
     this.path = path
@@ -78,7 +82,9 @@ export class Folder {
         throw new OstiaryError('config/unreadable', { file: path, cause: (error as NodeJS.ErrnoException).code ?? 'unknown' })
       }
     })
-    return { sources: { ...sources, policy, tests }, environments }
+    const same = policy.map((file) => (this.#files.get(file.path)?.text === file.text ? this.#files.get(file.path)! : file))
+    this.#files = new Map(same.map((file) => [file.path, file]))
+    return { sources: { ...sources, policy: same, tests }, environments }
   }
 
   #environments(): readonly string[] {
