@@ -1,7 +1,7 @@
 import type { Decision } from '../../src/core/decision.ts'
 import type { Explanation } from '../../src/policy/explain.ts'
 import { Obliged } from './obliged.tsx'
-import { Failure, Prose, useApi, Waiting } from './page.tsx'
+import { Failure, Prose, useApi, useSaid, Waiting } from './page.tsx'
 import { Party } from './party.tsx'
 import { effectTag } from './told.tsx'
 
@@ -15,6 +15,7 @@ interface Answer {
 export function CanI({ action, resource }: { readonly action: string; readonly resource: string }) {
   const parameters = new URLSearchParams({ action, resource })
   const { value, problem } = useApi<Answer>(`/api/can-i?${parameters.toString()}`)
+  useSaid(value?.decision.effect)
   if (problem !== undefined) return <Failure problem={problem} />
   if (value === undefined) return <Waiting />
   const { decision, explanation } = value
@@ -22,7 +23,7 @@ export function CanI({ action, resource }: { readonly action: string; readonly r
     <>
       <section class="panel">
         <h2 class="headline">
-          <span role="status">{effectTag(decision.effect)}</span>
+          {effectTag(decision.effect)}
           <code>{explanation.action}</code> <span class="quiet">on {explanation.resource}</span>
         </h2>
         <p class="quiet">From this address and now, for whoever is signed in here.</p>

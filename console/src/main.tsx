@@ -3,7 +3,7 @@ import { Access } from './access.tsx'
 import type { Me } from './api.ts'
 import { Decision } from './decision.tsx'
 import { Decisions } from './decisions.tsx'
-import { Link, place, useApi } from './page.tsx'
+import { Link, place, said, useApi } from './page.tsx'
 import { Policy } from './policy.tsx'
 import { Sessions } from './sessions.tsx'
 
@@ -17,7 +17,10 @@ function Page() {
   return <Decisions />
 }
 
+const TITLES: Readonly<Record<string, string>> = { '/access': 'Access', '/policy': 'Policy', '/sessions': 'Sessions' }
+
 function App() {
+  document.title = `${TITLES[place.value] ?? 'Decisions'} · Ostiary`
   const { value: me } = useApi<Me>('/api/me')
   const here = (path: string): 'page' | undefined => (place.value === path ? 'page' : undefined)
   return (
@@ -47,7 +50,10 @@ function App() {
           </form>
         )}
       </header>
-      <main>
+      <p role="status" class="unseen">
+        {said.value}
+      </p>
+      <main tabIndex={-1}>
         <Page />
       </main>
     </>

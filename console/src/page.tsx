@@ -1,6 +1,6 @@
 import { batch, signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useId, useState } from 'preact/hooks'
 import { ApiError, get, type Problem } from './api.ts'
 
 /** The path that is shown. */
@@ -21,6 +21,8 @@ export function go(to: string): void {
   history.pushState(null, '', to)
   arrive()
   window.scrollTo(0, 0)
+  // Whatever had the focus is gone with its page.
+  document.querySelector('main')?.focus({ preventScroll: true })
 }
 
 export function Link({
@@ -75,10 +77,60 @@ export function Failure({ problem }: { readonly problem: Problem }) {
 
 /** Stands where an answer will be. */
 export function Waiting() {
+  return <p class="quiet">Looking …</p>
+}
+
+/** What is said to those who don't see the page change. */
+export const said = signal('')
+
+/** Says it once it is there. */
+export function useSaid(text: string | undefined): void {
+  useEffect(() => {
+    if (text !== undefined) said.value = text
+    return () => {
+      said.value = ''
+    }
+  }, [text])
+}
+
+/** A table with its heading, which stays where the table is wider than the page. */
+export function Sheet({
+  title,
+  note,
+  head,
+  children,
+}: {
+  readonly title: string
+  readonly note?: string | undefined
+  readonly head: readonly string[]
+  readonly children: ComponentChildren
+}) {
+  const id = useId()
   return (
-    <p role="status" class="quiet">
-      Looking …
-    </p>
+    <section class="panel sheet" aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      {note !== undefined && (
+        <p class="quiet">
+          <Prose text={note} />
+        </p>
+      )}
+      {head.length > 0 && (
+        <div class="wide">
+          <table aria-labelledby={id}>
+            <thead>
+              <tr>
+                {head.map((name) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>{children}</tbody>
+          </table>
+        </div>
+      )}
+    </section>
   )
 }
 

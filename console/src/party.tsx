@@ -116,7 +116,7 @@ function Considered({ statements }: { readonly statements: readonly Statement[] 
   return (
     <div class="wide">
       <table>
-        <thead class="unseen">
+        <thead>
           <tr>
             <th>Id</th>
             <th>Effect</th>

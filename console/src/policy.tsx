@@ -1,5 +1,5 @@
 import type { StatementAnswer } from '../../src/server/admin/shapes.ts'
-import { Failure, useApi } from './page.tsx'
+import { Failure, Sheet, useApi } from './page.tsx'
 import { instant } from './summary.tsx'
 import { Names, Placed } from './told.tsx'
 import { Asks } from './whocan.tsx'
@@ -75,51 +75,36 @@ export function Policy() {
 
 function Statements({ rules }: { readonly rules: readonly StatementAnswer[] }) {
   return (
-    <section class="panel scroll">
-      <table>
-        <caption>Rules and guardrails</caption>
-        <thead>
-          <tr>
-            <th>Id</th>
-            <th>Effect</th>
-            <th>Roles</th>
-            <th>Resource</th>
-            <th>Actions</th>
-            <th>When</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rules.map((rule) => (
-            <tr key={rule.id}>
-              <td>
-                <Placed {...rule} />
-              </td>
-              <td>
-                {rule.kind === 'rule' ? <span class="tag good">grants</span> : <Asks asks={rule.asks} observedUntil={rule.observedUntil} />}
-              </td>
-              <td>
-                {rule.who === 'allBut' && <span class="quiet">all but </span>}
-                {rule.roles.join(', ')}
-                {rule.peer !== undefined && (
-                  <div class="quiet">
-                    by way of a peer that holds <Names names={rule.peer} />
-                  </div>
-                )}
-              </td>
-              <td>{rule.resources.join(', ')}</td>
-              <td>
-                {rule.actions.map((action) => (
-                  <div key={action}>
-                    <code>{action}</code>
-                  </div>
-                ))}
-              </td>
-              <td>{rule.when !== undefined && <code>{rule.when}</code>}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+    <Sheet title="Rules and guardrails" head={['Id', 'Effect', 'Roles', 'Resource', 'Actions', 'When']}>
+      {rules.map((rule) => (
+        <tr key={rule.id}>
+          <td>
+            <Placed {...rule} />
+          </td>
+          <td>
+            {rule.kind === 'rule' ? <span class="tag good">grants</span> : <Asks asks={rule.asks} observedUntil={rule.observedUntil} />}
+          </td>
+          <td>
+            {rule.who === 'allBut' && <span class="quiet">all but </span>}
+            {rule.roles.join(', ')}
+            {rule.peer !== undefined && (
+              <div class="quiet">
+                by way of a peer that holds <Names names={rule.peer} />
+              </div>
+            )}
+          </td>
+          <td>{rule.resources.join(', ')}</td>
+          <td>
+            {rule.actions.map((action) => (
+              <div key={action}>
+                <code>{action}</code>
+              </div>
+            ))}
+          </td>
+          <td>{rule.when !== undefined && <code>{rule.when}</code>}</td>
+        </tr>
+      ))}
+    </Sheet>
   )
 }
 
@@ -127,41 +112,29 @@ const MATCHES = { any: 'one of', all: 'all of', none: 'none of' } as const
 
 function RolesInForce({ roles }: { readonly roles: readonly RoleAnswer[] }) {
   return (
-    <section class="panel scroll">
-      <table>
-        <caption>Roles</caption>
-        <thead>
-          <tr>
-            <th>Role</th>
-            <th>Held by</th>
-            <th>Includes</th>
-          </tr>
-        </thead>
-        <tbody>
-          {roles.map(({ name, description, place, includes, bindings }) => (
-            <tr key={name}>
-              <td>
-                <Placed id={name} place={place} description={description} />
-              </td>
-              <td>
-                {bindings.map(({ issuer, claim, match, values, kind, until, via, eligible }) => (
-                  <div>
-                    {eligible && <span class="tag warn">eligible</span>} <code>{claim}</code> of {issuer}: {MATCHES[match]}{' '}
-                    <Names names={values.map(String)} word="," />
-                    <span class="quiet">
-                      {kind !== undefined && `, for a principal of kind ${kind}`}
-                      {until !== undefined && `, until ${instant(until).slice(0, 16)}`}
-                      {via !== undefined && `, by way of role ${via}`}
-                    </span>
-                  </div>
-                ))}
-                {bindings.length === 0 && <span class="quiet">nobody: nothing gives it</span>}
-              </td>
-              <td>{includes.join(', ')}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+    <Sheet title="Roles" head={['Role', 'Held by', 'Includes']}>
+      {roles.map(({ name, description, place, includes, bindings }) => (
+        <tr key={name}>
+          <td>
+            <Placed id={name} place={place} description={description} />
+          </td>
+          <td>
+            {bindings.map(({ issuer, claim, match, values, kind, until, via, eligible }) => (
+              <div>
+                {eligible && <span class="tag warn">eligible</span>} <code>{claim}</code> of {issuer}: {MATCHES[match]}{' '}
+                <Names names={values.map(String)} word="," />
+                <span class="quiet">
+                  {kind !== undefined && `, for a principal of kind ${kind}`}
+                  {until !== undefined && `, until ${instant(until).slice(0, 16)}`}
+                  {via !== undefined && `, by way of role ${via}`}
+                </span>
+              </div>
+            ))}
+            {bindings.length === 0 && <span class="quiet">nobody: nothing gives it</span>}
+          </td>
+          <td>{includes.join(', ')}</td>
+        </tr>
+      ))}
+    </Sheet>
   )
 }

@@ -38,7 +38,7 @@ export function Placed({
 export function Roles({ roles }: { readonly roles: readonly RoleExplanation[] }) {
   return (
     <table>
-      <thead class="unseen">
+      <thead>
         <tr>
           <th>Role</th>
           <th>State</th>

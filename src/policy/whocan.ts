@@ -79,7 +79,10 @@ export function whoCan(model: Model, action: Action, resource: string, now: numb
       roles: guardrail.roles,
       when: guardrail.when?.text,
       asks: asksOf(guardrail),
-      observedUntil: guardrail.observedUntil === undefined ? undefined : new Date(guardrail.observedUntil).toISOString(),
+      observedUntil:
+        guardrail.observedUntil === undefined || guardrail.observedUntil <= now
+          ? undefined
+          : new Date(guardrail.observedUntil).toISOString(),
     })),
     issuers: info.issuers,
     scopes: scopes

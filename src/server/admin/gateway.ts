@@ -35,7 +35,7 @@ export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
     return context.json({
       version,
       roles: roles.map(roleAnswer),
-      rules: [...rules, ...guardrails].map(statementAnswer),
+      rules: [...rules, ...guardrails].map((one) => statementAnswer(one, parts.now())),
       resources: resources.map(resourceAnswer),
       lastReload: parts.lastReload(),
     })
@@ -89,7 +89,7 @@ function resourceAnswer(resource: CompiledPolicy['resources'][number]): Resource
   return { name, protocol, exampleAction, labels, scopes, issuers, observedUntil: until }
 }
 
-function statementAnswer(statement: Statement): StatementAnswer {
+function statementAnswer(statement: Statement, now: number): StatementAnswer {
   const { id, kind, description, resources, roles, actions, when, span } = statement
   const observedUntil = statement.kind === 'guardrail' ? statement.observedUntil : undefined
   return {
@@ -103,6 +103,6 @@ function statementAnswer(statement: Statement): StatementAnswer {
     actions: actions.map(({ pattern }) => pattern.text),
     ...(statement.kind === 'guardrail' ? { asks: asksOf(statement) } : { peer: statement.peer }),
     when: when?.text,
-    observedUntil: observedUntil === undefined ? undefined : new Date(observedUntil).toISOString(),
+    observedUntil: observedUntil === undefined || observedUntil <= now ? undefined : new Date(observedUntil).toISOString(),
   }
 }

@@ -40,7 +40,7 @@ export function peopleWho(seen: Seen, policy: CompiledPolicy, action: Action, re
     const { issuer, subject, display, kind } = identity
     return [{ principal: `${issuer}/${subject}`, display, kind, seenAt, effect }]
   })
-  return { principals, incomplete: `${incomplete}; without the address, the peer and the reason that they would come with` }
+  return { principals, incomplete: `${incomplete}; each is judged without the address, the peer and the reason that they would come with` }
 }
 
 const SHOWN = 50
