@@ -152,19 +152,11 @@ describe('what is too much', () => {
 })
 
 describe('what leaves no way on ends it', () => {
-  const cases: readonly (readonly [string, string, RegExp])[] = [
-    ['a header without length', 'Content-Type: x\r\n\r\n', /`Content-Length` is missing/],
-    ['a length that is none', 'Content-Length: 1e9\r\n\r\n', /is not one number/],
-    ['two lengths', 'Content-Length: 1\r\nContent-Length: 2\r\n\r\n', /is not one number/],
-    ['no header at all', 'GET / HTTP/1.1\r\n\r\n', /has no name/],
-    ['a header without end', 'x'.repeat(100_000), /longer than/],
-  ]
-  for (const [name, bytes, reason] of cases)
-    test(name, async () => {
-      client.bytes(bytes)
-      assert.equal(await client.ended, 1)
-      assert.match(client.stderr, reason)
-    })
+  test('a header that is none', async () => {
+    client.bytes('GET / HTTP/1.1\r\n\r\n')
+    assert.equal(await client.ended, 1)
+    assert.match(client.stderr, /a header line has no name/)
+  })
 
   test('a length that nobody can send takes no memory; the end of the input ends it', async () => {
     await client.initialize()

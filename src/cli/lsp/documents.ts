@@ -3,7 +3,7 @@ import { MAX_TEXT } from '../../config/document.ts'
 import { Lines, type Encoding, type Range } from './lines.ts'
 
 /** Characters that the changes of one message may move at most. */
-const MAX_WORK = 500_000_000
+const MAX_WORK = 200_000_000
 
 /** A buffer of the editor. */
 export interface OpenDocument {
