@@ -11,6 +11,7 @@
  *     npm run load -- plan             compares two versions of 10,000 rules exactly; fails where the bar is missed
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
+ *     npm run load -- engines          where Cedar, OPA and Casbin decide differently of the same policy
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,6 +19,8 @@ import { parseArgs } from 'node:util'
 import { ab } from './ab.ts'
 import { bench, type Row } from './bench.ts'
 import { candidates } from './candidates/index.ts'
+import { differencesTable } from '../differential/policy/differences.ts'
+import { buildOpa } from '../differential/policy/opa.ts'
 import { identityTable, measureIdentity } from './identity/run.ts'
 import { measurePolicy, policyTable } from './policy/run.ts'
 import { planTable } from './plan/run.ts'
@@ -27,7 +30,7 @@ import { soak } from './soak.ts'
 import { install, installCommand } from './tools.ts'
 
 const COMMAND = `npm run load${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`
-const DOCUMENT = join(import.meta.dirname, '../../docs/performance.md')
+const DOCS = join(import.meta.dirname, '../../docs')
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -85,6 +88,7 @@ async function identity(): Promise<boolean> {
 }
 
 async function policy(): Promise<boolean> {
+  withOpa()
   const figures = await measurePolicy({ slices: positive('repeats', 9), warm: 6, say })
   const { text, good } = policyTable(figures, madeBy(circumstances(COMMAND, positive('repeats', 9), 0, 0)))
   process.stdout.write(`${text}\n`)
@@ -99,14 +103,29 @@ function plan(): Promise<boolean> {
   return Promise.resolve(good)
 }
 
+/** OPA is compared with where it can be built. */
+function withOpa(): void {
+  const why = buildOpa()
+  if (why !== undefined) say(`OPA is left out: ${why}`)
+}
+
+async function engines(): Promise<boolean> {
+  withOpa()
+  const text = await differencesTable()
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load engines', text, 'policy-engines.md')
+  return true
+}
+
 /** Puts a table between the marks of its name. */
-function write(name: 'load' | 'load identity' | 'load policy' | 'load plan', text: string): void {
+function write(name: 'load' | 'load identity' | 'load policy' | 'load plan' | 'load engines', text: string, page = 'performance.md'): void {
+  const file = join(DOCS, page)
   const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`]
-  const document = readFileSync(DOCUMENT, 'utf8')
+  const document = readFileSync(file, 'utf8')
   const from = document.indexOf(begin)
   const to = document.indexOf(end)
-  if (from === -1 || to < from) throw new Error(`docs/performance.md has no ${begin} and ${end}`)
-  writeFileSync(DOCUMENT, `${document.slice(0, from + begin.length)}\n${text}\n${document.slice(to)}`)
+  if (from === -1 || to < from) throw new Error(`docs/${page} has no ${begin} and ${end}`)
+  writeFileSync(file, `${document.slice(0, from + begin.length)}\n${text}\n${document.slice(to)}`)
 }
 
 function installAll(): void {
@@ -128,6 +147,7 @@ try {
     identity,
     policy,
     plan,
+    engines,
   }
   const run = runs[what]
   if (run === undefined) throw new Error(`unknown run \`${what}\`; there are ${Object.keys(runs).join(', ')}`)

@@ -15,7 +15,8 @@ export const REGO = `package ostiary
 default allow := false
 
 allow if {
-	some rule in data.rules[input.resource][input.method]
+	some method in [input.method, "*"]
+	some rule in data.rules[input.resource][method]
 	applies(rule)
 	not denied
 }
@@ -84,37 +85,45 @@ export const inputOf = ({ party, resource, method, path }: Ask): object => ({
   segments: path.slice(1).split('/'),
 })
 
-function go(args: readonly string[], env: NodeJS.ProcessEnv = {}): void {
-  const { status, stderr, error } = spawnSync('go', args, { cwd: SOURCES, encoding: 'utf8', env: { ...process.env, ...env } })
+function go(args: readonly string[]): void {
+  const { status, stderr, error } = spawnSync('go', args, { cwd: SOURCES, encoding: 'utf8' })
   if (status !== 0) throw new Error(`go ${args[0]}: ${error?.message ?? stderr}`)
 }
 
-/** The module's WebAssembly, compiled if it isn't in the cache. @throws Error where Go can't build its compiler */
-function compiled(): Buffer {
+/** Where the module's WebAssembly is, or is to be: another one for another module or another version of OPA. */
+function compiledFile(): string {
   const hash = createHash('sha256').update(REGO)
   for (const name of ['main.go', 'go.mod', 'go.sum']) hash.update(readFileSync(join(SOURCES, name)))
-  const file = join(CACHE, `opa-${hash.digest('hex').slice(0, 16)}.wasm`)
-  if (existsSync(file)) return readFileSync(file)
+  return join(CACHE, `opa-${hash.digest('hex').slice(0, 16)}.wasm`)
+}
+
+/** Compiles the module if it isn't there. It takes minutes and downloads OPA's sources, so no test does it. Answers why it can't be done. */
+export function buildOpa(): string | undefined {
+  const file = compiledFile()
+  if (existsSync(file)) return undefined
+  if (spawnSync('go', ['version']).status !== 0) return 'Go is not installed, which its compiler is built with'
   mkdirSync(CACHE, { recursive: true })
   const folder = mkdtempSync(join(CACHE, 'opa-'))
   try {
     writeFileSync(join(folder, 'policy.rego'), REGO)
     go(['run', '.', join(folder, 'policy.rego'), 'ostiary/allow', join(folder, 'policy.wasm')])
     renameSync(join(folder, 'policy.wasm'), file)
+    return undefined
+  } catch (error) {
+    return (error as Error).message.split('\n')[0]
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-  return readFileSync(file)
 }
 
 export const opa: Engine = {
   name: 'OPA',
   setUp: 'WebAssembly in the same process; one generic module, the policy as its data by resource and method, `setData` once',
   missing() {
-    return spawnSync('go', ['version']).status === 0 ? undefined : 'Go is not installed, which its compiler is built with'
+    return existsSync(compiledFile()) ? undefined : 'its WebAssembly is not there: `npm run load -- engines` builds it, with Go'
   },
   async open(policy): Promise<Opened> {
-    const loaded = await loadPolicy(compiled())
+    const loaded = await loadPolicy(readFileSync(compiledFile()))
     loaded.setData(dataOf(policy))
     return {
       prepare(ask) {
