@@ -60,7 +60,7 @@ export function Decision({ id }: { readonly id: string }) {
               <dd>{decision.because}</dd>
             </>
           )}
-          <Circumstances record={record} />
+          <Circumstances record={record} carriedOut={decision.effect === 'allow'} />
           {decision.outcome !== undefined && (
             <>
               <dt>Outcome</dt>
@@ -90,10 +90,11 @@ export function Decision({ id }: { readonly id: string }) {
 }
 
 /** What else the record has of it: obligations, the other end of the connection, what it was said to be for. */
-function Circumstances({ record: { obligations = [], observed, peer, justification, mode } }: { readonly record: DecisionRecord }) {
+function Circumstances({ record, carriedOut }: { readonly record: DecisionRecord; readonly carriedOut: boolean }) {
+  const { obligations = [], observed, peer, justification, mode } = record
   return (
     <>
-      {obligations.length > 0 && (
+      {carriedOut && obligations.length > 0 && (
         <>
           <dt>Obligations</dt>
           <dd>

@@ -35,6 +35,7 @@ const policy = {
     mesh: { bind: [{ issuer: 'idp', claim: 'client_id', any: ['mesh'], kind: 'workload' }] },
     exporter: { bind: [{ issuer: 'idp', claim: 'groups', any: ['export'] }] },
     admin: { bind: [{ issuer: 'ostiary', claim: 'via', any: ['one-time-link'] }] },
+    scoped: { bind: [{ issuer: 'idp', claim: 'roles', any: ['Scoped'] }] },
     self: { bind: [{ issuer: 'idp', claim: 'roles', any: ['Self'] }] },
   },
   rules: [
@@ -52,6 +53,7 @@ const policy = {
       resource: 'ostiary',
       actions: ['GET /access', 'GET /assets/{file}', 'GET /api/me', 'GET /api/can-i'],
     },
+    { id: 'tools', role: 'scoped', resource: 'tools', actions: ['tools/list', 'tools/call *'] },
     { id: 'query', role: 'reader', resource: 'shop', actions: ['select on public.*'] },
   ],
   guardrails: [
@@ -142,6 +144,7 @@ before(async () => {
         upstream: { url: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}` },
       },
       shop: { protocol: 'sql' },
+      tools: { protocol: 'mcp', scopes: { 'tools.read': ['tools/list'] } },
     },
     doors: { http: { listen: [{ address: '127.0.0.1:0' }] } },
     admin: { listen: '127.0.0.1:0' },
@@ -158,6 +161,7 @@ before(async () => {
   await knock('unsaid', 'POST', '/orders', bo)
   await knock('strict', 'POST', '/orders', bo, { 'ostiary-justification': 'ticket 7' })
   await knock('peer', 'GET', '/internal', ada)
+  await knock('chain', 'GET', '/orders/7', tokenOf('cy', ['Reader', 'Scoped'], { scope: 'tools.read', act: { sub: 'helper' } }))
   await knock('anonymous', 'GET', '/orders', undefined)
   browser = await chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
@@ -263,6 +267,12 @@ test('what somebody has access to, with what gives and what meets it', async () 
   await orders.getByRole('row', { name: /at most 3 requests in 1h per principal seldom/ }).waitFor()
   await orders.getByRole('row', { name: /denies only observed until 2999-01-01/ }).waitFor()
   await table('shop (sql)').getByText('select on public.*').waitFor()
+  await at('/access?ask=access&principal=idp%2Fcy')
+  await table('tools (mcp)')
+    .getByRole('row', { name: /^tools\/list tools\/call \* granted by role scoped/ })
+    .waitFor()
+  await page.getByText('Within the token’s scopes: tools/list').waitFor()
+  await page.getByRole('heading', { name: 'And no more than who acts for it has: helper' }).waitFor()
   await page.getByRole('textbox').fill('nobody-at-all')
   await page.keyboard.press('Enter')
   await page.getByRole('alert').waitFor()
