@@ -2,6 +2,7 @@ import { readDocument, type Located } from '../config/document.ts'
 import { validate } from '../config/validate.ts'
 import type { SourceFile } from '../config/wiring.ts'
 import type { Diagnostic } from '../core/errors.ts'
+import { atOnce, type Gradual } from '../core/gradual.ts'
 import { policySchema, type PolicyText } from './schema.ts'
 
 /** A policy file whose form is right. */
@@ -20,17 +21,22 @@ interface ReadFile {
 /** Files that were read before, for whoever reads the same ones again and again. */
 export type KnownFiles = WeakMap<SourceFile, ReadFile>
 
-/** Reads the form of policy files. What they name is looked at by `resolve`. */
-export function readPolicy(
-  sources: readonly SourceFile[],
-  known?: KnownFiles,
-): {
+export interface ReadPolicy {
   readonly files: readonly PolicyFile[]
   readonly diagnostics: readonly Diagnostic[]
-} {
+}
+
+/** Reads the form of policy files. What they name is looked at by `resolve`. */
+export function readPolicy(sources: readonly SourceFile[], known?: KnownFiles): ReadPolicy {
+  return atOnce(reading(sources, known))
+}
+
+/** The same, a file at a time. */
+export function* reading(sources: readonly SourceFile[], known?: KnownFiles): Gradual<ReadPolicy> {
   const files: PolicyFile[] = []
   const diagnostics: Diagnostic[] = []
   for (const source of sources) {
+    yield
     const read = known?.get(source) ?? readFile(source)
     known?.set(source, read)
     diagnostics.push(...read.diagnostics)

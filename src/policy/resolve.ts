@@ -1,6 +1,7 @@
 import { didYouMean } from '../config/didyoumean.ts'
 import type { Located } from '../config/document.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
+import { atOnce, type Gradual } from '../core/gradual.ts'
 import { formatSpan, type Span } from '../core/span.ts'
 import { parsePattern } from './actions/http/template.ts'
 import { vocabularies, vocabularyOf, type ActionPattern, type Side } from './actions/index.ts'
@@ -33,6 +34,14 @@ export interface Places {
 
 /** Resolves every name of the policy in its world. The model is whole only if no diagnostic is an error. */
 export function resolve(files: readonly PolicyFile[], world: World, places: Places): Resolved {
+  return atOnce(resolving(files, world, places))
+}
+
+/** Statements between two steps. */
+const STEP = 50
+
+/** The same, some statements at a time. */
+export function* resolving(files: readonly PolicyFile[], world: World, places: Places): Gradual<Resolved> {
   const diagnostics: Diagnostic[] = []
   const roles = resolveRoles(files, places.bindings, world, diagnostics)
   const roleNames = new Set([...roles.keys(), ...BUILT_IN_ROLES])
@@ -44,8 +53,14 @@ export function resolve(files: readonly PolicyFile[], world: World, places: Plac
   for (const file of files) {
     const findings = new Findings(file.root, diagnostics)
     const context: Context = { file, findings, world, roles, roleNames, ids, patterns, team: teams.of(file) }
-    for (const [i, text] of file.value.rules.entries()) rules.push(...resolveRule(text, ['rules', i], context))
-    for (const [i, text] of file.value.guardrails.entries()) guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
+    for (const [i, text] of file.value.rules.entries()) {
+      if (i % STEP === 0) yield
+      rules.push(...resolveRule(text, ['rules', i], context))
+    }
+    for (const [i, text] of file.value.guardrails.entries()) {
+      if (i % STEP === 0) yield
+      guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
+    }
     if (rules.length + guardrails.length > MAX_STATEMENTS) {
       findings.add('policy/limit', { what: 'rules and guardrails', limit: MAX_STATEMENTS }, [])
       break
@@ -53,6 +68,7 @@ export function resolve(files: readonly PolicyFile[], world: World, places: Plac
   }
   diagnostics.push(...checkStepUp(world, places.wiring), ...resourceObservations(world, places.wiring))
   const scopes = resolveScopes(world, places.wiring, patterns, diagnostics)
+  yield
   const model = { world, roles, rules: rules.toSorted(byId), guardrails: guardrails.toSorted(byId), scopes }
   diagnostics.push(...evasions(model))
   return { model, diagnostics }

@@ -2,7 +2,7 @@ import type { Timer } from '../core/clock.ts'
 import { DiagnosticsError } from '../core/errors.ts'
 import type { HttpDoor } from '../doors/http/door.ts'
 import type { Sources } from '../config/wiring.ts'
-import { compile, type Configuration } from './configuration.ts'
+import { compileBeside, type Configuration } from './configuration.ts'
 import type { ReloadStatus } from './admin/parts.ts'
 import { httpResources, withoutDoor, type Parts } from './parts.ts'
 import { watchFolder } from './watch.ts'
@@ -31,6 +31,7 @@ export class Reloader {
   #queue: Promise<unknown> = Promise.resolve()
   #expiry: Timer | undefined
   #tidying: Timer | undefined
+  #closed = false
 
   constructor(parts: ReloaderParts) {
     this.#parts = parts
@@ -68,6 +69,7 @@ export class Reloader {
   }
 
   close(): void {
+    this.#closed = true
     this.#watcher?.close()
     this.#expiry?.cancel()
     this.#tidying?.cancel()
@@ -78,7 +80,7 @@ export class Reloader {
     const { clock, audit, versions, policies, log } = parts
     let configuration: Configuration
     try {
-      configuration = compile(parts.folder, read(), clock.now())
+      configuration = await compileBeside(parts.folder, read(), clock.now())
     } catch (error) {
       // The folder can't be read now, as in the middle of a deployment: what runs goes on.
       log(`reload: ${error instanceof Error ? error.message : String(error)}`)
@@ -89,6 +91,8 @@ export class Reloader {
         diagnostics: error instanceof DiagnosticsError ? error.diagnostics : [],
       })
     }
+    // What was read while it ended is nobody's any more.
+    if (this.#closed) return this.#status
     const { policy, wiring, diagnostics } = configuration
     if (policy === undefined || wiring === undefined) return this.#refuse(diagnostics)
     if (policy.version === policies.current.version)
@@ -130,7 +134,8 @@ export class Reloader {
   async #expire(): Promise<void> {
     const { parts } = this.#parts
     const now = parts.clock.now()
-    const configuration = compile(parts.folder, this.#running.sources, now)
+    const configuration = await compileBeside(parts.folder, this.#running.sources, now)
+    if (this.#closed) return
     // The same sources compiled before; should they not now, waiting a second is better than spinning.
     if (configuration.policy === undefined || configuration.policy.version === parts.policies.current.version) {
       this.#expiry = parts.clock.after(1000, () => this.#awaitExpiry())

@@ -111,7 +111,8 @@ export function policyAndAsk({ rules, guardrails, asks, claims }: Case): { reado
   }
 }
 
-async function answerOf(engine: Engine, one: Case): Promise<string> {
+async function answerOf(engine: Engine, one: Case): Promise<string | undefined> {
+  if (engine.missing?.() !== undefined) return undefined
   const { policy, ask } = policyAndAsk(one)
   const allowed = (await engine.open(policy)).prepare(ask)()
   const noted = engine === cedarEngine && askCedar(prepareCedar(policy), ask).errors > 0 ? ', notes an error' : ''
@@ -120,7 +121,7 @@ async function answerOf(engine: Engine, one: Case): Promise<string> {
 
 /** What each engine answers, in the order of `ENGINES`; undefined for one that can't run here. */
 export function answersOf(one: Case): Promise<readonly (string | undefined)[]> {
-  return Promise.all(ENGINES.map((engine) => (engine.missing?.() === undefined ? answerOf(engine, one) : undefined)))
+  return Promise.all(ENGINES.map((engine) => answerOf(engine, one)))
 }
 
 /** A line of the table; what differs from Ostiary is bold. */

@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { readSources } from '../../../src/config/load.ts'
-import { compile } from '../../../src/server/configuration.ts'
+import { compile, compileBeside } from '../../../src/server/configuration.ts'
 import type { CommonPolicy } from '../../differential/policy/common.ts'
 import { preparing, sourcesOf } from '../../differential/policy/ostiary.ts'
 import { generate } from './generate.ts'
@@ -64,11 +64,11 @@ function load(folder: string) {
 
 /** Decides without end until `until` is there; answers the longest time between two decisions, in milliseconds. */
 async function longestPause(decides: readonly (() => boolean)[], until: Promise<unknown>): Promise<number> {
-  let going = true
-  const done = until.finally(() => (going = false))
+  const over = new AbortController()
+  const done = until.finally(() => over.abort())
   let longest = 0
   let last = performance.now()
-  for (let i = 0; going;) {
+  for (let i = 0; !over.signal.aborted;) {
     for (let n = 0; n < AT_ONCE; n++, i++) {
       decides[i % decides.length]!()
       const now = performance.now()
@@ -96,7 +96,7 @@ export async function measureReload(size: number): Promise<Reload> {
       await new Promise((resolve) => setTimeout(resolve, 200))
       writeFileSync(join(folder, 'policy/own.yaml'), OWN.replace('administrators', 'administration'))
       const before = performance.now()
-      await Promise.resolve(load(folder))
+      await compileBeside(folder, readSources(folder), Date.now())
       total = performance.now() - before
     }
     const pause = await longestPause(decides, reload())
