@@ -418,6 +418,7 @@ describe('properties', () => {
         const wide = { id: 'wide', ...does, resource: ['orders', 'wiki'], allBut: ['r3'] }
         const policy = policyOf(does === undefined ? data : { ...data, guardrails: [...data.guardrails, wide] })
         const together = policy.decide(policy.bind(who), on, resource, at)
+        if (together.effect === 'deny') assert.deepEqual(together.obligations, [])
         if (together.effect !== 'allow') return
         const each: Obligation[] = []
         for (let one: Identity | undefined = who; one !== undefined; one = one.actor)

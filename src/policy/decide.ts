@@ -17,7 +17,10 @@ export function decideCompiled(resources: ReadonlyMap<string, CompiledResource>,
       ? decideAll(compiled, subject, asked)
       : outcome('deny', NONE, [{ code: 'no-rule' }], policyVersion)
   const { observedUntil } = compiled
-  if (decision.effect === 'allow' || observedUntil === undefined || !(context.time < observedUntil)) return decision
+  if (decision.effect === 'allow') return decision
+  if (observedUntil === undefined || !(context.time < observedUntil))
+    // What one party of a chain is denied obliges nobody to anything.
+    return decision.effect === 'deny' && decision.obligations.length > 0 ? { ...decision, obligations: NONE } : decision
   const observed = decision.observed ?? { effect: decision.effect, reasons: decision.reasons }
   return {
     effect: 'allow',
