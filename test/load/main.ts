@@ -11,6 +11,7 @@
  *     npm run load -- plan             compares two versions of 10,000 rules exactly; fails where the bar is missed
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
+ *     npm run load -- mutants          whether tests notice when one operator of the policy engine is another; `--each 10` for every tenth
  *     npm run load -- engines          where Cedar, OPA and Casbin decide differently of the same policy
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -21,6 +22,7 @@ import { bench, type Row } from './bench.ts'
 import { candidates } from './candidates/index.ts'
 import { differencesTable } from '../differential/policy/differences.ts'
 import { buildOpa } from '../differential/policy/opa.ts'
+import { runMutants } from '../mutation/run.ts'
 import { identityTable, measureIdentity } from './identity/run.ts'
 import { measurePolicy, policyTable } from './policy/run.ts'
 import { planTable } from './plan/run.ts'
@@ -44,6 +46,7 @@ const { values, positionals } = parseArgs({
     warm: { type: 'string', default: '15' },
     seconds: { type: 'string', default: '60' },
     mode: { type: 'string', default: 'spool' },
+    each: { type: 'string', default: '1' },
     'no-latency': { type: 'boolean', default: false },
   },
 })
@@ -57,7 +60,7 @@ function chosen(): readonly string[] | undefined {
   return only
 }
 
-function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm', otherwise?: number): number {
+function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm' | 'each', otherwise?: number): number {
   const value = Number(values[name] ?? otherwise)
   if (!(value > 0)) throw new Error(`--${name} must be a number above 0`)
   return value
@@ -148,6 +151,7 @@ try {
     policy,
     plan,
     engines,
+    mutants: () => Promise.resolve(runMutants({ each: positive('each'), say })),
   }
   const run = runs[what]
   if (run === undefined) throw new Error(`unknown run \`${what}\`; there are ${Object.keys(runs).join(', ')}`)

@@ -1,0 +1,33 @@
+/** A resource that is only observed until an instant. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { act, load, NOW, someone, wiring } from './testdata/world.ts'
+
+const POLICY = `
+roles:
+  reader: { bind: [{ issuer: entra, claim: roles, any: [a] }] }
+rules:
+  - { id: read, role: reader, resource: orders, actions: [GET /a] }
+`
+const orders = { ...wiring.resources['orders']!, observe: { until: new Date(NOW + 1000).toISOString() } }
+const { policy, diagnostics } = load(POLICY, { wiring: { ...wiring, resources: { ...wiring.resources, orders } } })
+const reader = someone({ claims: { roles: ['a'] } })
+
+function decide(text: string, time: number) {
+  assert.ok(policy !== undefined, diagnostics.map(({ message }) => message).join())
+  const { effect, reasons, observed } = policy.decide(policy.bind(reader), act(text), 'orders', { time, ip: '192.0.2.1' })
+  return { effect, code: reasons[0]?.code, observed: observed?.effect }
+}
+
+void test('what is denied is let through until then, and told', () => {
+  assert.deepEqual(decide('GET /b', NOW), { effect: 'allow', code: 'observed', observed: 'deny' })
+  assert.deepEqual(decide('GET /b', NOW + 999), { effect: 'allow', code: 'observed', observed: 'deny' })
+})
+
+void test('from then on it is denied', () => {
+  assert.deepEqual(decide('GET /b', NOW + 1000), { effect: 'deny', code: 'no-rule', observed: undefined })
+})
+
+void test('what is allowed is so by its rule, before and after', () => {
+  for (const time of [NOW, NOW + 1000]) assert.deepEqual(decide('GET /a', time), { effect: 'allow', code: 'granted', observed: undefined })
+})
