@@ -31,13 +31,13 @@ export function readPolicy(sources: readonly SourceFile[], known?: KnownFiles): 
   return atOnce(reading(sources, known))
 }
 
-/** The same, a file at a time. */
+/** The same, a file at a time, and of each its form apart from what it says. */
 export function* reading(sources: readonly SourceFile[], known?: KnownFiles): Gradual<ReadPolicy> {
   const files: PolicyFile[] = []
   const diagnostics: Diagnostic[] = []
   for (const source of sources) {
     yield
-    const read = known?.get(source) ?? readFile(source)
+    const read = known?.get(source) ?? (yield* readingFile(source))
     known?.set(source, read)
     diagnostics.push(...read.diagnostics)
     if (read.file !== undefined) files.push(read.file)
@@ -45,9 +45,10 @@ export function* reading(sources: readonly SourceFile[], known?: KnownFiles): Gr
   return { files, diagnostics }
 }
 
-function readFile(source: SourceFile): ReadFile {
+function* readingFile(source: SourceFile): Gradual<ReadFile> {
   const { root, diagnostics } = readDocument(source.path, source.text)
   if (root === undefined) return { file: undefined, diagnostics }
+  yield
   const checked = validate(policySchema, root)
   const file = checked.value === undefined ? undefined : { source, root, value: checked.value }
   return { file, diagnostics: [...diagnostics, ...checked.diagnostics] }

@@ -12,7 +12,7 @@ import { checkStepUp, isEmpty, resolveDemands } from './demands.ts'
 import { checkCarriedOut, resolveApproval, resolveLimit, resolveMasks, resolveObservation, resourceObservations } from './effects.ts'
 import { resolveOperation } from './operations.ts'
 import type { PolicyFile } from './read.ts'
-import { resolveRoles } from './roles.ts'
+import { resolvingRoles } from './roles.ts'
 import { resolveResources } from './resources.ts'
 import type { GuardrailText, RuleText } from './schema.ts'
 import { checkOwned, resolveTeams } from './teams.ts'
@@ -43,7 +43,7 @@ const STEP = 50
 /** The same, some statements at a time. */
 export function* resolving(files: readonly PolicyFile[], world: World, places: Places): Gradual<Resolved> {
   const diagnostics: Diagnostic[] = []
-  const roles = resolveRoles(files, places.bindings, world, diagnostics)
+  const roles = yield* resolvingRoles(files, places.bindings, world, diagnostics)
   const roleNames = new Set([...roles.keys(), ...BUILT_IN_ROLES])
   const rules: Rule[] = []
   const guardrails: Guardrail[] = []
