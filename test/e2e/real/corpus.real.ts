@@ -6,6 +6,7 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { build } from 'vite'
 import { readSources } from '../../../src/config/load.ts'
 import { readWiring } from '../../../src/config/wiring.ts'
+import type * as policyModule from '../../../src/policy/index.ts'
 import { runPolicyTests, type PolicyTestRun } from '../../../src/policy/index.ts'
 import { compile } from '../../../src/server/configuration.ts'
 import { families, kindClaims } from '../../../src/server/families.ts'
@@ -16,7 +17,7 @@ const NOW = Date.UTC(2026, 2, 2, 12)
 
 /** What the bundle leaves in the page. */
 interface InPage {
-  readonly ostiary: Pick<typeof import('../../../src/policy/index.ts'), 'loadPolicy' | 'runPolicyTests'>
+  readonly ostiary: Pick<typeof policyModule, 'loadPolicy' | 'runPolicyTests'>
 }
 
 describe('decisions in a browser', () => {
