@@ -31,3 +31,12 @@ void test('from then on it is denied', () => {
 void test('what is allowed is so by its rule, before and after', () => {
   for (const time of [NOW, NOW + 1000]) assert.deepEqual(decide('GET /a', time), { effect: 'allow', code: 'granted', observed: undefined })
 })
+
+void test('a chain of parties of which nothing is only observed tells of nothing observed', () => {
+  assert.ok(policy !== undefined)
+  const chain = policy.bind({ ...reader, actor: { ...reader, subject: 'tenant/agent' } })
+  const context = { time: NOW + 1000, ip: '192.0.2.1' }
+  const [allowed, denied] = ['GET /a', 'GET /b'].map((text) => policy.decide(chain, act(text), 'orders', context))
+  assert.deepEqual([allowed?.effect, allowed?.observed], ['allow', undefined])
+  assert.deepEqual([denied?.effect, denied?.observed], ['deny', undefined])
+})
