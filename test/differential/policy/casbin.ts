@@ -3,7 +3,7 @@
  * compares paths; what is cheap and fits few is compared first, since Casbin looks at every line.
  */
 import { newEnforcer, newModelFromString, type Enforcer } from 'casbin'
-import { methodsOf, type Ask, type CommonPolicy, type Engine, type Opened, type Statement } from './common.ts'
+import { methodsOf, type Ask, type CommonPolicy, type Engine, type Opened, type Statement } from './subset.ts'
 
 const MODEL = `
 [request_definition]

@@ -1,6 +1,6 @@
 /** Cedar, as WebAssembly: rules are `permit`, guardrails `forbid`, roles are parents of the principal. */
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
-import { methodsOf, templateOf, type Ask, type CommonPolicy, type Engine, type Opened, type Statement } from './common.ts'
+import { methodsOf, templateOf, type Ask, type CommonPolicy, type Engine, type Opened, type Statement } from './subset.ts'
 
 const text = (value: string): string => JSON.stringify(value)
 

@@ -1,7 +1,7 @@
 /** Where engines decide differently of what is written the same: each case is run, and the table in docs/policy-engines.md is what came out. */
 import { casbin } from './casbin.ts'
 import { askCedar, cedarEngine, prepareCedar } from './cedar.ts'
-import type { Ask, CommonPolicy, Engine, Statement } from './common.ts'
+import type { Ask, CommonPolicy, Engine, Statement } from './subset.ts'
 import { opa } from './opa.ts'
 import { ostiary } from './ostiary.ts'
 

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { loadPolicy } from '@open-policy-agent/opa-wasm'
-import { methodsOf, templateOf, type Ask, type CommonPolicy, type Engine, type Opened, type Statement } from './common.ts'
+import { methodsOf, templateOf, type Ask, type CommonPolicy, type Engine, type Opened, type Statement } from './subset.ts'
 
 export const REGO = `package ostiary
 

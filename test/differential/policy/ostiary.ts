@@ -4,7 +4,7 @@ import type { Identity, Principal } from '../../../src/core/principal.ts'
 import type { CompiledPolicy, KindClaims, LoadPolicy } from '../../../src/policy/index.ts'
 import { loadPolicy } from '../../../src/policy/index.ts'
 import type { PolicyWiring } from '../../../src/policy/world.ts'
-import type { Ask, CommonPolicy, Engine, Party, Statement } from './common.ts'
+import type { Ask, CommonPolicy, Engine, Party, Statement } from './subset.ts'
 
 /** So many statements or roles in a file: large policies are many files. */
 const PER_FILE = 1_000

@@ -1,6 +1,6 @@
 /** Random policies of what all engines can say, and requests to them, over a small alphabet so that they meet often. */
 import * as fc from 'fast-check'
-import type { Ask, CommonPolicy, Statement } from './common.ts'
+import type { Ask, CommonPolicy, Statement } from './subset.ts'
 
 const ROLES = ['r0', 'r1', 'r2']
 const RESOURCES = ['orders', 'wiki']

@@ -3,7 +3,7 @@
  * at each place of a resource's paths, one rule in ten with a condition, a guardrail over all of a resource at one in ten,
  * callers with 20 roles, and requests of which half are allowed. So what a decision costs can differ by the size only.
  */
-import type { Ask, CommonPolicy, Party, Statement } from '../../differential/policy/common.ts'
+import type { Ask, CommonPolicy, Party, Statement } from '../../differential/policy/subset.ts'
 
 const RESOURCES = 1_000
 const ROLES = 10_000

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { readSources } from '../../../src/config/load.ts'
 import { compile, compileBeside } from '../../../src/server/configuration.ts'
-import type { CommonPolicy } from '../../differential/policy/common.ts'
+import type { CommonPolicy } from '../../differential/policy/subset.ts'
 import { preparing, sourcesOf } from '../../differential/policy/ostiary.ts'
 import { generate } from './generate.ts'
 

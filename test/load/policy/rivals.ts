@@ -1,7 +1,7 @@
 /** Ostiary next to Cedar, OPA and Casbin: the same policies and the same requests, in slices that take turns in one process. */
 import { casbin } from '../../differential/policy/casbin.ts'
 import { cedarEngine } from '../../differential/policy/cedar.ts'
-import type { Engine, Opened } from '../../differential/policy/common.ts'
+import type { Engine, Opened } from '../../differential/policy/subset.ts'
 import { opa } from '../../differential/policy/opa.ts'
 import { ostiary } from '../../differential/policy/ostiary.ts'
 import { measure, work, type Plan, type Work } from '../identity/measure.ts'
