@@ -9,14 +9,9 @@ const when = (text: string): string =>
   `${ROLES}rules: [{ id: a, role: reader, resource: orders, actions: [GET /a], when: ${JSON.stringify(text)} }]\n`
 const nested = (depth: number, open: string, close: string, inside: string): string => open.repeat(depth) + inside + close.repeat(depth)
 
-/** Longer than any of them takes on a machine that does other things as well. */
-const MOST_MS = 10_000
-
 function refused(text: string): readonly Diagnostic[] {
-  const started = performance.now()
+  // What takes without bound is ended by the runner.
   const { policy, diagnostics } = load(text)
-  const took = performance.now() - started
-  assert.ok(took < MOST_MS, `${Math.round(took)} ms`)
   assert.equal(policy, undefined)
   assert.ok(diagnostics.length > 0)
   for (const { span, help, message } of diagnostics) {
