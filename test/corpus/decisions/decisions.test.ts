@@ -16,7 +16,12 @@ const { results, diagnostics: wrong } = runPolicyTests(policy!, sources.tests, N
 describe('the corpus of decisions', () => {
   test('its policy and its cases can be read, without a doubt', () => {
     assert.deepEqual(diagnostics, [])
-    assert.deepEqual(checkPolicy(policy!, NOW), [])
+    // Several rules and guardrails meet on purpose: that is what is shown.
+    const meant = new Set(['policy/rule-redundant', 'policy/for-both'])
+    assert.deepEqual(
+      checkPolicy(policy!, NOW).filter(({ code }) => !meant.has(code)),
+      [],
+    )
     assert.deepEqual(wrong, [])
   })
 

@@ -111,7 +111,7 @@ const refusals: readonly (readonly [string, string, RegExp, Asked?])[] = [
     v2({ iat: seconds - 7200, nbf: seconds - 7200, exp: seconds - 3600 }),
     /^refused expired \| it has ended \| exp \d{4}-.*Z \| later than now, .* \| client: get a new one/,
   ],
-  ['not valid yet', v2({ nbf: seconds + 600 }), /^refused not-yet-valid \| .* \| nbf .* \| elsewhere: set the clocks by NTP/],
+  ['not valid yet', v2({ nbf: seconds + 86_400 }), /^refused not-yet-valid \| .* \| nbf .* \| elsewhere: set the clocks by NTP/],
   ['of the future', v2({ iat: seconds + 86_400 }), /^refused issued-in-future/],
   [
     'too long',
