@@ -189,9 +189,10 @@ const table = (name: RegExp | string) => page.getByRole('table', { name })
 test('who can do something is asked by keyboard alone, and the address keeps the question', async () => {
   await at('/access')
   const action = page.getByRole('textbox', { name: 'Who can do this' })
-  assert.equal(await action.getAttribute('placeholder'), 'GET /orders/7')
+  await page.getByPlaceholder('GET /orders/7').waitFor()
   await page.getByRole('combobox', { name: 'on the resource' }).selectOption('shop')
-  assert.equal(await action.getAttribute('placeholder'), 'select on public.orders', 'it goes by the protocol of the resource')
+  // It goes by the protocol of the resource.
+  await page.getByPlaceholder('select on public.orders').waitFor()
   await page.getByRole('combobox').selectOption('orders')
   await action.focus()
   await page.keyboard.type('DELETE /orders/7')
