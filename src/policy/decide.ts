@@ -107,8 +107,10 @@ function decideParty(compiled: CompiledResource, found: readonly Candidates[], b
   const { context, policyVersion } = asked
   const party = activated(bound, context, asked.authenticated)
   const { identity } = party
-  if (identity !== undefined && compiled.issuers !== undefined && !compiled.issuers.has(identity.issuer))
-    return outcome('deny', NONE, [{ code: 'issuer', id: identity.issuer }], policyVersion)
+  const foreign = identity !== undefined && compiled.issuers?.has(identity.issuer) === false ? identity.issuer : undefined
+  // Of a resource that is only observed, what is denied has to be obliged all the same.
+  if (foreign !== undefined && compiled.observedUntil === undefined)
+    return outcome('deny', NONE, [{ code: 'issuer', id: foreign }], policyVersion)
 
   const grants = new Grants(party, asked)
   let guards: Guards | undefined
@@ -122,10 +124,10 @@ function decideParty(compiled: CompiledResource, found: readonly Candidates[], b
 
   const scoped = compiled.scoped && identity?.scopes !== undefined
   const inScope = !scoped || found.some(({ scopes }) => identity.scopes!.some((scope) => scopes.has(scope)))
-  const granted = inScope && first !== undefined
+  const granted = foreign === undefined && inScope && first !== undefined
   if (granted && enforced === undefined && watched === undefined && more === undefined)
     return first.alone.length === 1 ? first.alone[0]! : first.alone[first.roles.indexOf(grants.roleOf(first.id))]!
-  const rules = more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()
+  const rules = foreign !== undefined ? NONE : more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()
   const effect = granted ? (enforced?.effect ?? 'allow') : 'deny'
   // A resource that is only observed carries out the obligations of what it would have denied.
   const obliged = effect !== 'deny' || compiled.observedUntil !== undefined
@@ -140,6 +142,7 @@ function decideParty(compiled: CompiledResource, found: readonly Candidates[], b
     return outcome(effect, rules, reasons, policyVersion, after)
   }
   if (granted) return outcome(effect, rules, enforced!.reasons(effect), policyVersion, after)
+  if (foreign !== undefined) return outcome('deny', NONE, [{ code: 'issuer', id: foreign }], policyVersion, after)
   const reasons = enforced?.denials === undefined ? [] : told(enforced.denials)
   if (!inScope) reasons.push({ code: 'scope' })
   if (first === undefined) reasons.push(...whyNothingGrants(found, party, context.time, troubles))

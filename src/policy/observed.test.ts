@@ -40,3 +40,22 @@ void test('a chain of parties of which nothing is only observed tells of nothing
   assert.deepEqual([allowed?.effect, allowed?.observed], ['allow', undefined])
   assert.deepEqual([denied?.effect, denied?.observed], ['deny', undefined])
 })
+
+void test('whoever is let through all the same gets what is masked masked, of an issuer that is not accepted as well', () => {
+  const masks = `${POLICY}guardrails: [{ id: private, mask: { $.a: drop }, actions: ['* /**'], resource: orders, for: [everyone] }]\n`
+  const resources = { ...wiring.resources, orders: { ...orders, issuers: ['entra'] } }
+  const loaded = load(masks, { wiring: { ...wiring, resources } })
+  assert.deepEqual(loaded.diagnostics, [])
+  const ask = (issuer: string, time: number) =>
+    loaded.policy!.decide(loaded.policy!.bind(someone({ issuer })), act('GET /b'), 'orders', { time, ip: '192.0.2.1' })
+  for (const issuer of ['entra', 'ci']) {
+    const watched = ask(issuer, NOW)
+    assert.deepEqual(
+      [watched.effect, watched.observed?.effect, watched.obligations.map(({ kind }) => kind)],
+      ['allow', 'deny', ['mask']],
+      issuer,
+    )
+    assert.deepEqual([ask(issuer, NOW + 1000).effect, ask(issuer, NOW + 1000).obligations], ['deny', []], issuer)
+  }
+  assert.deepEqual(ask('ci', NOW).observed?.reasons, [{ code: 'issuer', id: 'ci' }])
+})

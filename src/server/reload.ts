@@ -127,8 +127,15 @@ export class Reloader {
     const { changesAt } = policies.current
     if (changesAt === undefined) return
     this.#expiry = clock.after(Math.max(0, changesAt - clock.now()), () => {
-      this.#queue = this.#queue.then(() => this.#expire())
+      this.#queue = this.#queue.then(() => this.#expire()).catch((error: unknown) => this.#expiryFailed(error))
     })
+  }
+
+  /** Decisions look at the time themselves; what is open is ended by the next attempt. Later reloads must not wait for it. */
+  #expiryFailed(error: unknown): void {
+    const { clock, log } = this.#parts.parts
+    log(`policy: what has ended could not be taken on: ${error instanceof Error ? error.message : String(error)}`)
+    if (!this.#closed) this.#expiry = clock.after(1000, () => this.#awaitExpiry())
   }
 
   async #expire(): Promise<void> {
@@ -150,7 +157,7 @@ export class Reloader {
     parts.audit.note({
       kind: 'policy-changed',
       time: now,
-      details: { from: parts.policies.current.version, to: configuration.policy.version, why: 'a binding has ended' },
+      details: { from: parts.policies.current.version, to: configuration.policy.version, why: 'a binding or an observation has ended' },
     })
     parts.policies.swap(configuration.policy)
     this.#running = configuration

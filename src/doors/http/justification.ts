@@ -1,7 +1,4 @@
-/** The field by which a caller says what a request is for. It goes into the record, not to the upstream. */
-export const JUSTIFICATION_FIELD = 'Ostiary-Justification'
-
-/** Its text: visible ASCII, in which `%` begins a percent-encoded byte of UTF-8. One that can't be read is none. */
+/** What a caller says in `Ostiary-Justification` that a request is for. Its text: visible ASCII, in which `%` begins a percent-encoded byte of UTF-8. One that can't be read is none. */
 export function justificationOf(value: string | undefined): string | undefined {
   if (value === undefined || value.trim() === '') return undefined
   try {

@@ -39,6 +39,7 @@ export function askRoutes(parts: AdminParts): Hono<AdminEnv> {
     const [other] = Object.keys(others)
     if (other !== undefined) throw wrong(`there is no parameter \`${other.slice(0, 32)}\``)
     if (wanted === undefined || wanted === '') throw wrong('`principal` has to be there')
+    if (!parts.mayAsk(context.get('passage').principal, SEARCH_COSTS)) throw new OstiaryError('server/too-many-questions')
     const { principals, whole } = await parts.seen()
     const named = principals.filter(({ identity }) => isNamed(identity, wanted.slice(0, 512)))
     const [found, ...more] = named

@@ -85,8 +85,9 @@ async function answer(context: Context<AdminEnv>, parts: AdminParts, many: boole
   const answers: Answer[] = []
   for (const question of read.questions) {
     const decision = decide(policy, question)
-    parts.evaluated(principal, question, decision)
-    const decided = { decision: mayProceed(decision, question.understood), context: contextOf(decision) }
+    const may = mayProceed(decision, question.understood)
+    parts.evaluated(principal, question, decision, may)
+    const decided = { decision: may, context: contextOf(decision) }
     answers.push(decided)
     if (read.semantic === (decided.decision ? 'permit_on_first_permit' : 'deny_on_first_deny')) break
   }

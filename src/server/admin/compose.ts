@@ -81,7 +81,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
       for (let left = questions; left > 0; left--) if (!budget.take(key)) return false
       return true
     },
-    evaluated(caller, { identity, action, resource, context }, { effect, rule, reasons, policyVersion }) {
+    evaluated(caller, { identity, action, resource, context }, { effect, rule, reasons, policyVersion }, answered) {
       audit.note({
         kind: 'evaluation',
         time: clock.now(),
@@ -92,6 +92,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
           resource,
           ip: context.ip,
           effect,
+          answered,
           ...(rule === undefined ? {} : { rule }),
           reasons: reasons.map(({ code, id }) => (id === undefined ? code : `${code} ${id}`)),
           policyVersion,

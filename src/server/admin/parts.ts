@@ -67,7 +67,7 @@ export interface AdminParts {
   /** Whether the caller may ask so many questions more now. */
   mayAsk(caller: Principal, questions: number): boolean
   /** Records what was answered to whom. Throws where it can’t be recorded: then nothing is answered. */
-  evaluated(caller: Principal, question: Evaluation, decision: Decision): void
+  evaluated(caller: Principal, question: Evaluation, decision: Decision, answered: boolean): void
   /** Records that something was searched for, and how much was found. */
   searched(caller: Principal, search: Search, found: number): void
   /** Milliseconds since the epoch. */
