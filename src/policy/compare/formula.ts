@@ -136,7 +136,8 @@ export class Formulas {
           bdd.minus(met, this.#facts.said(`approval ${shows}`, said)),
         )
       }
-      const obliged = bdd.and(applies, accepted)
+      // Whoever is let through by observation alone is obliged as well.
+      const obliged = bdd.and(applies, bdd.or(accepted, bdd.not(enforced)))
       if (guardrail.strict)
         found.add({ layer: 'obligation', key: 'record', of: undefined, said: 'a strict record', shows: 'record' }, obliged)
       if (guardrail.limit !== undefined) {
