@@ -88,7 +88,13 @@ function isOnlyEligible(role: Role | undefined): boolean {
 function lockout(model: Model, now: number, sources: Sources): readonly Diagnostic[] {
   const administered = model.rules.some((rule) => {
     const roles = rule.roles.filter((role) => canBeHeld(model.roles.get(role), now) && !isOnlyEligible(model.roles.get(role)))
-    return rule.resources.includes(OWN_RESOURCE) && roles.length > 0 && shadowOf({ ...rule, roles }, OWN_RESOURCE, model) === undefined
+    // Whether there will be such a peer is not to be seen here.
+    return (
+      rule.resources.includes(OWN_RESOURCE) &&
+      rule.peer === undefined &&
+      roles.length > 0 &&
+      shadowOf({ ...rule, roles }, OWN_RESOURCE, model) === undefined
+    )
   })
   if (administered) return []
   const file = sources.policy[0]?.path ?? sources.wiring.path

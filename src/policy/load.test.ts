@@ -374,6 +374,8 @@ describe('a policy that locks everyone out', () => {
   const admin = (rest: string, more = '') =>
     load(`${ROLES}rules: [{ id: a, ${rest}, actions: ['* /**'] }]\n${more}`, { mustAdminister }).diagnostics.map(({ code }) => code)
   test('grants nothing on `ostiary`', () => assert.deepEqual(admin('role: reader, resource: orders'), ['policy/lockout']))
+  test('grants it by way of a peer only', () =>
+    assert.deepEqual(admin('role: reader, peer: reader, resource: ostiary'), ['policy/lockout']))
   test('or does', () => assert.deepEqual(admin('role: reader, resource: ostiary'), []))
   test('or takes it back', () =>
     assert.deepEqual(
