@@ -4,6 +4,7 @@ import { formatSpan } from '../core/span.ts'
 import { explainRole, roleState, type Question, type RoleExplanation } from './considered.ts'
 import { BUILT_IN_ROLES, type Guardrail, type Model, type Rule } from './model.ts'
 import { shadowOf } from './shadow.ts'
+import { statementsOn } from './statements.ts'
 import { asksOf } from './whocan.ts'
 
 /** What a rule gives somebody. */
@@ -63,16 +64,15 @@ export function accessOf(model: Model, loadedAt: number, identity: Identity, con
   const held = (roles: readonly string[]): string | undefined => roles.find((role) => roleState(role, question) === 'held')
   const resources = Object.entries(model.world.resources).flatMap(([resource, { protocol, issuers, scopes }]): ResourceAccess[] => {
     if (issuers !== undefined && !issuers.includes(identity.issuer)) return []
-    const on = <T extends Rule | Guardrail>(all: readonly T[]): readonly T[] =>
-      all.filter(({ resources: names }) => names.includes(resource))
-    const grants = on(model.rules).flatMap((rule): Held[] => {
+    const here = statementsOn(model, resource)
+    const grants = here.rules.flatMap((rule): Held[] => {
       const role = held(rule.roles)
       return role === undefined || shadowOf(rule, resource, model) !== undefined
         ? []
         : [{ rule: rule.id, ...written(rule), role, peer: rule.peer }]
     })
     if (grants.length === 0) return []
-    const guardrails = on(model.guardrails).flatMap((guardrail): Against[] => {
+    const guardrails = here.guardrails.flatMap((guardrail): Against[] => {
       const states = guardrail.roles.map((role) => roleState(role, question))
       const state = states.includes('held') ? 'held' : states.includes('unknown') ? 'unknown' : 'not-held'
       if (guardrail.who === 'allBut' ? state === 'held' : state === 'not-held') return []

@@ -1,5 +1,6 @@
 import type { Claims, ClaimValue, Identity, Principal, PrincipalKind, RoleProvenance } from '../core/principal.ts'
 import type { DecisionContext } from '../core/decision.ts'
+import type { Gradual } from '../core/gradual.ts'
 import { AUTHENTICATED, EVERYONE, type Binding } from './model.ts'
 import { isOfType } from './when/condition.ts'
 
@@ -119,6 +120,9 @@ class BoundPrincipal implements Principal {
   }
 }
 
+/** Bindings between two steps. */
+const STEP = 500
+
 const NO_CLAIMS: Claims = Object.freeze(Object.create(null) as Claims)
 
 /** Gives identities the roles of one policy version. */
@@ -128,13 +132,23 @@ export class Binder {
   readonly #indexes: ReadonlyMap<string, number>
   readonly #issuers = new Map<string, Map<string, ClaimBindings>>()
 
-  constructor(version: string, indexes: ReadonlyMap<string, number>, bindings: Iterable<Binding>) {
+  private constructor(version: string, indexes: ReadonlyMap<string, number>) {
     this.#version = version
     this.#indexes = indexes
-    for (const binding of bindings) this.#add(binding)
     const held = [{ index: this.#index(EVERYONE), role: EVERYONE, until: Number.POSITIVE_INFINITY }]
     const provenance: RoleProvenance[] = [{ role: EVERYONE, state: 'held', claim: undefined, value: undefined }]
     this.anonymous = new BoundPrincipal(this, version, stateOf(held, [], [], undefined, undefined), provenance, undefined)
+  }
+
+  /** Takes in some bindings at a time. */
+  static *making(version: string, indexes: ReadonlyMap<string, number>, bindings: Iterable<Binding>): Gradual<Binder> {
+    const binder = new Binder(version, indexes)
+    let count = 0
+    for (const binding of bindings) {
+      if (++count % STEP === 0) yield
+      binder.#add(binding)
+    }
+    return binder
   }
 
   /** What `principal` is to this policy. One that another policy made is bound anew: its roles are never believed. */

@@ -1,6 +1,7 @@
 import type { Decision, Obligation, Reason } from '../core/decision.ts'
 import { vocabularyOf, type ActionIndex, type ActionPattern } from './actions/index.ts'
 import type { Guardrail, Model, Rule } from './model.ts'
+import { statementsOn } from './statements.ts'
 import type { Condition } from './when/condition.ts'
 
 /** Reasons of one decision at most; what a denial lists beyond them helps nobody. */
@@ -68,22 +69,16 @@ export function roleIndexes(roles: Iterable<string>): ReadonlyMap<string, number
 
 /** Compiles a model: a resource, and within it a place of its index, when it is first asked about. Most of a large policy waits for long. */
 export function compile(model: Model, indexes: ReadonlyMap<string, number>, version: string): ReadonlyMap<string, CompiledResource> {
-  const statements = new Map<string, (Rule | Guardrail)[]>()
-  for (const all of [model.rules, model.guardrails])
-    for (const statement of all)
-      for (const resource of statement.resources) {
-        const list = statements.get(resource)
-        if (list === undefined) statements.set(resource, [statement])
-        else list.push(statement)
-      }
   const compiled = new Map<string, CompiledResource>()
   for (const [name, { protocol, issuers, scopes, observedUntil }] of Object.entries(model.world.resources)) {
     const vocabulary = vocabularyOf(protocol)
     if (vocabulary === undefined) continue
-    const makeIndex = (): CompiledResource['index'] =>
-      vocabulary.index(entriesOf(statements.get(name) ?? [], model.scopes.get(name), protocol, indexes, version), (values) =>
+    const makeIndex = (): CompiledResource['index'] => {
+      const { rules, guardrails } = statementsOn(model, name)
+      return vocabulary.index(entriesOf([...rules, ...guardrails], model.scopes.get(name), protocol, indexes, version), (values) =>
         candidates(values, indexes),
       )
+    }
     compiled.set(
       name,
       new LazyResource(protocol, makeIndex, issuers === undefined ? undefined : new Set(issuers), scopes !== undefined, observedUntil),

@@ -1,6 +1,7 @@
 import type { Action } from '../core/action.ts'
 import type { Decision, DecisionContext } from '../core/decision.ts'
 import type { Policy } from '../core/policy.ts'
+import { atOnce, type Gradual } from '../core/gradual.ts'
 import type { Identity, Principal } from '../core/principal.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { accessOf, type Access } from './access.ts'
@@ -8,10 +9,32 @@ import { Binder } from './bind.ts'
 import { compile, roleIndexes, type CompiledResource } from './compile.ts'
 import { decideCompiled } from './decide.ts'
 import { explain, type Explanation } from './explain.ts'
-import { AUTHENTICATED, BUILT_IN_ROLES, type Guardrail, type Model, type Role, type Rule } from './model.ts'
+import { AUTHENTICATED, BUILT_IN_ROLES, type Binding, type Guardrail, type Model, type Role, type Rule } from './model.ts'
 import { whoCan, type WhoCan } from './whocan.ts'
 import { nextExpiry } from './version.ts'
 import type { ResourceInfo } from './world.ts'
+
+/** What a policy is made of besides its model. */
+export interface Prepared {
+  readonly binder: Binder
+  /** Index of that role. */
+  readonly authenticated: number
+  readonly resources: ReadonlyMap<string, CompiledResource>
+  readonly changesAt: number | undefined
+}
+
+/** Makes it, some bindings at a time. */
+export function* preparing(model: Model, version: string, now: number, changesAt: number | undefined): Gradual<Prepared> {
+  const indexes = roleIndexes([...model.roles.keys(), ...BUILT_IN_ROLES])
+  yield
+  const binder = yield* Binder.making(version, indexes, liveBindings(model, now))
+  yield
+  return { binder, authenticated: indexes.get(AUTHENTICATED)!, resources: compile(model, indexes, version), changesAt }
+}
+
+function* liveBindings({ roles }: Model, now: number): Iterable<Binding> {
+  for (const { bindings } of roles.values()) for (const one of bindings) if (one.until === undefined || now < one.until) yield one
+}
 
 /** One immutable version of the policy. */
 export class CompiledPolicy implements Policy {
@@ -20,22 +43,21 @@ export class CompiledPolicy implements Policy {
   /** Milliseconds since the epoch: when access next changes by itself, as a breakGlass binding ends. Load anew then. */
   readonly changesAt: number | undefined
   readonly model: Model
-  readonly #loadedAt: number
+  /** Milliseconds since the epoch: what had ended by then gives nothing. */
+  readonly loadedAt: number
   readonly #binder: Binder
   /** Index of that role. */
   readonly #authenticated: number
   readonly #resources: ReadonlyMap<string, CompiledResource>
 
-  constructor(model: Model, version: string, now: number) {
+  constructor(model: Model, version: string, now: number, prepared = atOnce(preparing(model, version, now, nextExpiry(model, now)))) {
     this.version = version
-    this.#loadedAt = now
+    this.loadedAt = now
     this.model = model
-    this.changesAt = nextExpiry(model, now)
-    const indexes = roleIndexes([...model.roles.keys(), ...BUILT_IN_ROLES])
-    const bindings = [...model.roles.values()].flatMap((role) => role.bindings.filter(({ until }) => until === undefined || now < until))
-    this.#binder = new Binder(version, indexes, bindings)
-    this.#authenticated = indexes.get(AUTHENTICATED)!
-    this.#resources = compile(model, indexes, version)
+    this.changesAt = prepared.changesAt
+    this.#binder = prepared.binder
+    this.#authenticated = prepared.authenticated
+    this.#resources = prepared.resources
     this.anonymous = this.#binder.anonymous
   }
 
@@ -68,7 +90,7 @@ export class CompiledPolicy implements Policy {
 
   /** Why the decision is what it is, and what would change it. Slower than `decide`, and independent of its index. */
   explain(principal: Principal, action: Action, resource: string, context: DecisionContext): Explanation {
-    return explain(this.model, this.version, this.#loadedAt, this.#binder.stateOf(principal).identity, action, resource, context)
+    return explain(this.model, this.version, this.loadedAt, this.#binder.stateOf(principal).identity, action, resource, context)
   }
 
   /** Who can do it, in roles and bindings; undefined for a resource that isn't known. @param now Milliseconds since the epoch. */
@@ -78,7 +100,7 @@ export class CompiledPolicy implements Policy {
 
   /** What somebody has access to, and by what. @param context Its time is what roles are looked at by. */
   access(identity: Identity, context: DecisionContext): Access {
-    return accessOf(this.model, this.#loadedAt, identity, context)
+    return accessOf(this.model, this.loadedAt, identity, context)
   }
 
   /** Sorted by name. */

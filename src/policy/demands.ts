@@ -25,27 +25,28 @@ function demanded({ mfa, authContext, proofOfPossession, device, network, justif
       ? []
       : [{ kind: 'proof-of-possession' as const, name: proofOfPossession, key: 'proofOfPossession' as const }]),
     ...(device === undefined ? [] : [{ kind: 'device' as const, name: device, key: 'device' as const }]),
-    ...(network === undefined
-      ? []
-      : [
-          {
-            kind: 'network' as const,
-            name: network.join(', '),
-            key: 'network' as const,
-            networks: network.map(parseNetwork).filter((one) => one !== undefined),
-          },
-        ]),
+    ...(network === undefined ? [] : [{ ...demandOf('network', network.join(SEPARATOR)), key: 'network' as const }]),
     ...(justification === undefined
       ? []
-      : [
-          {
-            kind: 'justification' as const,
-            name: justification === true ? '' : justification.matches,
-            key: 'justification' as const,
-            accepts: justification === true ? undefined : wholly(justification.matches),
-          },
-        ]),
+      : [{ ...demandOf('justification', justification === true ? '' : justification.matches), key: 'justification' as const }]),
   ]
+}
+
+/** No network has it in its text. */
+const SEPARATOR = ', '
+
+/** A demand but for how issuers prove it, by what it is called. */
+export function demandOf(kind: Demand['kind'], name: string): Omit<Demand, 'byIssuer'> {
+  if (kind === 'network')
+    return {
+      kind,
+      name,
+      networks: name
+        .split(SEPARATOR)
+        .map(parseNetwork)
+        .filter((one) => one !== undefined),
+    }
+  return kind === 'justification' ? { kind, name, accepts: name === '' ? undefined : wholly(name) } : { kind, name }
 }
 
 /** Whether all of a text matches. A pattern that is none matches nothing, and is found wrong apart. */

@@ -15,7 +15,8 @@ import {
 } from './considered.ts'
 import { strictest } from './party.ts'
 import { describeDemand } from './require.ts'
-import { BUILT_IN_ROLES, EVERYONE, type Guardrail, type Model, type Rule } from './model.ts'
+import { statementsOn } from './statements.ts'
+import { BUILT_IN_ROLES, EVERYONE, type Model } from './model.ts'
 
 /** One party of a decision: who, proven how, with which roles, and what that met. */
 export interface PartyExplanation {
@@ -115,12 +116,11 @@ function helpOf({ effect, wouldHelp, party }: PartyExplanation, index: number): 
 function explainParty(question: Question, resourceKnown: boolean): PartyExplanation {
   const { model, identity, resource } = question
   const info = resourceKnown ? model.world.resources[resource] : undefined
-  const onResource = <T extends Rule | Guardrail>(all: readonly T[]): readonly T[] =>
-    all.filter(({ resources }) => resources.includes(resource))
   const issuerAccepted = identity === undefined || info?.issuers === undefined || info.issuers.includes(identity.issuer)
   const asked = resourceKnown && issuerAccepted
-  const rules = asked ? onResource(model.rules).map((rule) => considerRule(rule, question)) : []
-  const guardrails = asked ? onResource(model.guardrails).map((guardrail) => considerGuardrail(guardrail, question)) : []
+  const here = statementsOn(model, resource)
+  const rules = asked ? here.rules.map((rule) => considerRule(rule, question)) : []
+  const guardrails = asked ? here.guardrails.map((guardrail) => considerGuardrail(guardrail, question)) : []
   const scopes = scopesOf(question, info?.scopes !== undefined)
   const granted = rules.some(({ bears }) => bears)
   const bearing = guardrails.filter(({ bears }) => bears)
@@ -157,9 +157,10 @@ function listed(all: readonly Considered[]): readonly Considered[] {
 
 /** Roles to tell of: those that are held or can't be told, and those that statements about this action ask for. */
 function rolesOf(question: Question, covering: readonly string[]): readonly RoleExplanation[] {
-  const { model } = question
+  const { model, resource } = question
   const ids = new Set(covering)
-  const asked = [...model.rules, ...model.guardrails].filter(({ id }) => ids.has(id)).flatMap(({ roles }) => roles)
+  const here = statementsOn(model, resource)
+  const asked = [...here.rules, ...here.guardrails].filter(({ id }) => ids.has(id)).flatMap(({ roles }) => roles)
   const candidates = new Set([
     ...asked,
     ...[...BUILT_IN_ROLES, ...model.roles.keys()].filter((role) => roleState(role, question) !== 'not-held'),
@@ -210,7 +211,7 @@ function wouldHelp(question: Question, { resourceKnown, issuerAccepted, rules, g
   const covering = rules.filter(({ covers }) => covers)
   if (covering.length === 0) help.push(`a rule that grants \`${formatAction(action)}\` on \`${resource}\`; there is none`)
   for (const { id, role, condition, why } of covering) {
-    const rule = model.rules.find((one) => one.id === id)!
+    const rule = statementsOn(model, resource).rules.find((one) => one.id === id)!
     if (role === 'held' && condition === 'none') help.push(`rule \`${id}\`: ${why}`)
     else if (role === 'held')
       help.push(
@@ -226,7 +227,7 @@ function wouldHelp(question: Question, { resourceKnown, issuerAccepted, rules, g
 }
 
 function againstGuardrail(id: string, condition: Considered['condition'], role: Considered['role'], question: Question): readonly string[] {
-  const guardrail = question.model.guardrails.find((one) => one.id === id)!
+  const guardrail = statementsOn(question.model, question.resource).guardrails.find((one) => one.id === id)!
   const help: string[] = []
   if (condition === 'true' || condition === 'error')
     help.push(`guardrail \`${id}\`: its condition would have to be false: ${guardrail.when?.text}`)

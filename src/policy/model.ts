@@ -108,4 +108,6 @@ export interface Model {
   readonly guardrails: readonly Guardrail[]
   /** Actions by scope, by resource. */
   readonly scopes: ReadonlyMap<string, ReadonlyMap<string, readonly ActionPattern[]>>
+  /** What speaks of one resource, where that is known without all of them; `statementsOn` answers for any model. */
+  readonly on?: ((resource: string) => { readonly rules: readonly Rule[]; readonly guardrails: readonly Guardrail[] }) | undefined
 }

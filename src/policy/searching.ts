@@ -11,6 +11,7 @@ import { readAction } from './actions/index.ts'
 import type { HttpPattern } from './actions/http/template.ts'
 import type { CompiledPolicy } from './compiled.ts'
 import { action, context, mayProceed, QuestionReader, resource, subject, type ReadParts } from './evaluation.ts'
+import { statementsOn } from './statements.ts'
 
 const page = z.strictObject({ token: z.string().max(64).optional(), limit: z.int().min(1).max(1_000).optional() }).optional()
 /** What is searched for has a type and no name. */
@@ -131,7 +132,8 @@ export function searchActions(
 ): Found<{ readonly name: string }> {
   const principal = identity === undefined ? policy.anonymous : policy.bind(identity)
   const may = (asked: Action): boolean => mayProceed(policy.decide(principal, asked, on, at), understood)
-  const statements = [...policy.rules, ...policy.guardrails].filter(({ resources }) => resources.includes(on))
+  const here = statementsOn(policy.model, on)
+  const statements = [...here.rules, ...here.guardrails]
   const placed = statements.flatMap((statement) => statement.actions.map(({ pattern }) => ({ pattern, statement })))
   const { protocol } = policy.resources.find(({ name }) => name === on)!
   if (protocol !== 'http') {

@@ -1,5 +1,7 @@
 import { vocabularyOf } from './actions/index.ts'
 import { AUTHENTICATED, EVERYONE, type Guardrail, type Model, type PlacedPattern, type Role, type Rule } from './model.ts'
+import { statementsOn } from './statements.ts'
+import type { World } from './world.ts'
 
 /** Whether somebody can hold a role now: a binding of it has not expired. */
 export function canBeHeld(role: Role | undefined, now: number): boolean {
@@ -11,7 +13,12 @@ export function canBeHeld(role: Role | undefined, now: number): boolean {
  * A guardrail that takes away all that the rule grants on the resource, whoever asks. One pattern of the guardrail has to
  * cover each of the rule: several that cover it only together are not recognised.
  */
-export function shadowOf(rule: Rule, resource: string, { guardrails, world }: Model): Guardrail | undefined {
+export function shadowOf(rule: Rule, resource: string, model: Model): Guardrail | undefined {
+  return shadowAmong(statementsOn(model, resource).guardrails, rule, resource, model.world)
+}
+
+/** The same, among guardrails of that resource. */
+export function shadowAmong(guardrails: readonly Guardrail[], rule: Rule, resource: string, world: World): Guardrail | undefined {
   const protocol = world.resources[resource]?.protocol ?? ''
   const vocabulary = vocabularyOf(protocol)
   // Of a rule over several protocols, what it says of this one.
@@ -24,7 +31,6 @@ export function shadowOf(rule: Rule, resource: string, { guardrails, world }: Mo
       one.when === undefined &&
       one.denies &&
       one.observedUntil === undefined &&
-      one.resources.includes(resource) &&
       meetsAll(one, rule) &&
       actions.length > 0 &&
       actions.every((action) => covered(action, one)),

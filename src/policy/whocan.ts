@@ -6,6 +6,7 @@ import { describeLimit, describeMask } from './obligations.ts'
 import { AUTHENTICATED, EVERYONE, type Guardrail, type Model, type Rule } from './model.ts'
 import { describeDemand } from './require.ts'
 import { shadowOf } from './shadow.ts'
+import { statementsOn } from './statements.ts'
 
 /** A role that a rule grants to, and what gives it. */
 export interface GrantedRole {
@@ -57,14 +58,14 @@ export function whoCan(model: Model, action: Action, resource: string, now: numb
   const info = Object.hasOwn(model.world.resources, resource) ? model.world.resources[resource] : undefined
   const vocabulary = vocabularyOf(action.protocol)
   if (info === undefined || vocabulary === undefined) return undefined
-  const covers = ({ resources, actions }: Rule | Guardrail): boolean =>
-    resources.includes(resource) &&
+  const { rules, guardrails } = statementsOn(model, resource)
+  const covers = ({ actions }: Rule | Guardrail): boolean =>
     actions.some(({ pattern }) => pattern.protocol === action.protocol && vocabulary.matches(pattern, action))
   const scopes = info.scopes === undefined ? undefined : [...(model.scopes.get(resource) ?? [])]
   return {
     action: formatAction(action),
     resource,
-    grants: model.rules.filter(covers).map((rule) => ({
+    grants: rules.filter(covers).map((rule) => ({
       rule: rule.id,
       place: formatSpan(rule.span),
       roles: rule.roles.map((role) => ({ role, bindings: bindingsOf(role, model, info.issuers, now) })),
@@ -72,7 +73,7 @@ export function whoCan(model: Model, action: Action, resource: string, now: numb
       when: rule.when?.text,
       undoneBy: shadowOf(rule, resource, model)?.id,
     })),
-    restrictions: model.guardrails.filter(covers).map((guardrail) => ({
+    restrictions: guardrails.filter(covers).map((guardrail) => ({
       guardrail: guardrail.id,
       place: formatSpan(guardrail.span),
       who: guardrail.who,

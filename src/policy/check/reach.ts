@@ -2,7 +2,7 @@ import { diagnostic, type Diagnostic } from '../../core/errors.ts'
 import { formatSpan } from '../../core/span.ts'
 import { vocabularyOf, type AnyVocabulary } from '../actions/index.ts'
 import { AUTHENTICATED, BUILT_IN_ROLES, EVERYONE, type Guardrail, type Model, type Rule } from '../model.ts'
-import { shadowOf } from '../shadow.ts'
+import { shadowAmong } from '../shadow.ts'
 import { WARNING, type ByResource } from './statements.ts'
 
 /** Statements that select nothing. */
@@ -21,7 +21,7 @@ export function shadows(model: Model, { guardrails }: ByResource): readonly Diag
   return model.rules.flatMap((rule) => {
     const by = rule.resources.map((resource) => {
       const candidates = covering.get(resource)?.(rule) ?? []
-      return candidates.length === 0 ? undefined : shadowOf(rule, resource, { ...model, guardrails: candidates })
+      return candidates.length === 0 ? undefined : shadowAmong(candidates, rule, resource, model.world)
     })
     const first = by[0]
     // Somewhere it does grant.

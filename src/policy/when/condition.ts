@@ -5,7 +5,7 @@ import type { Claims, ClaimValue } from '../../core/principal.ts'
 import type { ClaimType } from '../../config/schema.ts'
 import { requestOf } from '../actions/index.ts'
 import { environment } from './functions.ts'
-import type { ParsedCondition } from './parse.ts'
+import { parseCondition, type ParsedCondition } from './parse.ts'
 
 /** What a condition is evaluated on. */
 export interface Input {
@@ -30,10 +30,16 @@ export class Condition {
   /** Claims that it reads with their types, sorted. */
   readonly claims: ReadonlyMap<string, ClaimType>
   readonly usesParameters: boolean
-  readonly #parsed: ParsedCondition
+  /** Undefined where it was checked elsewhere, and is parsed when it is first needed. */
+  readonly #parsed: Pick<ParsedCondition, 'expr'> | undefined
   #evaluate: Evaluate | undefined
 
-  constructor(text: string, parsed: ParsedCondition, claims: ReadonlyMap<string, ClaimType>, usesParameters: boolean) {
+  constructor(
+    text: string,
+    parsed: Pick<ParsedCondition, 'expr'> | undefined,
+    claims: ReadonlyMap<string, ClaimType>,
+    usesParameters: boolean,
+  ) {
     this.text = text
     this.claims = claims
     this.usesParameters = usesParameters
@@ -53,7 +59,7 @@ export class Condition {
       const params = new Map<string, CelInput>()
       for (const [name, value] of input.parameters) if (value !== undefined) params.set(name, value)
       // Planned when it is first needed: most conditions of a large policy never are.
-      this.#evaluate ??= plan(environment, this.#parsed.expr) as unknown as Evaluate
+      this.#evaluate ??= plan(environment, (this.#parsed ?? parsedAgain(this.text)).expr) as unknown as Evaluate
       const value = this.#evaluate({
         claims,
         context: new Map<string, CelInput>([
@@ -69,6 +75,13 @@ export class Condition {
       return { error: 'it can not be evaluated' }
     }
   }
+}
+
+/** Of a text that was found right before. */
+function parsedAgain(text: string): ParsedCondition {
+  const parsed = parseCondition(text)
+  if ('problem' in parsed) throw new Error(parsed.problem)
+  return parsed
 }
 
 function celRequest(action: Action): ReadonlyMap<string, CelInput> {

@@ -1,0 +1,100 @@
+/** What was packed says and decides the same: policies of every protocol, and one of everything that a statement can say. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { readSources } from '../../config/load.ts'
+import { atOnce } from '../../core/gradual.ts'
+import { compile } from '../../server/configuration.ts'
+import { packPolicy, runPolicyTests, transferOf, unpackingPolicy, type CompiledPolicy } from '../index.ts'
+import { act, load, NOW, someone } from '../testdata/world.ts'
+
+const root = join(import.meta.dirname, '../../..')
+
+function packed(policy: CompiledPolicy): CompiledPolicy {
+  const whole = packPolicy(policy)
+  const sent = structuredClone(whole, { transfer: [...transferOf(whole)] })
+  // All of it was handed over, nothing copied.
+  for (const buffer of transferOf(whole)) assert.equal(buffer.byteLength, 0)
+  return atOnce(unpackingPolicy(sent))
+}
+
+function same(after: CompiledPolicy, before: CompiledPolicy): void {
+  assert.equal(after.version, before.version)
+  assert.equal(after.loadedAt, before.loadedAt)
+  assert.equal(after.changesAt, before.changesAt)
+  const { world, roles, scopes } = after.model
+  assert.deepEqual(roles, before.model.roles)
+  assert.deepEqual(scopes, before.model.scopes)
+  assert.deepEqual(world.issuers, before.model.world.issuers)
+  for (const [name, { operations: _, ...info }] of Object.entries(before.model.world.resources))
+    assert.deepEqual(world.resources[name], info)
+  assert.equal(Object.getPrototypeOf(world.resources), null)
+  assert.equal(Object.getPrototypeOf(Object.values(world.issuers)[0]!.claims), null)
+  assert.deepEqual(after.rules, before.rules)
+  const plain = (policy: CompiledPolicy) =>
+    policy.guardrails.map(({ requires, ...more }) => ({
+      ...more,
+      requires: requires.map(({ accepts, ...demand }) => ({ ...demand, asks: accepts?.('OPS-7: mend'), other: accepts?.('just so') })),
+    }))
+  assert.deepEqual(plain(after), plain(before))
+}
+
+test('policies of every protocol are the same once they were packed', () => {
+  for (const folder of ['test/corpus/decisions', 'examples/demo']) {
+    const sources = readSources(join(root, folder))
+    const { policy } = compile(folder, sources, NOW)
+    const other = packed(policy!)
+    same(other, policy!)
+    const [before, after] = [policy!, other].map((one) => runPolicyTests(one, sources.tests, NOW).results)
+    assert.ok(before!.length > 5 && before!.every(({ passed }) => passed), folder)
+    assert.deepEqual(after, before)
+  }
+})
+
+const everything = `
+apiVersion: ostiary.dev/v1
+roles:
+  reader: { description: Who reads, bind: [{ issuer: entra, claim: roles, any: [Orders.Read], kind: human }] }
+  lead: { includes: [reader], bind: [{ issuer: entra, claim: roles, all: [Lead, Änderung] }] }
+  helper: { bind: [{ issuer: entra, claim: roles, none: [x] }], eligible: [{ issuer: entra, claim: roles, any: [Helper] }] }
+  emergency: { bind: [{ issuer: entra, claim: oid, any: [me], breakGlass: { until: '2030-01-01T00:00:00Z' } }] }
+rules:
+  - { id: read, description: Reading, role: [reader, lead], resource: [orders, wiki], actions: ['GET /orders/{id}', 'GET /a/**'], peer: [lead, reader] }
+  - { id: mine, role: reader, resource: orders, actions: ['GET /mine/{who}'], when: "params.who == 'me' && 'Lead' in claims.roles" }
+guardrails:
+  - { id: no, allBut: [lead], resource: orders, deny: ['DELETE /**'], when: "context.ip != '10.0.0.1'" }
+  - id: only
+    for: [reader]
+    resource: orders
+    actions: ['* /**']
+    require: { network: [10.0.0.0/8, '2001:db8::/32'], justification: { matches: 'OPS-[0-9]+: .+' }, approval: { from: [lead], count: 2 } }
+    mask: { $.card: drop, '$..name': { constant: 7 } }
+    limit: { requests: 5, in: 1m, per: client }
+    record: strict
+    mode: observe
+    until: '2030-01-01T00:00:00Z'
+`
+
+test('all that a statement can say is the same once it was packed', () => {
+  const { policy, diagnostics } = load([{ path: 'policy/all.yaml', text: everything }])
+  assert.deepEqual(diagnostics, [])
+  const other = packed(policy!)
+  same(other, policy!)
+  for (const roles of [[], ['Orders.Read'], ['Lead', 'Änderung'], ['Orders.Read', 'Lead', 'Änderung']])
+    for (const text of ['GET /orders/7', 'GET /mine/me', 'GET /mine/you', 'DELETE /orders/7', 'GET /a/b/c'])
+      for (const resource of ['orders', 'wiki', 'elsewhere'])
+        for (const peer of [undefined, someone({ claims: { roles: ['Orders.Read'] } })]) {
+          const [before, after] = [policy!, other].map((one) => {
+            const at = { time: NOW, ip: '10.0.0.1', peer: peer && one.bind(peer) }
+            const principal = one.bind(someone({ claims: { roles } }))
+            const { parties, ...explained } = one.explain(principal, act(text), resource, at)
+            return {
+              decided: one.decide(principal, act(text), resource, at),
+              explained,
+              parties,
+              who: one.whoCan(act(text), resource, NOW),
+            }
+          })
+          assert.deepEqual(after, before)
+        }
+})

@@ -1,0 +1,28 @@
+import type { Gradual } from '../../core/gradual.ts'
+import { CompiledPolicy, preparing } from '../compiled.ts'
+import { buffersOf, packModel, unpackingModel, type PackedModel } from './model.ts'
+
+/** One version of the policy in a form that is cheap to hand over to another thread, and to keep. */
+export interface PackedPolicy {
+  readonly version: string
+  /** Milliseconds since the epoch. */
+  readonly loadedAt: number
+  readonly changesAt: number | undefined
+  readonly model: PackedModel
+}
+
+export function packPolicy({ version, loadedAt, changesAt, model }: CompiledPolicy): PackedPolicy {
+  return { version, loadedAt, changesAt, model: packModel(model) }
+}
+
+/** What may be transferred, rather than copied, with the message that it goes in. */
+export function transferOf({ model }: PackedPolicy): readonly ArrayBuffer[] {
+  return buffersOf(model)
+}
+
+/** The policy that was packed, and decides the same. Its rules, guardrails and conditions are made when they are first needed. */
+export function* unpackingPolicy({ version, loadedAt, changesAt, model: packed }: PackedPolicy): Gradual<CompiledPolicy> {
+  const model = yield* unpackingModel(packed)
+  yield
+  return new CompiledPolicy(model, version, loadedAt, yield* preparing(model, version, loadedAt, changesAt))
+}
