@@ -11,7 +11,8 @@
  *     npm run load -- plan             compares two versions of 10,000 rules exactly; fails where the bar is missed
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
- *     npm run load -- mutants          whether tests notice when one operator of the policy engine is another; `--each 10` for every tenth
+ *     npm run load -- mutants          whether tests notice when one operator of the policy engine or of the comparer is another: one of each
+ *                                      operator in each file; `--each 10` for every tenth of all, `--file decide` for files, `--list` to list
  *     npm run load -- engines          where Cedar, OPA and Casbin decide differently of the same policy
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -46,7 +47,11 @@ const { values, positionals } = parseArgs({
     warm: { type: 'string', default: '15' },
     seconds: { type: 'string', default: '60' },
     mode: { type: 'string', default: 'spool' },
-    each: { type: 'string', default: '1' },
+    each: { type: 'string' },
+    file: { type: 'string' },
+    list: { type: 'boolean', default: false },
+    jobs: { type: 'string' },
+    runs: { type: 'string' },
     'no-latency': { type: 'boolean', default: false },
   },
 })
@@ -60,7 +65,7 @@ function chosen(): readonly string[] | undefined {
   return only
 }
 
-function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm' | 'each', otherwise?: number): number {
+function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm' | 'each' | 'jobs' | 'runs', otherwise?: number): number {
   const value = Number(values[name] ?? otherwise)
   if (!(value > 0)) throw new Error(`--${name} must be a number above 0`)
   return value
@@ -151,7 +156,15 @@ try {
     policy,
     plan,
     engines,
-    mutants: () => Promise.resolve(runMutants({ each: positive('each'), say })),
+    mutants: () =>
+      runMutants({
+        each: values.each === undefined && values.file === undefined ? 'sample' : positive('each', 1),
+        files: values.file?.split(','),
+        list: values.list,
+        runs: positive('runs', 20),
+        jobs: positive('jobs', 1),
+        say,
+      }),
   }
   const run = runs[what]
   if (run === undefined) throw new Error(`unknown run \`${what}\`; there are ${Object.keys(runs).join(', ')}`)

@@ -1,86 +1,166 @@
 /**
- * `npm run load -- mutants`: whether the corpus and the properties of the policy notice when one operator of its engine is another. A copy of
- * the sources gets one change at a time; a mutant that every test passes is a gap in the tests.
+ * `npm run load -- mutants`: whether the corpus and the properties of the policy notice when one operator of its engine or its comparer is
+ * another. A mutant that every test passes is a gap in the tests, or a line that does nothing.
  */
-import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { mutantsOf, type Mutant } from './operators.ts'
+import { EQUIVALENT } from './equivalent.ts'
+import { ROOT, sources, testFiles, type Part as PartOfPolicy } from './files.ts'
+import type { Baseline, Part } from './messages.ts'
+import { table, type Tried } from './report.ts'
+import { mutantsOf, type Mutant } from './syntax.ts'
+import { Worker } from './worker-process.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
-const ENGINE = [
-  'decide',
-  'party',
-  'guards',
-  'bind',
-  'compile',
-  'require',
-  'obligations',
-  'actions/http/trie',
-  'actions/http/template',
-  'when/condition',
-]
-const COMPARER = ['actions/http/compare', 'compare/outcome', 'compare/bdd', 'compare/cubes', 'compare/domain', 'compare/restrictions']
-/** The corpus first, which is quick and notices most; what it lets pass, the rest looks at. */
-const TESTS = [
-  ['test/corpus/decisions/decisions.test.ts', 'src/policy/actions/http/http.test.ts', 'src/policy/when/when.test.ts'],
-  [
-    'src/policy/decide.test.ts',
-    'src/policy/bind.test.ts',
-    'src/policy/observed.test.ts',
-    'src/policy/explain.test.ts',
-    'src/policy/compare/compare.property.test.ts',
-  ],
-]
-/** What is doubted of the corpus's policy has nothing to do with decisions. */
-const SKIPPED = 'without a doubt'
-/** A mutant that never ends is noticed as well. */
-const TIMEOUT = 120_000
-
-interface Options {
-  /** Every n-th mutant; 1 for all. */
-  readonly each: number
+export interface Options {
+  /** `sample`: one of each operator in each file; otherwise every n-th of all. */
+  readonly each: number | 'sample'
+  /** Only of sources whose path has one of these. */
+  readonly files: readonly string[] | undefined
+  /** Only tell what there is. */
+  readonly list: boolean
+  /** Runs of a property at most. */
+  readonly runs: number
+  readonly jobs: number
   readonly say: (line: string) => void
 }
 
-function passes(folder: string): boolean {
-  const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-isolation=none', '--test-force-exit']
-  return TESTS.every((tests) => {
-    const env: NodeJS.ProcessEnv = { ...process.env, OSTIARY_TEST_FILES: tests.join('\n') }
-    delete env['NODE_TEST_CONTEXT']
-    const all = [...args, `--test-skip-pattern=${SKIPPED}`, 'tools/entry.ts']
-    return spawnSync(process.execPath, all, { cwd: folder, stdio: 'ignore', timeout: TIMEOUT, env }).status === 0
-  })
+interface Candidate extends Mutant {
+  readonly part: PartOfPolicy
 }
 
-/** Runs the tests against each mutant and lists what became of it. Answers whether all were noticed. */
-export function runMutants({ each, say }: Options): boolean {
-  const folder = mkdtempSync(join(tmpdir(), 'ostiary-mutants-'))
-  try {
-    for (const part of ['src', 'test/corpus/decisions', 'tools', 'package.json', 'examples', 'docs'])
-      cpSync(join(ROOT, part), join(folder, part), { recursive: true })
-    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-    if (!passes(folder)) throw new Error('the tests fail without any mutant')
-    const all = [...ENGINE, ...COMPARER].flatMap((name) => {
-      const file = `src/policy/${name}.ts`
-      return mutantsOf(file, readFileSync(join(folder, file), 'utf8'))
-    })
-    const chosen = all.filter((_, i) => i % each === 0)
-    const survivors: Mutant[] = []
-    for (const mutant of chosen) {
-      const { file, line, change, text } = mutant
-      const path = join(folder, file)
-      const before = readFileSync(path, 'utf8')
-      writeFileSync(path, text)
-      const survived = passes(folder)
-      writeFileSync(path, before)
-      if (survived) survivors.push(mutant)
-      say(`${survived ? 'SURVIVED' : 'killed  '} ${file}:${line} ${change}`)
+/** Tries the mutants and lists what became of them. Answers whether all were noticed. */
+export async function runMutants(options: Options): Promise<boolean> {
+  const { say } = options
+  const all = sources().flatMap(({ file, part }) =>
+    mutantsOf(file, readFileSync(join(ROOT, file), 'utf8')).map((mutant): Candidate => ({ ...mutant, part })),
+  )
+  const stale = checkEquivalent(all)
+  for (const one of stale) say(one)
+  if (stale.length > 0) return false
+  const within = all.filter(({ file }) => options.files?.some((name) => file.includes(name)) !== false)
+  const chosen = choose(
+    within.filter((mutant) => !isEquivalent(mutant)),
+    options.each,
+  )
+  if (options.list) for (const mutant of chosen) say(told(mutant))
+  say(`${chosen.length} of ${within.length} mutants, ${within.filter(isEquivalent).length} of which nothing tells from what is written`)
+  if (options.list) return true
+  const baselines = await measure(chosen, options)
+  const tried = await tryAll(chosen, baselines, options)
+  say(table(tried))
+  return tried.every(({ by }) => by !== undefined)
+}
+
+function told({ file, line, kind, change, source }: Mutant): string {
+  return `${file}:${line} ${kind} ${change}  in  ${source}`
+}
+
+function isEquivalent({ file, source, change }: Mutant): boolean {
+  return EQUIVALENT[file]?.some((one) => one.line === source && one.change === change) === true
+}
+
+/** Entries that meet no mutant, or more than one of which only one was looked at. */
+function checkEquivalent(all: readonly Mutant[]): readonly string[] {
+  return Object.entries(EQUIVALENT).flatMap(([file, entries]) =>
+    entries.flatMap(({ line, change }) => {
+      const met = all.filter((one) => one.file === file && one.source === line && one.change === change)
+      return met.length === 1 ? [] : [`equivalent.ts: ${met.length} mutants of ${file} are ${change} in ${line}`]
+    }),
+  )
+}
+
+function choose(all: readonly Candidate[], each: Options['each']): readonly Candidate[] {
+  if (each !== 'sample') return all.filter((_, i) => i % each === 0)
+  const groups = Map.groupBy(all, ({ file, kind }) => `${file} ${kind}`)
+  // The one in the middle: any would do, and the first is often that of a check of types.
+  return [...groups.values()].map((group) => group[group.length >> 1]!)
+}
+
+/** Every test without a mutant: how long it takes, and which mutants it reaches. */
+async function measure(chosen: readonly Candidate[], { runs, say }: Options): Promise<readonly Baseline[]> {
+  const places = new Map([...Map.groupBy(chosen, ({ file }) => file)].map(([file, some]) => [file, some.map(({ start }) => start)]))
+  const baselines: Baseline[] = []
+  const worker = new Worker()
+  const ended = await worker.ask(
+    { kind: 'baseline', tests: testFiles(), places, runs },
+    () => 300_000,
+    (answer) => {
+      if (answer.kind === 'baseline') baselines.push(answer.baseline)
+    },
+  )
+  await worker.end()
+  if (ended.kind !== 'done') throw new Error(ended.kind === 'failed' ? ended.message : `the tests without any mutant: ${ended.kind}`)
+  const seconds = baselines.reduce((sum, { load, tests }) => sum + load + tests.reduce((all, { ms }) => all + ms, 0), 0) / 1000
+  say(`${baselines.reduce((sum, { tests }) => sum + tests.length, 0)} tests take ${seconds.toFixed(0)} s without any mutant`)
+  return baselines
+}
+
+async function tryAll(chosen: readonly Candidate[], baselines: readonly Baseline[], { jobs, say }: Options): Promise<readonly Tried[]> {
+  const tried: Tried[] = []
+  const kills = new Map<string, number>()
+  const left = chosen.values()
+  const work = async (): Promise<void> => {
+    const worker = new Worker()
+    for (const mutant of left) {
+      const { by, why } = await tryOne(worker, mutant, baselines, kills)
+      tried.push({ ...mutant, by })
+      say(`${by === undefined ? 'SURVIVED' : 'killed  '} ${told(mutant)}${by === undefined ? why : `  by  ${by}`}`)
     }
-    say(`${chosen.length} of ${all.length} mutants: ${chosen.length - survivors.length} killed, ${survivors.length} survived`)
-    return survivors.length === 0
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
+    await worker.end()
   }
+  await Promise.all(Array.from({ length: jobs }, work))
+  return tried
+}
+
+/** How much slower a test may be than without the mutant: others use the machine as well. */
+const PATIENCE = 10
+const LEAST_PATIENCE = 8000
+
+async function tryOne(
+  worker: Worker,
+  mutant: Candidate,
+  baselines: readonly Baseline[],
+  kills: Map<string, number>,
+): Promise<{ readonly by: string | undefined; readonly why: string }> {
+  const parts = reaching(mutant, baselines, kills)
+  if (parts.length === 0) return { by: undefined, why: '  which no test reaches' }
+  const times = new Map(
+    baselines.flatMap(({ file, load, tests }) => [
+      [`${file} `, load] as const,
+      ...tests.map(({ name, ms }) => [`${file} ${name}`, ms] as const),
+    ]),
+  )
+  let now = ''
+  const ended = await worker.ask({ kind: 'mutant', file: mutant.file, text: mutant.text, parts }, ({ file, test }) => {
+    now = `${file}${test === undefined ? '' : ` ${test}`}`
+    return LEAST_PATIENCE + PATIENCE * (times.get(`${file} ${test ?? ''}`) ?? 0)
+  })
+  if (ended.kind === 'survived') return { by: undefined, why: '' }
+  if (ended.kind === 'failed') throw new Error(ended.message)
+  const key = `${mutant.file} ${ended.kind === 'killed' ? ended.file : now}`
+  kills.set(key, (kills.get(key) ?? 0) + 1)
+  return { by: ended.kind === 'ended' ? `${now}: ${ended.why}` : now, why: '' }
+}
+
+/** Tests are told apart by it: those that are quick come first, together by file, for importing one takes about as long. */
+const QUICK = 300
+
+/** The tests that reach a mutant: first those whose file noticed most of its file, for the time they take. */
+function reaching(mutant: Candidate, baselines: readonly Baseline[], kills: ReadonlyMap<string, number>): readonly Part[] {
+  return baselines
+    .flatMap(({ file, load, tests, reached }): readonly (Part & { readonly cost: number })[] => {
+      const of = reached.find((one) => one.file === mutant.file)!
+      // What importing a file makes, any of its tests may look at.
+      const all = of.load.includes(mutant.start)
+      const some = tests.filter((_, i) => all || of.byTest[i]!.includes(mutant.start))
+      const known = 1 + (kills.get(`${mutant.file} ${file}`) ?? 0)
+      const part = (chosen: Baseline['tests']): Part & { readonly cost: number } => ({
+        file,
+        runs: new Map(chosen.map(({ name, runs }) => [name, runs])),
+        cost: (load + chosen.reduce((sum, { ms }) => sum + ms, 0)) / known,
+      })
+      const quick = some.filter(({ ms }) => ms < QUICK)
+      return [...(quick.length === 0 ? [] : [part(quick)]), ...some.filter(({ ms }) => ms >= QUICK).map((one) => part([one]))]
+    })
+    .toSorted((a, b) => a.cost - b.cost)
 }

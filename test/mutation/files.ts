@@ -1,0 +1,64 @@
+/** The sources whose operators are changed, and the tests that have to notice. */
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const ROOT = join(import.meta.dirname, '../..')
+
+/** What decides, and what a policy becomes before. */
+const ENGINE = [
+  'decide',
+  'party',
+  'guards',
+  'bind',
+  'compile',
+  'require',
+  'obligations',
+  'effects',
+  'teams',
+  'resources',
+  'conditions',
+  'roles',
+  'actions/**/*',
+  'when/condition',
+  'when/cidr',
+]
+/** What compares two versions of a policy. */
+const COMPARER = ['compare/*', 'actions/*/compare', 'actions/http/cells', 'actions/buckets']
+
+const TESTS = ['src/policy/**/*.test.ts', 'test/corpus/decisions/*.test.ts', 'test/corpus/language/*.test.ts']
+/** Whether a page of the docs is current says nothing of a decision, and what is refused of huge files takes longest. */
+const NO_TESTS = ['src/policy/**/docs.test.ts', 'src/policy/badinput.test.ts']
+
+/** Nor do policies of a size that takes seconds to check. */
+export const TOO_BIG = /ten thousand rules/
+
+export type Part = 'engine' | 'comparer'
+
+export interface Source {
+  /** Below the root of the project. */
+  readonly file: string
+  readonly part: Part
+}
+
+function matching(patterns: readonly string[], exclude: readonly string[]): readonly string[] {
+  return globSync(patterns, { cwd: ROOT, exclude }).toSorted()
+}
+
+export function sources(): readonly Source[] {
+  const found = (names: readonly string[]): readonly string[] =>
+    matching(
+      names.map((name) => `src/policy/${name}.ts`),
+      ['src/policy/**/*.test.ts'],
+    )
+  const comparer = found(COMPARER)
+  return [
+    ...found(ENGINE)
+      .filter((file) => !comparer.includes(file))
+      .map((file) => ({ file, part: 'engine' as const })),
+    ...comparer.map((file) => ({ file, part: 'comparer' as const })),
+  ]
+}
+
+export function testFiles(): readonly string[] {
+  return matching(TESTS, NO_TESTS)
+}
