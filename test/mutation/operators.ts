@@ -125,7 +125,8 @@ function answers(says: Node | undefined, value: Node): readonly string[] {
 function answer(node: Node, text: string, within: Node | undefined): readonly Change[] {
   const arrow = node.type === 'ArrowFunctionExpression' && node.expression === true
   const value = arrow ? (node.body as Node) : node.type === 'ReturnStatement' ? node.argument : undefined
-  if (value === undefined || value === null) return []
+  // A word in place of another is an operator of its own.
+  if (value === undefined || value === null || typeof value.value === 'string') return []
   const says = (arrow ? node : within)?.returnType?.typeAnnotation
   return answers(says, value)
     .filter((to) => to !== text.slice(value.start, value.end))

@@ -26,11 +26,11 @@ export class Worker {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     }))
-    return new Promise((settle) => {
+    return new Promise((settle, fail) => {
       let timer: NodeJS.Timeout | undefined
       const finish = (answer: Answer | Ended): void => {
         clearTimeout(timer)
-        child.off('message', hear).off('exit', exited)
+        child.off('message', hear).off('exit', exited).off('error', fail)
         if (answer.kind === 'ended') this.#forget(child)
         settle(answer)
       }
@@ -42,7 +42,7 @@ export class Worker {
           timer = setTimeout(() => finish({ kind: 'ended', why: 'it never ends' }), allowed(answer))
         } else finish(answer)
       }
-      child.on('message', hear).on('exit', exited)
+      child.on('message', hear).on('exit', exited).once('error', fail)
       child.send(request)
     })
   }
