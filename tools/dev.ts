@@ -1,5 +1,6 @@
 /** The developer's commands behind `npm test`, `npm run check`, `npm run load`, `npm run format` and `npm pack`. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { globSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -35,50 +36,100 @@ function check(): boolean {
   return results.every(Boolean)
 }
 
-function unitTests(patterns: readonly string[]): boolean {
-  const files =
-    patterns.length > 0
-      ? patterns.flatMap((pattern) => (pattern.includes('*') ? globSync(pattern) : [pattern]))
-      : globSync(['src/**/*.test.ts', 'tools/**/*.test.ts', 'test/{corpus,property,differential,e2e}/**/*.test.ts'])
-  const coverage =
-    patterns.length > 0
-      ? []
-      : [
-          '--experimental-test-coverage',
-          '--test-coverage-include=src/**/*.ts',
-          '--test-coverage-exclude=src/**/*.test.ts',
-          '--test-coverage-exclude=src/testing/**',
-          '--test-coverage-lines=80',
-        ]
-  const reporter =
-    process.env['CI'] === 'true' || !process.stdout.isTTY ? ['--test-reporter=./tools/reporter.ts'] : ['--test-reporter=spec']
-  return run(
-    'tests',
-    node,
-    [
+/** Tests that start gateways or a server of their own beside them, and all others. Each group runs in one process, because starting one per file costs more than most files do. */
+const SERVERS = ['test/e2e/*.test.ts', 'test/corpus/{http,tokens,threats}/**/*.test.ts']
+const ALL = ['src/**/*.test.ts', 'tools/**/*.test.ts', 'test/{corpus,property,differential,e2e}/**/*.test.ts']
+
+function testFiles(): { readonly servers: readonly string[]; readonly others: readonly string[] } {
+  const servers = globSync(SERVERS)
+  return { servers, others: globSync(ALL).filter((file) => !servers.includes(file)) }
+}
+
+const COVERAGE = [
+  '--experimental-test-coverage',
+  '--test-coverage-include=src/**/*.ts',
+  '--test-coverage-exclude=src/**/*.test.ts',
+  '--test-coverage-exclude=src/testing/**',
+  '--test-coverage-exclude=src/envoy/messages/**',
+  '--test-coverage-lines=80',
+]
+
+function testing(
+  files: readonly string[],
+  options: readonly string[] = [],
+): { readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv } {
+  const plain = process.env['CI'] === 'true' || !process.stdout.isTTY || files.length > 20
+  return {
+    args: [
       '--disable-warning=ExperimentalWarning',
       '--test',
       '--test-isolation=none',
       '--test-force-exit',
       '--test-timeout=120000',
-      ...reporter,
-      ...coverage,
+      plain ? '--test-reporter=./tools/reporter.ts' : '--test-reporter=spec',
+      ...options,
       'tools/entry.ts',
     ],
-    {
-      UV_THREADPOOL_SIZE: '16',
-      OSTIARY_TEST_FILES: files.toSorted().join('\n'),
-    },
-  )
+    env: { UV_THREADPOOL_SIZE: '16', OSTIARY_TEST_FILES: files.toSorted().join('\n') },
+  }
 }
 
-const commands: Record<string, (args: readonly string[]) => boolean> = {
+function tests(patterns: readonly string[]): boolean {
+  const { args, env } = testing(patterns.flatMap((pattern) => (pattern.includes('*') ? globSync(pattern) : [pattern])))
+  return run('tests', node, args, env)
+}
+
+function coverage(): boolean {
+  const { servers, others } = testFiles()
+  const { args, env } = testing([...servers, ...others], COVERAGE)
+  return run('tests with coverage', node, args, env)
+}
+
+/** What one of several processes at a time says is shown when it has ended, so that each can be read in one piece. */
+async function beside(
+  label: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly good: boolean; readonly said: string }> {
+  const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
+  const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  process.stdout.write(`\n— ${label}\n${said}`)
+  if (status !== 0) process.stdout.write(`${label}: failed${signal === null ? '' : ` (${signal})`}\n`)
+  return { good: status === 0, said }
+}
+
+/** Every test, and every check of the sources, two processes at a time. */
+async function everything(): Promise<boolean> {
+  if (!build()) return false
+  const { servers, others } = testFiles()
+  const withServers = testing(servers)
+  const alone = testing(others)
+  const [first, [checked, second]] = await Promise.all([
+    beside('tests with servers', withServers.args, withServers.env),
+    (async () => [
+      await beside('types, lint and format', ['tools/dev.ts', 'check'], {}),
+      await beside('tests without servers', alone.args, alone.env),
+    ])(),
+  ])
+  const results = [first, second].map(
+    ({ said }) => /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(said)?.slice(1).map(Number) ?? [0, 1, 0],
+  )
+  const [passed, failed, skipped] = [0, 1, 2].map((at) => results.reduce((sum, one) => sum + one[at]!, 0))
+  process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`)
+  return [first, checked, second].every(({ good }) => good)
+}
+
+const commands: Record<string, (args: readonly string[]) => boolean | Promise<boolean>> = {
   check: () => check(),
-  test: (args) => (args.length > 0 ? unitTests(args) : [build(), check(), unitTests([])].every(Boolean)),
+  test: (args) => (args.length > 0 ? tests(args) : everything()),
+  coverage: () => coverage(),
   format: () => run('format', node, [join(packageFolder('oxfmt'), 'bin/oxfmt'), ...FOLDERS, 'bin']),
   docs: () => run('generate docs', node, ['tools/generate.ts']),
   load: (args) => run('load', node, ['test/load/main.ts', ...args]),
   build: () => build(),
+  messages: () => run('messages of Envoy', node, ['tools/messages.ts']),
   lock: () => run('lock file', node, ['tools/lockfile.ts']),
 }
 
@@ -97,4 +148,4 @@ if (command === undefined) {
   process.stderr.write(`dev: unknown command \`${name}\`; there are ${Object.keys(commands).join(', ')}\n`)
   process.exit(2)
 }
-process.exit(command(args) ? 0 : 1)
+process.exit((await command(args)) ? 0 : 1)

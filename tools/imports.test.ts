@@ -14,11 +14,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   identity: ['core', 'config', 'secrets', 'store'],
   policy: ['core', 'config'],
   audit: ['core', 'config', 'secrets', 'store'],
-  doors: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit'],
-  server: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'doors'],
-  demo: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'doors'],
-  cli: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'doors', 'server', 'demo'],
-  testing: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'doors', 'server', 'demo'],
+  envoy: ['core', 'config'],
+  doors: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy'],
+  targets: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy'],
+  server: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy', 'doors', 'targets'],
+  demo: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy', 'doors', 'targets'],
+  cli: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy', 'doors', 'targets', 'server', 'demo'],
+  testing: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy', 'doors', 'targets', 'server', 'demo'],
 }
 /** Families whose members never import one another. */
 const SEPARATE = new Set(['doors', 'targets'])
