@@ -127,3 +127,31 @@ rules: [{ id: a, role: r, resource: orders, actions: [GET /a] }]`)
   assert.deepEqual(why(last - 1), [{ code: 'role-unknown', id: 'a', role: 'r' }])
   assert.deepEqual(why(last), [{ code: 'role-not-held', id: 'a', role: 'r' }])
 })
+
+describe('a role that is activated', () => {
+  const { policy } = load(`roles:
+  r: { eligible: [{ issuer: entra, claim: groups, any: [g] }] }
+rules: [{ id: a, role: r, resource: orders, actions: [GET /a] }]`)
+  const who = policy!.bind(someone({ claims: { groups: ['g'] } }))
+  const grant = { issuer: 'entra', subject: 'tenant/subject', role: 'r', from: NOW, until: NOW + 1000 }
+  const cases: readonly (readonly [name: string, grants: readonly Partial<typeof grant>[], time: number, held: boolean])[] = [
+    ['is held from the beginning', [{}], NOW, true],
+    ['not before', [{}], NOW - 1, false],
+    ['until the end', [{}], NOW + 999, true],
+    ['not at the end', [{}], NOW + 1000, false],
+    ['not by the grant of another subject', [{ subject: 'tenant/other' }], NOW, false],
+    ['not by that of another issuer', [{ issuer: 'ci' }], NOW, false],
+    ['not by that of another role', [{ role: 's' }], NOW, false],
+    ['by the later of two grants', [{ until: NOW + 2000 }, {}], NOW + 1500, true],
+    ['in whatever order', [{}, { until: NOW + 2000 }], NOW + 1500, true],
+    ['not by one that is over', [{ until: NOW + 2000, from: NOW + 1600 }, {}], NOW + 1500, false],
+    ['not without a grant', [], NOW, false],
+  ]
+  for (const [name, grants, time, held] of cases)
+    test(name, () => {
+      const context = { ...AT, time, grants: grants.map((one) => ({ ...grant, ...one })) }
+      const { effect, reasons } = policy!.decide(who, act('GET /a'), 'orders', context)
+      assert.equal(effect, held ? 'allow' : 'deny')
+      assert.deepEqual(reasons, [{ code: held ? 'granted' : 'role-not-held', id: 'a', role: 'r' }])
+    })
+})

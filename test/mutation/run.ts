@@ -21,6 +21,8 @@ export interface Options {
   /** Runs of a property at most. */
   readonly runs: number
   readonly jobs: number
+  /** Without the tests that take longest: for a first look, which tells of more survivors than there are. */
+  readonly quick: boolean
   readonly say: (line: string) => void
 }
 
@@ -77,7 +79,7 @@ function choose(all: readonly Candidate[], each: Options['each']): readonly Cand
 }
 
 /** Every test without a mutant: how long it takes, and which mutants it reaches. */
-async function measure(chosen: readonly Candidate[], { runs, say }: Options): Promise<readonly Baseline[]> {
+async function measure(chosen: readonly Candidate[], { runs, quick, say }: Options): Promise<readonly Baseline[]> {
   const places = new Map([...Map.groupBy(chosen, ({ file }) => file)].map(([file, some]) => [file, some.map(({ start }) => start)]))
   const baselines: Baseline[] = []
   const worker = new Worker()
@@ -92,7 +94,13 @@ async function measure(chosen: readonly Candidate[], { runs, say }: Options): Pr
   if (ended.kind !== 'done') throw new Error(ended.kind === 'failed' ? ended.message : `the tests without any mutant: ${ended.kind}`)
   const seconds = baselines.reduce((sum, { load, tests }) => sum + load + tests.reduce((all, { ms }) => all + ms, 0), 0) / 1000
   say(`${baselines.reduce((sum, { tests }) => sum + tests.length, 0)} tests take ${seconds.toFixed(0)} s without any mutant`)
-  return baselines
+  // What is left out reaches nothing.
+  const without = ({ tests, reached, ...all }: Baseline): Baseline => ({
+    ...all,
+    tests: tests.filter(({ ms }) => ms < SLOW),
+    reached: reached.map((one) => ({ ...one, byTest: one.byTest.filter((_, i) => tests[i]!.ms < SLOW) })),
+  })
+  return quick ? baselines.map(without) : baselines
 }
 
 async function tryAll(chosen: readonly Candidate[], baselines: readonly Baseline[], { jobs, say }: Options): Promise<readonly Tried[]> {
@@ -141,6 +149,9 @@ async function tryOne(
   kills.set(key, (kills.get(key) ?? 0) + 1)
   return { by: ended.kind === 'ended' ? `${now}: ${ended.why}` : now, why: '' }
 }
+
+/** Milliseconds of a test that a first look is without. */
+const SLOW = 1000
 
 /** Tests are told apart by it: those that are quick come first, together by file, for importing one takes about as long. */
 const QUICK = 300
