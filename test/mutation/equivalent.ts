@@ -6,6 +6,8 @@
 export interface Equivalent {
   /** The line's text without what surrounds it. */
   readonly line: string
+  /** The same of the line before, where there are several such lines. */
+  readonly after?: string
   /** As `npm run load -- mutants --list` tells it. */
   readonly change: string
   readonly because: string
@@ -80,7 +82,7 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       change: 'identity.unknownClaims.has(claim) → true',
       because: 'a candidate more is asked by `holds` and not held',
     },
-    { line: 'continue', change: 'continue → ;', because: 'a binding that is asked twice gives the same' },
+    { line: 'continue', after: 'yield* bindings.every', change: 'continue → ;', because: 'a binding that is asked twice gives the same' },
     {
       line: 'const value = Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined',
       change: 'Object.hasOwn(identity.claims, claim) → true',

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EQUIVALENT } from './equivalent.ts'
+import { EQUIVALENT, type Equivalent } from './equivalent.ts'
 import { ROOT, sources, testFiles, type Part as PartOfPolicy } from './files.ts'
 import type { Baseline, Part } from './messages.ts'
 import { table, type Tried } from './report.ts'
@@ -57,16 +57,20 @@ function told({ file, line, kind, change, source }: Mutant): string {
   return `${file}:${line} ${kind} ${change}  in  ${source}`
 }
 
-function isEquivalent({ file, source, change }: Mutant): boolean {
-  return EQUIVALENT[file]?.some((one) => one.line === source && one.change === change) === true
+function isEquivalent(mutant: Mutant): boolean {
+  return EQUIVALENT[mutant.file]?.some((one) => isOf(one, mutant)) === true
+}
+
+function isOf({ line, after, change }: Equivalent, mutant: Mutant): boolean {
+  return line === mutant.source && change === mutant.change && (after === undefined || after === mutant.after)
 }
 
 /** Entries that meet no mutant, or more than one of which only one was looked at. */
 function checkEquivalent(all: readonly Mutant[]): readonly string[] {
   return Object.entries(EQUIVALENT).flatMap(([file, entries]) =>
-    entries.flatMap(({ line, change }) => {
-      const met = all.filter((one) => one.file === file && one.source === line && one.change === change)
-      return met.length === 1 ? [] : [`equivalent.ts: ${met.length} mutants of ${file} are ${change} in ${line}`]
+    entries.flatMap((entry) => {
+      const met = all.filter((one) => one.file === file && isOf(entry, one)).length
+      return met === 1 ? [] : [`equivalent.ts: ${met} mutants of ${file} are ${entry.change} in ${entry.line}`]
     }),
   )
 }

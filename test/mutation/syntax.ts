@@ -47,6 +47,8 @@ export interface Mutant {
   readonly line: number
   /** The line's text without what surrounds it. */
   readonly source: string
+  /** The same of the line before. */
+  readonly after: string
   /** As `=== → !==`; with a number where it is not the first such change of the line. */
   readonly change: string
   /** Where it begins, in characters of the text. */
@@ -85,6 +87,7 @@ export function mutantsOf(file: string, text: string): readonly Mutant[] {
         kind,
         line,
         source: lines[line - 1]!.trim(),
+        after: lines[line - 2]?.trim() ?? '',
         change: times === 1 ? told : `${told} (${times})`,
         start,
         text: `${text.slice(0, start)}${replacement}${text.slice(end)}`,
