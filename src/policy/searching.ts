@@ -6,7 +6,8 @@ import type { Action } from '../core/action.ts'
 import type { DecisionContext } from '../core/decision.ts'
 import type { Diagnostic } from '../core/errors.ts'
 import type { Identity } from '../core/principal.ts'
-import { httpCells, TooManyCells } from './actions/http/cells.ts'
+import { TooManyCells } from './actions/cells.ts'
+import { httpCells } from './actions/http/cells.ts'
 import { readAction } from './actions/index.ts'
 import type { HttpPattern } from './actions/http/template.ts'
 import type { CompiledPolicy } from './compiled.ts'
@@ -151,7 +152,7 @@ export function searchActions(
   let conditional = false
   try {
     const wants = (number: number): boolean => placed[number]?.statement.kind === 'rule'
-    for (const cell of httpCells(patterns, { methods: undefined, wants, most: MAX_CELLS })) {
+    for (const cell of httpCells(patterns, { named: () => undefined, wants, most: MAX_CELLS })) {
       const decided = cell.covering.flatMap((number) => placed[number]?.statement ?? [])
       const asked = cell.action(new Map())
       if (asked === undefined || !decided.some(({ kind }) => kind === 'rule')) continue

@@ -1,5 +1,6 @@
 import type { Action } from '../../core/action.ts'
 import type { Type } from '../when/types.ts'
+import type { ActionCell, Wanted } from './cells.ts'
 import type { Side } from './sets/values.ts'
 
 /** What patterns of every protocol have. */
@@ -55,6 +56,11 @@ export interface Vocabulary<A extends Action, P extends PatternBase> {
   readonly overlaps: (a: P, b: P) => boolean
   /** Whether nothing is left out. */
   readonly isAll: (pattern: P) => boolean
+  /**
+   * The actions that some of the patterns cover, cut into cells: each such action is in exactly one.
+   * @throws TooManyCells
+   */
+  readonly cells: (patterns: readonly P[], wanted: Wanted) => Iterable<ActionCell>
   readonly index: <V, T>(entries: Iterable<readonly [P, V]>, combine: (values: readonly V[]) => T) => { find(action: A): readonly T[] }
 }
 

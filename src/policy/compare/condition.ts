@@ -1,9 +1,10 @@
 /** Conditions taken apart: into what `&&`, `||`, `!` and `? :` join, and what is known of each part. */
+import { placeText } from '../actions/json.ts'
 import type { Expr } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js'
 import { Condition, type Input as Values, type Truth } from '../when/condition.ts'
 import { parseCondition, type ParsedCondition } from '../when/parse.ts'
 
-/** What a condition reads: `claims.department`, `context.time`, `params.id`. */
+/** What a condition reads: `claims.department`, `context.time`, `params.id`; within JSON, `request.arguments.limit`. */
 export interface Reads {
   readonly root: 'claims' | 'context' | 'request' | 'params'
   readonly name: string
@@ -21,6 +22,10 @@ export type Shape =
   | { readonly kind: 'has'; readonly claim: string }
   /** `'x' in claims.groups`, and `claims.groups.exists(g, g == 'x')`. */
   | { readonly kind: 'contains'; readonly claim: string; readonly value: Operand }
+  /** The same of a list that the request has: `'privileged' in request.options`. */
+  | { readonly kind: 'listed'; readonly list: Reads; readonly value: Operand }
+  /** `has(request.tokens)` */
+  | { readonly kind: 'readable'; readonly reads: Reads }
   | { readonly kind: 'compare'; readonly left: Operand; readonly op: Comparison; readonly right: Operand }
   | { readonly kind: 'within'; readonly left: Operand; readonly list: readonly Operand[] }
   /** A truth value that a claim has. */
@@ -102,6 +107,19 @@ export function takeApart(text: string): Tree | undefined {
   return 'problem' in parsed ? undefined : treeOf(parsed.expr, parsed)
 }
 
+/** Fields of `request` that a condition looks at. */
+export function requestFields(text: string): ReadonlySet<string> {
+  const parsed = parseCondition(text)
+  const reads = 'problem' in parsed ? [] : readsOf(parsed.expr)
+  return new Set(reads.flatMap(({ root, name }) => (root === 'request' ? [/^\w+/.exec(name)![0]] : [])))
+}
+
+/** Texts and numbers that a condition names. */
+export function namedIn(text: string): readonly Literal[] {
+  const found = text.matchAll(/'([^']{1,64})'|"([^"]{1,64})"|(?<![\w.])(-?\d+(?:\.\d+)?)(?![\w.])/g)
+  return [...found].map(([, a, b, number]) => (number === undefined ? (a ?? b!) : Number(number)))
+}
+
 function treeOf(expr: Expr, parsed: ParsedCondition): Tree {
   const { exprKind } = expr
   if (exprKind.case === 'callExpr') {
@@ -132,6 +150,7 @@ const OPAQUE: Shape = { kind: 'opaque' }
 
 function shapeOf(expr: Expr): Shape {
   const own = readOf(expr)
+  if (own?.root === 'request' && testsPresence(expr)) return { kind: 'readable', reads: own }
   if (own?.root === 'claims') return testsPresence(expr) ? { kind: 'has', claim: own.name } : { kind: 'truth', claim: own.name }
   if (expr.exprKind.case === 'comprehensionExpr') return existsOf(expr) ?? OPAQUE
   if (expr.exprKind.case !== 'callExpr') return OPAQUE
@@ -167,6 +186,7 @@ function inOf(a: Expr, b: Expr): Shape | undefined {
   if (value === undefined) return undefined
   const list = readOf(b)
   if (list?.root === 'claims') return { kind: 'contains', claim: list.name, value }
+  if (list?.root === 'request') return { kind: 'listed', list, value }
   const elements = b.exprKind.case === 'listExpr' ? b.exprKind.value.elements.map(operandOf) : [undefined]
   return elements.some((one) => one === undefined) ? undefined : { kind: 'within', left: value, list: elements as readonly Operand[] }
 }
@@ -176,12 +196,13 @@ function existsOf(expr: Expr): Shape | undefined {
   const loop = expr.exprKind.case === 'comprehensionExpr' ? expr.exprKind.value : undefined
   const list = loop?.iterRange === undefined ? undefined : readOf(loop.iterRange)
   const step = loop?.loopStep?.exprKind
-  if (list?.root !== 'claims' || step?.case !== 'callExpr' || step.value.function !== '_||_') return undefined
+  if ((list?.root !== 'claims' && list?.root !== 'request') || step?.case !== 'callExpr' || step.value.function !== '_||_') return undefined
   const test = step.value.args.find((arg) => arg.exprKind.case === 'callExpr')?.exprKind
   if (test?.case !== 'callExpr' || test.value.function !== '_==_') return undefined
   const others = test.value.args.filter((arg) => arg.exprKind.case !== 'identExpr' || arg.exprKind.value.name !== loop!.iterVar)
   const value = others.length === 1 ? operandOf(others[0]!) : undefined
-  return value === undefined ? undefined : { kind: 'contains', claim: list.name, value }
+  if (value === undefined) return undefined
+  return list.root === 'claims' ? { kind: 'contains', claim: list.name, value } : { kind: 'listed', list, value }
 }
 
 const RANGES: Readonly<Record<string, readonly [number, number]>> = {
@@ -245,11 +266,19 @@ const ROOTS: readonly string[] = ['claims', 'context', 'request', 'params']
 
 /** What `claims.x`, `claims['x']` or `has(claims.x)` reads. */
 function readOf({ exprKind }: Expr): Reads | undefined {
-  if (exprKind.case === 'selectExpr') return named(exprKind.value.operand, exprKind.value.field)
+  if (exprKind.case === 'selectExpr') return placed(exprKind.value.operand, exprKind.value.field)
   if (exprKind.case !== 'callExpr' || exprKind.value.function !== '_[_]') return undefined
   const [operand, index] = exprKind.value.args
   const name = index === undefined ? undefined : literalOf(index)
-  return typeof name === 'string' ? named(operand, name) : undefined
+  return typeof name === 'string' ? placed(operand, name) : undefined
+}
+
+function placed(operand: Expr | undefined, name: string): Reads | undefined {
+  const direct = named(operand, name)
+  if (direct !== undefined || operand === undefined) return direct
+  // Within JSON, each place is read by itself.
+  const outer = testsPresence(operand) ? undefined : readOf(operand)
+  return outer?.root === 'request' ? { root: 'request', name: placeText(outer.name, [name]) } : undefined
 }
 
 function named(operand: Expr | undefined, name: string): Reads | undefined {

@@ -1,6 +1,6 @@
 /** Conditions as formulas: when each is true, when it is false, and otherwise an error. */
 import type { ClaimType } from '../../config/schema.ts'
-import type { CellInput } from '../actions/http/cells.ts'
+import type { ActionCell } from '../actions/cells.ts'
 import type { Condition } from '../when/condition.ts'
 import type { World } from '../world.ts'
 import { ALWAYS, NEVER, type Bdd, type Node } from './bdd.ts'
@@ -8,8 +8,6 @@ import { takeApart, type Part, type Reads, type Tree } from './condition.ts'
 import { NotComparable } from './fact.ts'
 import type { Facts } from './facts.ts'
 import { seenBy, type Seen } from './seen.ts'
-
-export type ReadInput = (root: 'request' | 'params', name: string, pattern: number) => CellInput
 
 interface Meaning {
   readonly yes: Node
@@ -20,13 +18,13 @@ export class Conditions {
   readonly #world: World
   readonly #facts: Facts
   readonly #bdd: Bdd
-  readonly #read: ReadInput
+  readonly #cell: ActionCell
 
-  constructor(world: World, facts: Facts, read: ReadInput) {
+  constructor(world: World, facts: Facts, cell: ActionCell) {
     this.#world = world
     this.#facts = facts
     this.#bdd = facts.bdd
-    this.#read = read
+    this.#cell = cell
   }
 
   /** Announces everything that the formulas will ask for. */
@@ -106,18 +104,16 @@ export class Conditions {
         for (const text of seen.texts) this.#facts.expectAddress(text)
         break
       case 'input':
-        this.#facts.expectInput(
-          seen.input.key,
-          seen.look,
-          (value) => typeof value === 'string' && seen.input.admits(value),
-          seen.input.mayFail,
-        )
+        this.#facts.expectInput(seen.input, seen.look)
         break
       case 'term':
         this.#facts.expectTerm(seen.key, seen.look, seen.range)
         break
       case 'opaque':
         if (seen.alone !== undefined) this.#facts.claims.expectLook(seen.alone.claim, seen.alone.type, seen.alone.look)
+        break
+      case 'readable':
+        this.#facts.expectInput(seen.input, undefined)
         break
       case 'constant':
       case 'present':
@@ -155,16 +151,20 @@ export class Conditions {
         const { input, look } = seen
         return { yes: facts.input(input.key, (one) => look.at(one) === true), no: facts.input(input.key, (one) => look.at(one) === false) }
       }
+      case 'readable': {
+        const fails = facts.inputFails(seen.input.key)
+        return { yes: bdd.not(fails), no: fails }
+      }
       case 'term': {
         const within = bdd.all(seen.claims.map((claim) => facts.claims.present(world, claim)))
         return both(
-          facts.term(seen.key, seen.text, (one) => seen.look.at(one) === true),
+          facts.term(seen.key, seen.text, seen.inputs, (one) => seen.look.at(one) === true),
           within,
         )
       }
       case 'opaque': {
         const within = bdd.all(seen.needs.map((claim) => facts.claims.present(world, claim)))
-        const { yes, no } = facts.opaque(seen.key, seen.text, seen.mayFail)
+        const { yes, no } = facts.opaque(seen.key, seen.text, seen.inputs, seen.mayFail)
         const { alone } = seen
         if (alone !== undefined)
           facts.claims.linkNamed(alone.claim, alone.type, (value) => {
@@ -178,11 +178,10 @@ export class Conditions {
 
   /** What a part looks at in this cell. */
   #seen(part: Part, claims: ReadonlyMap<string, ClaimType>, pattern: number): Seen {
-    return seenBy(part, claims, (reads) => this.#operand(reads, pattern))
-  }
-
-  #operand({ root, name }: Reads, pattern: number): CellInput | undefined {
-    return root === 'request' || root === 'params' ? this.#read(root, name, pattern) : undefined
+    return seenBy(part, claims, {
+      input: ({ root, name }: Reads) => (root === 'request' || root === 'params' ? this.#cell.input(root, name, pattern) : undefined),
+      action: (values) => this.#cell.action(values),
+    })
   }
 }
 

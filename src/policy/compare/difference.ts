@@ -1,8 +1,9 @@
 /** What is different in one cell, exactly. */
 import type { Decision } from '../../core/decision.ts'
-import type { ActionCell } from '../actions/http/cells.ts'
+import type { ActionCell } from '../actions/cells.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 import { Bdd, NEVER, TooLarge, type Node } from './bdd.ts'
+import { namedIn } from './condition.ts'
 import { cover } from './cubes.ts'
 import { NotComparable, type Fact } from './fact.ts'
 import { Facts } from './facts.ts'
@@ -78,9 +79,7 @@ class Comparison {
     const facts = (this.#facts = new Facts(bdd, [before.world, after.world], now))
     const peer = (this.#peer = new Facts(bdd, [before.world, after.world], now, facts))
     const told = sameDefinitions(before, after)
-    const sides = [before, after].map(
-      (side) => new Formulas(side, facts, peer, (root, name, pattern) => cell.input(root, name, pattern), told),
-    )
+    const sides = [before, after].map((side) => new Formulas(side, facts, peer, cell, told))
     for (const side of sides) side.expect()
     const masks = sides.flatMap((side) => side.masks)
     const [left, right] = sides.map((side) => side.restrictions(masks))
@@ -157,7 +156,7 @@ class Comparison {
     const { cell, resource, now, from, to } = this.#task
     const whole = this.#bdd.and(region, this.#links)
     const hints = [...this.#task.before.statements, ...this.#task.after.statements].flatMap(({ statement }) =>
-      statement.when === undefined ? [] : [...statement.when.text.matchAll(/'([^']{1,64})'|"([^"]{1,64})"/g)].map(([, a, b]) => a ?? b!),
+      statement.when === undefined ? [] : namedIn(statement.when.text),
     )
     const confirms = (witness: Witness): boolean => agrees(ask(from, witness), before) && agrees(ask(to, witness), after)
     for (const part of [this.#withoutErrors(whole), whole]) {

@@ -1,5 +1,6 @@
 /** What can be so or not of a principal and its request: each a thing that has exactly one of several values. */
 import type { AddressClass } from './addresses.ts'
+import type { OpenInput } from '../actions/cells.ts'
 import type { Literal } from './condition.ts'
 import type { Domain } from './domain.ts'
 import type { ValueClass } from './values.ts'
@@ -41,9 +42,9 @@ export type Fact =
   | { readonly about: 'active'; readonly role: string; readonly domain: Domain<boolean> }
   | { readonly about: 'time'; readonly domain: Domain<Stretch> }
   | { readonly about: 'address'; readonly domain: Domain<AddressClass> }
-  | { readonly about: 'input'; readonly key: string; readonly domain: Domain<InputClass> }
-  | { readonly about: 'term'; readonly text: string; readonly domain: Domain<ValueClass> }
-  | { readonly about: 'opaque'; readonly text: string; readonly domain: Domain<TruthClass> }
+  | { readonly about: 'input'; readonly key: string; readonly input: OpenInput; readonly domain: Domain<InputClass> }
+  | { readonly about: 'term'; readonly text: string; readonly inputs: readonly OpenInput[]; readonly domain: Domain<ValueClass> }
+  | { readonly about: 'opaque'; readonly text: string; readonly inputs: readonly OpenInput[]; readonly domain: Domain<TruthClass> }
   /** Something that was given with the request: an approval, a justification. */
   | { readonly about: 'said'; readonly key: string; readonly what: string; readonly domain: Domain<boolean> }
 

@@ -4,16 +4,16 @@ import type { World } from '../world.ts'
 import { addressClasses, type AddressClass } from './addresses.ts'
 import { ALWAYS, NEVER, type Bdd, type Node } from './bdd.ts'
 import { Claims } from './claims.ts'
+import type { OpenInput } from '../actions/cells.ts'
 import type { Literal } from './condition.ts'
 import { Domain } from './domain.ts'
 import { ANONYMOUS, type Fact, type InputClass, type RoleClass, type Stretch, type TruthClass } from './fact.ts'
 import type { PlainBinding, RoleDefinition } from './roles.ts'
-import { classesOf, type Look, type ValueClass } from './values.ts'
+import { classesOf, inputClasses, type Look, type ValueClass } from './values.ts'
 
 interface InputLooks {
+  readonly input: OpenInput
   readonly looks: Look[]
-  readonly admits: (value: Literal) => boolean
-  readonly mayFail: boolean
 }
 
 /**
@@ -75,10 +75,11 @@ export class Facts {
     this.#addresses.add(address)
   }
 
-  expectInput(key: string, look: Look, admits: (value: Literal) => boolean, mayFail: boolean): void {
-    let found = this.#inputs.get(key)
-    if (found === undefined) this.#inputs.set(key, (found = { looks: [], admits, mayFail }))
-    found.looks.push(look)
+  /** @param look Undefined where it is only asked whether there is something. */
+  expectInput(input: OpenInput, look: Look | undefined): void {
+    let found = this.#inputs.get(input.key)
+    if (found === undefined) this.#inputs.set(input.key, (found = { input, looks: [] }))
+    if (look !== undefined) found.looks.push(look)
   }
 
   expectTerm(key: string, look: Look, range: readonly [number, number]): void {
@@ -204,12 +205,13 @@ export class Facts {
     return this.#input(key).among((one) => one === 'fails')
   }
 
-  term(key: string, text: string, holds: (value: Literal) => boolean): Node {
+  term(key: string, text: string, inputs: readonly OpenInput[], holds: (value: Literal) => boolean): Node {
     const { domain } = this.#fact(`term ${key}`, () => {
       const { looks, range } = this.#terms.get(key)!
       return {
         about: 'term',
         text,
+        inputs,
         domain: new Domain(
           this.bdd,
           classesOf('number', looks, () => true, range),
@@ -219,10 +221,11 @@ export class Facts {
     return (domain as Domain<ValueClass>).among((one) => holds(one.values[0]!))
   }
 
-  opaque(key: string, text: string, mayFail: boolean): { readonly yes: Node; readonly no: Node } {
+  opaque(key: string, text: string, inputs: readonly OpenInput[], mayFail: boolean): { readonly yes: Node; readonly no: Node } {
     const { domain } = this.#fact(`opaque ${key}`, () => ({
       about: 'opaque',
       text,
+      inputs,
       domain: new Domain<TruthClass>(this.bdd, mayFail ? ['true', 'error', 'false'] : ['true', 'false']),
     }))
     const of = (wanted: TruthClass): Node => (domain as Domain<TruthClass>).among((one) => one === wanted)
@@ -285,11 +288,12 @@ export class Facts {
 
   #input(key: string): Domain<InputClass> {
     const { domain } = this.#fact(`input ${key}`, () => {
-      const { looks, admits, mayFail } = this.#inputs.get(key)!
+      const { input, looks } = this.#inputs.get(key)!
       return {
         about: 'input',
         key,
-        domain: new Domain<InputClass>(this.bdd, [...(mayFail ? (['fails'] as const) : []), ...classesOf('string', looks, admits)]),
+        input,
+        domain: new Domain<InputClass>(this.bdd, [...(input.mayFail ? (['fails'] as const) : []), ...inputClasses(input, looks)]),
       }
     })
     return domain as Domain<InputClass>

@@ -6,7 +6,8 @@ import { describeDemand, type Demand } from '../require.ts'
 import type { World } from '../world.ts'
 import { inNetwork } from './addresses.ts'
 import { ALWAYS, NEVER, type Bdd, type Node } from './bdd.ts'
-import { Conditions, type ReadInput } from './conditions.ts'
+import type { ActionCell } from '../actions/cells.ts'
+import { Conditions } from './conditions.ts'
 import { ANONYMOUS, NotComparable } from './fact.ts'
 import type { Facts } from './facts.ts'
 import { Restrictions, type Restriction } from './restrictions.ts'
@@ -71,12 +72,12 @@ export class Formulas {
    * @param peer What can be so of the other end of the connection
    * @param told Whether a role may be told by its name
    */
-  constructor(side: Side, facts: Facts, peer: Facts, read: ReadInput, told: (definition: RoleDefinition) => boolean) {
+  constructor(side: Side, facts: Facts, peer: Facts, cell: ActionCell, told: (definition: RoleDefinition) => boolean) {
     this.#side = side
     this.#facts = facts
     this.#peer = peer
     this.#bdd = facts.bdd
-    this.#conditions = new Conditions(side.world, facts, read)
+    this.#conditions = new Conditions(side.world, facts, cell)
     this.#told = told
   }
 

@@ -5,11 +5,11 @@
  * Each party of a chain is decided for itself and the strictest outcome is that of all. So where two versions decide equally
  * for every single party, they decide equally for every chain; differences are told per party.
  */
-import { httpCells, TooManyCells, type ActionCell, type Wanted } from '../actions/http/cells.ts'
-import type { HttpPattern } from '../actions/http/template.ts'
-import type { ActionPattern } from '../actions/index.ts'
+import { TooManyCells, type ActionCell, type Wanted } from '../actions/cells.ts'
+import { vocabularyOf, type ActionPattern } from '../actions/index.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 import type { Guardrail, Rule } from '../model.ts'
+import { namedIn, requestFields } from './condition.ts'
 import { compareCell, type Case, type CellDifference } from './difference.ts'
 import type { Side } from './formula.ts'
 import { roleDefinitions, Numbers, type RoleDefinition } from './roles.ts'
@@ -56,14 +56,12 @@ export interface CompareOptions {
   readonly maxNodes?: number | undefined
   /** Cases of one cell, at most. Default: 64. */
   readonly maxCases?: number | undefined
+  /** What each cell comes to, as it is looked at. */
+  readonly looked?: ((resource: string, cell: ActionCell, difference: CellDifference) => void) | undefined
 }
 
 /** Cuts the actions of a resource into cells, by protocol. */
 type Partition = (patterns: readonly ActionPattern[], wanted: Wanted) => Iterable<ActionCell>
-
-const PARTITIONS: Readonly<Record<string, Partition>> = {
-  http: (patterns, wanted) => httpCells(patterns as readonly HttpPattern[], wanted),
-}
 
 /** One version, with what is looked up again and again. */
 interface Version {
@@ -157,7 +155,7 @@ class ResourceComparison {
     if (sameResource && changed.size === 0) return { same: true, cells: 0, changes: [], notProven: [] }
     const nothing = { same: false, cells: 0, changes: [] }
     if (protocols.size > 1) return { ...nothing, notProven: [this.#all('its protocol is another')] }
-    const partition = Object.hasOwn(PARTITIONS, protocol!) ? PARTITIONS[protocol!] : undefined
+    const partition = vocabularyOf(protocol!)?.cells
     if (partition === undefined) return { ...nothing, notProven: [this.#all(`actions of ${protocol!} are not compared yet`)] }
     const bounds: NotProven[] = []
     try {
@@ -214,7 +212,7 @@ class ResourceComparison {
     this.#cellsOf = new Uint32Array(this.#coverings.length)
     const known = new Map<string, CellDifference>()
     const patterns = this.#coverings.map(({ pattern }) => pattern)
-    const wanted = { methods: this.#methods(), wants: (pattern: number) => changed.has(pattern), most: this.#options.maxCells ?? 500_000 }
+    const wanted = { named: this.#named(), wants: (pattern: number) => changed.has(pattern), most: this.#options.maxCells ?? 500_000 }
     for (const cell of partition(patterns, wanted)) {
       this.#cells++
       const meanings: [Set<number>, Set<number>] = [new Set(), new Set()]
@@ -234,16 +232,22 @@ class ResourceComparison {
         difference = this.#cell(cell)
         if (!looks) known.set(key, difference)
       }
+      this.#options.looked?.(this.#name, cell, difference)
       this.#note(cell, difference)
     }
   }
 
-  /** Texts that may be methods, of conditions that look at the method: those are told apart. Undefined where none does. */
-  #methods(): ReadonlySet<string> | undefined {
-    const texts = new Set(this.#coverings.flatMap(({ statement }) => statement?.when?.text ?? []))
-    const looking = [...texts].filter((text) => text.includes('method'))
-    const methods = looking.flatMap((text) => [...text.matchAll(/['"]([!#$%&'*+.^_`|~0-9A-Z-]{1,32})['"]/g)].map(([, method]) => method!))
-    return looking.length === 0 ? undefined : new Set(methods)
+  /** Texts in conditions by the field of `request` that they look at. */
+  #named(): Wanted['named'] {
+    const named = new Map<string, Set<string>>()
+    const conditions = new Set(this.#coverings.flatMap(({ statement }) => statement?.when ?? []))
+    for (const { text } of conditions)
+      for (const field of requestFields(text)) {
+        let texts = named.get(field)
+        if (texts === undefined) named.set(field, (texts = new Set()))
+        for (const one of namedIn(text)) if (typeof one === 'string') texts.add(one)
+      }
+    return (field) => named.get(field)
   }
 
   #cell(cell: ActionCell): CellDifference {

@@ -195,7 +195,7 @@ function valuesSaid(all: readonly (ValueClass | string)[], classes: ReadonlySet<
 }
 
 function oneOf(values: readonly Literal[]): string {
-  const shown = values.slice(0, 4).map((one) => `\`${String(one)}\``)
+  const shown = values.slice(0, 4).map((one) => (one === '' ? 'nothing' : `\`${String(one).replaceAll('\0', ' ')}\``))
   return `${shown.join(' or ')}${values.length > 4 ? ` or one of ${values.length - 4} more` : ''}`
 }
 

@@ -1,5 +1,6 @@
 /** Values of a claim or another input, cut into classes that nothing in a cell tells apart. */
 import type { ClaimType } from '../../config/schema.ts'
+import type { OpenInput } from '../actions/cells.ts'
 import type { Truth } from '../when/condition.ts'
 import type { Comparison, Literal } from './condition.ts'
 
@@ -36,15 +37,60 @@ export function classesOf(
   admits: (value: Literal) => boolean = () => true,
   whole?: readonly [number, number],
 ): readonly ValueClass[] {
-  const distinct = [...new Map(looks.map((look) => [look.key, look])).values()]
+  const distinct = distinctLooks(looks)
   const names = new Set(distinct.flatMap((look) => look.names))
-  const all = type === 'number' ? numbers(names, whole) : type === 'boolean' ? truthValues() : texts(names)
-  const merged = new Map<string, ValueClass>()
+  return merged(type === 'number' ? numbers(names, whole) : type === 'boolean' ? truthValues() : texts(names), distinct, admits)
+}
+
+function distinctLooks(looks: readonly Look[]): readonly Look[] {
+  return [...new Map(looks.map((look) => [look.key, look])).values()]
+}
+
+/** Classes of an input of the request. Where it is known what else it can be than what is named, a class of nothing is left out. */
+export function inputClasses(input: OpenInput, looks: readonly Look[]): readonly ValueClass[] {
+  const { type, admits, values, other, range } = input
+  const distinct = distinctLooks(looks)
+  const names = new Set(distinct.flatMap((look) => look.names))
+  if (type === 'json') return merged(json(names), distinct, admits)
+  if (values !== undefined)
+    return merged(
+      values.map((value) => ({ values: [value], open: false, said: '' })),
+      distinct,
+      admits,
+    )
+  if (type === 'number') return merged(numbers(names, range), distinct, admits)
+  if (other === undefined) return merged(texts(names), distinct, admits)
+  const besides = other(names)
+  const named = texts(names).filter(({ open }) => !open)
+  return merged(besides === undefined ? named : [...named, { values: [besides], open: true, said: 'other' }], distinct, admits)
+}
+
+/** Values within JSON as their texts: absent, of each type those that are told apart, and what is neither a text nor a number. */
+function json(names: ReadonlySet<Literal>): readonly ValueClass[] {
+  const open = (value: string, said: string): ValueClass => ({ values: [value], open: true, said })
+  const text = texts(names).map((one) => (one.open ? open(JSON.stringify(one.values[0]), 'another text') : asJson(one)))
+  return [
+    { values: [''], open: false, said: '' },
+    ...truthValues().map(asJson),
+    ...text,
+    ...numbers(names, undefined).map((one) => (one.said === 'any' ? open('0', 'a number') : asJson(one))),
+    open('null', 'null'),
+    open('[]', 'a list'),
+    open('{}', 'an object'),
+  ]
+}
+
+function asJson({ values, open, said }: ValueClass): ValueClass {
+  return { values: values.map((one) => JSON.stringify(one)), open, said }
+}
+
+function merged(all: readonly ValueClass[], distinct: readonly Look[], admits: (value: Literal) => boolean): readonly ValueClass[] {
+  const classes = new Map<string, ValueClass>()
   for (const one of all) {
     if (!one.open && !admits(one.values[0]!)) continue
     const key = distinct.map((look) => (one.open && !look.even ? '?' : shown(look.at(one.values[0]!)))).join('')
-    const before = merged.get(key)
-    merged.set(
+    const before = classes.get(key)
+    classes.set(
       key,
       before === undefined
         ? one
@@ -56,7 +102,7 @@ export function classesOf(
     )
   }
   // The open one last: it is the plain one.
-  return [...merged.values()].toSorted((a, b) => Number(a.open) - Number(b.open))
+  return [...classes.values()].toSorted((a, b) => Number(a.open) - Number(b.open))
 }
 
 function shown(truth: Truth): string {

@@ -2,7 +2,7 @@
 import type { Action } from '../../core/action.ts'
 import type { Decision, DecisionContext } from '../../core/decision.ts'
 import type { ClaimValue, Identity, Principal } from '../../core/principal.ts'
-import type { ActionCell } from '../actions/http/cells.ts'
+import type { ActionCell, OpenInput } from '../actions/cells.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 
 import type { World } from '../world.ts'
@@ -35,7 +35,7 @@ interface Draft {
   possession: string
   time: number
   ip: string
-  readonly inputs: Map<string, string>
+  readonly inputs: Map<string, Literal | undefined>
 }
 
 /** How many combinations of free values are tried. */
@@ -52,7 +52,7 @@ export interface Known {
 /**
  * Finds a witness that `confirms`. What a description leaves to a value that conditions look into, such as a text that begins
  * with something, is searched for among values that the conditions themselves name.
- * @param hints Texts that conditions name
+ * @param hints Texts and numbers that conditions name
  */
 export function findWitness(
   known: Known,
@@ -60,7 +60,7 @@ export function findWitness(
   cell: ActionCell,
   resource: string,
   now: number,
-  hints: readonly string[],
+  hints: readonly Literal[],
   confirms: (witness: Witness) => boolean,
 ): Witness | undefined {
   const { draft, free } = draftOf(known.facts, assignment, now, hints)
@@ -132,7 +132,7 @@ function draftOf(
   facts: readonly Fact[],
   assignment: ReadonlyMap<number, boolean>,
   now: number,
-  hints: readonly string[],
+  hints: readonly Literal[],
 ): { readonly draft: Draft; readonly free: readonly Free[] } {
   const draft: Draft = {
     issuer: ANONYMOUS,
@@ -151,7 +151,8 @@ function draftOf(
   const mine = facts.filter((fact) => !('issuer' in fact) || fact.issuer === draft.issuer)
   const searching = facts.some(({ about }) => about === 'opaque' || about === 'term')
   const free: Free[] = []
-  const texts = pool(hints)
+  const all = pool(hints)
+  const texts = all.filter((one) => typeof one === 'string')
   const asList = new Set<string>()
   const scopes: string[] = []
   for (const fact of mine) {
@@ -204,9 +205,13 @@ function draftOf(
         break
       case 'input': {
         const value = fact.domain.valueAt(assignment)
-        if (value === 'fails') draft.inputs.set(fact.key, '%FF')
-        else if (!value.open) draft.inputs.set(fact.key, String(value.values[0]))
-        else if (searching) free.push({ set: (one, text) => void one.inputs.set(fact.key, String(text)), values: texts })
+        if (value === 'fails') draft.inputs.set(fact.key, undefined)
+        else if (!value.open) draft.inputs.set(fact.key, value.values[0])
+        else {
+          const { key, type, other } = fact.input
+          if (type !== 'string' || other !== undefined) draft.inputs.set(key, value.values.at(-1))
+          if (searching && type === 'string') free.push(tried(fact.input, all, value.values.at(-1)))
+        }
         break
       }
       case 'issuer':
@@ -224,14 +229,15 @@ function draftOf(
     const list = draft.claims[fact.claim] as readonly string[]
     draft.claims[fact.claim] = [...list, String(fact.values[0] ?? 'another')]
   }
-  if (searching) free.push(...otherwiseFree(mine, draft, texts))
+  if (searching) free.push(...otherwiseFree(mine, draft, all))
   return { draft, free }
 }
 
 /** What only opaque parts look at: it has no variable of its own. */
-function otherwiseFree(facts: readonly Fact[], draft: Draft, texts: readonly string[]): readonly Free[] {
+function otherwiseFree(facts: readonly Fact[], draft: Draft, all: readonly Literal[]): readonly Free[] {
   const opaque = facts.flatMap((fact) => (fact.about === 'opaque' || fact.about === 'term' ? [fact.text] : [])).join(' ')
   const free: Free[] = []
+  const texts = all.filter((one) => typeof one === 'string')
   for (const [, claim] of opaque.matchAll(/claims\.(\w+)/g)) {
     if (facts.some((fact) => fact.about === 'claim' && fact.claim === claim)) continue
     if (facts.some((fact) => fact.about === 'list' && fact.claim === claim)) {
@@ -245,19 +251,40 @@ function otherwiseFree(facts: readonly Fact[], draft: Draft, texts: readonly str
   }
   if (/context\.time/.test(opaque) && !facts.some(({ about }) => about === 'time'))
     free.push({ set: (one, time) => void (one.time = Number(time)), values: hoursFrom(draft.time, Number.POSITIVE_INFINITY) })
-  if (/params\.|request\.path/.test(opaque)) {
-    const taken = new Set(facts.flatMap((fact) => (fact.about === 'input' ? [fact.key] : [])))
-    for (let i = 1; i <= 8; i++) {
-      const key = `segment ${i}`
-      if (!taken.has(key)) free.push({ set: (one, text) => void one.inputs.set(key, String(text)), values: texts })
-    }
-  }
+  const taken = new Set(facts.flatMap((fact) => (fact.about === 'input' ? [fact.key] : [])))
+  for (const fact of facts)
+    if (fact.about === 'opaque' || fact.about === 'term')
+      for (const input of fact.inputs)
+        if (!taken.has(input.key)) {
+          taken.add(input.key)
+          free.push(tried(input, all))
+        }
   return free
 }
 
-function pool(hints: readonly string[]): readonly string[] {
-  const near = hints.slice(0, 12).flatMap((one) => [one, `${one}x`, `x${one}`, `x${one}x`, one.slice(0, -1)])
-  return [...new Set(['x', '7', ...near.filter((one) => one !== ''), 'y', 'user@example.com', '-'])]
+/** @param first What it is, unless something looks into it */
+function tried(input: OpenInput, texts: readonly Literal[], first?: Literal): Free {
+  const values = [...new Set([...(first === undefined ? [] : [first]), ...input.tries(texts)])].slice(0, MAX_VALUES)
+  return { set: (one, value) => void one.inputs.set(input.key, value), values: values.length === 0 ? [''] : values }
+}
+
+/** Values of one input that are tried, at most. */
+const MAX_VALUES = 200
+
+function pool(hints: readonly Literal[]): readonly Literal[] {
+  const texts = hints.filter((one) => typeof one === 'string').slice(0, 12)
+  const near = texts.flatMap((one) => [one, `${one}x`, `x${one}`, `x${one}x`, one.slice(0, -1)])
+  return [
+    ...new Set([
+      ...hints.filter((one) => typeof one === 'number').slice(0, 12),
+      'x',
+      '7',
+      ...near.filter((one) => one !== ''),
+      'y',
+      'user@example.com',
+      '-',
+    ]),
+  ]
 }
 
 /** Every hour of the eight days from an instant on, then every week of a year, as far as they lie before another. */

@@ -3,8 +3,10 @@ import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { globKey } from '../sets/glob.ts'
 import { literalPath, pathKey } from '../sets/path.ts'
 import { isAnyValue, valuesKey } from '../sets/values.ts'
+import { spaceCells } from '../space.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
+import { space } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { OPERATIONS } from './known.ts'
 import { optionsKey } from './options.ts'
@@ -52,5 +54,6 @@ export const container: Vocabulary<ContainerAction, ContainerPattern> = {
   overlaps,
   isAll: ({ operations, images, names }) =>
     operations.size > MOST && images.repositories === undefined && images.versions === undefined && isAnyValue(names),
+  cells: (patterns, wanted) => spaceCells(space, patterns, wanted),
   index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import type { HttpAction } from '../../../core/action.ts'
 import { actionText } from '../../testdata/random.ts'
-import { httpCells, TooManyCells } from './cells.ts'
+import { TooManyCells } from '../cells.ts'
+import { httpCells } from './cells.ts'
 import { matchesPattern, parsePattern, type HttpPattern } from './template.ts'
 
 const pattern = (text: string): HttpPattern => {
@@ -13,7 +15,7 @@ const pattern = (text: string): HttpPattern => {
 
 function cellsOf(texts: readonly string[], more: { readonly methods?: ReadonlySet<string>; readonly most?: number } = {}) {
   const { methods, most = 10_000 } = more
-  return [...httpCells(texts.map(pattern), { methods, wants: () => true, most })]
+  return [...httpCells(texts.map(pattern), { named: () => methods, wants: () => true, most })]
 }
 
 describe('cells of http', () => {
@@ -34,12 +36,7 @@ describe('cells of http', () => {
           const cells = cellsOf(texts, { methods: new Set() })
           for (const { method, path } of requests) {
             const covering = patterns.flatMap((one, i) => (matchesPattern(one, method, path) ? [i] : []))
-            const inside = cells.filter((cell) => {
-              const own = cell.action(new Map())!.method
-              const input = cell.input('request', 'method', cell.covering[0]!)
-              const fits = input.kind === 'fixed' ? input.value === method : input.admits(method)
-              return own !== '' && fits && cell.action(new Map([['request.path', path]])) !== undefined
-            })
+            const inside = cells.filter((cell) => cell.has({ protocol: 'http', method, path }))
             assert.equal(inside.length, covering.length === 0 ? 0 : 1, `${method} ${path}`)
             assert.deepEqual(inside[0]?.covering ?? [], covering, `${method} ${path}`)
           }
@@ -53,7 +50,7 @@ describe('cells of http', () => {
       fc.property(fc.array(actionText, { minLength: 1, maxLength: 6 }), (texts) => {
         const patterns = texts.map(pattern)
         for (const cell of cellsOf(texts)) {
-          const action = cell.action(new Map())!
+          const action = cell.action(new Map()) as HttpAction
           const covering = patterns.flatMap((one, i) => (matchesPattern(one, action.method, action.path) ? [i] : []))
           assert.deepEqual(covering, cell.covering, `${cell.text}: ${action.method} ${action.path}`)
         }

@@ -1,35 +1,7 @@
 /** The requests of one resource, cut so finely that within each piece all templates say the same of every request. */
-import type { HttpAction } from '../../../core/action.ts'
+import type { Action, HttpAction } from '../../../core/action.ts'
+import { TooManyCells, type ActionCell, type CellInput, type CellValues, type OpenInput, type Scalar, type Wanted } from '../cells.ts'
 import { isCanonicalMethod, normalSegment, segmentsOf, type HttpPattern } from './template.ts'
-
-/** What is known, in one cell, of a value that a condition can read. */
-export type CellInput =
-  | { readonly kind: 'fixed'; /** Undefined for a segment that is no UTF-8. */ readonly value: string | undefined }
-  | {
-      readonly kind: 'open'
-      /** The same for the same place in the path, whatever a template calls it. */
-      readonly key: string
-      readonly admits: (value: string) => boolean
-      /** Requests may have a value there that can't be decoded. */
-      readonly mayFail: boolean
-    }
-
-/** A set of actions that the same patterns cover. */
-export interface ActionCell {
-  /** For people: `GET /orders/{id}`. */
-  readonly text: string
-  /** Numbers of the patterns that cover it, ascending. */
-  readonly covering: readonly number[]
-  /** What a condition beside this pattern reads as `request.method`, `request.path` or `params.<name>`. */
-  readonly input: (root: 'request' | 'params', name: string, pattern: number) => CellInput
-  /** An action of the cell, with values for open inputs by their key; undefined if they don't fit. */
-  readonly action: (values: ReadonlyMap<string, string>) => HttpAction | undefined
-}
-
-export type Cells = Iterable<ActionCell>
-
-/** Thrown where patterns overlap in more ways than `most`. */
-export class TooManyCells extends Error {}
 
 interface TrieNode {
   readonly literals: Map<string, TrieNode>
@@ -52,18 +24,9 @@ interface Place {
   readonly segments: readonly CellSegment[]
 }
 
-/** Which cells are asked for. */
-export interface Wanted {
-  /** Methods to tell apart besides those of the patterns; undefined where nothing looks at the method otherwise. */
-  readonly methods: ReadonlySet<string> | undefined
-  /** Whether cells that a pattern covers are wanted. A cell that only others cover is left out. */
-  readonly wants: (pattern: number) => boolean
-  /** How many there may be, else `TooManyCells`. */
-  readonly most: number
-}
-
 /** Cells of http: nodes of the determinised trie of path templates, by method. */
-export function* httpCells(patterns: readonly HttpPattern[], { methods, wants, most }: Wanted): Generator<ActionCell> {
+export function* httpCells(patterns: readonly HttpPattern[], { named, wants, most }: Wanted): Generator<ActionCell> {
+  const methods = named('method')
   const root = trieNode()
   for (const [number, { segments, rest }] of patterns.entries()) {
     const wanted = wants(number)
@@ -93,6 +56,9 @@ export function* httpCells(patterns: readonly HttpPattern[], { methods, wants, m
         patterns,
         here.toSorted((a, b) => a - b),
         method,
+        methods === undefined &&
+          covering.some((number) => patterns[number]!.method === 'GET') &&
+          !covering.some((number) => patterns[number]!.method === 'HEAD'),
         segments,
         below,
       )
@@ -132,6 +98,10 @@ function* places(from: Place, wants: Wanted['wants']): Generator<PathCell> {
   if (!literals.has('') && further.length > 0) yield { segments: [...segments, { text: '' }], below: undefined, covering: further }
 }
 
+function isMethod(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Z-]{1,32}$/.test(text)
+}
+
 /** One method, or every method but some. */
 type CellMethod = string | ReadonlySet<string>
 
@@ -143,7 +113,7 @@ function methodsOf(
 ): readonly CellMethod[] {
   const named = new Set(covering.map((number) => patterns[number]!.method))
   const any = named.delete('*')
-  if (any) for (const method of more ?? []) if (isCanonicalMethod(method)) named.add(method)
+  if (any) for (const method of more ?? []) if (isMethod(method)) named.add(method)
   // Where nothing tells `HEAD` apart it is decided as `GET` is, and needs no cell of its own.
   if (named.has('GET') && more !== undefined) named.add('HEAD')
   const each = [...named].toSorted()
@@ -158,6 +128,8 @@ class HttpCell implements ActionCell {
   readonly covering: readonly number[]
   readonly #patterns: readonly HttpPattern[]
   readonly #method: CellMethod
+  /** `HEAD` is where `GET` is. */
+  readonly #headAsGet: boolean
   readonly #segments: readonly CellSegment[]
   readonly #below: ReadonlySet<string> | undefined
 
@@ -165,12 +137,14 @@ class HttpCell implements ActionCell {
     patterns: readonly HttpPattern[],
     covering: readonly number[],
     method: CellMethod,
+    headAsGet: boolean,
     segments: readonly CellSegment[],
     below: ReadonlySet<string> | undefined,
   ) {
     this.covering = covering
     this.#patterns = patterns
     this.#method = method
+    this.#headAsGet = headAsGet
     this.#segments = segments
     this.#below = below
   }
@@ -205,10 +179,10 @@ class HttpCell implements ActionCell {
     if (root === 'request' && name === 'method') {
       const method = this.#method
       if (typeof method === 'string') return { kind: 'fixed', value: method }
-      return { kind: 'open', key: 'request.method', admits: (value) => isCanonicalMethod(value) && !method.has(value), mayFail: false }
+      return open('request.method', (value) => isCanonicalMethod(value) && !method.has(value), { stem: 'OTHER', but: method })
     }
     // Open also where one path is all there is: a request may write its characters in more than one way.
-    if (root === 'request') return { kind: 'open', key: 'request.path', admits: (value) => this.#has(value), mayFail: false }
+    if (root === 'request') return open('request.path', (value) => this.#has(value), undefined)
     const { segments } = this.#patterns[pattern]!
     const at = segments.findIndex((segment) => segment.kind === 'parameter' && segment.name === name)
     const segment = this.#segments[at]
@@ -218,7 +192,13 @@ class HttpCell implements ActionCell {
       const encoded = encodedSegment(value)
       return encoded !== undefined && !segment.but.has(encoded)
     }
-    return { kind: 'open', key: `segment ${at + 1}`, admits, mayFail: true }
+    return { ...open(`segment ${at + 1}`, admits, { stem: 'x', but: segment.but }), mayFail: true }
+  }
+
+  has(action: Action): boolean {
+    if (action.protocol !== 'http' || !isCanonicalMethod(action.method) || !this.#has(action.path)) return false
+    const method = this.#headAsGet && action.method === 'HEAD' ? 'GET' : action.method
+    return typeof this.#method === 'string' ? this.#method === method : !this.#method.has(method)
   }
 
   #has(path: string): boolean {
@@ -232,11 +212,11 @@ class HttpCell implements ActionCell {
     return fits && this.#below?.has(parts[this.#segments.length]!) !== true
   }
 
-  #witness(values: ReadonlyMap<string, string>): string | undefined {
+  #witness(values: CellValues): string | undefined {
     const parts: string[] = []
     for (const [i, segment] of this.#segments.entries()) {
-      const given = values.get(`segment ${i + 1}`)
-      const part = 'text' in segment ? segment.text : given === undefined ? fresh(segment.but) : encodedSegment(given)
+      const key = `segment ${i + 1}`
+      const part = 'text' in segment ? segment.text : values.has(key) ? segmentOf(values.get(key)) : fresh(segment.but)
       if (part === undefined || (!('text' in segment) && segment.but.has(part))) return undefined
       parts.push(part)
     }
@@ -244,11 +224,33 @@ class HttpCell implements ActionCell {
     return `/${parts.join('/')}`
   }
 
-  action(values: ReadonlyMap<string, string>): HttpAction | undefined {
+  action(values: CellValues): HttpAction | undefined {
     const path = values.get('request.path') ?? this.#witness(values)
     const method = values.get('request.method') ?? (typeof this.#method === 'string' ? this.#method : fresh(this.#method, 'OTHER'))
-    return path === undefined || !this.#has(path) ? undefined : { protocol: 'http', method, path }
+    return path === undefined || !this.#has(String(path)) ? undefined : { protocol: 'http', method: String(method), path: String(path) }
   }
+}
+
+/** @param others What to make another value of; undefined where none is made */
+function open(
+  key: string,
+  admits: (value: string) => boolean,
+  others: { readonly stem: string; readonly but: ReadonlySet<string> } | undefined,
+): OpenInput {
+  return {
+    kind: 'open',
+    key,
+    type: 'string',
+    admits: (value) => typeof value === 'string' && admits(value),
+    mayFail: false,
+    ...(others === undefined ? {} : { other: (but) => fresh(new Set([...but, ...others.but].map(String)), others.stem) }),
+    tries: (named) => named.filter((value) => typeof value === 'string' && admits(value)),
+  }
+}
+
+/** What can't be read is no UTF-8. */
+function segmentOf(value: Scalar | undefined): string | undefined {
+  return value === undefined ? '%FF' : encodedSegment(String(value))
 }
 
 /** A segment in the form in which templates are compared; undefined for what can't be one. */

@@ -1,6 +1,7 @@
 import type { HttpAction } from '../../../core/action.ts'
 import { isProblem, textProperties } from '../text.ts'
 import type { Problem, Vocabulary } from '../vocabulary.ts'
+import { httpCells } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { matchesPattern, parametersOf, parsePattern, segmentsOf, type HttpPattern } from './template.ts'
 import { HttpIndex } from './trie.ts'
@@ -36,6 +37,7 @@ export const http: Vocabulary<HttpAction, HttpPattern> = {
   covers,
   overlaps,
   isAll: ({ method, rest, segments }) => method === '*' && rest && segments.length === 0,
+  cells: httpCells,
   index: (entries, combine) => {
     const index = HttpIndex.build(entries, combine)
     return { find: ({ method, path }) => index.find(method, path) }

@@ -3,8 +3,10 @@ import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { pathKey } from '../sets/path.ts'
 import { isAnyValue, literalsOf, valuesKey } from '../sets/values.ts'
 import { isEveryWord, wordsKey } from '../sets/words.ts'
+import { spaceCells } from '../space.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
+import { space } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { readAction, readParts } from './read.ts'
 import { matchesPattern, meetsCanonical, parsePattern, type KubernetesPattern } from './template.ts'
@@ -58,5 +60,6 @@ export const kubernetes: Vocabulary<KubernetesAction, KubernetesPattern> = {
   overlaps,
   isAll: ({ verbs, resources, groups, namespaces, names, paths }) =>
     verbs.every && paths === undefined && isEveryWord(resources) && isEveryWord(groups) && isAnyValue(namespaces) && isAnyValue(names),
+  cells: (patterns, wanted) => spaceCells(space, patterns, wanted),
   index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
 }

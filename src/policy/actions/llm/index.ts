@@ -1,8 +1,10 @@
 import type { LlmAction } from '../../../core/action.ts'
 import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { isAnyValue, literalsOf, valuesKey } from '../sets/values.ts'
+import { spaceCells } from '../space.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
+import { space } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { WITH_MODEL } from './known.ts'
 import { readAction, readParts } from './read.ts'
@@ -35,5 +37,6 @@ export const llm: Vocabulary<LlmAction, LlmPattern> = {
   covers,
   overlaps,
   isAll: ({ operations, models }) => isAnyValue(models) && WITH_MODEL.filter((one) => one !== 'tune').every((one) => operations.has(one)),
+  cells: (patterns, wanted) => spaceCells(space, patterns, wanted),
   index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
 }

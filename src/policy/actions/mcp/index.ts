@@ -3,8 +3,10 @@ import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { globKey, isLiteral } from '../sets/glob.ts'
 import { pathKey } from '../sets/path.ts'
 import { hasWord, wordsKey } from '../sets/words.ts'
+import { spaceCells } from '../space.ts'
 import { noParameters, type RequestValue, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
+import { space } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { OF_PROMPTS, OF_TOOLS } from './known.ts'
 import { readAction, readParts } from './read.ts'
@@ -38,5 +40,6 @@ export const mcp: Vocabulary<McpAction, McpPattern> = {
   covers,
   overlaps,
   isAll: ({ methods, name }) => name.kind === 'any' && hasWord(methods, 'resources/read') && hasWord(methods, 'ping'),
+  cells: (patterns, wanted) => spaceCells(space, patterns, wanted),
   index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
 }

@@ -2,8 +2,10 @@ import { ALL, type SqlAction } from '../../../core/action.ts'
 import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { isAnyValue, literalsOf, valuesKey } from '../sets/values.ts'
 import { wordsKey } from '../sets/words.ts'
+import { spaceCells } from '../space.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
 import { isCanonical } from './canonical.ts'
+import { space } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { readAction, readParts } from './read.ts'
 import { matchesPattern, meetsCanonical, parsePattern, type SqlPattern } from './template.ts'
@@ -35,5 +37,6 @@ export const sql: Vocabulary<SqlAction, SqlPattern> = {
   overlaps,
   isAll: ({ text, schemas, objects, columns }) =>
     text.startsWith('* ') && isAnyValue(schemas) && isAnyValue(objects) && isAnyValue(columns),
+  cells: (patterns, wanted) => spaceCells(space, patterns, wanted),
   index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
 }

@@ -2,9 +2,11 @@ import { ALL, type SshAction } from '../../../core/action.ts'
 import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { globKey, isLiteral, isStar } from '../sets/glob.ts'
 import { pathKey } from '../sets/path.ts'
+import { spaceCells } from '../space.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
 import { commandKey } from './command.ts'
 import { isCanonical } from './canonical.ts'
+import { space } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { ORDINARY } from './known.ts'
 import { readAction, readParts } from './read.ts'
@@ -53,5 +55,6 @@ export const ssh: Vocabulary<SshAction, SshPattern> = {
   covers,
   overlaps,
   isAll: ({ operations, logins, target }) => ORDINARY.every((one) => operations.has(one)) && logins.some(isStar) && target.kind === 'any',
+  cells: (patterns, wanted) => spaceCells(space, patterns, wanted),
   index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),
 }

@@ -1,0 +1,162 @@
+/** What every protocol's cells hold to, whatever they are made of. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { formatAction, type Action, type Protocol } from '../../core/action.ts'
+import { samples } from '../testdata/actions.ts'
+import { TooManyCells, type ActionCell, type Wanted } from './cells.ts'
+import { vocabularies, type ActionPattern, type Side } from './index.ts'
+
+const written = (protocol: Protocol, max = 5) =>
+  fc.array(fc.tuple(samples[protocol].pattern, fc.constantFrom<Side>('grants', 'takes')), { minLength: 1, maxLength: max })
+
+function patternsOf(protocol: Protocol, texts: readonly (readonly [string, Side])[]): readonly ActionPattern[] {
+  return texts.flatMap(([text, side]) => vocabularies[protocol].parse(text, side).pattern ?? [])
+}
+
+function cellsOf(protocol: Protocol, patterns: readonly ActionPattern[], more: Partial<Wanted> = {}): readonly ActionCell[] {
+  return [...vocabularies[protocol].cells(patterns, { named: () => undefined, wants: () => true, most: 20_000, ...more })]
+}
+
+const numRuns = Number(process.env['OSTIARY_RUNS'] ?? 150)
+
+/** Patterns that as guardrails meet every action. */
+const ALL: Readonly<Record<Protocol, readonly string[]>> = {
+  http: ['* /**'],
+  kubernetes: ['* *', '* /**'],
+  sql: ['* on *.*', 'transaction,session'],
+  ssh: ['* as *'],
+  container: ['* *'],
+  mcp: ['*'],
+  llm: ['*'],
+}
+/** Patterns of which the first is within the others. */
+const MANY: Readonly<Record<Protocol, readonly string[]>> = {
+  http: ['GET /a', 'GET /{x}', 'POST /**'],
+  kubernetes: ['get pods -n a', 'get pods -n a*', '* *'],
+  sql: ['select on a.b', 'select on a.*', '* on *.*'],
+  ssh: ['exec as a: x', 'exec as a*', '* as *'],
+  container: ['run a', 'run a with privileged', '* *'],
+  mcp: ['tools/call a', 'tools/call a*', '*'],
+  llm: ['chat a', 'chat a*', '*'],
+}
+
+for (const protocol of Object.keys(vocabularies) as Protocol[])
+  describe(`cells of ${protocol}`, () => {
+    const { matches, request } = vocabularies[protocol]
+    const all = ALL[protocol].map((text) => [text, 'takes'] as const)
+    const covering = (patterns: readonly ActionPattern[], action: Action): readonly number[] =>
+      patterns.flatMap((one, i) => (matches(one, action) ? [i] : []))
+
+    test('every action that something covers is in exactly one, with just what covers it', () => {
+      let inside = 0
+      fc.assert(
+        fc.property(written(protocol), fc.array(samples[protocol].action, { minLength: 30, maxLength: 30 }), (texts, actions) => {
+          const patterns = patternsOf(protocol, texts)
+          const cells = cellsOf(protocol, patterns)
+          for (const action of actions) {
+            const by = covering(patterns, action)
+            const found = cells.filter((cell) => cell.has(action))
+            if (by.length === 0) {
+              // What isn't canonical is no action at all.
+              if (patternsOf(protocol, all).some((one) => matches(one, action))) assert.deepEqual(found, [], formatAction(action))
+              continue
+            }
+            inside++
+            assert.equal(found.length, 1, `${formatAction(action)}: ${found.map(({ text }) => text).join(' | ')}`)
+            assert.deepEqual(found[0]!.covering, by, `${formatAction(action)} in ${found[0]!.text}`)
+          }
+        }),
+        { numRuns },
+      )
+      assert.ok(inside > 100)
+    })
+
+    test('each has an action that lies in it, and that the matcher treats as the cell says', () => {
+      fc.assert(
+        fc.property(written(protocol), (texts) => {
+          const patterns = patternsOf(protocol, texts)
+          const cells = cellsOf(protocol, patterns)
+          for (const cell of cells) {
+            const action = cell.action(new Map())
+            assert.ok(action !== undefined, cell.text)
+            assert.deepEqual(covering(patterns, action), cell.covering, `${cell.text}: ${formatAction(action)}`)
+            assert.deepEqual(
+              cells.filter((one) => one.has(action)),
+              [cell],
+              formatAction(action),
+            )
+          }
+        }),
+        { numRuns },
+      )
+    })
+
+    test('what is said of an input holds for every action in it', () => {
+      fc.assert(
+        fc.property(written(protocol, 3), fc.array(samples[protocol].action, { minLength: 20, maxLength: 20 }), (texts, actions) => {
+          const patterns = patternsOf(protocol, texts)
+          for (const cell of cellsOf(protocol, patterns, { named: () => new Set(['privileged']) }))
+            for (const action of actions.filter((one) => covering(patterns, one).length > 0 && cell.has(one))) {
+              const fields = request(action)
+              for (const field of Object.keys(vocabularies[protocol].fields)) {
+                const input = cell.input('request', field, cell.covering[0]!)
+                const value = fields.get(field)
+                const about = `${field} of ${formatAction(action)} in ${cell.text}`
+                if (input.kind === 'fixed') assert.deepEqual(value, input.value, about)
+                else if (input.kind === 'list')
+                  assert.equal(input.has('privileged'), (value as readonly string[]).includes('privileged'), about)
+                else if (value === undefined) assert.ok(input.mayFail, about)
+                else if (typeof value === 'string' || typeof value === 'bigint')
+                  assert.ok(input.admits(typeof value === 'bigint' ? Number(value) : value), about)
+              }
+            }
+        }),
+        { numRuns: Math.ceil(numRuns / 2) },
+      )
+    })
+
+    test('what an input can be besides those given is in the cell', () => {
+      fc.assert(
+        fc.property(written(protocol, 3), fc.subarray(['a', 'b', 'x', 'get', 'a.b/a', ':1', 'chat']), (texts, given) => {
+          const patterns = patternsOf(protocol, texts)
+          for (const cell of cellsOf(protocol, patterns))
+            for (const field of Object.keys(vocabularies[protocol].fields)) {
+              const input = cell.input('request', field, cell.covering[0]!)
+              const other = input.kind === 'open' ? input.other?.(new Set(given)) : undefined
+              if (input.kind !== 'open' || other === undefined) continue
+              assert.ok(!given.includes(String(other)) && input.admits(other), `${field} ${String(other)}`)
+              const action = cell.action(new Map([[input.key, other]]))
+              assert.ok(action !== undefined, `${field} ${String(other)} in ${cell.text}`)
+              assert.deepEqual(covering(patterns, action), cell.covering)
+              const value = request(action).get(field)
+              assert.equal(typeof value === 'bigint' ? Number(value) : value, other)
+            }
+        }),
+        { numRuns: Math.ceil(numRuns / 2) },
+      )
+    })
+
+    test('there are as many as were asked for at most', () => {
+      const patterns = patternsOf(
+        protocol,
+        MANY[protocol].map((text) => [text, 'takes'] as const),
+      )
+      assert.ok(patterns.length > 1)
+      assert.throws(() => cellsOf(protocol, patterns, { most: 2 }), TooManyCells)
+    })
+
+    test('cells of what is not asked for are left out', () => {
+      const patterns = patternsOf(
+        protocol,
+        MANY[protocol].map((text) => [text, 'grants'] as const),
+      )
+      const all = cellsOf(protocol, patterns)
+      const wanted = cellsOf(protocol, patterns, { wants: (number) => number === 0 })
+      assert.deepEqual(
+        wanted.map(({ text }) => text),
+        all.filter((one) => one.covering.includes(0)).map(({ text }) => text),
+      )
+      assert.ok(wanted.length > 0 && wanted.length < all.length)
+    })
+  })
