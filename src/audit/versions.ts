@@ -34,10 +34,10 @@ export interface KeptVersion {
 
 /** Policy versions that records cite, one file each in `dir`, readable by this user alone. */
 export class PolicyVersions {
-  readonly #dir: string
+  readonly dir: string
 
   constructor(dir: string) {
-    this.#dir = dir
+    this.dir = dir
   }
 
   /**
@@ -48,8 +48,8 @@ export class PolicyVersions {
     const name = nameOf(version)
     if (name === undefined) throw new OstiaryError('audit/unknown-version', { version: version.slice(0, 80) })
     try {
-      mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
-      chmodSync(this.#dir, 0o700)
+      mkdirSync(this.dir, { recursive: true, mode: 0o700 })
+      chmodSync(this.dir, 0o700)
       if (this.#readOrNothing(version) === undefined) this.#write(name, { version, keptAt: now, sources: plainSources(sources) })
       this.#writeLatest(version)
     } catch (error) {
@@ -64,7 +64,7 @@ export class PolicyVersions {
     if (name === undefined) throw unknown
     let text: string
     try {
-      text = readFileSync(join(this.#dir, name), 'utf8')
+      text = readFileSync(join(this.dir, name), 'utf8')
     } catch (error) {
       if (causeOf(error) === 'ENOENT') throw unknown
       throw new OstiaryError('audit/version-mismatch', { version, cause: causeOf(error) })
@@ -80,7 +80,7 @@ export class PolicyVersions {
   /** The version that came into force last; undefined if none is kept, or if its file isn't whole. */
   last(): KeptVersion | undefined {
     try {
-      return this.read(readFileSync(join(this.#dir, LATEST), 'utf8').trim())
+      return this.read(readFileSync(join(this.dir, LATEST), 'utf8').trim())
     } catch {
       return undefined
     }
@@ -97,21 +97,21 @@ export class PolicyVersions {
     const removed = this.list().filter((version) => version !== latest && !cited.has(version))
     // Without knowing the latest, nothing is certain not to be needed.
     if (latest === undefined) return []
-    for (const version of removed) rmSync(join(this.#dir, nameOf(version)!), { force: true })
+    for (const version of removed) rmSync(join(this.dir, nameOf(version)!), { force: true })
     return removed
   }
 
   #names(): readonly { hex: string; time: number }[] {
     let names: string[]
     try {
-      names = readdirSync(this.#dir)
+      names = readdirSync(this.dir)
     } catch {
       return []
     }
     return names
       .flatMap((name) => {
         const hex = FILE.exec(name)?.[1]
-        const info = hex === undefined ? undefined : statSync(join(this.#dir, name), { throwIfNoEntry: false })
+        const info = hex === undefined ? undefined : statSync(join(this.dir, name), { throwIfNoEntry: false })
         return hex === undefined || info === undefined ? [] : [{ hex, time: info.mtimeMs }]
       })
       .toSorted((a, b) => a.time - b.time)
@@ -126,22 +126,22 @@ export class PolicyVersions {
   }
 
   #write(name: string, kept: KeptVersion): void {
-    const temporary = join(this.#dir, `.${name}.${process.pid}`)
+    const temporary = join(this.dir, `.${name}.${process.pid}`)
     try {
       rmSync(temporary, { force: true })
       writeFileSync(temporary, JSON.stringify({ ...kept, sha256: digestOf(kept) }), { mode: 0o600, flag: 'wx', flush: true })
-      renameSync(temporary, join(this.#dir, name))
+      renameSync(temporary, join(this.dir, name))
     } finally {
       rmSync(temporary, { force: true })
     }
   }
 
   #writeLatest(version: string): void {
-    const temporary = join(this.#dir, `.${LATEST}.${process.pid}`)
+    const temporary = join(this.dir, `.${LATEST}.${process.pid}`)
     try {
       rmSync(temporary, { force: true })
       writeFileSync(temporary, `${version}\n`, { mode: 0o600, flag: 'wx', flush: true })
-      renameSync(temporary, join(this.#dir, LATEST))
+      renameSync(temporary, join(this.dir, LATEST))
     } finally {
       rmSync(temporary, { force: true })
     }

@@ -7,7 +7,7 @@ import type { SourceFile, Sources } from './wiring.ts'
 const MAX_FILES = 10_000
 const MAX_FOLDERS_DEEP = 32
 /** A file larger than this, in bytes, isn't read at all. */
-const MAX_BYTES = 64 * 1024 * 1024
+export const MAX_BYTES = 64 * 1024 * 1024
 export const ENVIRONMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 /**
@@ -25,7 +25,7 @@ export function readSources(folder: string, environment?: string, read: ReadText
   for (const path of walk(folder, 'policy')) {
     if (!/\.ya?ml$/.test(path)) continue
     const file = readOne(path, () => new OstiaryError('config/unreadable', { file: path, cause: 'it vanished' }))
-    ;(/\.test\.ya?ml$/.test(path) ? tests : policy).push(file)
+    ;(isPolicyFile(path) ? policy : tests).push(file)
   }
   const over =
     environment === undefined
@@ -45,6 +45,11 @@ export function readSources(folder: string, environment?: string, read: ReadText
     }
   })
   return { wiring, environment: over, policy, tests, ...(documents.length === 0 ? {} : { documents }) }
+}
+
+/** A policy, not its tests. */
+export function isPolicyFile(path: string): boolean {
+  return /\.ya?ml$/.test(path) && !/\.test\.ya?ml$/.test(path)
 }
 
 function readFile(folder: string, path: string, missing: () => OstiaryError, read: ReadText): SourceFile {

@@ -48,7 +48,10 @@ export interface ByRole<T> {
 
 export interface CompiledResource {
   readonly protocol: string
+  /** Made when it is first asked for. */
   readonly index: ActionIndex<Candidates>
+  readonly isReady: boolean
+  makeReady(): void
   /** Issuers whose principals may come; undefined for all. */
   readonly issuers: ReadonlySet<string> | undefined
   /** Delegated tokens are limited to the actions of their scopes. */
@@ -111,12 +114,18 @@ class LazyResource implements CompiledResource {
   }
 
   get index(): CompiledResource['index'] {
-    if (this.#index === undefined) {
-      this.#index = this.#makeIndex!()
-      // What it was made of is not needed any more.
-      this.#makeIndex = undefined
-    }
-    return this.#index
+    if (this.#index === undefined) this.makeReady()
+    return this.#index!
+  }
+
+  get isReady(): boolean {
+    return this.#index !== undefined
+  }
+
+  makeReady(): void {
+    this.#index ??= this.#makeIndex!()
+    // What it was made of is not needed any more.
+    this.#makeIndex = undefined
   }
 }
 

@@ -61,6 +61,16 @@ export class CompiledPolicy implements Policy {
     this.anonymous = this.#binder.anonymous
   }
 
+  /** Resources that were decided about. */
+  get asked(): readonly string[] {
+    return [...this.#resources].filter(([, { isReady }]) => isReady).map(([name]) => name)
+  }
+
+  /** Makes what is needed to decide about a resource, which otherwise whoever asks about it first waits for. */
+  prepare(resource: string): void {
+    this.#resources.get(resource)?.makeReady()
+  }
+
   bind(identity: Identity): Principal {
     return this.#binder.bind(identity)
   }

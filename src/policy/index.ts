@@ -1,12 +1,11 @@
 import type { Located } from '../config/document.ts'
 import type { Sources } from '../config/wiring.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
-import { atOnce, type Gradual } from '../core/gradual.ts'
 import { CompiledPolicy } from './compiled.ts'
 import { sha256 } from './digest.ts'
 import type { Model, Role } from './model.ts'
-import { reading, type KnownFiles } from './read.ts'
-import { resolving } from './resolve.ts'
+import { readPolicy, type KnownFiles } from './read.ts'
+import { resolve } from './resolve.ts'
 import { canBeHeld, shadowOf } from './shadow.ts'
 import { expired, versionText } from './version.ts'
 import { OWN_RESOURCE, worldOf, type KindClaims, type Operations, type PolicyWiring } from './world.ts'
@@ -55,29 +54,21 @@ export interface LoadedPolicy {
 
 /** Reads, resolves and compiles a policy. Pure: the same input gives the same version, whatever the order of files. */
 export function loadPolicy(load: LoadPolicy): LoadedPolicy {
-  return atOnce(loadingPolicy(load))
-}
-
-/** The same in steps, the longest of which reads one file. */
-export function* loadingPolicy(load: LoadPolicy): Gradual<LoadedPolicy> {
   const sources = { ...load.sources, policy: load.sources.policy.toSorted((a, b) => (a.path < b.path ? -1 : 1)) }
-  const read = yield* reading(sources.policy, load.known)
+  const read = readPolicy(sources.policy, load.known)
   const diagnostics = [...read.diagnostics]
   // Names are looked at only where every file could be read: half a policy would make its other half look wrong.
   if (diagnostics.some(({ severity }) => severity === 'error')) return { policy: undefined, diagnostics }
-  const resolved = yield* resolving(read.files, worldOf(load.wiring, load.kindClaims, load.operations), {
+  const resolved = resolve(read.files, worldOf(load.wiring, load.kindClaims, load.operations), {
     wiring: load.wiringRoot,
     bindings: load.bindings,
   })
   diagnostics.push(...resolved.diagnostics)
-  yield
   const failed = diagnostics.some(({ severity }) => severity === 'error')
   if (!failed && load.mustAdminister) diagnostics.push(...lockout(resolved.model, load.now, sources))
   if (diagnostics.some(({ severity }) => severity === 'error')) return { policy: undefined, diagnostics }
-  yield
   const digest = load.digest ?? sha256
   const version = `sha256:${digest(versionText(sources, expired(resolved.model, load.now)))}`
-  yield
   return { policy: new CompiledPolicy(resolved.model, version, load.now), diagnostics }
 }
 

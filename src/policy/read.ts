@@ -2,7 +2,6 @@ import { readDocument, type Located } from '../config/document.ts'
 import { validate } from '../config/validate.ts'
 import type { SourceFile } from '../config/wiring.ts'
 import type { Diagnostic } from '../core/errors.ts'
-import { atOnce, type Gradual } from '../core/gradual.ts'
 import { policySchema, type PolicyText } from './schema.ts'
 
 /** A policy file whose form is right. */
@@ -28,16 +27,10 @@ export interface ReadPolicy {
 
 /** Reads the form of policy files. What they name is looked at by `resolve`. */
 export function readPolicy(sources: readonly SourceFile[], known?: KnownFiles): ReadPolicy {
-  return atOnce(reading(sources, known))
-}
-
-/** The same, a file at a time, and of each its form apart from what it says. */
-export function* reading(sources: readonly SourceFile[], known?: KnownFiles): Gradual<ReadPolicy> {
   const files: PolicyFile[] = []
   const diagnostics: Diagnostic[] = []
   for (const source of sources) {
-    yield
-    const read = known?.get(source) ?? (yield* readingFile(source))
+    const read = known?.get(source) ?? readFile(source)
     known?.set(source, read)
     diagnostics.push(...read.diagnostics)
     if (read.file !== undefined) files.push(read.file)
@@ -45,10 +38,9 @@ export function* reading(sources: readonly SourceFile[], known?: KnownFiles): Gr
   return { files, diagnostics }
 }
 
-function* readingFile(source: SourceFile): Gradual<ReadFile> {
+function readFile(source: SourceFile): ReadFile {
   const { root, diagnostics } = readDocument(source.path, source.text)
   if (root === undefined) return { file: undefined, diagnostics }
-  yield
   const checked = validate(policySchema, root)
   const file = checked.value === undefined ? undefined : { source, root, value: checked.value }
   return { file, diagnostics: [...diagnostics, ...checked.diagnostics] }

@@ -1,7 +1,6 @@
 import { didYouMean } from '../config/didyoumean.ts'
 import type { Located } from '../config/document.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
-import { atOnce, type Gradual } from '../core/gradual.ts'
 import { formatSpan, type Span } from '../core/span.ts'
 import { parsePattern } from './actions/http/template.ts'
 import { vocabularies, vocabularyOf, type ActionPattern, type Side } from './actions/index.ts'
@@ -12,7 +11,7 @@ import { checkStepUp, isEmpty, resolveDemands } from './demands.ts'
 import { checkCarriedOut, resolveApproval, resolveLimit, resolveMasks, resolveObservation, resourceObservations } from './effects.ts'
 import { resolveOperation } from './operations.ts'
 import type { PolicyFile } from './read.ts'
-import { resolvingRoles } from './roles.ts'
+import { resolveRoles } from './roles.ts'
 import { resolveResources } from './resources.ts'
 import type { GuardrailText, RuleText } from './schema.ts'
 import { checkOwned, resolveTeams } from './teams.ts'
@@ -34,16 +33,8 @@ export interface Places {
 
 /** Resolves every name of the policy in its world. The model is whole only if no diagnostic is an error. */
 export function resolve(files: readonly PolicyFile[], world: World, places: Places): Resolved {
-  return atOnce(resolving(files, world, places))
-}
-
-/** Statements between two steps. */
-const STEP = 50
-
-/** The same, some statements at a time. */
-export function* resolving(files: readonly PolicyFile[], world: World, places: Places): Gradual<Resolved> {
   const diagnostics: Diagnostic[] = []
-  const roles = yield* resolvingRoles(files, places.bindings, world, diagnostics)
+  const roles = resolveRoles(files, places.bindings, world, diagnostics)
   const roleNames = new Set([...roles.keys(), ...BUILT_IN_ROLES])
   const rules: Rule[] = []
   const guardrails: Guardrail[] = []
@@ -53,14 +44,8 @@ export function* resolving(files: readonly PolicyFile[], world: World, places: P
   for (const file of files) {
     const findings = new Findings(file.root, diagnostics)
     const context: Context = { file, findings, world, roles, roleNames, ids, patterns, team: teams.of(file) }
-    for (const [i, text] of file.value.rules.entries()) {
-      if (i % STEP === 0) yield
-      rules.push(...resolveRule(text, ['rules', i], context))
-    }
-    for (const [i, text] of file.value.guardrails.entries()) {
-      if (i % STEP === 0) yield
-      guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
-    }
+    for (const [i, text] of file.value.rules.entries()) rules.push(...resolveRule(text, ['rules', i], context))
+    for (const [i, text] of file.value.guardrails.entries()) guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
     if (rules.length + guardrails.length > MAX_STATEMENTS) {
       findings.add('policy/limit', { what: 'rules and guardrails', limit: MAX_STATEMENTS }, [])
       break
@@ -68,7 +53,6 @@ export function* resolving(files: readonly PolicyFile[], world: World, places: P
   }
   diagnostics.push(...checkStepUp(world, places.wiring), ...resourceObservations(world, places.wiring))
   const scopes = resolveScopes(world, places.wiring, patterns, diagnostics)
-  yield
   const model = { world, roles, rules: rules.toSorted(byId), guardrails: guardrails.toSorted(byId), scopes }
   diagnostics.push(...evasions(model))
   return { model, diagnostics }

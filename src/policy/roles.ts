@@ -1,7 +1,6 @@
 import { validate } from '../config/validate.ts'
 import type { Located } from '../config/document.ts'
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
-import type { Gradual } from '../core/gradual.ts'
 import { formatSpan, type Span } from '../core/span.ts'
 import { z } from 'zod'
 import { BUILT_IN_ROLES, type Binding, type BindingMatch, type Role } from './model.ts'
@@ -49,17 +48,16 @@ interface Declared {
   wrong: boolean
 }
 
-/** Resolves the roles of all files, with the bindings that an environment adds, a file at a time. */
-export function* resolvingRoles(
+/** Resolves the roles of all files, with the bindings that an environment adds. */
+export function resolveRoles(
   files: readonly PolicyFile[],
   environment: Located | undefined,
   world: World,
   diagnostics: Diagnostic[],
-): Gradual<ReadonlyMap<string, Role>> {
+): ReadonlyMap<string, Role> {
   const declared = new Map<string, Declared>()
   for (const { root, value } of files) {
     const findings = new Findings(root, diagnostics)
-    yield
     for (const [name, role] of Object.entries(value.roles)) {
       const span = findings.span(['roles', name], 'key')
       const before = declared.get(name)
@@ -81,10 +79,8 @@ export function* resolvingRoles(
         })
     }
   }
-  yield
   if (environment !== undefined) addEnvironment(environment, declared, world, diagnostics)
   includeRoles(files, declared, diagnostics)
-  yield
   for (const [name, { bindings, span, wrong }] of declared)
     if (bindings.length === 0 && !wrong && !BUILT_IN_ROLES.includes(name))
       diagnostics.push(

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { diagnostic, DiagnosticsError, OstiaryError, type Diagnostic } from '../core/errors.ts'
-import { atOnce, inSlices, type Gradual } from '../core/gradual.ts'
 import { didYouMean } from '../config/didyoumean.ts'
 import { spanOf, type Located } from '../config/document.ts'
 import { readSources } from '../config/load.ts'
@@ -10,7 +9,7 @@ import { issuerKinds, meet } from '../identity/index.ts'
 import {
   checkPolicy,
   checkWiring,
-  loadingPolicy,
+  loadPolicy,
   runPolicyTests,
   coverageOf,
   type CompiledPolicy,
@@ -50,31 +49,13 @@ export function doubts({ policy, wiring, root }: Configuration, now: number): re
 
 /** Compiles sources that were read before, such as a version kept for the record. */
 export function compile(folder: string, sources: Sources, now: number, known?: KnownFiles): Configuration {
-  return atOnce(compiling(folder, sources, now, known))
-}
-
-/** Milliseconds for which nothing else is done while a configuration is compiled beside the work. */
-const SLICE = 5
-
-/** The same, beside everything else that is to be done: between its steps, decisions are made. */
-export function compileBeside(folder: string, sources: Sources, now: number): Promise<Configuration> {
-  return inSlices(
-    compiling(folder, sources, now),
-    () => new Promise((resolve) => setImmediate(resolve)),
-    SLICE,
-    () => performance.now(),
-  )
-}
-
-function* compiling(folder: string, sources: Sources, now: number, known?: KnownFiles): Gradual<Configuration> {
   const { wiring, root, bindings, diagnostics } = readWiring(sources, families)
   if (wiring === undefined) return { folder, sources, wiring, root, policy: undefined, diagnostics }
   const { operations, diagnostics: documented } = operationsOf(wiring, root, sources)
   // Without its operations, a policy that speaks of them would look wrong.
   if (documented.length > 0) return { folder, sources, wiring, root, policy: undefined, diagnostics: [...diagnostics, ...documented] }
   const own = [...reserved(wiring, root), ...twice(wiring, root), ...alike(wiring, root)]
-  yield
-  const loaded = yield* loadingPolicy({
+  const loaded = loadPolicy({
     sources,
     wiring: withGateway(wiring),
     wiringRoot: root,

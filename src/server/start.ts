@@ -18,6 +18,9 @@ import { memoryLimiter } from '../store/memory-limits.ts'
 import { openSqliteRevocations } from '../store/sqlite-revocations.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner } from './adapters.ts'
+import type { CandidateLimits } from './candidate/candidate.ts'
+import { shareSources } from './candidate/messages.ts'
+import { slimmed } from './candidate/unpacked.ts'
 import { compile, type Configuration } from './configuration.ts'
 import { Ending } from './ending.ts'
 import { createMetrics } from './metrics.ts'
@@ -35,6 +38,8 @@ export interface StartOptions {
   readonly dataDir?: string | undefined
   /** Take on changes of the folder as they happen. Default: true. */
   readonly watch?: boolean
+  /** What reading a changed folder may cost at most. Default: five minutes, and half of the memory that this process may have. */
+  readonly reloadLimits?: CandidateLimits
   readonly clock?: Clock
   readonly entropy?: Entropy
   /** One line for the operator. */
@@ -68,7 +73,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
   const versions = new PolicyVersions(join(dataDir, 'policies'))
   const running = first.policy === undefined ? lastGood(first, versions, clock, log) : first
   const wiring = running.wiring!
-  const policy = running.policy!
+  const policy = slimmed(running.policy!)
 
   const closers: (() => Promise<void> | void)[] = []
   const undo = async (): Promise<void> => {
@@ -139,7 +144,17 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
 
     const door = httpDoor(parts)
     if (door !== undefined) closers.push(() => door.close())
-    const reloader = new Reloader({ parts, read, running, known: first.sources, door, watch: options.watch !== false })
+    const reloader = new Reloader({
+      parts,
+      environment: options.environment,
+      read: options.read,
+      running: { wiring, sources: shareSources(running.sources) },
+      diagnostics: running.diagnostics,
+      known: first.sources,
+      door,
+      watch: options.watch !== false,
+      limits: options.reloadLimits,
+    })
     closers.push(() => reloader.close())
     const addresses = door === undefined ? [] : await door.listen()
     const admin = await startAdmin(parts, reloader, addresses)
@@ -153,7 +168,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
     })
     for (const line of withoutDoor(wiring)) log(line)
     reloader.begin()
-    if (first.policy === undefined) reloader.refused(first)
+    if (first.policy === undefined) reloader.refused(first.diagnostics)
     return {
       name: wiring.name,
       dataDir,

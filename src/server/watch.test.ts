@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { readSources } from '../config/load.ts'
+import type { Sources } from '../config/wiring.ts'
 import { ManualClock } from '../testing/clock.ts'
+import { fingerprintOf, lookAt } from './look.ts'
 import { watchFolder } from './watch.ts'
 
 function folder(): { readonly path: string } & Disposable {
@@ -15,72 +17,78 @@ function folder(): { readonly path: string } & Disposable {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-test('a change is told once it has settled, a touch without change is not', () => {
+/** Watches, and moves time on until all that was looked at by then has been seen. */
+function watching(folder: string, known: Sources, clock: ManualClock, changed: () => void) {
+  let looks: Promise<unknown> = Promise.resolve()
+  const look = (): Promise<string | undefined> => {
+    const found = lookAt(folder, undefined, [])
+    looks = looks.then(() => found)
+    return found
+  }
+  const watcher = watchFolder(folder, fingerprintOf(known), look, clock, changed)
+  return {
+    close: () => watcher.close(),
+    async after(ms: number): Promise<void> {
+      clock.advance(ms)
+      // Looks wait for one another.
+      for (let before; before !== looks;) {
+        await new Promise(setImmediate)
+        before = looks
+        await looks
+        await new Promise(setImmediate)
+      }
+    },
+  }
+}
+
+test('a change is told once it has settled, a touch without change is not', async () => {
   using dir = folder()
   const clock = new ManualClock()
   let changes = 0
-  const watcher = watchFolder(
-    dir.path,
-    readSources(dir.path),
-    () => readSources(dir.path),
-    clock,
-    () => changes++,
-  )
-  clock.advance(6_000)
+  const watcher = watching(dir.path, readSources(dir.path), clock, () => changes++)
+  await watcher.after(6_000)
   assert.equal(changes, 0)
   writeFileSync(join(dir.path, 'policy/one.yaml'), 'b')
-  clock.advance(6_000)
+  await watcher.after(6_000)
   assert.equal(changes, 0)
   writeFileSync(join(dir.path, 'policy/one.yaml'), 'c')
-  clock.advance(6_000)
+  await watcher.after(6_000)
   assert.equal(changes, 1)
-  clock.advance(60_000)
+  await watcher.after(60_000)
   assert.equal(changes, 1)
   watcher.close()
   writeFileSync(join(dir.path, 'policy/one.yaml'), 'd')
-  clock.advance(60_000)
+  await watcher.after(60_000)
   assert.equal(changes, 1)
 })
 
-test('a change between the reading at start and the watching is told', () => {
+test('a change between the reading at start and the watching is told', async () => {
   using dir = folder()
   const clock = new ManualClock()
   let changes = 0
   const known = readSources(dir.path)
   writeFileSync(join(dir.path, 'policy/one.yaml'), 'meanwhile')
-  const watcher = watchFolder(
-    dir.path,
-    known,
-    () => readSources(dir.path),
-    clock,
-    () => changes++,
-  )
-  clock.advance(200)
+  const watcher = watching(dir.path, known, clock, () => changes++)
+  await watcher.after(200)
   assert.equal(changes, 1)
   watcher.close()
 })
 
-test('a folder that can not be read for a moment is looked at again', () => {
+test('a folder that can not be read for a moment is looked at again', async () => {
   using dir = folder()
   const clock = new ManualClock()
   let changes = 0
-  const watcher = watchFolder(
-    dir.path,
-    readSources(dir.path),
-    () => readSources(dir.path),
-    clock,
-    () => changes++,
-  )
+  const watcher = watching(dir.path, readSources(dir.path), clock, () => changes++)
   renameSync(join(dir.path, 'ostiary.yaml'), join(dir.path, 'away'))
-  clock.advance(6_000)
+  await watcher.after(6_000)
   assert.equal(changes, 0)
   writeFileSync(join(dir.path, 'ostiary.yaml'), 'new')
-  clock.advance(6_000)
+  await watcher.after(6_000)
   assert.equal(changes, 1)
   watcher.close()
 })
 
-test('swapped symlinks, as Kubernetes mounts a ConfigMap, are a change', () => {
+test('swapped symlinks, as Kubernetes mounts a ConfigMap, are a change', async () => {
   using dir = folder()
   const inner = join(dir.path, 'mount')
   for (const version of ['..1', '..2']) {
@@ -91,16 +99,10 @@ test('swapped symlinks, as Kubernetes mounts a ConfigMap, are a change', () => {
   symlinkSync('..data/ostiary.yaml', join(inner, 'ostiary.yaml'))
   const clock = new ManualClock()
   let changes = 0
-  const watcher = watchFolder(
-    inner,
-    readSources(inner),
-    () => readSources(inner),
-    clock,
-    () => changes++,
-  )
+  const watcher = watching(inner, readSources(inner), clock, () => changes++)
   symlinkSync('..2', join(inner, '..next'))
   renameSync(join(inner, '..next'), join(inner, '..data'))
-  clock.advance(6_000)
+  await watcher.after(6_000)
   assert.equal(changes, 1)
   watcher.close()
 })

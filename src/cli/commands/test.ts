@@ -41,14 +41,15 @@ export const test: Register = (root, action) =>
 
 /** Runs at once and after every change, until the process is interrupted. */
 async function again(folder: string, env: string | undefined, run: () => void): Promise<void> {
-  const [{ watchFolder }, { readSources }, { systemClock }] = await Promise.all([
+  const [{ watchFolder }, { fingerprintOf, lookBy }, { readSources }, { systemClock }] = await Promise.all([
     import('../../server/watch.ts'),
+    import('../../server/look.ts'),
     import('../../config/load.ts'),
     import('../../core/clock.ts'),
   ])
   run()
   const read = () => readSources(folder, env)
-  const watcher = watchFolder(folder, read(), read, systemClock, run)
+  const watcher = watchFolder(folder, fingerprintOf(read()), () => lookBy(read), systemClock, run)
   await new Promise<void>((resolve) => process.once('SIGINT', resolve))
   watcher.close()
 }

@@ -27,5 +27,17 @@ export const server = {
     status: 429,
     exit: 75,
   },
+  'server/reload-time': {
+    message: 'reading the configuration took longer than {limit}; what runs goes on',
+    help: 'see what is large or new in it; `ostiary check` reads it without a limit',
+  },
+  'server/reload-memory': {
+    message: 'reading the configuration needs more than {limit} of memory; what runs goes on',
+    help: 'see what is large or new in it, or give the gateway more memory: half of it may be used for this',
+  },
+  'server/reload-ended': {
+    message: 'reading the configuration ended before its time ({cause}); what runs goes on',
+    help: 'try again; if it happens again, it is a fault of the program',
+  },
   'server/not-found': { message: 'there is nothing here', help: 'see docs/admin-api.md', status: 404 },
 } as const satisfies Record<string, CatalogueEntry>

@@ -15,7 +15,7 @@ function packed(policy: CompiledPolicy): CompiledPolicy {
   const sent = structuredClone(whole, { transfer: [...transferOf(whole)] })
   // All of it was handed over, nothing copied.
   for (const buffer of transferOf(whole)) assert.equal(buffer.byteLength, 0)
-  return atOnce(unpackingPolicy(sent))
+  return atOnce(unpackingPolicy(sent, ['orders', 'nowhere']))
 }
 
 function same(after: CompiledPolicy, before: CompiledPolicy): void {

@@ -20,9 +20,20 @@ export function transferOf({ model }: PackedPolicy): readonly ArrayBuffer[] {
   return buffersOf(model)
 }
 
-/** The policy that was packed, and decides the same. Its rules, guardrails and conditions are made when they are first needed. */
-export function* unpackingPolicy({ version, loadedAt, changesAt, model: packed }: PackedPolicy): Gradual<CompiledPolicy> {
+/**
+ * The policy that was packed, and decides the same. Its rules, guardrails and conditions are made when they are first needed.
+ * @param ready Resources of which they are needed at once
+ */
+export function* unpackingPolicy(
+  { version, loadedAt, changesAt, model: packed }: PackedPolicy,
+  ready: readonly string[],
+): Gradual<CompiledPolicy> {
   const model = yield* unpackingModel(packed)
   yield
-  return new CompiledPolicy(model, version, loadedAt, yield* preparing(model, version, loadedAt, changesAt))
+  const policy = new CompiledPolicy(model, version, loadedAt, yield* preparing(model, version, loadedAt, changesAt))
+  for (const resource of ready) {
+    yield
+    policy.prepare(resource)
+  }
+  return policy
 }

@@ -1,29 +1,43 @@
 /**
  * How long nothing is decided while a new version is loaded as the gateway loads it. As a program it measures one size and answers JSON:
  *
- *     reload.ts <rules>
+ *     reload.ts <rules> <reloads>
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { readSources } from '../../../src/config/load.ts'
-import { compile, compileBeside } from '../../../src/server/configuration.ts'
-import type { CommonPolicy } from '../../differential/policy/subset.ts'
-import { preparing, sourcesOf } from '../../differential/policy/ostiary.ts'
+import { systemClock } from '../../../src/core/clock.ts'
+import type { Principal } from '../../../src/core/principal.ts'
+import type { CompiledPolicy } from '../../../src/policy/index.ts'
+import { Candidate, candidateLimits } from '../../../src/server/candidate/candidate.ts'
+import { slimmed, unpacked } from '../../../src/server/candidate/unpacked.ts'
+import { compile } from '../../../src/server/configuration.ts'
+import { PolicyHolder } from '../../../src/server/policies.ts'
+import type { Ask, CommonPolicy } from '../../differential/policy/subset.ts'
+import { identityOf, sourcesOf } from '../../differential/policy/ostiary.ts'
 import { generate } from './generate.ts'
 
 const ASKS = 2_000
 /** Decisions between two looks at what else there is to do. */
 const AT_ONCE = 100
 
+/** The longest time in which nothing was decided, and the longest that the deciding thread itself was busy with something else, in milliseconds. */
+export interface Pause {
+  readonly wall: number
+  readonly own: number
+}
+
 export interface Reload {
   readonly size: number
-  /** Milliseconds: from the change until the new version decides, and the longest time in which nothing was decided. */
-  readonly total: number
-  readonly pause: number
-  /** The longest pause in as much time without a reload: what the machine does by itself. */
-  readonly idle: number
+  /** Milliseconds from the change until the new version decides: one per reload. */
+  readonly totals: readonly number[]
+  readonly pauses: readonly Pause[]
+  /** The same in as much time without a reload: what the machine does by itself. */
+  readonly idle: readonly Pause[]
+  /** MiB of the process before, at most meanwhile, and after the last. */
+  readonly rss: { readonly before: number; readonly most: number; readonly after: number }
 }
 
 function wiringText({ resources }: CommonPolicy): string {
@@ -56,64 +70,118 @@ function writeFolder(folder: string, common: CommonPolicy): void {
   }
 }
 
-function load(folder: string) {
+function load(folder: string): CompiledPolicy {
   const { policy, diagnostics } = compile(folder, readSources(folder), Date.now())
   if (policy === undefined) throw new Error(`the policy that is measured is wrong: ${diagnostics[0]?.message}`)
-  return policy
+  return slimmed(policy)
 }
 
-/** Decides without end until `until` is there; answers the longest time between two decisions, in milliseconds. */
-async function longestPause(decides: readonly (() => boolean)[], until: Promise<unknown>): Promise<number> {
+/** Decisions by whatever policy is in force, each principal bound once to each. */
+function deciding(policies: PolicyHolder<CompiledPolicy>): (ask: Ask) => () => boolean {
+  let version = policies.current
+  let bound = new Map<Ask['party'], Principal>()
+  return ({ party, resource, method, path }) => {
+    const action = { protocol: 'http', method, path } as const
+    const context = { time: Date.now(), ip: '192.0.2.1' }
+    return () => {
+      const policy = policies.current
+      if (policy !== version) [version, bound] = [policy, new Map()]
+      let principal = bound.get(party)
+      if (principal === undefined) bound.set(party, (principal = policy.bind(identityOf(party))))
+      return policy.decide(principal, action, resource, context).effect === 'allow'
+    }
+  }
+}
+
+const cpuOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000
+
+/** Decides without end until `until` is there. */
+async function longestPause(decides: readonly (() => boolean)[], until: Promise<unknown>): Promise<Pause> {
   const over = new AbortController()
   const done = until.finally(() => over.abort())
-  let longest = 0
+  let [wall, own] = [0, 0]
   let last = performance.now()
+  let spent = process.threadCpuUsage()
   for (let i = 0; !over.signal.aborted;) {
+    own = Math.max(own, cpuOf(process.threadCpuUsage(spent)))
     for (let n = 0; n < AT_ONCE; n++, i++) {
       decides[i % decides.length]!()
       const now = performance.now()
-      longest = Math.max(longest, now - last)
+      wall = Math.max(wall, now - last)
       last = now
     }
+    spent = process.threadCpuUsage()
     await new Promise(setImmediate)
   }
   await done
-  return Math.max(longest, performance.now() - last)
+  return { wall, own }
+}
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const mebibytes = (): number => process.memoryUsage.rss() / 2 ** 20
+
+/** Takes on what the folder holds, as the gateway does. */
+async function takeOn(folder: string, policies: PolicyHolder<CompiledPolicy>): Promise<void> {
+  const question = { folder, environment: undefined, sources: undefined, now: Date.now(), running: policies.current.version }
+  const candidate = new Candidate({ ...question, versions: join(folder, 'versions') }, systemClock, candidateLimits())
+  try {
+    const answer = await candidate.answer
+    if (answer.kind !== 'ready') throw new Error(`the version that is measured is ${answer.kind}: ${answer.diagnostics[0]?.message}`)
+    const policy = await unpacked(answer.policy, policies.current)
+    await candidate.keep()
+    policies.swap(policy)
+  } finally {
+    await candidate.end()
+  }
 }
 
 /** Measures one size. */
-export async function measureReload(size: number): Promise<Reload> {
+export async function measureReload(size: number, reloads: number): Promise<Reload> {
   const folder = mkdtempSync(join(tmpdir(), 'ostiary-load-'))
   try {
     const { policy: common, allowed, denied } = generate(size, ASKS)
     writeFolder(folder, common)
-    const prepare = preparing(load(folder))
-    const decides = [...allowed, ...denied].map(prepare)
+    const policies = new PolicyHolder(load(folder))
+    const decides = [...allowed, ...denied].map(deciding(policies))
     for (let i = 0; i < 5; i++) for (const decide of decides) decide()
-    const idle = await longestPause(decides, new Promise((resolve) => setTimeout(resolve, 2_000)))
-    let total = 0
-    const reload = async (): Promise<void> => {
-      await new Promise((resolve) => setTimeout(resolve, 200))
-      writeFileSync(join(folder, 'policy/own.yaml'), OWN.replace('administrators', 'administration'))
-      const before = performance.now()
-      await compileBeside(folder, readSources(folder), Date.now())
-      total = performance.now() - before
+    // What was needed to read the first version goes.
+    await longestPause(decides, wait(3_000))
+    const before = mebibytes()
+    let most = before
+    const watching = setInterval(() => (most = Math.max(most, mebibytes())), 50)
+    const [totals, pauses, idle]: [number[], Pause[], Pause[]] = [[], [], []]
+    for (let i = 0; i < reloads; i++) {
+      writeFileSync(join(folder, 'policy/own.yaml'), OWN.replace('administrators', `administrators-${i}`))
+      const started = performance.now()
+      // A little longer, for what comes after it.
+      const reload = takeOn(folder, policies).then(() => totals.push(performance.now() - started))
+      pauses.push(
+        await longestPause(
+          decides,
+          reload.then(() => wait(200)),
+        ),
+      )
+      idle.push(await longestPause(decides, wait(totals.at(-1)!)))
     }
-    const pause = await longestPause(decides, reload())
-    return { size, total, pause, idle }
+    clearInterval(watching)
+    return { size, totals, pauses, idle, rss: { before, most, after: mebibytes() } }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /** Measures one size in a process of its own. */
-export function reloadApart(size: number): Reload {
-  const { status, stdout, error } = spawnSync(process.execPath, [import.meta.filename, String(size)], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+export function reloadApart(size: number, reloads: number): Reload {
+  const { status, stdout, error } = spawnSync(
+    process.execPath,
+    ['--max-semi-space-size=16', import.meta.filename, String(size), String(reloads)],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   if (status !== 0) throw new Error(`the reload of ${size} rules could not be measured${error === undefined ? '' : `: ${error.message}`}`)
   return JSON.parse(stdout) as Reload
 }
 
-if (import.meta.main) process.stdout.write(JSON.stringify(await measureReload(Number(process.argv[2]))))
+if (import.meta.main) process.stdout.write(JSON.stringify(await measureReload(Number(process.argv[2]), Number(process.argv[3]))))

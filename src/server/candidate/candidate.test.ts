@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { systemClock, type Clock } from '../../core/clock.ts'
+import { OstiaryError, type Code } from '../../core/errors.ts'
+import { atOnce } from '../../core/gradual.ts'
+import { PolicyVersions } from '../../audit/index.ts'
+import { readSources } from '../../config/load.ts'
+import { unpackingPolicy } from '../../policy/index.ts'
+import { ManualClock } from '../../testing/clock.ts'
+import { compile } from '../configuration.ts'
+import { Candidate, candidateLimits, type CandidateLimits } from './candidate.ts'
+import { shareSources, sourcesOf, type Question } from './messages.ts'
+
+const NOW = Date.UTC(2026, 2, 2, 12)
+const demo = join(import.meta.dirname, '../../../examples/demo')
+const LIMITS = { time: 60_000, memory: 1024 }
+
+function temporary(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'ostiary-candidate-'))
+  cpSync(demo, join(path, 'demo'), { recursive: true })
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+function candidate(path: string, more: Partial<Question> = {}, limits: CandidateLimits = LIMITS, clock: Clock = systemClock, thread?: URL) {
+  const question = { folder: join(path, 'demo'), environment: undefined, sources: undefined, now: NOW, running: 'sha256:none' }
+  const made = new Candidate({ ...question, versions: join(path, 'versions'), ...more }, clock, limits, thread)
+  return Object.assign(made, { [Symbol.asyncDispose]: () => made.end() })
+}
+
+const failsWith = (code: Code, says: RegExp) => (error: unknown) =>
+  error instanceof OstiaryError && error.code === code && says.test(error.message)
+
+test('what was compiled in another thread is the same version with the same findings, and is kept when it is to be', async () => {
+  using dir = temporary()
+  await using one = candidate(dir.path)
+  const answer = await one.answer
+  const here = compile(join(dir.path, 'demo'), readSources(join(dir.path, 'demo')), NOW)
+  assert.ok(answer.kind === 'ready')
+  const policy = atOnce(unpackingPolicy(answer.policy, []))
+  assert.equal(policy.version, here.policy?.version)
+  assert.deepEqual(answer.diagnostics, here.diagnostics)
+  assert.deepEqual(answer.wiring, structuredClone(here.wiring))
+  assert.deepEqual(policy.rules, here.policy?.rules)
+  assert.deepEqual(sourcesOf(answer.sources), JSON.parse(JSON.stringify(here.sources)))
+  const versions = new PolicyVersions(join(dir.path, 'versions'))
+  assert.deepEqual(versions.list(), [])
+  await one.keep()
+  assert.equal(versions.last()?.version, policy.version)
+  assert.deepEqual(versions.last()?.sources.policy, here.sources.policy)
+})
+
+test('sources that were read before are read again without the folder; what runs already is not handed over', async () => {
+  using dir = temporary()
+  const sources = readSources(demo)
+  const { policy } = compile(demo, sources, NOW)
+  await using one = candidate(dir.path, { folder: '/nowhere', sources: shareSources(sources), running: policy!.version })
+  assert.deepEqual(await one.answer, { kind: 'same', version: policy!.version, documents: [], diagnostics: [] })
+})
+
+test('all of many findings are told, as they are here', async () => {
+  using dir = temporary()
+  const rules = Array.from({ length: 300 }, (_, i) => `  - { id: more-${i}, role: nobody-${i}, resource: orders, actions: ['GET /more'] }`)
+  writeFileSync(join(dir.path, 'demo/policy/more.yaml'), `apiVersion: ostiary.dev/v1\nrules:\n${rules.join('\n')}\n`)
+  await using one = candidate(dir.path)
+  const answer = await one.answer
+  assert.equal(answer.kind, 'refused')
+  assert.equal(answer.diagnostics.length, 300)
+  const { diagnostics } = compile(join(dir.path, 'demo'), readSources(join(dir.path, 'demo')), NOW)
+  assert.deepEqual(answer.diagnostics, structuredClone(diagnostics))
+})
+
+test('a folder that can not be read says why', async () => {
+  using dir = temporary()
+  await using one = candidate(dir.path, { folder: join(dir.path, 'away') })
+  const answer = await one.answer
+  assert.ok(answer.kind === 'unreadable')
+  assert.match(answer.message, /away\/ostiary\.yaml/)
+})
+
+test('what can not be kept says why', async () => {
+  using dir = temporary()
+  writeFileSync(join(dir.path, 'versions'), 'a file in its place')
+  await using one = candidate(dir.path)
+  assert.equal((await one.answer).kind, 'ready')
+  await assert.rejects(one.keep(), /EEXIST|ENOTDIR/)
+})
+
+test('whatever reading costs is bounded, and whatever happens to the thread is told', async () => {
+  using dir = temporary()
+  await using large = candidate(dir.path, {}, { ...LIMITS, memory: 8 })
+  await assert.rejects(large.answer, failsWith('server/reload-memory', /more than 8 MiB/))
+
+  const clock = new ManualClock()
+  const endless = new URL('data:text/javascript,for(;;);')
+  await using slow = candidate(dir.path, {}, LIMITS, clock, endless)
+  clock.advance(LIMITS.time - 1)
+  clock.advance(1)
+  await assert.rejects(slow.answer, failsWith('server/reload-time', /longer than 60 s/))
+
+  await using broken = candidate(dir.path, {}, LIMITS, clock, new URL('data:text/javascript,throw new Error("a fault")'))
+  await assert.rejects(broken.answer, failsWith('server/reload-ended', /a fault/))
+  await using gone = candidate(dir.path, {}, LIMITS, clock, new URL('data:text/javascript,process.exit(3)'))
+  await assert.rejects(gone.answer, failsWith('server/reload-ended', /exit code 3/))
+})
+
+test('one that is ended answers nothing, and leaves nothing half-written', async () => {
+  using dir = temporary()
+  const reading = candidate(dir.path)
+  await reading.end()
+  await assert.rejects(reading.answer, failsWith('server/reload-ended', /the gateway ends/))
+  await assert.rejects(reading.keep(), failsWith('server/reload-ended', /the gateway ends/))
+  const keeping = candidate(dir.path)
+  await keeping.answer
+  const kept = keeping.keep()
+  await keeping.end()
+  await kept
+  assert.deepEqual(
+    readdirSync(join(dir.path, 'versions')).filter((name) => name.startsWith('.')),
+    [],
+  )
+  assert.notEqual(new PolicyVersions(join(dir.path, 'versions')).last(), undefined)
+})
+
+test('half of the memory is what may be used', () => {
+  const { memory, time } = candidateLimits()
+  assert.ok(memory >= 256 && memory <= 4096)
+  assert.equal(time, 300_000)
+})
