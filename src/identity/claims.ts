@@ -30,8 +30,9 @@ export function declaredClaims(builtIn: Readonly<Record<string, ClaimInfo>>, dec
 const NONE = Object.freeze(Object.create(null) as JsonObject)
 
 /**
- * Reads the declared claims. One that is absent is absent. One that can't be told is unknown: of another type than declared (never
- * coerced), or said to be elsewhere by `_claim_names` (OpenID Connect Core §5.6.2), which is also how Entra marks a group overage.
+ * Reads the declared claims. One that is absent is absent. Of a list, entries that are no texts are passed over: so do enforcement points
+ * that a policy is compiled for, which can't tell such a list from another. One that can't be told is unknown: of another type than
+ * declared (never coerced), or said to be elsewhere by `_claim_names` (OpenID Connect Core §5.6.2), which is also how Entra marks a group overage.
  * @param derived Members that stand in place of those that the payload has. Has no prototype.
  */
 export function readClaims(payload: JsonObject, declared: readonly DeclaredClaim[], derived: JsonObject = NONE): ReadClaims {
@@ -88,10 +89,12 @@ function typed(value: JsonValue | undefined, type: ClaimType): ClaimValue | unde
     case 'boolean':
       return typeof value === 'boolean' ? value : undefined
     case 'list':
-      return isStrings(value) ? value : undefined
+      if (!Array.isArray(value)) return undefined
+      // An entry that is no text is none of those that policy can name.
+      return value.every(isText) ? value : value.filter(isText)
   }
 }
 
-function isStrings(value: JsonValue | undefined): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+function isText(value: JsonValue): value is string {
+  return typeof value === 'string'
 }

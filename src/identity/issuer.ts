@@ -4,6 +4,7 @@ import type { Clock, Entropy } from '../core/clock.ts'
 import type { PresentedCertificate, RejectReason, UnavailableCause } from '../core/credential.ts'
 import type { Meter } from '../core/meter.ts'
 import type { Identity } from '../core/principal.ts'
+import type { NativeIssuer } from '../core/token.ts'
 import type { ClientAuth } from '../secrets/clientauth/index.ts'
 import type { Vaults } from '../secrets/keyvault/index.ts'
 import type { Jwt } from './jose/compact.ts'
@@ -121,5 +122,7 @@ export interface IssuerKind {
   readonly single?: boolean
   /** What makes a token this issuer's, as its configuration says: no other may have the same. */
   readonly takes?: (config: IssuerBase) => Taken
+  /** What its tokens look like to an enforcement point that verifies them by itself; or why none can, to stand after its name. */
+  readonly native?: (name: string, config: IssuerBase) => NativeIssuer | { readonly refused: string }
   create(name: string, config: IssuerBase, deps: IssuerDeps): Issuer
 }

@@ -1,4 +1,5 @@
 import type { IssuerBase } from '../../config/schema.ts'
+import type { NativeIssuer } from '../../core/token.ts'
 import { declaredClaims } from '../claims.ts'
 import { byIssuer } from '../taken.ts'
 import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
@@ -7,6 +8,7 @@ import { discoveryUrlOf, publishedKeys } from '../keys/published.ts'
 import { verifyLogout } from '../logout/token.ts'
 import { attended, signInSettings } from '../signin.ts'
 import { oidcClaims } from './claims.ts'
+import { nativeOidc } from './native.ts'
 import { plainJwt, rfc9068 } from './profile.ts'
 import { providers } from './providers.ts'
 import { oidcSchema, type OidcConfig } from './schema.ts'
@@ -17,7 +19,27 @@ export const oidc: IssuerKind = {
   schema: oidcSchema,
   claims: oidcClaims,
   takes: byIssuer,
+  native: (name, config) => nativeForm(name, config as IssuerBase & OidcConfig),
   create: (name, config, deps) => createOidc(name, config as IssuerBase & OidcConfig, deps),
+}
+
+function nativeForm(name: string, config: IssuerBase & OidcConfig): NativeIssuer | { readonly refused: string } {
+  if (config.provider !== undefined)
+    return { refused: `has \`provider: ${config.provider}\`, whose way of writing tokens has no native form yet` }
+  const { issuer: iss, audiences, algorithms, clients, agents, maxLifetime, acceptPlainJwt } = config
+  return nativeOidc({
+    name,
+    iss,
+    audiences,
+    algorithms,
+    clients,
+    agents,
+    maxLifetime,
+    declared: declaredClaims(oidcClaims, config.claims),
+    type: acceptPlainJwt ? { pattern: 'jwt|at\\+jwt', absent: true } : { pattern: 'at\\+jwt', absent: false },
+    client: { claim: 'client_id', when: acceptPlainJwt ? 'may-be' : 'always' },
+    appOnly: 'by-subject',
+  })
 }
 
 function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer {

@@ -309,14 +309,20 @@ const groups: readonly TokenRow[] = [
   row(97, '`_claim_names` that is a list', 'verified', v2({ _claim_names: ['groups'] }), unknownGroups),
   row(97, '`_claim_names` that is null', 'verified', v2({ _claim_names: null }), unknownGroups),
   row(97, '`groups` that is text', 'verified', v2({ groups: 'g1' }), unknownGroups),
-  row(97, '`groups` with a number in it', 'verified', v2({ groups: ['g1', 1] }), unknownGroups),
+  row(97, '`groups` with a number in it, which is no group', 'verified', v2({ groups: ['g1', 1] }), ({ claims, unknownClaims }) => {
+    assert.deepEqual(claims['groups'], ['g1'])
+    assert.equal(unknownClaims.size, 0)
+  }),
+  row(97, 'roles that are lists are no roles', 'verified', v2({ roles: [['Orders.Read']] }), ({ claims }) => {
+    assert.deepEqual(claims['roles'], [])
+  }),
   row(97, '`groups` that is null', 'verified', v2({ groups: null }), unknownGroups),
   row(98, 'where the groups are is never asked', 'verified', v2(overage), unknownGroups),
   row(101, 'roles and more groups than fit', 'verified', v2({ ...overage, roles: ['Orders.Read'] }), (identity) => {
     assert.deepEqual(identity.claims['roles'], ['Orders.Read'])
     unknownGroups(identity)
   }),
-  ...['Orders.Read', { 0: 'Orders.Read', length: 1 }, [['Orders.Read']], null, 1].map((roles) =>
+  ...['Orders.Read', { 0: 'Orders.Read', length: 1 }, null, 1].map((roles) =>
     row(97, `roles ${JSON.stringify(roles)}`, 'verified', v2({ roles }), ({ claims, unknownClaims }) => {
       assert.equal('roles' in claims, false)
       assert.ok(unknownClaims.has('roles'))
