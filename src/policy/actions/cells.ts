@@ -40,6 +40,8 @@ export type CellValues = ReadonlyMap<string, Scalar | undefined>
 export interface ActionCell {
   /** For people, as a pattern says it: `GET /orders/{id}`, `get,list pods -n shop`. */
   readonly text: string
+  /** The same as words that stand in a list, such as verbs, and what is behind them; undefined where it has no such list. */
+  readonly listed?: { readonly words: readonly string[]; readonly rest: string } | undefined
   /** Numbers of the patterns that cover it, ascending. */
   readonly covering: readonly number[]
   /** What a condition beside this pattern reads as `request.<name>` or `params.<name>`. */

@@ -67,7 +67,9 @@ export interface Space<A extends Action, P extends PatternBase> {
   readonly valueOf: (action: A, field: string) => string | readonly string[]
   readonly action: (values: ActionValues) => A
   readonly isCanonical: (action: A) => boolean
-  readonly text: (cell: CellText) => string
+  /** The field that stands first, and how the rest is said. */
+  readonly first: string
+  readonly rest: (cell: CellText) => string
   /** What is known of a field of `request` that is no choice of its own. */
   readonly input?: (name: string, tags: ReadonlyMap<string, string>) => CellInput | { readonly as: string } | undefined
 }
@@ -84,8 +86,11 @@ export interface CellText {
   readonly tag: (field: string) => string
   /** Values of a field that are no texts of a form: words, `*`, nothing. */
   readonly values: (field: string) => readonly string[]
-  /** The field as a pattern says it; undefined where only such values are there. What it leaves out is told at the end. */
-  readonly said: (field: string) => string | undefined
+  /**
+   * The field as a pattern says it; undefined where only such values are there. What it leaves out is told at the end.
+   * @param as How that is said of the field
+   */
+  readonly said: (field: string, as?: (text: string) => string) => string | undefined
   /** All that patterns of the field could tell apart is in it. */
   readonly isWhole: (field: string) => boolean
 }

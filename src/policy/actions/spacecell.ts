@@ -40,21 +40,33 @@ export class SpaceCell<A extends Action, P extends PatternBase> implements Actio
   }
 
   get text(): string {
+    const { words, rest } = this.listed
+    return `${someOf(words)}${rest}`
+  }
+
+  get listed(): { readonly words: readonly string[]; readonly rest: string } {
     const within: string[] = []
     const except: string[] = []
-    const text = this.#space.text({
+    const said = (field: string, as = (text: string): string => text): string | undefined => {
+      const piece = this.#piece(field)
+      const found = piece === undefined ? undefined : saidOf(piece)
+      within.push(...(found?.within ?? []).map(as))
+      except.push(...(found?.except ?? []).map(as))
+      return found?.text
+    }
+    const { first, rest } = this.#space
+    const named = said(first)
+    const words = this.#piece(first)?.values ?? []
+    const text = rest({
       tag: (field) => this.#tags.get(field) ?? '',
       values: (field) => this.#piece(field)?.values ?? [],
       isWhole: (field) => this.#piece(field)?.whole ?? true,
-      said: (field) => {
-        const piece = this.#piece(field)
-        const said = piece === undefined ? undefined : saidOf(piece)
-        within.push(...(said?.within ?? []))
-        except.push(...(said?.except ?? []))
-        return said?.text
-      },
+      said,
     })
-    return `${text}${listed(', within ', within)}${listed(', except ', except)}`
+    return {
+      words: named === undefined ? words : [named, ...words],
+      rest: `${text}${listed(', within ', within)}${listed(', except ', except)}`,
+    }
   }
 
   input(root: 'request' | 'params', name: string): CellInput {
@@ -222,7 +234,7 @@ interface PieceSaid {
 
 function saidOf<P>({ texts, sets, values }: Piece<P>): PieceSaid {
   if (sets.length > 0) {
-    const parts = sets[0]!.of.parts.map((part) => partSaid(part))
+    const parts = sets[0]!.of.parts.map(partSaid)
     return {
       text: parts.length === 0 ? undefined : parts.map(({ text }) => text).join(', '),
       within: [],
@@ -243,7 +255,7 @@ function saidOf<P>({ texts, sets, values }: Piece<P>): PieceSaid {
 function partSaid(part: TextClass): { readonly text: string; readonly except: readonly string[] } {
   if (part.only !== undefined) return { text: part.only, except: [] }
   const { within, except } = part.said()
-  return within.length === 0 ? { text: 'any other', except } : { text: within[0]!.join(' or '), except }
+  return within.length === 0 ? { text: 'any other', except } : { text: [...new Set(within[0])].join(' or '), except }
 }
 
 function listed(before: string, texts: readonly string[]): string {

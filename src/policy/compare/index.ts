@@ -6,6 +6,7 @@
  * for every single party, they decide equally for every chain; differences are told per party.
  */
 import { TooManyCells, type ActionCell, type Wanted } from '../actions/cells.ts'
+import { someOf } from '../actions/celltext.ts'
 import { vocabularyOf, type ActionPattern } from '../actions/index.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 import type { Guardrail, Rule } from '../model.ts'
@@ -315,9 +316,20 @@ class ResourceComparison {
       for (const cell of list) left.delete(cell)
       told.add(this.#coverings[number]!.pattern.text)
     }
-    for (const { text } of left) told.add(text)
+    for (const text of together(left)) told.add(text)
     return [...told].toSorted()
   }
+}
+
+/** Cells of which only the list in front differs are told by one list. */
+function together(cells: Iterable<ActionCell>): readonly string[] {
+  const texts: string[] = []
+  const lists = new Map<string, Set<string>>()
+  for (const { text, listed } of cells) {
+    if (listed === undefined) texts.push(text)
+    else lists.set(listed.rest, new Set([...(lists.get(listed.rest) ?? []), ...listed.words]))
+  }
+  return [...texts, ...[...lists].map(([rest, words]) => `${someOf([...words])}${rest}`)]
 }
 
 function add<T>(groups: Map<string, Group<T>>, key: string, value: T, cell: ActionCell): void {

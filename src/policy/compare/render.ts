@@ -1,5 +1,5 @@
 /** A comparison in words, for a terminal and for a pull request. */
-import { formatAction } from '../../core/action.ts'
+import { formatAction, type Action } from '../../core/action.ts'
 import type { Change, PolicyComparison } from './index.ts'
 import { showOutcome, type Direction } from './outcome.ts'
 import type { Replay, Shift } from './replay.ts'
@@ -75,8 +75,16 @@ export function describeWitness({ identity, action, context }: Witness): string 
     ...(context.approved === undefined ? [] : ['approved']),
     ...(context.grants === undefined ? [] : [`with ${context.grants.map(({ role }) => `\`${role}\``).join(' and ')} activated`]),
   ]
-  return `\`${formatAction(action)}\` by ${[who, ...given].join(' ')}`
+  return `\`${actionText(action)}\` by ${[who, ...given].join(' ')}`
 }
+
+/** With the arguments of a call: a condition may have looked at them. */
+function actionText(action: Action): string {
+  const given = action.protocol === 'mcp' && action.arguments !== undefined ? ` ${JSON.stringify(action.arguments)}` : ''
+  return `${formatAction(action)}${given.length > MAX_ARGUMENTS ? '' : given}`
+}
+
+const MAX_ARGUMENTS = 300
 
 function describeIdentity({ issuer, kind, claims, unknownClaims, scopes, appOnly, evidence }: NonNullable<Witness['identity']>): string {
   const said = [

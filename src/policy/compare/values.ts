@@ -23,6 +23,16 @@ export interface ValueClass {
   readonly open: boolean
   /** For people, where it is open: `other`, `above 3`. */
   readonly said: string
+  /** Of numbers, what they lie within. */
+  readonly spans?: readonly Span[]
+}
+
+/** Numbers between two, each of which may be one of them. */
+interface Span {
+  readonly from: number
+  readonly withFrom: boolean
+  readonly to: number
+  readonly withTo: boolean
 }
 
 /** A look at a set of values: whether it has the value. */
@@ -80,8 +90,8 @@ function json(names: ReadonlySet<Literal>): readonly ValueClass[] {
   ]
 }
 
-function asJson({ values, open, said }: ValueClass): ValueClass {
-  return { values: values.map((one) => JSON.stringify(one)), open, said }
+function asJson({ values, ...rest }: ValueClass): ValueClass {
+  return { ...rest, values: values.map((one) => JSON.stringify(one)) }
 }
 
 function merged(all: readonly ValueClass[], distinct: readonly Look[], admits: (value: Literal) => boolean): readonly ValueClass[] {
@@ -90,19 +100,41 @@ function merged(all: readonly ValueClass[], distinct: readonly Look[], admits: (
     if (!one.open && !admits(one.values[0]!)) continue
     const key = distinct.map((look) => (one.open && !look.even ? '?' : shown(look.at(one.values[0]!)))).join('')
     const before = classes.get(key)
-    classes.set(
-      key,
-      before === undefined
-        ? one
-        : {
-            values: [...before.values, ...one.values],
-            open: before.open || one.open,
-            said: before.open && one.open ? `${before.said} or ${one.said}` : before.open ? before.said : one.said,
-          },
-    )
+    classes.set(key, before === undefined ? one : joined(before, one))
   }
   // The open one last: it is the plain one.
   return [...classes.values()].toSorted((a, b) => Number(a.open) - Number(b.open))
+}
+
+function joined(a: ValueClass, b: ValueClass): ValueClass {
+  const values = [...a.values, ...b.values]
+  const open = a.open || b.open
+  if (a.spans !== undefined && b.spans !== undefined) {
+    const spans = joinedSpans([...a.spans, ...b.spans])
+    return { values, open, said: spans.map(spanSaid).join(' or '), spans }
+  }
+  return { values, open, said: a.open && b.open ? `${a.said} or ${b.said}` : a.open ? a.said : b.said }
+}
+
+/** Those that touch are one. */
+function joinedSpans(spans: readonly Span[]): readonly Span[] {
+  const result: Span[] = []
+  for (const one of spans.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
+    const last = result.at(-1)
+    if (last !== undefined && last.to === one.from && (last.withTo || one.withFrom))
+      result[result.length - 1] = { ...last, to: one.to, withTo: one.withTo }
+    else result.push(one)
+  }
+  return result
+}
+
+function spanSaid({ from, withFrom, to, withTo }: Span): string {
+  const least = `${withFrom ? 'at least' : 'above'} ${from}`
+  const most = `${withTo ? 'at most' : 'below'} ${to}`
+  if (from === to) return String(from)
+  if (from === Number.NEGATIVE_INFINITY) return to === Number.POSITIVE_INFINITY ? 'any' : most
+  if (to === Number.POSITIVE_INFINITY) return least
+  return withFrom || withTo ? `${least} and ${most}` : `between ${from} and ${to}`
 }
 
 function shown(truth: Truth): string {
@@ -126,19 +158,17 @@ function numbers(names: ReadonlySet<Literal>, whole: readonly [number, number] |
     .filter((one) => typeof one === 'number' && one >= least && one <= most)
     .toSorted((a, b) => Number(a) - Number(b)) as number[]
   const points = whole === undefined ? named : named.filter(Number.isInteger)
-  const classes: ValueClass[] = points.map((value) => ({ values: [value], open: false, said: '' }))
+  const classes: ValueClass[] = points.map((value) => ({
+    values: [value],
+    open: false,
+    said: '',
+    spans: [{ from: value, withFrom: true, to: value, withTo: true }],
+  }))
   for (const [i, to] of [...named, Number.POSITIVE_INFINITY].entries()) {
     const from = named[i - 1] ?? Number.NEGATIVE_INFINITY
     const value = whole === undefined ? between(from, to) : wholeBetween(Math.max(from, least - 1), Math.min(to, most + 1))
-    const said =
-      from === Number.NEGATIVE_INFINITY
-        ? to === Number.POSITIVE_INFINITY
-          ? 'any'
-          : `below ${to}`
-        : to === Number.POSITIVE_INFINITY
-          ? `above ${from}`
-          : `between ${from} and ${to}`
-    if (value !== undefined) classes.push({ values: [value], open: true, said })
+    const span = { from, withFrom: false, to, withTo: false }
+    if (value !== undefined) classes.push({ values: [value], open: true, said: spanSaid(span), spans: [span] })
   }
   return classes
 }

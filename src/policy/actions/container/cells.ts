@@ -1,5 +1,5 @@
 import { ALL, type ContainerAction } from '../../../core/action.ts'
-import { fieldOf, someOf } from '../celltext.ts'
+import { fieldOf } from '../celltext.ts'
 import { formOf } from '../sets/form.ts'
 import { globMachine, literalMachine, mountMachine, pathMachine } from '../sets/machine.ts'
 import { valuesNeed } from '../sets/needs.ts'
@@ -141,12 +141,14 @@ export const space: Space<ContainerAction, Pattern> = {
     options: texts('options'),
   }),
   isCanonical,
-  text: (cell) => {
-    const name = fieldOf(cell, 'name')
+  first: 'operation',
+  rest: (cell) => {
+    const image = imageOf(cell)
+    const name = fieldOf(cell, 'name', (text) => `named ${text}`)
     const unnamed = cell.values('name').includes(ALL)
     const named = name === '' || (name === ALL && unnamed) ? '' : ` named ${name}${unnamed ? ' or not known by name' : ''}`
     const options = cell.said('options')
-    return `${someOf(cell.values('operation'))}${imageOf(cell)}${named}${options === undefined ? '' : ` with ${options}`}`
+    return `${image}${named}${options === undefined ? '' : ` with ${options}`}`
   },
 }
 

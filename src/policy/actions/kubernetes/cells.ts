@@ -1,5 +1,5 @@
 import { ALL, type KubernetesAction } from '../../../core/action.ts'
-import { fieldOf, someOf } from '../celltext.ts'
+import { fieldOf } from '../celltext.ts'
 import { formOf } from '../sets/form.ts'
 import { literalMachine, pathMachine } from '../sets/machine.ts'
 import { valuesNeed, wordsNeed } from '../sets/needs.ts'
@@ -151,11 +151,12 @@ export const space: Space<KubernetesAction, Pattern> = {
     const isField = ['group', 'resource', 'subresource', 'namespace', 'name', 'path'].includes(name)
     return isField && !tags.has(name) ? { kind: 'fixed', value: '' } : undefined
   },
-  text: (cell) => {
-    if (cell.tag('resource') === 'path') return `${someOf(cell.values('verb'))} ${fieldOf(cell, 'path')}`
-    const verb = someOf(cell.values('verb'))
+  first: 'verb',
+  rest: (cell) => {
+    if (cell.tag('resource') === 'path') return ` ${fieldOf(cell, 'path')}`
+    const of = what(cell)
     const name = fieldOf(cell, 'name')
-    return `${verb} ${what(cell)}${name === ALL || name === '' ? '' : ` ${name}`}${where(cell)}`
+    return ` ${of}${name === ALL || name === '' ? '' : ` ${name}`}${where(cell)}`
   },
 }
 
@@ -177,7 +178,7 @@ function what(cell: CellText): string {
 
 function where(cell: CellText): string {
   const values = cell.values('namespace')
-  const named = fieldOf(cell, 'namespace')
+  const named = fieldOf(cell, 'namespace', (text) => `-n ${text}`)
   if (named === ALL) return values.length === 2 ? '' : ` -n ${named}`
   const all = values.includes(ALL) ? '-A' : ''
   const in_ = named === '' ? '' : `-n ${named}`

@@ -59,5 +59,6 @@ export const space: Space<LlmAction, LlmPattern> = {
   },
   isCanonical,
   input: (name) => (name === 'tokens' ? TOKENS : undefined),
-  text: (cell) => `${fieldOf(cell, 'operation')}${cell.tag('operation') === 'model' ? ` ${fieldOf(cell, 'model')}` : ''}`,
+  first: 'operation',
+  rest: (cell) => (cell.tag('operation') === 'model' ? ` ${fieldOf(cell, 'model')}` : ''),
 }

@@ -79,5 +79,6 @@ export const space: Space<McpAction, McpPattern> = {
   },
   isCanonical,
   input: (name, tags) => (/^arguments(?![A-Za-z])/.test(name) && tags.get('method') === 'named' ? argument(name) : undefined),
-  text: (cell) => `${fieldOf(cell, 'method')}${cell.tag('method') === '' ? '' : ` ${fieldOf(cell, 'name')}`}`,
+  first: 'method',
+  rest: (cell) => (cell.tag('method') === '' ? '' : ` ${fieldOf(cell, 'name')}`),
 }

@@ -46,6 +46,7 @@ export function but(character: string): Characters {
   return { key: `!${character}`, has: (other) => other !== character }
 }
 
+const NONE: Characters = { key: 'none', has: () => false }
 const ANY: Characters = { key: 'any', has: () => true }
 const PLAIN: Characters = { key: 'plain', has: isPlainText }
 const PLAIN_NO_OPTION: Characters = { key: 'plain, no option', has: (character) => character !== '-' && isPlainText(character) }
@@ -118,6 +119,8 @@ class Sequence {
   }
 
   path({ segments, rest }: PathSet, inner: Characters, all: Characters): this {
+    // Every path has a segment.
+    if (segments.length === 0 && !rest) return this.character(NONE)
     for (const [i, segment] of segments.entries()) {
       if (i > 0) this.text('/')
       this.glob(segment, inner, true)

@@ -1,5 +1,5 @@
 import { ALL, type SqlAction } from '../../../core/action.ts'
-import { fieldOf, someOf } from '../celltext.ts'
+import { fieldOf } from '../celltext.ts'
 import { formOf } from '../sets/form.ts'
 import { valuesNeed } from '../sets/needs.ts'
 import { meetsValue, type Values } from '../sets/values.ts'
@@ -55,22 +55,32 @@ export const space: Space<SqlAction, Pattern> = {
   valueOf: (action, field) => action[field as Exclude<keyof SqlAction, 'protocol'>],
   action: ({ text }) => ({ protocol: 'sql', class: text('class'), schema: text('schema'), object: text('object'), column: text('column') }),
   isCanonical,
-  text: (cell) => {
-    const statement = someOf(cell.values('class'))
-    if (['none', 'other'].includes(cell.tag('class'))) return statement
-    return `${statement} on ${nameOf(cell, 'schema')}.${nameOf(cell, 'object')}${cell.tag('class') === 'columns' ? columnsOf(cell) : ''}`
+  first: 'class',
+  rest: (cell) => {
+    if (['none', 'other'].includes(cell.tag('class'))) return ''
+    const schema = nameOf(cell, 'schema', (text) => `${text}.*`)
+    const on = ` on ${schema}.${nameOf(cell, 'object')}${cell.tag('class') === 'columns' ? columnsOf(cell) : ''}`
+    const untold = ['schema', 'object'].map((field) => untoldOf(cell, field))
+    return untold.includes('only') ? `${on} that can not be told` : untold.includes('too') ? `${on}, or on what can not be told` : on
   },
+}
+
+/** Whether a name that can't be told is in it, where that isn't said by `*`. */
+function untoldOf(cell: CellText, field: string): 'only' | 'too' | 'no' {
+  const named = fieldOf(cell, field)
+  if (named === '') return 'only'
+  return named !== ALL && cell.values(field).includes(ALL) ? 'too' : 'no'
 }
 
 /** `(status)`; nothing for all that a row has. */
 function columnsOf(cell: CellText): string {
-  const named = fieldOf(cell, 'column')
+  const named = fieldOf(cell, 'column', (text) => `(${text})`)
   const rows = cell.values('column').includes(ALL)
   if (named === ALL && rows) return ''
   return named === '' ? ' (whole rows)' : `(${named})${rows ? ' or whole rows' : ''}`
 }
 
-function nameOf(cell: CellText, field: string): string {
-  const named = fieldOf(cell, field)
+function nameOf(cell: CellText, field: string, as?: (text: string) => string): string {
+  const named = fieldOf(cell, field, as)
   return named === '' ? ALL : named
 }

@@ -134,10 +134,12 @@ export const space: Space<SshAction, Pattern> = {
     }
   },
   isCanonical,
-  text: (cell) => {
+  first: 'operation',
+  rest: (cell) => {
     const access = cell.tag('operation') === 'sftp' ? ` ${cell.isWhole('access') ? ALL : someOf(cell.values('access'))}` : ''
+    const login = fieldOf(cell, 'login', (text) => `as ${text}`)
     const on = onWhat(cell)
-    return `${someOf(cell.values('operation'))}${access} as ${fieldOf(cell, 'login')}${on === '' ? '' : `: ${on}`}`
+    return `${access} as ${login}${on === '' ? '' : `: ${on}`}`
   },
 }
 
