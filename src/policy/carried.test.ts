@@ -184,10 +184,13 @@ ${ids.map((id) => `  - { id: ${id}, role: member, resource: orders, actions: [GE
 
 describe('a guardrail that is only observed', () => {
   const soon = `mode: observe, until: '${until}'`
+  const many = Array.from({ length: 20 }, (_, i) => `soon-${String(19 - i).padStart(2, '0')}`)
   const { policy: other } = load(`rules: [{ id: all, role: everyone, resource: orders, actions: ['GET /**'] }]
 guardrails:
   - { id: strong, resource: orders, actions: [GET /a], allBut: [authenticated], require: { mfa: true } }
   - { id: strong-soon, resource: orders, actions: [GET /a, GET /b], allBut: [authenticated], require: { mfa: true }, ${soon} }
+  - { id: context-soon, resource: orders, actions: [GET /d], allBut: [authenticated], require: { network: [10.0.0.0/8] }, ${soon} }
+${many.map((id) => `  - { id: ${id}, resource: orders, actions: [GET /many], for: [everyone], mask: { $.a: drop }, ${soon} }`).join('\n')}
   - { id: masked-soon, resource: orders, actions: [GET /b, GET /c], allBut: [authenticated], mask: { $.a: drop }, ${soon} }`)
   const observed = (does: string) => {
     const { effect, observed: would } = other!.decide(other!.anonymous, act(does), 'orders', AT)
@@ -204,4 +207,54 @@ guardrails:
       effect: 'allow',
       would: { effect: 'allow', reasons: [{ code: 'obligation', id: 'masked-soon' }] },
     }))
+  test('is met, and would have made nothing of it', () => assert.deepEqual(observed('GET /d'), { effect: 'allow', would: undefined }))
+  test('would have obliged to a lot, of which the first sixteen are told', () =>
+    assert.deepEqual(observed('GET /many').would, {
+      effect: 'allow',
+      reasons: many
+        .toSorted()
+        .slice(0, 16)
+        .map((id) => ({ code: 'obligation', id })),
+    }))
+})
+
+describe('a guardrail', () => {
+  const { policy: other } = load(`roles:
+  glass: { bind: [{ issuer: entra, claim: oid, any: [x], breakGlass: { until: 2026-06-01T00:00:00Z } }] }
+  one: { bind: [{ issuer: entra, claim: groups, any: ['1'] }] }
+  two: { bind: [{ issuer: entra, claim: groups, any: ['2'] }] }
+rules: [{ id: all, role: authenticated, resource: orders, actions: ['GET /**'] }]
+guardrails:
+  - { id: broken, resource: orders, deny: [GET /broken], for: [glass] }
+  - { id: both, resource: orders, deny: [GET /both], for: [two, one] }
+  - { id: either, resource: orders, deny: [GET /either], for: [two, glass] }
+  - { id: spared, resource: orders, deny: [GET /spared], allBut: [two, one] }`)
+  const told = (does: string, who: Partial<Identity>, time = NOW) => {
+    const { effect, reasons } = other!.decide(other!.bind(someone(who)), act(does), 'orders', { ...AT, time })
+    return [effect, reasons[0]]
+  }
+  const allowed = ['allow', { code: 'granted', id: 'all', role: 'authenticated' }]
+  test('for a role that can not be told applies until that role would end', () => {
+    const unknown = { unknownClaims: new Set(['oid']) }
+    const end = Date.UTC(2026, 5, 1)
+    assert.deepEqual(told('GET /broken', unknown, end - 1), ['deny', { code: 'guardrail-unknown', id: 'broken', role: 'glass' }])
+    assert.deepEqual(told('GET /broken', unknown, end), allowed)
+  })
+  test('for two roles that are held names the first', () =>
+    assert.deepEqual(told('GET /both', { claims: { groups: ['2', '1'] } }), ['deny', { code: 'guardrail', id: 'both', role: 'one' }]))
+  test('for a role that is held, and one that can not be told, names the one that is held', () =>
+    assert.deepEqual(told('GET /either', { claims: { groups: ['2'] }, unknownClaims: new Set(['oid']) }), [
+      'deny',
+      { code: 'guardrail', id: 'either', role: 'two' },
+    ]))
+  test('for all but two roles spares whoever holds one', () => {
+    assert.deepEqual(told('GET /spared', { claims: { groups: ['1'] } }), allowed)
+    assert.deepEqual(told('GET /spared', { claims: { groups: ['2'] } }), allowed)
+    assert.deepEqual(told('GET /spared', { claims: { groups: ['3'] } }), ['deny', { code: 'guardrail', id: 'spared' }])
+  })
+  test('for all but two roles that can not be told names the first', () =>
+    assert.deepEqual(told('GET /spared', { unknownClaims: new Set(['groups']) }), [
+      'deny',
+      { code: 'guardrail-unknown', id: 'spared', role: 'one' },
+    ]))
 })

@@ -18,6 +18,8 @@ guardrails:
   - { id: pair-2, resource: orders, actions: [GET /pairs], for: [two], require: { approval: { from: [one], count: 2 } } }
   - { id: mfa, resource: orders, actions: [GET /strong], for: [one], require: { mfa: true } }
   - { id: context, resource: orders, actions: [GET /strong], for: [two], require: { authContext: c1 } }
+  - { id: mixed-1, resource: orders, actions: [GET /mixed], for: [one], require: { approval: { from: [one] } } }
+  - { id: mixed-2, resource: orders, actions: [GET /mixed], for: [two], require: { mfa: true } }
   - { id: soon, resource: orders, deny: [GET /soon, GET /later], for: [two], ${OBSERVED} }
   - { id: late, resource: orders, actions: [GET /later], for: [one], require: { mfa: true }, ${OBSERVED} }
   - { id: masked, resource: orders, actions: [GET /masked], for: [one], mask: { $.a: hash } }
@@ -87,6 +89,16 @@ describe('together they are', () => {
       },
       { kind: 'record', ids: ['blank'], mode: 'strict' },
     ]))
+  test('what the strictest says, whoever comes first', () => {
+    const effects = (...roles: [string, string]) => [
+      ask(acting(...roles), 'GET /mixed').effect,
+      ask(acting(roles[1], roles[0]), 'GET /mixed').effect,
+    ]
+    assert.deepEqual(effects('1', '1'), ['needs-approval', 'needs-approval'])
+    assert.deepEqual(effects('1', '2'), ['challenge', 'challenge'])
+    assert.deepEqual(effects('1', '3'), ['deny', 'deny'])
+    assert.deepEqual(effects('2', '3'), ['deny', 'deny'])
+  })
   test('obliged to nothing, where one is denied', () => {
     const { effect, obligations, rules } = ask(acting('1', '3'), 'GET /masked')
     assert.deepEqual([effect, obligations, rules], ['deny', [], ['b']])
