@@ -35,6 +35,8 @@ export type TokenTest =
   | { readonly is: 'span'; readonly path: TokenPath; readonly since: TokenPath; readonly most: number }
   /** A number of seconds since the epoch that is at most so many seconds from now in the future. */
   | { readonly is: 'past'; readonly path: TokenPath; readonly skew: number }
+  /** A number that is on this side of another. */
+  | { readonly is: 'compare'; readonly path: TokenPath; readonly op: '<' | '<=' | '>' | '>='; readonly value: number }
   /** It is before this instant, milliseconds since the epoch. Asks nothing of the token. */
   | { readonly is: 'before'; readonly instant: number }
 
@@ -172,7 +174,22 @@ function answer(one: TokenTest, token: AskedToken, now: number, matches: (patter
       const since = valueAt(one.since, token)
       return typeof value === 'number' && typeof since === 'number' && value - since <= one.most
     }
+    case 'compare':
+      return typeof value === 'number' && compares(value, one.op, one.value)
     case 'past':
       return typeof value === 'number' && value <= Math.floor(now / 1000) + one.skew
+  }
+}
+
+function compares(left: number, op: '<' | '<=' | '>' | '>=', right: number): boolean {
+  switch (op) {
+    case '<':
+      return left < right
+    case '<=':
+      return left <= right
+    case '>':
+      return left > right
+    case '>=':
+      return left >= right
   }
 }

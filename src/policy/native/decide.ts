@@ -1,0 +1,42 @@
+import { holdsOf, type AskedToken } from '../../core/token.ts'
+import { matchesPattern, type HttpPattern } from '../actions/http/template.ts'
+import { NOBODY, type ByClass, type NativeResource } from './native.ts'
+
+/** A request as an enforcement point sees it once it has verified the token. */
+export interface NativeRequest {
+  readonly method: string
+  readonly path: string
+  /** Undefined for none. `issuer` is the configured name. */
+  readonly token: (AskedToken & { readonly issuer: string }) | undefined
+  /** Milliseconds since the epoch. */
+  readonly time: number
+}
+
+/** What the native form of a policy makes of a request: the meaning that every translation of it has to keep. */
+export interface NativeDecision {
+  readonly allowed: boolean
+  /** Ids of the rules that grant and of the guardrails that deny, sorted. */
+  readonly rules: readonly string[]
+  readonly guardrails: readonly string[]
+}
+
+/** @param matches Whether a text matches an RE2 pattern wholly */
+export function decideNative(
+  { rules, guardrails, scopes }: NativeResource,
+  { method, path, token, time }: NativeRequest,
+  matches: (pattern: string, text: string) => boolean,
+): NativeDecision {
+  const caller = token?.issuer ?? NOBODY
+  const asked = token ?? { header: {}, payload: {} }
+  const applies = (when: ByClass): boolean => {
+    const formula = when.get(caller)
+    return formula !== undefined && holdsOf(formula, asked, time, matches)
+  }
+  const covers = (patterns: readonly HttpPattern[]): boolean => patterns.some((pattern) => matchesPattern(pattern, method, path))
+  const granting = rules.filter((rule) => covers(rule.patterns) && applies(rule.applies))
+  const denying = guardrails.filter((one) => covers(one.patterns) && applies(one.applies))
+  const inScope =
+    scopes === undefined || !applies(scopes.capped) || scopes.scopes.some(({ patterns, has }) => covers(patterns) && applies(has))
+  const ids = (all: readonly { readonly id: string }[]): readonly string[] => all.map(({ id }) => id).toSorted()
+  return { allowed: inScope && granting.length > 0 && denying.length === 0, rules: ids(granting), guardrails: ids(denying) }
+}

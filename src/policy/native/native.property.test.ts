@@ -1,0 +1,175 @@
+/** The native form of a policy against the engine, over random policies, callers and requests. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { all, not, payload, test as ask, type AskedToken, type Formula, type NativeIssuer } from '../../core/token.ts'
+import type { Identity } from '../../core/principal.ts'
+import { action, filesOf, identity, policyData } from '../testdata/random.ts'
+import { load, NOW, someone } from '../testdata/world.ts'
+import { decideNative } from './decide.ts'
+import { compileNative } from './compile.ts'
+
+const is = (name: string): Formula => ask({ is: 'value', path: payload(name), type: 'boolean', values: [true] })
+const hasScope = (scope: string): Formula => ask({ is: 'word', path: payload('scope'), word: scope })
+
+/** Issuers whose tokens say of themselves what Ostiary makes of them. */
+function issuerOf(name: string, claims: NativeIssuer['claims']): NativeIssuer {
+  return {
+    name,
+    iss: `https://${name}.example`,
+    audiences: ['a'],
+    algorithms: ['ES256'],
+    credential: all(),
+    narrower: [],
+    claims,
+    appOnly: is('appOnly'),
+    listedClient: all(is('appOnly'), is('listed')),
+    kinds: { human: not(is('workload')), workload: is('workload') },
+    capped: is('capped'),
+    hasScope,
+  }
+}
+
+const list = (name: string) => [name, { path: payload('claims', name), type: 'list' }] as const
+const text = (name: string) => [name, { path: payload('claims', name), type: 'string' }] as const
+const number = (name: string) => [name, { path: payload('claims', name), type: 'number' }] as const
+const issuers = new Map<string, NativeIssuer>([
+  [
+    'entra',
+    issuerOf(
+      'entra',
+      Object.fromEntries([list('roles'), list('groups'), text('department'), text('oid'), text('sub'), number('level'), number('rank')]),
+    ),
+  ],
+  ['ci', issuerOf('ci', Object.fromEntries([list('groups'), text('department'), text('repository'), text('sub'), text('rank')]))],
+])
+
+function tokenOf({ issuer, claims, appOnly, listedClient, kind, scopes }: Identity): AskedToken & { readonly issuer: string } {
+  const payloadOf = {
+    claims: { ...claims },
+    appOnly,
+    listed: listedClient,
+    workload: kind === 'workload',
+    capped: scopes !== undefined,
+    scope: (scopes ?? []).join(' '),
+  }
+  return { issuer, header: {}, payload: payloadOf }
+}
+
+const noPattern = (): boolean => assert.fail('no pattern is asked for')
+
+describe('a policy in its native form', () => {
+  test('allows what the engine allows, and denies what it denies', () => {
+    const told = { allowed: 0, denied: 0, native: 0, refused: 0 }
+    fc.assert(
+      fc.property(
+        policyData,
+        fc.array(fc.tuple(fc.option(identity, { freq: 6 }), action, fc.constantFrom(NOW, NOW + 2000)), {
+          minLength: 30,
+          maxLength: 30,
+        }),
+        (data, requests) => {
+          const { policy } = load(filesOf(data))
+          fc.pre(policy !== undefined)
+          for (const resource of ['orders', 'wiki']) {
+            const { native, refused } = compileNative({ model: policy.model, resource, issuers })
+            if (refused.length > 0) {
+              told.refused++
+              continue
+            }
+            told.native++
+            for (const [caller, asked, time] of requests) {
+              if (asked.method !== asked.method.toUpperCase()) continue
+              // Chains are not let in, and everything can be told of a token that is.
+              const who = caller === null ? undefined : { ...caller, actor: undefined, unknownClaims: new Set<string>() }
+              if (who !== undefined && resource === 'wiki' && who.issuer !== 'entra') continue
+              const decision = policy.decide(who === undefined ? policy.anonymous : policy.bind(who), asked, resource, {
+                time,
+                ip: '192.0.2.1',
+              })
+              const token = who && tokenOf(who)
+              const made = decideNative(native, { method: asked.method, path: asked.path, token, time }, noPattern)
+              const context = (): string =>
+                JSON.stringify([data, resource, token, asked, decision, made], (_, value: unknown) =>
+                  value instanceof Set ? [...(value as Set<unknown>)] : value,
+                )
+              assert.equal(made.allowed, decision.effect === 'allow', made.allowed === (decision.effect === 'allow') ? '' : context())
+              if (made.allowed) {
+                told.allowed++
+                assert.deepEqual(made.rules, decision.rules)
+              } else told.denied++
+            }
+          }
+        },
+      ),
+      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 150) },
+    )
+    assert.ok(told.allowed > 100 && told.denied > 100 && told.native > 50 && told.refused > 20, JSON.stringify(told))
+  })
+
+  const roles = 'roles: { r: { bind: [{ issuer: ci, claim: groups, any: [a] }] } }\n'
+  const refusals: readonly (readonly [string, string, RegExp])[] = [
+    ['a peer', `rules: [{ id: x, role: r, resource: orders, actions: [GET /a], peer: r }]`, /`peer:`/],
+    [
+      'an address',
+      `rules: [{ id: x, role: r, resource: orders, actions: [GET /a], when: "inCidr(context.ip, '10.0.0.0/8')" }]`,
+      /where the caller is/,
+    ],
+    [
+      'a parameter',
+      `rules: [{ id: x, role: r, resource: orders, actions: ["GET /{p}"], when: 'params.p == claims.sub' }]`,
+      /compares two things|params/,
+    ],
+    [
+      'a mask',
+      `rules: [{ id: y, role: r, resource: orders, actions: [GET /a] }]\nguardrails: [{ id: x, for: [r], resource: orders, actions: [GET /a], mask: { $.a: drop } }]`,
+      /`mask:`/,
+    ],
+    [
+      'a limit',
+      `rules: [{ id: y, role: r, resource: orders, actions: [GET /a] }]\nguardrails: [{ id: x, for: [r], resource: orders, actions: [GET /a], limit: { requests: 1, in: 1m } }]`,
+      /`limit:`/,
+    ],
+    [
+      'a strict record',
+      `rules: [{ id: y, role: r, resource: orders, actions: [GET /a] }]\nguardrails: [{ id: x, for: [r], resource: orders, actions: [GET /a], record: strict }]`,
+      /strict/,
+    ],
+    [
+      'a justification',
+      `rules: [{ id: y, role: r, resource: orders, actions: [GET /a] }]\nguardrails: [{ id: x, for: [r], resource: orders, actions: [GET /a], require: { justification: true } }]`,
+      /justification/,
+    ],
+  ]
+  for (const [what, written, why] of refusals)
+    test(`${what} is refused, with the statement that asks for it`, () => {
+      const { policy, diagnostics } = load(`${roles}${written}\n`)
+      assert.ok(policy !== undefined, JSON.stringify(diagnostics))
+      const { refused } = compileNative({ model: policy.model, resource: 'orders', issuers })
+      assert.deepEqual(
+        refused.map(({ id }) => id),
+        ['x'],
+      )
+      assert.match(refused[0]!.why, why)
+    })
+
+  test('an issuer whose tokens nobody else can verify is told of, unless its principals may not come', () => {
+    const { policy } = load(`${roles}rules: [{ id: x, role: r, resource: orders, actions: [GET /a] }]\n`)
+    const refusing = new Map<string, NativeIssuer | { readonly refused: string }>([...issuers, ['ci', { refused: 'has no form' }]])
+    assert.deepEqual(
+      compileNative({ model: policy!.model, resource: 'orders', issuers: refusing }).refused.map(({ why }) => why),
+      ['issuer `ci` has no form'],
+    )
+    assert.deepEqual(compileNative({ model: policy!.model, resource: 'wiki', issuers: refusing }).refused, [])
+  })
+
+  test('a caller without a token is none of any issuer', () => {
+    const { policy } = load(
+      `${roles}rules: [{ id: x, role: everyone, resource: orders, actions: [GET /a] }, { id: y, role: authenticated, resource: orders, actions: [GET /b] }]\n`,
+    )
+    const { native } = compileNative({ model: policy!.model, resource: 'orders', issuers })
+    const at = (path: string, token: Identity | undefined) =>
+      decideNative(native, { method: 'GET', path, token: token && tokenOf(token), time: NOW }, noPattern).allowed
+    assert.deepEqual([at('/a', undefined), at('/b', undefined), at('/a', someone()), at('/b', someone())], [true, false, true, true])
+  })
+})

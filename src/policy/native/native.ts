@@ -1,0 +1,55 @@
+/**
+ * A policy for one resource as an enforcement point can enforce it by itself: for each class of caller (an issuer, or nobody), which
+ * statements apply to which actions, as questions about the token. Exact: nothing in it is wider or narrower than `decide`, for the
+ * tokens that `NativeIssuer.credential` lets in.
+ */
+import type { Formula, NativeIssuer } from '../../core/token.ts'
+import type { Span } from '../../core/span.ts'
+import type { HttpPattern } from '../actions/http/template.ts'
+
+/** Stands for callers without a credential. */
+export const NOBODY = ''
+
+/** By class of caller: when it applies. A class that isn't there, it never applies to. */
+export type ByClass = ReadonlyMap<string, Formula>
+
+export interface NativeStatement {
+  readonly id: string
+  readonly span: Span
+  readonly patterns: readonly HttpPattern[]
+  readonly applies: ByClass
+}
+
+export interface NativeGuardrail extends NativeStatement {
+  /** What it comes to where it applies: a plain denial, or one that Ostiary's own door would answer with a challenge or an approval. */
+  readonly effect: 'deny' | 'challenge' | 'needs-approval'
+}
+
+/** Delegated tokens are limited to the actions of their scopes. */
+export interface NativeScopes {
+  /** Whether it is limited at all. */
+  readonly capped: ByClass
+  readonly scopes: readonly { readonly scope: string; readonly patterns: readonly HttpPattern[]; readonly has: ByClass }[]
+}
+
+export interface NativeResource {
+  readonly name: string
+  /** Those whose tokens are let in. */
+  readonly issuers: readonly NativeIssuer[]
+  /** Each grants: one that applies is enough. */
+  readonly rules: readonly NativeStatement[]
+  /** Each denies. */
+  readonly guardrails: readonly NativeGuardrail[]
+  readonly scopes: NativeScopes | undefined
+}
+
+/** What an enforcement point can't be told, and why. */
+export interface NotNative {
+  /** Id of the rule or guardrail; undefined for the resource or an issuer. */
+  readonly id: string | undefined
+  readonly why: string
+  readonly span: Span | undefined
+}
+
+/** Thrown within the compiler by what has no native form. */
+export class NoNativeForm extends Error {}
