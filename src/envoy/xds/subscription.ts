@@ -1,0 +1,223 @@
+import { StreamRefusal } from './refusal.ts'
+import type { XdsLimits } from './limits.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { Kind, Need, Resource } from './types.ts'
+
+/** A resource that a node has. What it needs is unknown if the node has had it since before this server started. */
+export interface Held {
+  readonly version: string
+  readonly needs?: readonly Need[] | undefined
+}
+
+/** A response that was sent. */
+export interface Sent {
+  readonly nonce: string
+  /** When, by the clock's monotonic time. */
+  readonly at: number
+  readonly resources: readonly Resource[]
+  readonly removed: readonly string[]
+}
+
+/** Marks a removal among the versions that were rejected. */
+const REMOVAL = ''
+/** How many rejected contents of one resource are remembered for what they name. */
+const MAX_DOUBTS = 8
+
+/** What one stream has asked for of one kind, what the node behind it has, and what is still to be told to it. */
+export class Subscription {
+  readonly kind: Kind
+  /** All there are, whatever they are called. */
+  wildcard = false
+  /** Sent, and neither accepted nor rejected yet; oldest first. */
+  unanswered: readonly Sent[] = []
+  /** The node waits for a first response, even if it is an empty one. */
+  greet = false
+  readonly names = new Set<string>()
+  /** What the node has accepted, or said that it has. */
+  readonly held = new Map<string, Held>()
+  /** What it will have once it accepts everything that was sent. */
+  readonly latest = new Map<string, Held>()
+  /** Names to look at: something about them may have to be sent. */
+  readonly due = new Set<string>()
+  /** Names that were just subscribed to: answered even if nothing about them is new. */
+  readonly asked = new Set<string>()
+  /** Names to try again after a rejection, each in a response of its own so that a bad one keeps no good one back. */
+  readonly retry = new Set<string>()
+  /** The version of each resource that was rejected by itself: it isn't sent again until the next snapshot. */
+  readonly rejected = new Map<string, string>()
+  /** Names whose last answer was a rejection: what is held of them is the last good one. */
+  readonly troubled = new Set<string>()
+  /** Contents that were rejected along with others, so that the node may have taken them all the same. */
+  readonly doubts = new Map<string, readonly Resource[]>()
+  /** Since when a name waits, and for what. */
+  readonly waiting = new Map<string, { readonly since: number; readonly what: 'bring' | 'take' }>()
+
+  constructor(kind: Kind) {
+    this.kind = kind
+  }
+
+  wants(name: string): boolean {
+    return this.wildcard || this.names.has(name)
+  }
+
+  /** Asks for names: each is answered, also if it was asked for before. @throws StreamRefusal beyond the limits */
+  subscribe(names: Iterable<string>, limits: XdsLimits): void {
+    for (const name of names) {
+      checkName(name, limits)
+      this.names.add(name)
+      if (this.names.size > limits.names)
+        throw new StreamRefusal('RESOURCE_EXHAUSTED', `more than ${limits.names} names of one type are subscribed to`)
+      this.asked.add(name)
+      this.due.add(name)
+    }
+  }
+
+  unsubscribe(name: string): void {
+    this.names.delete(name)
+    if (!this.wants(name)) this.forget(name)
+  }
+
+  /** From here on all there are; everything is looked at. */
+  subscribeToAll(snapshot: Snapshot | undefined): void {
+    this.wildcard = true
+    this.lookAtAll(snapshot)
+  }
+
+  unsubscribeFromAll(): void {
+    this.wildcard = false
+    for (const name of new Set([...this.held.keys(), ...this.latest.keys(), ...this.due])) if (!this.wants(name)) this.forget(name)
+  }
+
+  /** A node that was connected before says what it has. */
+  state(versions: Iterable<readonly [string, string]>, snapshot: Snapshot | undefined, limits: XdsLimits): void {
+    for (const [name, version] of versions) {
+      checkName(name, limits)
+      checkName(version, limits)
+      if (!this.wants(name)) continue
+      const resource = snapshot?.resources[this.kind].get(name)
+      const held = resource?.version === version ? resource : { version }
+      this.held.set(name, held)
+      this.latest.set(name, held)
+      this.asked.delete(name)
+      this.due.add(name)
+      if (this.held.size > limits.names)
+        throw new StreamRefusal('RESOURCE_EXHAUSTED', `more than ${limits.names} resources of one type are said to be there`)
+    }
+  }
+
+  /** A new snapshot: everything is looked at, and what was rejected is tried again, because what it needs may be there now. */
+  published(snapshot: Snapshot): void {
+    for (const name of this.rejected.keys()) this.retry.add(name)
+    this.rejected.clear()
+    this.lookAtAll(snapshot)
+  }
+
+  lookAtAll(snapshot: Snapshot | undefined): void {
+    if (this.wildcard) {
+      for (const name of snapshot?.resources[this.kind].keys() ?? []) this.due.add(name)
+      for (const name of this.latest.keys()) this.due.add(name)
+    }
+    for (const name of this.names) this.due.add(name)
+  }
+
+  /** Whether there is nothing more to say about it that this resource would. */
+  isSettled(name: string, resource: Resource | undefined): boolean {
+    if (this.asked.has(name) || this.retry.has(name)) return false
+    if (resource === undefined) return !this.latest.has(name) || this.rejected.get(name) === REMOVAL
+    return this.latest.get(name)?.version === resource.version || this.rejected.get(name) === resource.version
+  }
+
+  settle(name: string): void {
+    this.due.delete(name)
+    this.asked.delete(name)
+    this.retry.delete(name)
+    this.waiting.delete(name)
+  }
+
+  forget(name: string): void {
+    this.settle(name)
+    for (const known of [this.held, this.latest, this.rejected, this.troubled, this.doubts]) known.delete(name)
+  }
+
+  sent(response: Sent): void {
+    this.greet = false
+    this.unanswered = [...this.unanswered, response]
+    for (const resource of response.resources) {
+      this.latest.set(resource.name, resource)
+      this.settle(resource.name)
+    }
+    for (const name of response.removed) {
+      this.latest.delete(name)
+      this.settle(name)
+    }
+  }
+
+  /** The node accepted it. False for a nonce that isn't waited for. */
+  accepted(nonce: string): boolean {
+    const response = this.#answered(nonce)
+    for (const resource of response?.resources ?? []) if (this.wants(resource.name)) this.#holds(resource.name, resource)
+    for (const name of response?.removed ?? []) this.#holds(name, undefined)
+    return response !== undefined
+  }
+
+  /**
+   * The node rejected it: what it had before stays in force. False for a nonce that isn't waited for.
+   * @param apart Whether what was sent together is to be tried again one by one
+   */
+  refused(nonce: string, apart: boolean): boolean {
+    const response = this.#answered(nonce)
+    if (response === undefined) return false
+    const together = response.resources.length + response.removed.length > 1
+    for (const resource of response.resources) {
+      if (this.held.get(resource.name)?.version === resource.version) continue
+      if (together) this.doubt(resource)
+      this.#refused(resource.name, resource, together && apart)
+    }
+    for (const name of response.removed) this.#refused(name, undefined, together && apart)
+    return true
+  }
+
+  /** What is sent next takes the place of what was not answered yet, so that an answer to that is no longer waited for. */
+  supersede(): readonly Resource[] {
+    const before = this.unanswered.flatMap(({ resources }) => resources)
+    for (const resource of before) if (this.held.get(resource.name)?.version !== resource.version) this.doubt(resource)
+    this.unanswered = []
+    return before
+  }
+
+  #answered(nonce: string): Sent | undefined {
+    const response = this.unanswered.find((one) => one.nonce === nonce)
+    if (response !== undefined) this.unanswered = this.unanswered.filter((one) => one !== response)
+    return response
+  }
+
+  #holds(name: string, resource: Resource | undefined): void {
+    if (resource === undefined) this.held.delete(name)
+    else this.held.set(name, resource)
+    this.rejected.delete(name)
+    this.troubled.delete(name)
+    this.doubts.delete(name)
+  }
+
+  #refused(name: string, resource: Resource | undefined, again: boolean): void {
+    if (!this.wants(name)) return
+    this.troubled.add(name)
+    if (this.latest.get(name)?.version === resource?.version) {
+      const held = this.held.get(name)
+      if (held === undefined) this.latest.delete(name)
+      else this.latest.set(name, held)
+    }
+    if (again) this.retry.add(name)
+    else this.rejected.set(name, resource?.version ?? REMOVAL)
+    // By now something else may be wanted of it.
+    this.due.add(name)
+  }
+
+  doubt(resource: Resource): void {
+    this.doubts.set(resource.name, [...(this.doubts.get(resource.name) ?? []), resource].slice(-MAX_DOUBTS))
+  }
+}
+
+function checkName(name: string, limits: XdsLimits): void {
+  if (name.length > limits.nameLength) throw new StreamRefusal('INVALID_ARGUMENT', `a name is longer than ${limits.nameLength} characters`)
+}
