@@ -2,6 +2,7 @@ import type { Claims, ClaimValue, Identity, Principal, PrincipalKind, RoleProven
 import type { DecisionContext } from '../core/decision.ts'
 import type { Gradual } from '../core/gradual.ts'
 import { AUTHENTICATED, EVERYONE, type Binding } from './model.ts'
+import { quickRoles, type QuickRoles } from './quick.ts'
 import { isOfType } from './when/condition.ts'
 
 export type RoleState = 'held' | 'not-held' | 'unknown'
@@ -67,6 +68,8 @@ export interface PartyState {
   readonly unknown: readonly Held[]
   readonly unknownByIndex: ReadonlyMap<number, Held>
   readonly eligible: readonly Eligible[]
+  /** Where a party alone holds what it holds without end, and nothing of it is unknown. */
+  readonly quick: QuickRoles | undefined
   readonly identity: Identity | undefined
   /** Who acts for this one. */
   readonly actor: PartyState | undefined
@@ -324,6 +327,7 @@ function stateOf(
     unknown: unsure,
     unknownByIndex: new Map(unsure.map((one) => [one.index, one])),
     eligible,
+    quick: actor === undefined && unknown.length === 0 ? quickRoles(sorted) : undefined,
     identity,
     actor,
     name: identity === undefined ? 'anonymous' : `${identity.issuer}/${identity.subject}`,

@@ -1,8 +1,10 @@
-import type { ApprovalRequest, Decision, Effect, Obligation, Observed, Reason, Requirement } from '../core/decision.ts'
+import type { ApprovalRequest, Decision, DecisionContext, Effect, Obligation, Observed, Reason, Requirement } from '../core/decision.ts'
 import { activated, MAX_PARTIES, type PartyState } from './bind.ts'
-import { MAX_REASONS, type Candidates, type CompiledResource, type RuleSlot } from './compile.ts'
+import { granted, MAX_REASONS, type Cell, type RuleSlot } from './cell.ts'
+import type { CompiledResource } from './compile.ts'
 import { Guards, type Toll } from './guards.ts'
 import { unite } from './obligations.ts'
+import { quickly } from './quick.ts'
 import { byId, eachHeld, evaluate, isHeld, isUnknown, slotsOf, strictest, told, type Asked } from './party.ts'
 
 const NONE: readonly never[] = Object.freeze([])
@@ -35,8 +37,25 @@ export function decideCompiled(resources: ReadonlyMap<string, CompiledResource>,
 
 function decideAll(compiled: CompiledResource, subject: PartyState, asked: Asked): Decision {
   const found = compiled.index.find(asked.action)
+  const quick = isQuick(compiled, subject, asked.context) ? quickly(found, subject.quick!) : undefined
+  if (quick !== undefined) return quick
   const own = decideParty(compiled, found, subject, asked)
   return subject.actor === undefined ? own : chain(own, subject, (party) => decideParty(compiled, found, party, asked), asked)
+}
+
+/** Whether nothing but roles, all known, says who may do what here. */
+function isQuick(
+  { issuers, scoped, observedUntil }: CompiledResource,
+  { quick, identity, eligible }: PartyState,
+  { grants }: DecisionContext,
+) {
+  return (
+    quick !== undefined &&
+    observedUntil === undefined &&
+    (issuers === undefined || identity === undefined || issuers.has(identity.issuer)) &&
+    (!scoped || identity?.scopes === undefined) &&
+    (grants === undefined || eligible.length === 0)
+  )
 }
 
 /** The parties of a chain as one: the strictest effect, what all of them are obliged to, everything that stands against any. */
@@ -90,20 +109,21 @@ interface More {
 }
 
 function outcome(effect: Effect, rules: readonly string[], reasons: readonly Reason[], policyVersion: string, more?: More): Decision {
+  if (more === undefined) return { effect, rule: rules[0], rules, reasons, obligations: NONE, policyVersion }
   return {
     effect,
     rule: rules[0],
     rules,
     reasons,
-    obligations: more?.obligations ?? NONE,
-    ...(effect === 'challenge' && more !== undefined ? { requirements: more.requirements } : {}),
-    ...(effect === 'needs-approval' && more !== undefined ? { approvals: more.approvals } : {}),
-    ...(more?.observed === undefined ? {} : { observed: more.observed }),
+    obligations: more.obligations,
+    ...(effect === 'challenge' ? { requirements: more.requirements } : {}),
+    ...(effect === 'needs-approval' ? { approvals: more.approvals } : {}),
+    ...(more.observed === undefined ? {} : { observed: more.observed }),
     policyVersion,
   }
 }
 
-function decideParty(compiled: CompiledResource, found: readonly Candidates[], bound: PartyState, asked: Asked): Decision {
+function decideParty(compiled: CompiledResource, found: readonly Cell[], bound: PartyState, asked: Asked): Decision {
   const { context, policyVersion } = asked
   const party = activated(bound, context, asked.authenticated)
   const { identity } = party
@@ -124,11 +144,11 @@ function decideParty(compiled: CompiledResource, found: readonly Candidates[], b
 
   const scoped = compiled.scoped && identity?.scopes !== undefined
   const inScope = !scoped || found.some(({ scopes }) => identity.scopes!.some((scope) => scopes.has(scope)))
-  const granted = foreign === undefined && inScope && first !== undefined
-  if (granted && enforced === undefined && watched === undefined && more === undefined)
-    return first.alone.length === 1 ? first.alone[0]! : first.alone[first.roles.indexOf(grants.roleOf(first.id))]!
+  const isGranted = foreign === undefined && inScope && first !== undefined
+  if (isGranted && enforced === undefined && watched === undefined && more === undefined)
+    return granted(first.id, grants.roleOf(first.id), policyVersion)
   const rules = foreign !== undefined ? NONE : more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()
-  const effect = granted ? (enforced?.effect ?? 'allow') : 'deny'
+  const effect = isGranted ? (enforced?.effect ?? 'allow') : 'deny'
   // A resource that is only observed carries out the obligations of what it would have denied.
   const obliged = effect !== 'deny' || compiled.observedUntil !== undefined
   const after: More = {
@@ -141,7 +161,7 @@ function decideParty(compiled: CompiledResource, found: readonly Candidates[], b
     const reasons = rules.slice(0, MAX_REASONS).map((id): Reason => ({ code: 'granted', id, role: grants.roleOf(id) }))
     return outcome(effect, rules, reasons, policyVersion, after)
   }
-  if (granted) return outcome(effect, rules, enforced!.reasons(effect), policyVersion, after)
+  if (isGranted) return outcome(effect, rules, enforced!.reasons(effect), policyVersion, after)
   if (foreign !== undefined) return outcome('deny', NONE, [{ code: 'issuer', id: foreign }], policyVersion, after)
   const reasons = enforced?.denials === undefined ? [] : told(enforced.denials)
   if (!inScope) reasons.push({ code: 'scope' })
@@ -215,7 +235,7 @@ const NO_RULE: readonly Reason[] = Object.freeze([Object.freeze({ code: 'no-rule
 const ORDER: readonly Reason['code'][] = ['condition-error', 'condition-false', 'peer-not-held', 'role-unknown', 'role-not-held']
 
 function whyNothingGrants(
-  found: readonly Candidates[],
+  found: readonly Cell[],
   party: PartyState,
   time: number,
   troubles: readonly Reason[] | undefined,

@@ -1,6 +1,6 @@
 import type { ApprovalRequest, Effect, Obligation, Reason, Requirement } from '../core/decision.ts'
 import type { PartyState } from './bind.ts'
-import { MAX_REASONS, type Candidates, type GuardrailSlot } from './compile.ts'
+import { MAX_REASONS, type Cell, type GuardrailSlot } from './cell.ts'
 import { limitKey } from './obligations.ts'
 import { eachHeld, evaluate, isHeld, isUnknown, slotsOf, told, type Asked } from './party.ts'
 import { isMet, toRequirement } from './require.ts'
@@ -57,7 +57,7 @@ export class Guards {
   }
 
   /** An unknown role and a condition that can't be told count as applying. */
-  look(place: Candidates): void {
+  look(place: Cell): void {
     const party = this.#party
     const { time } = this.#asked.context
     eachHeld(place.guardsByRole, party, time, (slot, index) => this.#apply(slot, party.heldByIndex.get(index)!.role, true))

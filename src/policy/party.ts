@@ -2,7 +2,7 @@ import type { Action } from '../core/action.ts'
 import type { DecisionContext, Effect, Reason } from '../core/decision.ts'
 import type { PartyState } from './bind.ts'
 import { vocabularyOf } from './actions/index.ts'
-import { MAX_REASONS, type ByRole, type Slot } from './compile.ts'
+import { MAX_REASONS, type ByRole, type Slot } from './cell.ts'
 import type { Truth } from './when/condition.ts'
 
 const NO_CLAIMS = Object.freeze(Object.create(null) as Record<string, never>)

@@ -16,7 +16,7 @@ function pattern(text: string): HttpPattern {
 
 /** The index's answer for a single pattern. */
 function found(text: string, method: string, at: string): boolean {
-  return HttpIndex.build([[pattern(text), text]], (values) => values).find(method, at).length > 0
+  return HttpIndex.build([[pattern(text), text]], (values) => values).find({ protocol: 'http', method, path: at }).length > 0
 }
 
 describe('what a pattern covers', () => {
@@ -182,7 +182,7 @@ test('the index finds exactly what a scan finds', () => {
         const scan = patterns.flatMap((one, i) => (matchesPattern(one, method, at) ? [i] : []))
         hits += scan.length
         assert.deepEqual(
-          [...new Set(index.find(method, at).flat())].toSorted((a, b) => a - b),
+          [...new Set(index.find({ protocol: 'http', method, path: at }).flat())].toSorted((a, b) => a - b),
           scan,
         )
       }

@@ -38,8 +38,5 @@ export const http: Vocabulary<HttpAction, HttpPattern> = {
   overlaps,
   isAll: ({ method, rest, segments }) => method === '*' && rest && segments.length === 0,
   cells: httpCells,
-  index: (entries, combine) => {
-    const index = HttpIndex.build(entries, combine)
-    return { find: ({ method, path }) => index.find(method, path) }
-  },
+  index: (entries, combine) => HttpIndex.build(entries, combine),
 }

@@ -26,7 +26,7 @@ export type ParsedPattern =
   | (Problem & { readonly pattern?: undefined; readonly operation: string })
 
 const MAX_TEMPLATE = 2048
-const MAX_SEGMENTS = 64
+export const MAX_SEGMENTS = 64
 const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$/
 const STANDARD = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'QUERY'])
 const PARAMETER = /^\{([A-Za-z_][A-Za-z0-9_]{0,62})\}$/
@@ -108,21 +108,14 @@ export function normalSegment(segment: string): string {
   })
 }
 
-/** Which characters below 128 need no second look in a path: what is plain, but `/` and `.`, after which `normalPath` looks closer. */
-const PLAIN_CODES = Uint8Array.from({ length: 128 }, (_, code) => (PLAIN_CHARACTER.test(String.fromCharCode(code)) ? 1 : 0))
-const SLASH = 0x2f
-const DOT = 0x2e
+/** Which characters below 128 may stand plain in a segment anywhere: all but `.`, which must not come first without a closer look. */
+const PLAIN_CODES = Uint8Array.from({ length: 128 }, (_, code) =>
+  code !== 0x2e && PLAIN_CHARACTER.test(String.fromCharCode(code)) ? 1 : 0,
+)
 
-/** Whether a path is in its normal form and canonical, as most are. False for those that have to be looked at closer. */
-function isNormal(path: string): boolean {
-  if (path.charCodeAt(0) !== SLASH) return false
-  let before = SLASH
-  for (let i = 1; i < path.length; i++) {
-    const code = path.charCodeAt(i)
-    if (code === SLASH || code === DOT ? before === SLASH : PLAIN_CODES[code] !== 1) return false
-    before = code
-  }
-  return true
+/** Whether a segment with that character is in its normal form, wherever it stands. */
+export function isSegmentCode(code: number): boolean {
+  return PLAIN_CODES[code] === 1
 }
 
 /**
@@ -130,8 +123,7 @@ function isNormal(path: string): boolean {
  * inside, a dot segment. Doors refuse those before; a decision about them grants nothing.
  */
 export function normalPath(path: string): string | undefined {
-  if (isNormal(path)) return path
-  if (path.charCodeAt(0) !== SLASH) return undefined
+  if (!path.startsWith('/')) return undefined
   const normal = path.split('/').map(normalSegment).join('/')
   if (normal.includes('//') || (normal.includes('/.') && /\/\.{1,2}(?:\/|$)/.test(normal))) return undefined
   return normal

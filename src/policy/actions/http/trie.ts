@@ -1,67 +1,57 @@
+import type { Action } from '../../../core/action.ts'
+import { ends, hashes, hashOf, scan, scanNormal, starts } from './scan.ts'
 import { isCanonicalMethod, normalPath, type HttpPattern } from './template.ts'
 
-interface Building<V> {
-  readonly literals: Map<string, Building<V>>
-  parameter: Building<V> | undefined
-  readonly end: Map<string, V[]>
-  readonly rest: Map<string, V[]>
+interface Building {
+  readonly literals: Map<string, Building>
+  parameter: Building | undefined
+  /** Numbers of what stands there, by method. */
+  readonly end: Map<string, number>
+  readonly rest: Map<string, number>
 }
 
-/** A segment of the templates. Few fields and short lists: what a decision looks at of a large policy is in no cache yet. */
-interface Node<T> {
-  /** The literal where there is just one, and what follows it. */
-  readonly onlyText: string | undefined
-  readonly only: Node<T> | undefined
-  /** Where there are several. */
-  readonly literals: ReadonlyMap<string, Node<T>> | undefined
-  readonly parameter: Node<T> | undefined
-  readonly end: Methods<T> | undefined
-  readonly rest: Methods<T> | undefined
-}
-
-/** What stands at one place of the trie, by method: a list, since there are few. `places` already include what holds for any method. */
-interface Methods<T> {
-  readonly names: readonly string[]
-  readonly places: readonly Place<T>[]
-  readonly any: Place<T> | undefined
-}
-
-/** What the patterns of one place bring. Made of them when it is first looked for: most places of a large policy never are. */
-class Place<T> {
-  #value: T | undefined
-  #make: (() => T) | undefined
-
-  constructor(make: () => T) {
-    this.#make = make
-  }
-
-  get value(): T {
-    if (this.#make !== undefined) {
-      this.#value = this.#make()
-      this.#make = undefined
-    }
-    return this.#value as T
-  }
-}
-
-function building<V>(): Building<V> {
+function building(): Building {
   return { literals: new Map(), parameter: undefined, end: new Map(), rest: new Map() }
 }
+
+/*
+ * The trie is an array of whole numbers, because what a decision looks at of a large policy is in no cache yet: each object on the way
+ * would have to be fetched by itself. 0 is nothing, wherever a place is meant.
+ *
+ * A node: its one literal, as the place of that node below 0, or of a table of several; the node of a parameter; what stands at its end
+ * and what at its `**`, by method; and the literal that leads to it: its length and its characters, four in a number.
+ * A table: how many places it has but one, then for each the number of a literal's text and its node.
+ * By method: what holds for every other method, how many there are, then for each its number and what stands there, counted from 1.
+ */
+/** The first is none's place. */
+const ROOT = 1
+
+const LITERALS = 0
+const PARAMETER = 1
+const END = 2
+const REST = 3
+const LENGTH = 4
+const TEXT = 5
 
 /**
  * The patterns of one resource as a trie of path segments. Finding what covers a request costs by the length of its path
  * and the number of templates that cover it, not by the number of patterns.
  */
 export class HttpIndex<T> {
-  readonly #root: Node<T>
+  readonly #words: Int32Array
+  readonly #methods: readonly string[]
+  readonly #values: readonly T[]
 
-  private constructor(root: Node<T>) {
-    this.#root = root
+  private constructor(words: Int32Array, methods: readonly string[], values: readonly T[]) {
+    this.#words = words
+    this.#methods = methods
+    this.#values = values
   }
 
   /** `combine` makes one value of everything that the patterns of one place and method bring. */
   static build<V, T>(entries: Iterable<readonly [HttpPattern, V]>, combine: (values: readonly V[]) => T): HttpIndex<T> {
-    const root = building<V>()
+    const root = building()
+    const brought: V[][] = []
     for (const [pattern, value] of entries) {
       let node = root
       for (const segment of pattern.segments) {
@@ -75,80 +65,151 @@ export class HttpIndex<T> {
       const place = pattern.rest ? node.rest : node.end
       // `GET` implies `HEAD`.
       for (const method of pattern.method === 'GET' ? ['GET', 'HEAD'] : [pattern.method]) {
-        const values = place.get(method)
-        if (values === undefined) place.set(method, [value])
-        else values.push(value)
+        const number = place.get(method)
+        if (number !== undefined) brought[number]!.push(value)
+        else place.set(method, brought.push([value]) - 1)
       }
     }
-    return new HttpIndex(frozen(root, combine))
+    const writer = new Writer(brought)
+    writer.node(root, '')
+    return new HttpIndex(Int32Array.from(writer.words), writer.methods, writer.values.map(combine))
   }
 
   /** Everything that covers the request; nothing for a path that isn't canonical. */
-  find(method: string, path: string): readonly T[] {
-    const normal = normalPath(path)
+  find(action: Action): readonly T[] {
     const found: T[] = []
-    if (normal !== undefined) walk(this.#root, method, normal, 1, found)
+    if (action.protocol !== 'http') return found
+    let { path } = action
+    let count = scan(path)
+    if (count === -1) {
+      const normal = normalPath(path)
+      if (normal === undefined) return found
+      path = normal
+      count = scanNormal(path)
+    }
+    this.#walk(ROOT, 0, count, path, action.method, found)
     return found
   }
-}
 
-function frozen<V, T>(node: Building<V>, combine: (values: readonly V[]) => T): Node<T> {
-  const literals = new Map([...node.literals].map(([text, child]) => [text, frozen(child, combine)]))
-  const [only] = literals.size === 1 ? literals : []
-  return {
-    onlyText: only?.[0],
-    only: only?.[1],
-    literals: literals.size > 1 ? literals : undefined,
-    parameter: node.parameter === undefined ? undefined : frozen(node.parameter, combine),
-    end: methods(node.end, combine),
-    rest: methods(node.rest, combine),
+  /** Goes down from the segment at `depth`. */
+  #walk(from: number, first: number, count: number, path: string, method: string, found: T[]): void {
+    const words = this.#words
+    let node = from
+    for (let depth = first; ; depth++) {
+      if (words[node + REST] !== 0) this.#take(words[node + REST]!, method, found)
+      const literal = this.#literal(node, depth, path)
+      const parameter = starts[depth] === ends[depth] ? 0 : words[node + PARAMETER]!
+      if (depth === count - 1) {
+        if (literal !== 0 && words[literal + END] !== 0) this.#take(words[literal + END]!, method, found)
+        if (parameter !== 0 && words[parameter + END] !== 0) this.#take(words[parameter + END]!, method, found)
+        return
+      }
+      if (literal !== 0 && parameter !== 0) this.#walk(parameter, depth + 1, count, path, method, found)
+      node = literal === 0 ? parameter : literal
+      if (node === 0) return
+    }
+  }
+
+  /** The child by the literal that the segment is; 0 if there is none. */
+  #literal(node: number, depth: number, path: string): number {
+    const words = this.#words
+    const at = words[node + LITERALS]!
+    if (at === 0) return 0
+    if (at < 0) return this.#is(-at, depth, path) ? -at : 0
+    const mask = words[at]!
+    const hash = hashes[depth]!
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const child = words[at + 2 + 2 * i]!
+      if (child === 0) return 0
+      if (words[at + 1 + 2 * i] === hash && this.#is(child, depth, path)) return child
+    }
+  }
+
+  /** Whether the segment is the literal that leads to the node. */
+  #is(node: number, depth: number, path: string): boolean {
+    const words = this.#words
+    const start = starts[depth]!
+    const length = words[node + LENGTH]!
+    if (ends[depth]! - start !== length) return false
+    for (let i = 0; i < length; i++)
+      if (((words[node + TEXT + (i >> 2)]! >> ((i & 3) * 8)) & 0xff) !== path.charCodeAt(start + i)) return false
+    return true
+  }
+
+  #take(at: number, method: string, found: T[]): void {
+    const words = this.#words
+    const count = words[at + 1]!
+    for (let i = 0; i < count; i++)
+      if (this.#methods[words[at + 2 + 2 * i]!] === method) {
+        found.push(this.#values[words[at + 3 + 2 * i]! - 1]!)
+        return
+      }
+    const any = words[at]!
+    if (any !== 0 && isCanonicalMethod(method)) found.push(this.#values[any - 1]!)
   }
 }
 
-function methods<V, T>(place: ReadonlyMap<string, readonly V[]>, combine: (values: readonly V[]) => T): Methods<T> | undefined {
-  if (place.size === 0) return undefined
-  const any = place.get('*') ?? []
-  const named = new Map<string, Place<T>>()
-  for (const [method, values] of place)
-    if (method !== '*') named.set(method, new Place(() => combine(any.length === 0 ? values : [...values, ...any])))
-  return { names: [...named.keys()], places: [...named.values()], any: any.length === 0 ? undefined : new Place(() => combine(any)) }
-}
+/** Writes nodes into words, and lists what stands where. */
+class Writer<V> {
+  readonly words: number[] = [0]
+  readonly methods: string[] = []
+  /** What stands at each place, which already includes what holds for any method. */
+  readonly values: (readonly V[])[] = []
+  readonly #brought: readonly (readonly V[])[]
 
-function take<T>({ names, places, any }: Methods<T>, method: string, found: T[]): void {
-  for (let i = 0; i < names.length; i++)
-    if (names[i] === method) {
-      found.push(places[i]!.value)
-      return
-    }
-  if (any !== undefined && isCanonicalMethod(method)) found.push(any.value)
-}
-
-/** Goes down from `start`, the first character of a segment of a path in normal form. */
-function walk<T>(from: Node<T>, method: string, path: string, at: number, found: T[]): void {
-  let node = from
-  let start = at
-  for (;;) {
-    const slash = path.indexOf('/', start)
-    const end = slash === -1 ? path.length : slash
-    if (node.rest !== undefined) take(node.rest, method, found)
-    const literal = literalOf(node, path, start, end)
-    const parameter = start === end ? undefined : node.parameter
-    if (slash === -1) {
-      if (literal?.end !== undefined) take(literal.end, method, found)
-      if (parameter?.end !== undefined) take(parameter.end, method, found)
-      return
-    }
-    start = slash + 1
-    if (literal !== undefined && parameter !== undefined) walk(parameter, method, path, start, found)
-    const next = literal ?? parameter
-    if (next === undefined) return
-    node = next
+  constructor(brought: readonly (readonly V[])[]) {
+    this.#brought = brought
   }
-}
 
-/** The child for the segment. Most nodes have one literal at most, for which no string has to be cut and hashed. */
-function literalOf<T>(node: Node<T>, path: string, start: number, end: number): Node<T> | undefined {
-  const { onlyText, literals } = node
-  if (onlyText !== undefined) return onlyText.length === end - start && path.startsWith(onlyText, start) ? node.only : undefined
-  return literals === undefined ? undefined : literals.get(path.slice(start, end))
+  /** Answers its place. Of a literal in normal form, every character is ASCII. */
+  node({ literals, parameter, end, rest }: Building, text: string): number {
+    const { words } = this
+    const at = words.length
+    words.push(0, 0, 0, 0, text.length)
+    for (let i = 0; i < text.length; i += 4) {
+      let four = 0
+      for (let j = 0; j < 4 && i + j < text.length; j++) four |= text.charCodeAt(i + j) << (j * 8)
+      words.push(four)
+    }
+    words[at + END] = this.#byMethod(end)
+    words[at + REST] = this.#byMethod(rest)
+    if (parameter !== undefined) words[at + PARAMETER] = this.node(parameter, '')
+    if (literals.size === 1) for (const [literal, child] of literals) words[at + LITERALS] = -this.node(child, literal)
+    else if (literals.size > 1) words[at + LITERALS] = this.#table(literals)
+    return at
+  }
+
+  #table(literals: ReadonlyMap<string, Building>): number {
+    const { words } = this
+    const at = words.length
+    // At most half of it is taken, so that a text that isn't there is soon known not to be.
+    const size = 2 ** Math.ceil(Math.log2(literals.size * 2))
+    words.push(size - 1)
+    for (let i = 0; i < size * 2; i++) words.push(0)
+    for (const [literal, child] of literals) {
+      const hash = hashOf(literal)
+      let i = hash & (size - 1)
+      while (words[at + 2 + 2 * i] !== 0) i = (i + 1) & (size - 1)
+      words[at + 1 + 2 * i] = hash
+      words[at + 2 + 2 * i] = this.node(child, literal)
+    }
+    return at
+  }
+
+  #byMethod(place: ReadonlyMap<string, number>): number {
+    if (place.size === 0) return 0
+    const { words } = this
+    const at = words.length
+    const { '*': any, ...named } = Object.fromEntries(place)
+    const forAny = any === undefined ? [] : this.#brought[any]!
+    words.push(any === undefined ? 0 : this.values.push(forAny), Object.keys(named).length)
+    for (const [method, number] of Object.entries(named))
+      words.push(this.#method(method), this.values.push([...this.#brought[number]!, ...forAny]))
+    return at
+  }
+
+  #method(method: string): number {
+    const known = this.methods.indexOf(method)
+    return known === -1 ? this.methods.push(method) - 1 : known
+  }
 }
