@@ -1,0 +1,79 @@
+/** What is emitted, read by the evaluator, against the meaning of the native policy. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { RE2JS } from 're2js'
+import { compileNative } from '../../policy/native/compile.ts'
+import { decideNative } from '../../policy/native/decide.ts'
+import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
+import { issuers, tokenOf } from '../../policy/testdata/native.ts'
+import { load, NOW } from '../../policy/testdata/world.ts'
+import { statementOf } from '../../envoy/rbac.ts'
+import { emitEnvoy, FILTERS, type EnvoyResource } from './emit.ts'
+import { evaluateEnvoy, type Regexes } from './evaluate.ts'
+
+const regexes: Regexes = {
+  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
+  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
+}
+const ORDER = [FILTERS.callers, FILTERS.guardrails, FILTERS.rules]
+const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }
+
+describe('a policy as filters of Envoy', () => {
+  test('means what the native policy means', () => {
+    const told = { allowed: 0, denied: 0, byGuardrail: 0 }
+    fc.assert(
+      fc.property(
+        policyData,
+        fc.array(fc.tuple(fc.option(identity, { freq: 6 }), action, fc.constantFrom(NOW, NOW + 2000)), { minLength: 20, maxLength: 20 }),
+        (data, requests) => {
+          const { policy } = load(filesOf(data))
+          fc.pre(policy !== undefined)
+          for (const name of ['orders', 'wiki']) {
+            const { native, refused } = compileNative({ model: policy.model, resource: name, issuers })
+            if (refused.length > 0) continue
+            const resource: EnvoyResource = { native, hosts: [`${name}.example`], upstream, websocket: false, forwardAuthorization: false }
+            const { routes } = emitEnvoy({
+              name: 'edge',
+              address: { host: '127.0.0.1', port: 1 },
+              resources: [resource],
+              keys: new Map(),
+              logs: undefined,
+            })
+            for (const [caller, { method, path }, time] of requests) {
+              // What isn't in its one form is refused before: see the paths below.
+              if (method !== method.toUpperCase() || !regexes.wholly('/(?:[A-Za-z0-9:]|/)*', path) || path.includes('//')) continue
+              const issuer = native.issuers.find((one) => one.name === caller?.issuer)
+              if (caller !== null && issuer === undefined) continue
+              const token = caller === null ? undefined : tokenOf(caller)
+              const payload = token && { ...token.payload, iss: issuer!.iss }
+              const made = evaluateEnvoy(
+                routes[0]!,
+                ORDER,
+                {
+                  host: `${name}.example`,
+                  method,
+                  path: `${path}?q`,
+                  authorization: token && 'Bearer a.b.c',
+                  token: token && { header: {}, payload },
+                  time,
+                },
+                regexes,
+              )
+              const meant = decideNative(native, { method, path, token, time }, regexes.wholly)
+              assert.equal(made.allowed, meant.allowed, JSON.stringify([data, name, token, method, path, made, meant]))
+              if (made.allowed) told.allowed++
+              else told.denied++
+              if (made.filter === FILTERS.guardrails && made.policy !== 'scope' && !made.policy!.startsWith('scope@')) {
+                told.byGuardrail++
+                assert.ok(meant.guardrails.includes(statementOf(made.policy!)))
+              }
+            }
+          }
+        },
+      ),
+      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 150) },
+    )
+    assert.ok(told.allowed > 50 && told.denied > 50 && told.byGuardrail > 10, JSON.stringify(told))
+  })
+})

@@ -1,0 +1,351 @@
+/**
+ * A policy as configuration of Envoy, in protobuf's JSON. Policy and keys are never in the listener, whose open connections would keep
+ * what they began with: policies come with the routes (RDS), keys as extension configuration (ECDS), and what has neither denies.
+ */
+import { ALWAYS, any, type NativeIssuer } from '../../core/token.ts'
+import { PARTS } from '../../envoy/metadata.ts'
+import { bothPermissions, eitherPermission, noPermission, permissionAbout, permissionOf, policiesOf, type Json } from '../../envoy/rbac.ts'
+import { NOBODY, type NativeResource } from '../../policy/native/native.ts'
+
+/** One resource with what of it isn't policy. */
+export interface EnvoyResource {
+  readonly native: NativeResource
+  readonly hosts: readonly string[]
+  readonly upstream: EnvoyUpstream
+  readonly websocket: boolean
+  readonly forwardAuthorization: boolean
+}
+
+export interface EnvoyUpstream {
+  readonly host: string
+  readonly port: number
+  readonly tls: { readonly serverName: string; readonly ca: string | undefined } | undefined
+  readonly http2: boolean
+  /** Milliseconds. */
+  readonly connectTimeout: number
+}
+
+/** A JWK Set of one issuer, as text: public keys for its algorithms alone. */
+export type KeySets = ReadonlyMap<string, string>
+
+export interface EnvoyInput {
+  readonly name: string
+  readonly address: { readonly host: string; readonly port: number }
+  readonly resources: readonly EnvoyResource[]
+  readonly keys: KeySets
+  /** Name of the cluster that takes access logs; undefined for none. */
+  readonly logs: string | undefined
+}
+
+/** Everything that one Envoy gets, by the kind of its resources. */
+export interface EnvoyConfiguration {
+  readonly clusters: readonly Json[]
+  readonly listeners: readonly Json[]
+  readonly routes: readonly Json[]
+  readonly extensions: readonly Json[]
+}
+
+export const FILTERS = {
+  tokens: 'ostiary.jwt_authn',
+  callers: 'ostiary.callers',
+  guardrails: 'ostiary.guardrails',
+  rules: 'ostiary.rules',
+} as const
+
+const TYPE = 'type.googleapis.com/'
+const HTTP = `${TYPE}envoy.extensions.filters.http`
+const RBAC = `${HTTP}.rbac.v3.RBAC`
+const JWT = `${HTTP}.jwt_authn.v3.JwtAuthentication`
+
+/**
+ * Paths as they are forwarded: what RFC 3986 allows in a segment stands plain, and nothing else does but an escape in upper case that
+ * stands for neither a plain character nor a separator nor a control character. So a template is compared with one spelling only.
+ */
+const ESCAPES = '%(?:2[0235]|3[CEF]|5[BDE]|60|7[BCD]|[89A-F][0-9A-F])'
+export const CANONICAL_PATH = `/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|${ESCAPES})*`
+
+export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
+  const { name, resources, keys } = input
+  return {
+    clusters: resources.map(clusterOf),
+    listeners: [listenerOf(input)],
+    routes: [{ name, virtualHosts: resources.map(virtualHostOf) }],
+    extensions: [{ name: FILTERS.tokens, typedConfig: tokensOf(resources, keys) }],
+  }
+}
+
+/** What verifies tokens: each resource lets in those of its issuers, and nobody's. */
+function tokensOf(resources: readonly EnvoyResource[], keys: KeySets): Json {
+  const issuers = new Map(resources.flatMap(({ native }) => native.issuers.map((issuer) => [issuer.name, issuer] as const)))
+  return {
+    '@type': JWT,
+    providers: Object.fromEntries([...issuers].map(([name, issuer]) => [name, providerOf(issuer, keys.get(name))])),
+    requirementMap: Object.fromEntries(resources.map(({ native }) => [native.name, requirementOf(native.issuers)])),
+  }
+}
+
+function providerOf({ iss, audiences }: NativeIssuer, keys: string | undefined): Json {
+  return {
+    issuer: iss,
+    audiences,
+    localJwks: { inlineString: keys ?? '{"keys":[]}' },
+    requireExpiration: true,
+    clockSkewSeconds: 30,
+    forward: true,
+    // Named, because by default a token in the query counts as well.
+    fromHeaders: [{ name: 'authorization', valuePrefix: 'Bearer ' }],
+    payloadInMetadata: PARTS.payload,
+    headerInMetadata: PARTS.header,
+    jwtCacheConfig: { jwtCacheSize: 1000, jwtMaxTokenSize: 16_384 },
+  }
+}
+
+function requirementOf(issuers: readonly NativeIssuer[]): Json {
+  if (issuers.length === 0) return { allowMissing: {} }
+  return { requiresAny: { requirements: [...issuers.map(({ name }) => ({ providerName: name })), { allowMissing: {} }] } }
+}
+
+function clusterOf({ native, upstream }: EnvoyResource): Json {
+  const { host, port, tls, http2, connectTimeout } = upstream
+  const isAddress = /^[0-9.]+$|:/.test(host)
+  return {
+    name: native.name,
+    type: isAddress ? 'STATIC' : 'STRICT_DNS',
+    connectTimeout: `${connectTimeout / 1000}s`,
+    loadAssignment: {
+      clusterName: native.name,
+      endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: host, portValue: port } } } }] }],
+    },
+    ...(http2
+      ? {
+          typedExtensionProtocolOptions: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+              '@type': `${TYPE}envoy.extensions.upstreams.http.v3.HttpProtocolOptions`,
+              explicitHttpConfig: { http2ProtocolOptions: {} },
+            },
+          },
+        }
+      : {}),
+    ...(tls === undefined
+      ? {}
+      : {
+          transportSocket: {
+            name: 'envoy.transport_sockets.tls',
+            typedConfig: {
+              '@type': `${TYPE}envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext`,
+              sni: tls.serverName,
+              commonTlsContext: {
+                validationContext: {
+                  trustedCa: { filename: tls.ca ?? '/etc/ssl/certs/ca-certificates.crt' },
+                  matchTypedSubjectAltNames: [{ sanType: isAddress ? 'IP_ADDRESS' : 'DNS', matcher: { exact: tls.serverName } }],
+                },
+              },
+            },
+          },
+        }),
+  }
+}
+
+/** Headers by which somebody could tell the upstream who calls. */
+const IDENTITY_HEADERS = [
+  'ostiary-assertion',
+  'ostiary-issuer',
+  'ostiary-subject',
+  'ostiary-kind',
+  'ostiary-roles',
+  'x-forwarded-user',
+  'x-forwarded-email',
+  'x-forwarded-groups',
+  'x-forwarded-preferred-username',
+  'x-forwarded-access-token',
+  'x-auth-request-user',
+  'x-auth-request-email',
+  'x-auth-request-groups',
+  'x-auth-request-access-token',
+  'x-remote-user',
+  'remote-user',
+  'x-user',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+] as const
+
+const says = (header: string, path: string): Json => ({
+  header: { key: header, value: `%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:${path})%` },
+  appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD',
+  keepEmptyValue: false,
+})
+
+function virtualHostOf(resource: EnvoyResource): Json {
+  const { native, hosts, websocket, forwardAuthorization } = resource
+  return {
+    name: native.name,
+    domains: hosts,
+    routes: [
+      {
+        name: native.name,
+        match: { prefix: '/' },
+        route: { cluster: native.name, timeout: '0s', ...(websocket ? { upgradeConfigs: [{ upgradeType: 'websocket' }] } : {}) },
+      },
+    ],
+    requestHeadersToRemove: [...IDENTITY_HEADERS, ...(forwardAuthorization ? [] : ['authorization'])],
+    requestHeadersToAdd: [says('ostiary-issuer', 'iss'), says('ostiary-subject', 'sub')],
+    typedPerFilterConfig: {
+      [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
+      [FILTERS.callers]: perRoute('ALLOW', callersOf(native)),
+      [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native)),
+      [FILTERS.rules]: perRoute('ALLOW', rulesOf(native)),
+    },
+  }
+}
+
+type Policies = readonly (readonly [string, Json])[]
+
+function perRoute(action: 'ALLOW' | 'DENY', policies: Policies): Json {
+  return { '@type': `${HTTP}.rbac.v3.RBACPerRoute`, rbac: { rules: { action, policies: Object.fromEntries(policies) } } }
+}
+
+const CANONICAL: Json = bothPermissions(
+  { urlPath: { path: { safeRegex: { regex: CANONICAL_PATH } } } },
+  { header: { name: ':method', stringMatch: { safeRegex: { regex: '[^a-z]+' } } } },
+)
+const HAS_CREDENTIAL: Json = { header: { name: 'authorization', presentMatch: true } }
+/** One of them, and of the one scheme that was looked at. */
+const ONE_TOKEN: Json = { header: { name: 'authorization', stringMatch: { safeRegex: { regex: 'Bearer [A-Za-z0-9_.-]+' } } } }
+
+/** Who is let in at all, and with what request: a bad credential is refused also where none is needed. */
+function callersOf({ issuers }: NativeResource): Policies {
+  return [
+    ...policiesOf('nobody', bothPermissions(CANONICAL, noPermission(HAS_CREDENTIAL)), undefined, ALWAYS),
+    ...issuers.flatMap((issuer) => policiesOf('token', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential)),
+  ]
+}
+
+function rulesOf({ rules, issuers }: NativeResource): Policies {
+  return rules.flatMap(({ id, patterns, applies }) =>
+    [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
+  )
+}
+
+function guardrailsOf({ guardrails, issuers, scopes }: NativeResource): Policies {
+  const own = guardrails.flatMap(({ id, patterns, applies }) =>
+    [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
+  )
+  if (scopes === undefined) return own
+  const capped = [...scopes.capped].flatMap(([caller, formula]) => {
+    const inScope = scopes.scopes.map(({ patterns, has }) =>
+      bothPermissions(permissionOf(patterns), permissionAbout(has.get(caller) ?? any())),
+    )
+    return policiesOf('scope', noPermission(eitherPermission(...inScope)), issuerOf(caller, issuers), formula)
+  })
+  return [...own, ...capped]
+}
+
+function issuerOf(name: string, issuers: readonly NativeIssuer[]): NativeIssuer | undefined {
+  if (name === NOBODY) return undefined
+  return issuers.find((issuer) => issuer.name === name)!
+}
+
+function listenerOf({ name, address, logs }: EnvoyInput): Json {
+  const deny = (filter: string, action: 'ALLOW' | 'DENY'): Json => ({
+    name: filter,
+    // Wherever no route says otherwise, everything is denied.
+    typedConfig: {
+      '@type': RBAC,
+      rules: action === 'ALLOW' ? {} : { action, policies: { 'no-policy': { permissions: [{ any: true }], principals: [{ any: true }] } } },
+    },
+  })
+  const ads = { ads: {}, resourceApiVersion: 'V3', initialFetchTimeout: '0s' }
+  return {
+    name,
+    address: { socketAddress: { address: address.host, portValue: address.port } },
+    perConnectionBufferLimitBytes: 1_048_576,
+    filterChains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.http_connection_manager',
+            typedConfig: {
+              '@type': `${TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+              statPrefix: name,
+              rds: { configSource: ads, routeConfigName: name },
+              // One reading of every request: what can be refused is, and the rest is decided as it is forwarded.
+              normalizePath: true,
+              mergeSlashes: true,
+              pathWithEscapedSlashesAction: 'REJECT_REQUEST',
+              stripAnyHostPort: true,
+              stripTrailingHostDot: true,
+              useRemoteAddress: true,
+              skipXffAppend: false,
+              commonHttpProtocolOptions: { headersWithUnderscoresAction: 'REJECT_REQUEST', idleTimeout: '300s', maxHeadersCount: 100 },
+              httpProtocolOptions: { acceptHttp10: false },
+              requestHeadersTimeout: '15s',
+              streamIdleTimeout: '300s',
+              httpFilters: [
+                { name: FILTERS.tokens, configDiscovery: { configSource: ads, typeUrls: [JWT] } },
+                deny(FILTERS.callers, 'ALLOW'),
+                deny(FILTERS.guardrails, 'DENY'),
+                deny(FILTERS.rules, 'ALLOW'),
+                { name: 'envoy.filters.http.router', typedConfig: { '@type': `${HTTP}.router.v3.Router` } },
+              ],
+              localReplyConfig: { mappers: [UNAUTHENTICATED] },
+              ...(logs === undefined ? {} : { accessLog: [accessLogOf(name, logs)] }),
+            },
+          },
+        ],
+      },
+    ],
+  }
+}
+
+/** Whoever shows no credential and is denied may come back with one (RFC 9110 §15.5.2). */
+const UNAUTHENTICATED: Json = {
+  filter: {
+    andFilter: {
+      filters: [
+        { statusCodeFilter: { comparison: { op: 'EQ', value: { defaultValue: 403, runtimeKey: 'ostiary.denied' } } } },
+        { headerFilter: { header: { name: 'authorization', presentMatch: true, invertMatch: true } } },
+      ],
+    },
+  },
+  statusCode: 401,
+  headersToAdd: [{ header: { key: 'www-authenticate', value: 'Bearer' } }],
+}
+
+function accessLogOf(name: string, cluster: string): Json {
+  return {
+    name: 'envoy.access_loggers.http_grpc',
+    typedConfig: {
+      '@type': `${TYPE}envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig`,
+      commonConfig: {
+        logName: name,
+        transportApiVersion: 'V3',
+        grpcService: { envoyGrpc: { clusterName: cluster } },
+        // Chosen claims, and nothing else of a token.
+        customTags: ['iss', 'sub'].map((claim) => ({
+          tag: claim,
+          metadata: {
+            kind: { request: {} },
+            metadataKey: { key: 'envoy.filters.http.jwt_authn', path: [{ key: PARTS.payload }, { key: claim }] },
+          },
+        })),
+      },
+    },
+  }
+}
+
+/** The same as one file that an Envoy without a control plane can be started with: then policies and keys change by a restart alone. */
+export function asStatic({ clusters, listeners, routes, extensions }: EnvoyConfiguration): Json {
+  const found = (all: readonly Json[], name: unknown): Json => all.find((one) => one['name'] === name)!
+  const inline = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(inline)
+    if (typeof value !== 'object' || value === null) return value
+    const { rds, configDiscovery, ...rest } = value as Json
+    const copy = Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, inline(one)]))
+    if (rds !== undefined) return { ...copy, routeConfig: found(routes, (rds as Json)['routeConfigName']) }
+    return configDiscovery === undefined ? copy : { ...copy, typedConfig: found(extensions, rest['name'])['typedConfig'] }
+  }
+  return { staticResources: { listeners: listeners.map(inline), clusters } }
+}

@@ -1,0 +1,275 @@
+/**
+ * What an Envoy with this configuration makes of a request, read from what was emitted alone: the reference that a real Envoy and the
+ * engine are both held against. It knows Envoy's filters, and nothing of policies or of how these were made.
+ */
+
+/** A request after Envoy has verified its token and brought its path into the form that is forwarded. */
+export interface EvaluatedRequest {
+  readonly host: string
+  readonly method: string
+  /** As forwarded, with the query. */
+  readonly path: string
+  /** The value of `authorization`; undefined for none. Several are joined by a comma. */
+  readonly authorization: string | undefined
+  /** What `jwt_authn` verified; undefined for none. */
+  readonly token: { readonly header: unknown; readonly payload: unknown } | undefined
+  /** Milliseconds since the epoch. */
+  readonly time: number
+}
+
+export interface Evaluated {
+  readonly allowed: boolean
+  /** The filter that denied; undefined where none did. */
+  readonly filter: string | undefined
+  /** Name of the policy that matched in it; undefined where none did. */
+  readonly policy: string | undefined
+}
+
+type Json = { readonly [name: string]: unknown }
+
+/** Whether a text matches an RE2 pattern wholly, or anywhere. */
+export interface Regexes {
+  readonly wholly: (pattern: string, text: string) => boolean
+  readonly anywhere: (pattern: string, text: string) => boolean
+}
+
+/** @throws Error for what it doesn't know: then nothing is said. */
+export function evaluateEnvoy(routes: Json, filters: readonly string[], request: EvaluatedRequest, regexes: Regexes): Evaluated {
+  const host = (routes['virtualHosts'] as readonly Json[]).find(({ domains }) =>
+    (domains as readonly string[]).some((domain) => isDomain(domain, request.host)),
+  )
+  if (host === undefined) return { allowed: false, filter: 'route', policy: undefined }
+  const perFilter = host['typedPerFilterConfig'] as Json
+  const evaluator = new Evaluator(request, regexes)
+  for (const filter of filters) {
+    const { action, policies } = ((perFilter[filter] as Json)['rbac'] as Json)['rules'] as {
+      readonly action: string
+      readonly policies: Json
+    }
+    const matched = Object.keys(policies)
+      .toSorted()
+      .find((name) => evaluator.policy(policies[name] as Json))
+    if ((matched !== undefined) !== (action === 'ALLOW')) return { allowed: false, filter, policy: matched }
+  }
+  return { allowed: true, filter: undefined, policy: undefined }
+}
+
+function isDomain(domain: string, host: string): boolean {
+  const lower = host.toLowerCase()
+  if (domain === '*' || domain === lower) return true
+  return domain.startsWith('*.') && lower.length > domain.length - 1 && lower.endsWith(domain.slice(1))
+}
+
+/** No value: of a claim that isn't there. */
+const ABSENT = Symbol('absent')
+
+class Evaluator {
+  readonly #request: EvaluatedRequest
+  readonly #regexes: Regexes
+  readonly #metadata: unknown
+
+  constructor(request: EvaluatedRequest, regexes: Regexes) {
+    this.#request = request
+    this.#regexes = regexes
+    this.#metadata =
+      request.token === undefined
+        ? {}
+        : { 'envoy.filters.http.jwt_authn': { payload: request.token.payload, header: request.token.header } }
+  }
+
+  policy({ permissions, principals, condition }: Json): boolean {
+    return (
+      (permissions as readonly Json[]).some((one) => this.#rule(one)) &&
+      (principals as readonly Json[]).some((one) => this.#rule(one)) &&
+      (condition === undefined || this.#condition(condition as Json))
+    )
+  }
+
+  /** A permission or a principal. */
+  #rule(rule: Json): boolean {
+    const [kind, value] = only(rule)
+    const inner = value as Json
+    switch (kind) {
+      case 'any':
+        return value === true
+      case 'andRules':
+        return (inner['rules'] as readonly Json[]).every((one) => this.#rule(one))
+      case 'orRules':
+        return (inner['rules'] as readonly Json[]).some((one) => this.#rule(one))
+      case 'andIds':
+        return (inner['ids'] as readonly Json[]).every((one) => this.#rule(one))
+      case 'orIds':
+        return (inner['ids'] as readonly Json[]).some((one) => this.#rule(one))
+      case 'notRule':
+      case 'notId':
+        return !this.#rule(inner)
+      case 'header':
+        return this.#header(inner)
+      case 'urlPath':
+        return this.#text(inner['path'] as Json, this.#request.path.replace(/[?#].*$/s, ''))
+      case 'sourcedMetadata': {
+        const { filter, path, value: matcher } = inner['metadataMatcher'] as Json
+        let at: unknown = valueIn(this.#metadata, filter as string)
+        for (const { key } of path as readonly Json[]) at = valueIn(at, key as string)
+        return at !== ABSENT && this.#value(matcher as Json, at)
+      }
+      default:
+        throw new Error(`\`${kind}\` is not known`)
+    }
+  }
+
+  #header({ name, stringMatch, presentMatch }: Json): boolean {
+    const value = name === ':method' ? this.#request.method : name === 'authorization' ? this.#request.authorization : undefined
+    if (name !== ':method' && name !== 'authorization') throw new Error(`header \`${String(name)}\` is not known`)
+    if (presentMatch !== undefined) return presentMatch === (value !== undefined)
+    return value !== undefined && this.#text(stringMatch as Json, value)
+  }
+
+  #text(matcher: Json, text: string): boolean {
+    const [kind, value] = only(matcher)
+    switch (kind) {
+      case 'exact':
+        return text === value
+      case 'prefix':
+        return text.startsWith(value as string)
+      case 'safeRegex':
+        return this.#regexes.wholly((value as Json)['regex'] as string, text)
+      default:
+        throw new Error(`\`${kind}\` of a text is not known`)
+    }
+  }
+
+  /** `envoy.type.matcher.v3.ValueMatcher` */
+  #value(matcher: Json, found: unknown): boolean {
+    const [kind, value] = only(matcher)
+    switch (kind) {
+      case 'presentMatch':
+        return value === true
+      case 'stringMatch':
+        return typeof found === 'string' && this.#text(value as Json, found)
+      case 'doubleMatch':
+        return typeof found === 'number' && found === (value as Json)['exact']
+      case 'boolMatch':
+        return found === value
+      case 'listMatch':
+        return Array.isArray(found) && found.some((one) => this.#value((value as Json)['oneOf'] as Json, one))
+      case 'orMatch':
+        return ((value as Json)['valueMatchers'] as readonly Json[]).some((one) => this.#value(one, found))
+      default:
+        throw new Error(`\`${kind}\` of a value is not known`)
+    }
+  }
+
+  /** A condition that is an error matches nothing. */
+  #condition(condition: Json): boolean {
+    return this.#cel(condition) === true
+  }
+
+  /** @returns A value, or `ABSENT` for an error. */
+  #cel(expr: Json): unknown {
+    const { id: _, ...rest } = expr
+    const [kind, value] = only(rest)
+    const inner = value as Json
+    switch (kind) {
+      case 'constExpr': {
+        const [type, said] = only(inner)
+        return type === 'int64Value' ? Number(said) : said
+      }
+      case 'identExpr':
+        return (
+          { metadata: { filter_metadata: this.#metadata }, request: { time: this.#request.time } }[inner['name'] as string] ?? {
+            type: inner['name'],
+          }
+        )
+      case 'selectExpr': {
+        const operand = this.#cel(inner['operand'] as Json)
+        const found = valueIn(operand, inner['field'] as string)
+        return inner['testOnly'] === true ? (operand === ABSENT ? ABSENT : found !== ABSENT) : found
+      }
+      case 'listExpr':
+        return ((inner['elements'] as readonly Json[] | undefined) ?? []).map((one) => this.#cel(one))
+      case 'callExpr':
+        return this.#call(inner)
+      default:
+        throw new Error(`\`${kind}\` is not known`)
+    }
+  }
+
+  #call({ function: name, target, args = [] }: Json): unknown {
+    const given = args as readonly Json[]
+    // These two come to a result where one side is an error.
+    if (name === '_&&_' || name === '_||_') {
+      const decisive = name === '_||_'
+      const sides = given.map((one) => this.#cel(one))
+      if (sides.includes(decisive)) return decisive
+      return sides.every((side) => side === !decisive) ? !decisive : ABSENT
+    }
+    const values = (target === undefined ? given : [target as Json, ...given]).map((one) => this.#cel(one))
+    if (values.includes(ABSENT)) return ABSENT
+    const [a, b] = values
+    switch (name) {
+      case '!_':
+        return typeof a === 'boolean' ? !a : ABSENT
+      case '_[_]':
+        return valueIn(a, b as string)
+      case '_==_':
+        return isSame(a, b)
+      case '_!=_':
+        return !isSame(a, b)
+      case '@in':
+        return Array.isArray(b) ? b.some((one) => isSame(a, one)) : ABSENT
+      case '_<_':
+      case '_<=_':
+      case '_>_':
+      case '_>=_':
+        return typeof a === 'number' && typeof b === 'number' ? ordered(name, a, b) : ABSENT
+      case '_-_':
+        return typeof a === 'number' && typeof b === 'number' ? a - b : ABSENT
+      case '_+_':
+        return typeof a === 'number' && typeof b === 'number' ? a + b : ABSENT
+      case 'type':
+        return { type: typeOf(a) }
+      case 'size':
+        return typeof a === 'string' ? [...a].length : ABSENT
+      case 'int':
+        return Math.floor((a as number) / 1000) // of `request.time`
+      case 'double':
+        return a
+      case 'timestamp':
+        return Date.parse(a as string)
+      case 'matches':
+        return typeof a === 'string' ? this.#regexes.anywhere(b as string, a) : ABSENT
+      default:
+        throw new Error(`\`${String(name)}\` is not known`)
+    }
+  }
+}
+
+function only(value: Json): readonly [string, unknown] {
+  const [entry, ...others] = Object.entries(value)
+  if (entry === undefined || others.length > 0) throw new Error(`${JSON.stringify(value)} is not one thing`)
+  return entry
+}
+
+function valueIn(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return ABSENT
+  return (value as Json)[name]
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null && 'type' in a && 'type' in b) return a.type === b.type
+  return a === b
+}
+
+function typeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'list'
+  if (value === null) return 'null_type'
+  const type = typeof value
+  return type === 'number' ? 'double' : type === 'boolean' ? 'bool' : type === 'object' ? 'map' : type
+}
+
+function ordered(operator: string, a: number, b: number): boolean {
+  if (operator === '_<_') return a < b
+  if (operator === '_<=_') return a <= b
+  return operator === '_>_' ? a > b : a >= b
+}
