@@ -1,0 +1,180 @@
+/** How much of anything a pattern or an action may have: the last that may be, and the first that may not. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Action } from '../../core/action.ts'
+import { isRepository, isVersion } from './container/image.ts'
+import { isOption } from './container/options.ts'
+import { requestOf, vocabularies, vocabularyOf } from './index.ts'
+import { writtenAs } from './kubernetes/known.ts'
+import { isUri } from './mcp/canonical.ts'
+import { MAX_STARS } from './sets/glob.ts'
+import { everyBut, some, wordsCover, wordsOverlap } from './sets/words.ts'
+import type { Side } from './sets/values.ts'
+
+type Protocol = keyof typeof vocabularies
+
+function pattern(protocol: Protocol, text: string, side: Side = 'grants') {
+  const parsed = vocabularies[protocol].parse(text, side)
+  if (parsed.pattern === undefined) throw new Error(`${text}: ${parsed.problem}`)
+  return parsed.pattern
+}
+
+function problem(protocol: Protocol, text: string): string | undefined {
+  return vocabularies[protocol].parse(text, 'grants').problem
+}
+
+describe('stars', () => {
+  const stars = (count: number): string => Array.from({ length: count + 1 }, () => 'a').join('*')
+  const forms: readonly (readonly [protocol: Protocol, text: (stars: string) => string, told: (stars: string) => string])[] = [
+    ['container', (some) => `run acme/web:${some}`, (some) => `\`:${some}\` has`],
+    ['container', (some) => `stop * named ${some}`, (some) => `\`${some}\` has`],
+    ['mcp', (some) => `tools/call ${some}`, (some) => `\`${some}\` has`],
+    ['mcp', (some) => `resources/read file:///${some}/b`, () => 'a segment has'],
+    ['llm', (some) => `chat ${some}`, (some) => `\`${some}\` has`],
+  ]
+  for (const [protocol, text, told] of forms)
+    test(`${text('a*')} of ${protocol}`, () => {
+      assert.equal(problem(protocol, text(stars(MAX_STARS))), undefined)
+      assert.equal(problem(protocol, text(stars(MAX_STARS + 1))), `${told(stars(MAX_STARS + 1))} more than ${MAX_STARS} stars`)
+    })
+})
+
+describe('lengths', () => {
+  const canonical = (protocol: Protocol, action: Action, text = '*') =>
+    vocabularies[protocol].matches(pattern(protocol, text, 'takes'), action)
+  test('of a repository', () =>
+    assert.deepEqual(
+      [254, 255, 256].map((length) => isRepository(`x.example/${'a'.repeat(length - 10)}`)),
+      [true, true, false],
+    ))
+  test('of a digest', () =>
+    assert.deepEqual(
+      [63, 64, 65].map((length) => isVersion(`@sha256:${'0'.repeat(length)}`)),
+      [false, true, false],
+    ))
+  test('of the path of a mount', () =>
+    assert.deepEqual(
+      [1023, 1024, 1025].map((length) => isOption(`mount /${'a'.repeat(length - 1)}`)),
+      [true, true, false],
+    ))
+  test('of the name of a method', () =>
+    assert.deepEqual(
+      [127, 128, 129].map((length) => canonical('mcp', { protocol: 'mcp', method: 'a'.repeat(length), name: '' })),
+      [true, true, false],
+    ))
+  test('of tokens', () => {
+    const chat = (tokens: number) => canonical('llm', { protocol: 'llm', operation: 'chat', model: 'm', tokens })
+    assert.deepEqual([chat(-1), chat(0), chat(1), chat(0.5), chat(Number.MAX_SAFE_INTEGER + 1)], [false, true, true, false, false])
+    const read = (tokens: unknown) => vocabularies.llm.readParts('chat', { model: 'm', tokens })
+    assert.deepEqual(read(0), { protocol: 'llm', operation: 'chat', model: 'm', tokens: 0 })
+    for (const tokens of [-1, 0.5, '1']) assert.deepEqual(read(tokens), { problem: 'the property `tokens` is no whole number' })
+  })
+})
+
+test('a URI has one spelling', () => {
+  for (const text of ['file:///srv/a', 'https://example.com/a?b', 'urn:a:b', 'file:///srv/a%20b', 'x:/a'])
+    assert.equal(isUri(text), true, text)
+  for (const text of [
+    'file:////srv/a',
+    'file:///srv//a',
+    'file://host//a',
+    'x:/a//b',
+    'https://Example.com/a',
+    'file:///srv/../a',
+    'file:///srv/./a',
+    'file:///srv/%61',
+    'file:///srv/%2e',
+    'file:///srv/%2Fa',
+    'file:///a b',
+    'file:///a#b',
+  ])
+    assert.equal(isUri(text), false, text)
+  const guardrail = pattern('mcp', 'resources/read file:///srv/secret/**', 'takes')
+  const all = pattern('mcp', 'resources/read *')
+  const read = (name: string) =>
+    [all, guardrail].map((one) => vocabularies.mcp.matches(one, { protocol: 'mcp', method: 'resources/read', name }))
+  assert.deepEqual(read('file:///srv/secret/a'), [true, true])
+  assert.deepEqual(read('file:////srv/secret/a'), [false, false])
+})
+
+describe('what leaves nothing out', () => {
+  const cases: readonly (readonly [protocol: Protocol, text: string, side: Side, all: boolean])[] = [
+    ['http', '* /**', 'grants', true],
+    ['http', 'GET /**', 'grants', false],
+    ['http', '* /a/**', 'grants', false],
+    ['http', '* /', 'grants', false],
+    ['container', '*', 'takes', true],
+    ['container', '*', 'grants', true],
+    ['container', 'run', 'grants', false],
+    [
+      'container',
+      'pull,push,tag,save,rmi,images,history,run,start,stop,restart,kill,pause,unpause,rm,rename,update,wait,logs,top,stats,diff,inspect acme/web',
+      'grants',
+      false,
+    ],
+    ['mcp', '*', 'takes', true],
+    ['mcp', '*', 'grants', true],
+    ['mcp', 'ping', 'grants', false],
+    ['mcp', 'resources/read *', 'grants', false],
+    ['llm', '*', 'takes', true],
+    ['llm', '*', 'grants', true],
+    ['llm', 'chat *', 'grants', false],
+    ['llm', '* gpt-4o', 'grants', false],
+  ]
+  for (const [protocol, text, side, all] of cases)
+    test(`${text.slice(0, 30)} ${side} of ${protocol}: ${all ? 'nothing' : 'something'}`, () =>
+      assert.equal(vocabularies[protocol].isAll(pattern(protocol, text, side)), all))
+})
+
+describe('sets of words', () => {
+  const [a, ab, butA, butAB] = [some(['a']), some(['a', 'b']), everyBut(['a']), everyBut(['a', 'b'])]
+  test('cover what they have', () => {
+    assert.deepEqual([wordsCover(ab, a), wordsCover(a, ab), wordsCover(butA, some(['b'])), wordsCover(butA, a)], [true, false, true, false])
+    assert.deepEqual([wordsCover(butA, butAB), wordsCover(butAB, butA), wordsCover(butA, butA)], [true, false, true])
+    assert.deepEqual([wordsCover(everyBut(), butA), wordsCover(butA, everyBut()), wordsCover(ab, butA)], [true, false, false])
+  })
+  test('overlap in what both have', () => {
+    assert.deepEqual(
+      [wordsOverlap(a, ab), wordsOverlap(a, some(['b'])), wordsOverlap(a, butA), wordsOverlap(butA, ab)],
+      [true, false, false, true],
+    )
+    assert.deepEqual([wordsOverlap(butA, butAB), wordsOverlap(butA, a), wordsOverlap(some([]), butA)], [true, false, false])
+  })
+})
+
+test('what a resource of Kubernetes is called', () => {
+  const names = ['po', 'deploy', 'pod', 'ingress', 'deployments', 'clusterroles', 'widgets', 'constructor']
+  assert.deepEqual(names.map(writtenAs), [
+    'pods',
+    'deployments.apps',
+    'pods',
+    'ingresses.networking.k8s.io',
+    'deployments.apps',
+    'clusterroles.rbac.authorization.k8s.io',
+    undefined,
+    undefined,
+  ])
+})
+
+test('what is no group of an API is told', () => assert.match(problem('kubernetes', 'get pods.Foo_')!, /`Foo_` is not an API group/))
+
+describe('across protocols', () => {
+  const http = pattern('http', '* /**')
+  const ssh = pattern('ssh', 'exec as deploy: uptime')
+  test('no pattern covers or meets another, in either place', () => {
+    for (const { covers, overlaps } of [vocabularies.http, vocabularies.ssh])
+      assert.deepEqual([covers(http, ssh), covers(ssh, http), overlaps(http, ssh), overlaps(ssh, http)], [false, false, false, false])
+    assert.deepEqual([vocabularies.http.isAll(ssh), vocabularies.ssh.isAll(http)], [false, false])
+  })
+  test('no action of another is found', () => {
+    const action: Action = { protocol: 'llm', operation: 'models', model: '' }
+    const index = vocabularies.http.index([[http, 'x']], (values) => values)
+    assert.deepEqual(index.find(action), [])
+    assert.equal(vocabularies.http.matches(http, action), false)
+  })
+  test('there is no vocabulary of a protocol that is not there', () => {
+    assert.equal(vocabularyOf('gopher'), undefined)
+    assert.equal(vocabularyOf('constructor'), undefined)
+    assert.deepEqual(requestOf({ protocol: 'gopher' } as unknown as Action), new Map())
+  })
+})
