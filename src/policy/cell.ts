@@ -43,44 +43,20 @@ export interface ByRole<T> {
   readonly slots: readonly T[]
 }
 
-/** What cells of one policy share. */
-export interface CellPolicy {
-  readonly version: string
-  /** Names of roles by their index. */
-  readonly roles: readonly string[]
-}
-
 const NONE: readonly never[] = Object.freeze([])
 const NOBODY: ByRole<never> = Object.freeze({ roles: NONE, slots: NONE })
 const NO_SCOPES: ReadonlySet<string> = new Set()
 
-/** Of a role index and whether what it grants depends on nothing else, one number; -1 for none. */
-function wayOf(index: number, { when, peer }: RuleSlot): number {
-  return index * 2 + (when === undefined && peer === undefined ? 1 : 0)
-}
-
-/**
- * Everything that the patterns of one place in the index bring. What most decisions look at comes first, and of the first two roles in
- * the cell itself: of a large policy, each object on the way has to be fetched from memory by itself.
- */
+/** Everything that the patterns of one place in the index bring. */
 export class Cell {
-  /** Ways to be granted, in the order of `rulesByRole`. */
-  readonly firstWay: number
-  readonly secondWay: number
-  readonly otherWays: readonly number[]
-  #firstGrant: Decision | undefined
-  #secondGrant: Decision | undefined
-  #otherGrants: (Decision | undefined)[] | undefined
-  #denied: Decision | undefined
+  readonly rulesByRole: ByRole<RuleSlot>
   readonly guardsByRole: ByRole<GuardrailSlot>
   /** Guardrails for everybody but some. */
   readonly guardsButFor: readonly GuardrailSlot[]
-  readonly rulesByRole: ByRole<RuleSlot>
   readonly scopes: ReadonlySet<string>
-  readonly #policy: CellPolicy
   #uncovered: readonly Reason[] | undefined
 
-  constructor(all: readonly (RuleSlot | GuardrailSlot | ScopeSlot)[], policy: CellPolicy) {
+  constructor(all: readonly (RuleSlot | GuardrailSlot | ScopeSlot)[]) {
     const slots = all.length < 2 ? all : all.toSorted(byId)
     this.rulesByRole = byRole(slots.filter((slot) => slot.kind === 'rule'))
     const guards = slots.filter((slot) => slot.kind === 'guardrail')
@@ -89,41 +65,11 @@ export class Cell {
     this.guardsButFor = butFor.length === 0 ? NONE : butFor
     const scopes = slots.filter(({ kind }) => kind === 'scope')
     this.scopes = scopes.length === 0 ? NO_SCOPES : new Set(scopes.map(({ id }) => id))
-    const [first = -1, second = -1, ...others] = this.rulesByRole.roles.map((index, i) => wayOf(index, this.rulesByRole.slots[i]!))
-    this.firstWay = first
-    this.secondWay = second
-    this.otherWays = others.length === 0 ? NONE : others
-    this.#policy = policy
-  }
-
-  /** What is decided where this way alone grants. Made once, because most decisions are this one. */
-  grantOf(way: number): Decision {
-    if (way === 0) return (this.#firstGrant ??= this.#grant(0))
-    if (way === 1) return (this.#secondGrant ??= this.#grant(1))
-    this.#otherGrants ??= []
-    return (this.#otherGrants[way - 2] ??= this.#grant(way))
-  }
-
-  /** What is decided where nothing but this has rules, for roles none of which is held. */
-  get denied(): Decision {
-    return (this.#denied ??= Object.freeze({
-      effect: 'deny',
-      rule: undefined,
-      rules: NONE,
-      reasons: this.uncovered,
-      obligations: NONE,
-      policyVersion: this.#policy.version,
-    }))
   }
 
   /** The first rules here, by id, as reasons for who holds none of their roles. */
   get uncovered(): readonly Reason[] {
     return (this.#uncovered ??= uncovered(this.rulesByRole.slots))
-  }
-
-  #grant(way: number): Decision {
-    const { roles, slots } = this.rulesByRole
-    return granted(slots[way]!.id, this.#policy.roles[roles[way]!]!, this.#policy.version)
   }
 }
 
@@ -131,6 +77,11 @@ export class Cell {
 export function granted(id: string, role: string, policyVersion: string): Decision {
   const reasons = Object.freeze([Object.freeze({ code: 'granted', id, role } as const)])
   return Object.freeze({ effect: 'allow', rule: id, rules: Object.freeze([id]), reasons, obligations: NONE, policyVersion })
+}
+
+/** A denial because of nothing but roles that aren't held. */
+export function notGranted(reasons: readonly Reason[], policyVersion: string): Decision {
+  return Object.freeze({ effect: 'deny', rule: undefined, rules: NONE, reasons, obligations: NONE, policyVersion })
 }
 
 function uncovered(slots: readonly RuleSlot[]): readonly Reason[] {

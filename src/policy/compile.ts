@@ -1,13 +1,14 @@
 import type { Obligation } from '../core/decision.ts'
 import { vocabularyOf, type ActionIndex, type ActionPattern } from './actions/index.ts'
-import { Cell, type CellPolicy, type GuardrailSlot, type RuleSlot, type ScopeSlot } from './cell.ts'
+import type { Cells } from './cells.ts'
+import { Cell, type GuardrailSlot, type RuleSlot, type ScopeSlot } from './cell.ts'
 import type { Guardrail, Model, Rule } from './model.ts'
 import { statementsOn } from './statements.ts'
 
 export interface CompiledResource {
   readonly protocol: string
-  /** Made when it is first asked for. */
-  readonly index: ActionIndex<Cell>
+  /** Numbers of cells. Made when it is first asked for. */
+  readonly index: ActionIndex<number>
   readonly isReady: boolean
   makeReady(): void
   /** Issuers whose principals may come; undefined for all. */
@@ -24,17 +25,15 @@ export function roleIndexes(roles: Iterable<string>): ReadonlyMap<string, number
 }
 
 /** Compiles a model: a resource, and within it a place of its index, when it is first asked about. Most of a large policy waits for long. */
-export function compile(model: Model, indexes: ReadonlyMap<string, number>, version: string): ReadonlyMap<string, CompiledResource> {
+export function compile(model: Model, indexes: ReadonlyMap<string, number>, cells: Cells): ReadonlyMap<string, CompiledResource> {
   const compiled = new Map<string, CompiledResource>()
-  const policy: CellPolicy = { version, roles: [...indexes.keys()] }
   for (const [name, { protocol, issuers, scopes, observedUntil }] of Object.entries(model.world.resources)) {
     const vocabulary = vocabularyOf(protocol)
     if (vocabulary === undefined) continue
     const makeIndex = (): CompiledResource['index'] => {
       const { rules, guardrails } = statementsOn(model, name)
-      return vocabulary.index(
-        slotsOf([...rules, ...guardrails], model.scopes.get(name), protocol, indexes),
-        (slots) => new Cell(slots, policy),
+      return vocabulary.index(slotsOf([...rules, ...guardrails], model.scopes.get(name), protocol, indexes), (slots) =>
+        cells.add(new Cell(slots)),
       )
     }
     compiled.set(

@@ -6,6 +6,7 @@ import type { Identity, Principal } from '../core/principal.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { accessOf, type Access } from './access.ts'
 import { Binder } from './bind.ts'
+import { Cells } from './cells.ts'
 import { compile, roleIndexes, type CompiledResource } from './compile.ts'
 import { decideCompiled } from './decide.ts'
 import { explain, type Explanation } from './explain.ts'
@@ -19,6 +20,7 @@ export interface Prepared {
   readonly binder: Binder
   /** Index of that role. */
   readonly authenticated: number
+  readonly cells: Cells
   readonly resources: ReadonlyMap<string, CompiledResource>
   readonly changesAt: number | undefined
 }
@@ -29,7 +31,8 @@ export function* preparing(model: Model, version: string, now: number, changesAt
   yield
   const binder = yield* Binder.making(version, indexes, liveBindings(model, now))
   yield
-  return { binder, authenticated: indexes.get(AUTHENTICATED)!, resources: compile(model, indexes, version), changesAt }
+  const cells = new Cells(version, [...indexes.keys()])
+  return { binder, authenticated: indexes.get(AUTHENTICATED)!, cells, resources: compile(model, indexes, cells), changesAt }
 }
 
 function* liveBindings({ roles }: Model, now: number): Iterable<Binding> {
@@ -48,6 +51,7 @@ export class CompiledPolicy implements Policy {
   readonly #binder: Binder
   /** Index of that role. */
   readonly #authenticated: number
+  readonly #cells: Cells
   readonly #resources: ReadonlyMap<string, CompiledResource>
 
   constructor(model: Model, version: string, now: number, prepared = atOnce(preparing(model, version, now, nextExpiry(model, now)))) {
@@ -57,6 +61,7 @@ export class CompiledPolicy implements Policy {
     this.changesAt = prepared.changesAt
     this.#binder = prepared.binder
     this.#authenticated = prepared.authenticated
+    this.#cells = prepared.cells
     this.#resources = prepared.resources
     this.anonymous = this.#binder.anonymous
   }
@@ -84,6 +89,7 @@ export class CompiledPolicy implements Policy {
         context,
         peer: context.peer === undefined ? undefined : this.#binder.stateOf(context.peer),
         authenticated: this.#authenticated,
+        cells: this.#cells,
       })
     } catch {
       // Nothing of the above throws on what the types allow. Whatever else came in is not allowed.

@@ -4,7 +4,6 @@ import { granted, MAX_REASONS, type Cell, type RuleSlot } from './cell.ts'
 import type { CompiledResource } from './compile.ts'
 import { Guards, type Toll } from './guards.ts'
 import { unite } from './obligations.ts'
-import { quickly } from './quick.ts'
 import { byId, eachHeld, evaluate, isHeld, isUnknown, slotsOf, strictest, told, type Asked } from './party.ts'
 
 const NONE: readonly never[] = Object.freeze([])
@@ -36,9 +35,10 @@ export function decideCompiled(resources: ReadonlyMap<string, CompiledResource>,
 }
 
 function decideAll(compiled: CompiledResource, subject: PartyState, asked: Asked): Decision {
-  const found = compiled.index.find(asked.action)
-  const quick = isQuick(compiled, subject, asked.context) ? quickly(found, subject.quick!) : undefined
+  const numbers = compiled.index.find(asked.action)
+  const quick = isQuick(compiled, subject, asked.context) ? asked.cells.quickly(numbers, subject.quick!) : undefined
   if (quick !== undefined) return quick
+  const found = numbers.map((number) => asked.cells.at(number))
   const own = decideParty(compiled, found, subject, asked)
   return subject.actor === undefined ? own : chain(own, subject, (party) => decideParty(compiled, found, party, asked), asked)
 }

@@ -1,5 +1,6 @@
 import { didYouMean } from '../../config/didyoumean.ts'
 import type { Action, Protocol } from '../../core/action.ts'
+import { BucketIndex } from './buckets.ts'
 import { container } from './container/index.ts'
 import type { ContainerPattern } from './container/template.ts'
 import { http } from './http/index.ts'
@@ -59,6 +60,21 @@ export function requestOf(action: Action): ReadonlyMap<string, RequestValue> {
   return vocabularyOf(action.protocol)?.request(action) ?? new Map()
 }
 
+/** Finds nothing for actions of other protocols. */
+class OfProtocol<A extends Action, T> implements ActionIndex<T> {
+  readonly #index: { find(action: A): readonly T[] }
+  readonly #protocol: string
+
+  constructor(index: { find(action: A): readonly T[] }, protocol: A['protocol']) {
+    this.#index = index
+    this.#protocol = protocol
+  }
+
+  find(action: Action): readonly T[] {
+    return action.protocol === this.#protocol ? this.#index.find(action as A) : []
+  }
+}
+
 function general<A extends Action, P extends ActionPattern & PatternBase>(one: Vocabulary<A, P>): AnyVocabulary {
   const isOurs = (pattern: ActionPattern): pattern is P => pattern.protocol === one.protocol
   const isAction = (action: Action): action is A => action.protocol === one.protocol
@@ -72,7 +88,7 @@ function general<A extends Action, P extends ActionPattern & PatternBase>(one: V
       const ours: (readonly [P, Parameters<typeof combine>[0][number]])[] = []
       for (const [pattern, value] of entries) if (isOurs(pattern)) ours.push([pattern, value])
       const index = one.index(ours, combine)
-      return { find: (action) => (isAction(action) ? index.find(action) : []) }
+      return index instanceof BucketIndex ? new OfProtocol(index, one.protocol) : (index as ActionIndex<ReturnType<typeof combine>>)
     },
   }
 }

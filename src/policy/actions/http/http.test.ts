@@ -169,6 +169,41 @@ test('reading a pattern never throws', () => {
   )
 })
 
+test('a method that no pattern names is none of those that some do', () => {
+  const texts = ['GET /a', 'QUERY /a', 'PURGE /a', 'REPORT /a', '* /a']
+  const index = HttpIndex.build(
+    texts.map((text, i) => [pattern(text), i]),
+    (values) => values,
+  )
+  const found = (method: string) => index.find({ protocol: 'http', method, path: '/a' })
+  assert.deepEqual(found('GET'), [[0, 4]])
+  assert.deepEqual(found('QUERY'), [[1, 4]])
+  assert.deepEqual(found('PURGE'), [[2, 4]])
+  assert.deepEqual(found('REPORT'), [[3, 4]])
+  assert.deepEqual(found('LINK'), [[4]])
+  assert.deepEqual(found('query'), [])
+  assert.deepEqual(
+    HttpIndex.build([[pattern('QUERY /a'), 7]], ([number]) => number!).find({ protocol: 'http', method: 'LINK', path: '/a' }),
+    [],
+  )
+  assert.deepEqual(
+    HttpIndex.build([[pattern('QUERY /a'), 0]], ([number]) => number!).find({ protocol: 'http', method: 'QUERY', path: '/a' }),
+    [0],
+  )
+})
+
+test('more literals than one stand in a table, and those of one number beside one another', () => {
+  // Of each pair the texts have the same number, as of `Aa` and `BB`.
+  const names = ['Aa', 'BB', 'AaAa', 'BBBB', 'AaBB', 'BBAa', 'a', 'b', '', 'a-longer-one', 'a-longer-two']
+  const index = HttpIndex.build(
+    names.map((name, i) => [pattern(`GET /x/${name}`), i]),
+    ([value]) => value!,
+  )
+  for (const [i, name] of names.entries()) assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path: `/x/${name}` }), [i], name)
+  for (const name of ['C#', 'AaC#', 'BBC#', 'a-longer', 'c'])
+    assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path: `/x/${name}` }), [], name)
+})
+
 test('the index finds exactly what a scan finds', () => {
   let hits = 0
   fc.assert(

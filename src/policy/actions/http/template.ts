@@ -28,7 +28,8 @@ export type ParsedPattern =
 const MAX_TEMPLATE = 2048
 export const MAX_SEGMENTS = 64
 const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$/
-const STANDARD = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'QUERY'])
+export const STANDARD_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'QUERY']
+const STANDARD = new Set(STANDARD_METHODS)
 const PARAMETER = /^\{([A-Za-z_][A-Za-z0-9_]{0,62})\}$/
 
 /** Reads one pattern. Says in `problem` what is wrong with it, and in `help` what to write. */

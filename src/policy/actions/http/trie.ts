@@ -1,6 +1,7 @@
 import type { Action } from '../../../core/action.ts'
 import { ends, hashes, hashOf, scan, scanNormal, starts } from './scan.ts'
-import { isCanonicalMethod, normalPath, type HttpPattern } from './template.ts'
+import type { ActionIndex } from '../vocabulary.ts'
+import { isCanonicalMethod, normalPath, STANDARD_METHODS, type HttpPattern } from './template.ts'
 
 interface Building {
   readonly literals: Map<string, Building>
@@ -16,16 +17,15 @@ function building(): Building {
 
 /*
  * The trie is an array of whole numbers, because what a decision looks at of a large policy is in no cache yet: each object on the way
- * would have to be fetched by itself. 0 is nothing, wherever a place is meant.
+ * would have to be fetched by itself. Tries of many resources share an array, for the same reason; places count from where one begins.
+ * 0 is nothing, wherever a place is meant.
  *
  * A node: its one literal, as the place of that node below 0, or of a table of several; the node of a parameter; what stands at its end
  * and what at its `**`, by method; and the literal that leads to it: its length and its characters, four in a number.
  * A table: how many places it has but one, then for each the number of a literal's text and its node.
  * By method: what holds for every other method, how many there are, then for each its number and what stands there, counted from 1.
  */
-/** The first is none's place. */
 const ROOT = 1
-
 const LITERALS = 0
 const PARAMETER = 1
 const END = 2
@@ -33,22 +33,47 @@ const REST = 3
 const LENGTH = 4
 const TEXT = 5
 
+/** Numbers of an array that tries share. One that is larger has an array of its own. */
+const SHARED = 65_536
+let shared: Int32Array = new Int32Array(0)
+let taken = 0
+
+/** Puts a trie where there is room. */
+function place(words: readonly number[]): { readonly words: Int32Array; readonly base: number } {
+  if (taken + words.length > shared.length) {
+    shared = new Int32Array(Math.max(SHARED, words.length))
+    taken = 0
+  }
+  const base = taken
+  shared.set(words, base)
+  taken += words.length
+  return { words: shared, base }
+}
+
+/** Numbers of methods; those of others come after them, in each trie by itself. */
+const METHODS: ReadonlyMap<string, number> = new Map(STANDARD_METHODS.map((method, i) => [method, i]))
+
 /**
  * The patterns of one resource as a trie of path segments. Finding what covers a request costs by the length of its path
  * and the number of templates that cover it, not by the number of patterns.
  */
-export class HttpIndex<T> {
+export class HttpIndex<T> implements ActionIndex<T> {
   readonly #words: Int32Array
+  readonly #base: number
+  /** Methods that aren't standard. */
   readonly #methods: readonly string[]
-  readonly #values: readonly T[]
+  /** What is found, by number; undefined where numbers themselves are. */
+  readonly #values: readonly T[] | undefined
 
-  private constructor(words: Int32Array, methods: readonly string[], values: readonly T[]) {
-    this.#words = words
+  private constructor({ words, methods, values }: Pick<Writer<never, T>, 'words' | 'methods' | 'values'>) {
+    const placed = place(words)
+    this.#words = placed.words
+    this.#base = placed.base
     this.#methods = methods
     this.#values = values
   }
 
-  /** `combine` makes one value of everything that the patterns of one place and method bring. */
+  /** `combine` makes one value of everything that the patterns of one place and method bring. Numbers are to be whole and not negative. */
   static build<V, T>(entries: Iterable<readonly [HttpPattern, V]>, combine: (values: readonly V[]) => T): HttpIndex<T> {
     const root = building()
     const brought: V[][] = []
@@ -70,15 +95,16 @@ export class HttpIndex<T> {
         else place.set(method, brought.push([value]) - 1)
       }
     }
-    const writer = new Writer(brought)
+    const writer = new Writer(brought, combine)
     writer.node(root, '')
-    return new HttpIndex(Int32Array.from(writer.words), writer.methods, writer.values.map(combine))
+    return new HttpIndex(writer)
   }
 
-  /** Everything that covers the request; nothing for a path that isn't canonical. */
+  /** Everything that covers the request; nothing for a path that isn't canonical, and for another protocol. */
   find(action: Action): readonly T[] {
     const found: T[] = []
     if (action.protocol !== 'http') return found
+    const { method } = action
     let { path } = action
     let count = scan(path)
     if (count === -1) {
@@ -87,24 +113,33 @@ export class HttpIndex<T> {
       path = normal
       count = scanNormal(path)
     }
-    this.#walk(ROOT, 0, count, path, action.method, found)
+    this.#walk(this.#base + ROOT, 0, count, path, method, METHODS.get(method) ?? this.#numberOf(method), found)
     return found
   }
 
-  /** Goes down from the segment at `depth`. */
-  #walk(from: number, first: number, count: number, path: string, method: string, found: T[]): void {
+  /** Of a method that isn't standard; -1 where no pattern names it. */
+  #numberOf(method: string): number {
+    const known = this.#methods.indexOf(method)
+    return known === -1 ? -1 : METHODS.size + known
+  }
+
+  /** Goes down from the segment at `first`. */
+  #walk(from: number, first: number, count: number, path: string, method: string, number: number, found: T[]): void {
     const words = this.#words
+    const base = this.#base
     let node = from
     for (let depth = first; ; depth++) {
-      if (words[node + REST] !== 0) this.#take(words[node + REST]!, method, found)
+      const rest = words[node + REST]!
+      if (rest !== 0) this.#take(base + rest, method, number, found)
       const literal = this.#literal(node, depth, path)
-      const parameter = starts[depth] === ends[depth] ? 0 : words[node + PARAMETER]!
+      const under = starts[depth] === ends[depth] ? 0 : words[node + PARAMETER]!
+      const parameter = under === 0 ? 0 : base + under
       if (depth === count - 1) {
-        if (literal !== 0 && words[literal + END] !== 0) this.#take(words[literal + END]!, method, found)
-        if (parameter !== 0 && words[parameter + END] !== 0) this.#take(words[parameter + END]!, method, found)
+        if (literal !== 0 && words[literal + END] !== 0) this.#take(base + words[literal + END]!, method, number, found)
+        if (parameter !== 0 && words[parameter + END] !== 0) this.#take(base + words[parameter + END]!, method, number, found)
         return
       }
-      if (literal !== 0 && parameter !== 0) this.#walk(parameter, depth + 1, count, path, method, found)
+      if (literal !== 0 && parameter !== 0) this.#walk(parameter, depth + 1, count, path, method, number, found)
       node = literal === 0 ? parameter : literal
       if (node === 0) return
     }
@@ -113,15 +148,17 @@ export class HttpIndex<T> {
   /** The child by the literal that the segment is; 0 if there is none. */
   #literal(node: number, depth: number, path: string): number {
     const words = this.#words
-    const at = words[node + LITERALS]!
-    if (at === 0) return 0
-    if (at < 0) return this.#is(-at, depth, path) ? -at : 0
-    const mask = words[at]!
+    const base = this.#base
+    const literals = words[node + LITERALS]!
+    if (literals === 0) return 0
+    if (literals < 0) return this.#is(base - literals, depth, path) ? base - literals : 0
+    const table = base + literals
+    const mask = words[table]!
     const hash = hashes[depth]!
     for (let i = hash & mask; ; i = (i + 1) & mask) {
-      const child = words[at + 2 + 2 * i]!
+      const child = words[table + 2 + 2 * i]!
       if (child === 0) return 0
-      if (words[at + 1 + 2 * i] === hash && this.#is(child, depth, path)) return child
+      if (words[table + 1 + 2 * i] === hash && this.#is(base + child, depth, path)) return base + child
     }
   }
 
@@ -136,29 +173,39 @@ export class HttpIndex<T> {
     return true
   }
 
-  #take(at: number, method: string, found: T[]): void {
+  #take(at: number, method: string, number: number, found: T[]): void {
     const words = this.#words
     const count = words[at + 1]!
     for (let i = 0; i < count; i++)
-      if (this.#methods[words[at + 2 + 2 * i]!] === method) {
-        found.push(this.#values[words[at + 3 + 2 * i]! - 1]!)
+      if (words[at + 2 + 2 * i] === number) {
+        found.push(this.#value(words[at + 3 + 2 * i]!))
         return
       }
     const any = words[at]!
-    if (any !== 0 && isCanonicalMethod(method)) found.push(this.#values[any - 1]!)
+    if (any !== 0 && (METHODS.has(method) || isCanonicalMethod(method))) found.push(this.#value(any))
+  }
+
+  #value(standing: number): T {
+    return this.#values === undefined ? ((standing - 1) as T) : this.#values[standing - 1]!
   }
 }
 
 /** Writes nodes into words, and lists what stands where. */
-class Writer<V> {
+class Writer<V, T> {
+  /** The first is nobody's place. */
   readonly words: number[] = [0]
   readonly methods: string[] = []
-  /** What stands at each place, which already includes what holds for any method. */
-  readonly values: (readonly V[])[] = []
   readonly #brought: readonly (readonly V[])[]
+  readonly #combine: (values: readonly V[]) => T
+  #values: T[] | undefined
 
-  constructor(brought: readonly (readonly V[])[]) {
+  constructor(brought: readonly (readonly V[])[], combine: (values: readonly V[]) => T) {
     this.#brought = brought
+    this.#combine = combine
+  }
+
+  get values(): readonly T[] | undefined {
+    return this.#values
   }
 
   /** Answers its place. Of a literal in normal form, every character is ASCII. */
@@ -202,14 +249,24 @@ class Writer<V> {
     const at = words.length
     const { '*': any, ...named } = Object.fromEntries(place)
     const forAny = any === undefined ? [] : this.#brought[any]!
-    words.push(any === undefined ? 0 : this.values.push(forAny), Object.keys(named).length)
+    words.push(any === undefined ? 0 : this.#stand(forAny), Object.keys(named).length)
     for (const [method, number] of Object.entries(named))
-      words.push(this.#method(method), this.values.push([...this.#brought[number]!, ...forAny]))
+      words.push(this.#method(method), this.#stand([...this.#brought[number]!, ...forAny]))
     return at
   }
 
   #method(method: string): number {
+    const standard = METHODS.get(method)
+    if (standard !== undefined) return standard
     const known = this.methods.indexOf(method)
-    return known === -1 ? this.methods.push(method) - 1 : known
+    return METHODS.size + (known === -1 ? this.methods.push(method) - 1 : known)
+  }
+
+  /** What stands for a value: counted from 1, either the number that it is, or its place among the others. */
+  #stand(values: readonly V[]): number {
+    const value = this.#combine(values)
+    if (typeof value === 'number') return value + 1
+    this.#values ??= []
+    return this.#values.push(value)
   }
 }
