@@ -36,8 +36,11 @@ function list(values: readonly TokenValue[]): Cel {
 const TRUE = constant(true)
 const FALSE = constant(false)
 
+/** As flat as it can be: Envoy takes no tree that is nested deep. */
 function join(operator: '_&&_' | '_||_', parts: readonly Cel[], none: Cel): Cel {
-  return parts.length === 0 ? none : parts.reduce((left, right) => call(operator, left, right))
+  if (parts.length < 2) return parts[0] ?? none
+  const middle = Math.ceil(parts.length / 2)
+  return call(operator, join(operator, parts.slice(0, middle), none), join(operator, parts.slice(middle), none))
 }
 
 export function celAll(...parts: readonly Cel[]): Cel {

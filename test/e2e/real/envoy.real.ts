@@ -1,0 +1,482 @@
+/**
+ * A real Envoy with the emitted filters, against the engine: the same tokens, the same requests. Not part of `npm test`: it needs the
+ * binary, which `src/testing/envoybinary.ts` finds or downloads; `.ci/run` runs this.
+ */
+import assert from 'node:assert/strict'
+import { createServer, type Server } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { RE2JS } from 're2js'
+import { holdsOf, type NativeIssuer } from '../../../src/core/token.ts'
+import { ask as authenticate, issuerConfig, testDeps, testIdentity, type TestDeps } from '../../../src/identity/testing.ts'
+import { issuerKinds, type Identities } from '../../../src/identity/index.ts'
+import { loadPolicy, type CompiledPolicy } from '../../../src/policy/index.ts'
+import { compileNative } from '../../../src/policy/native/compile.ts'
+import { actionText, path as anyPath } from '../../../src/policy/testdata/random.ts'
+import { asStatic, emitEnvoy, type EnvoyResource } from '../../../src/targets/envoy/emit.ts'
+import { RealEnvoy } from '../../../src/testing/envoy.ts'
+import { keyFixture, signToken, testKey, type JsonObject, type KeyFixture } from '../../../src/testing/tokens.ts'
+
+const AUDIENCE = 'https://orders.example'
+const POLICIES = 40
+const REQUESTS = 120
+const es = testKey('es', 'ES256')
+const stranger = testKey('es', 'ES256')
+
+const DECLARED = {
+  department: 'string',
+  level: 'number',
+  staff: 'boolean',
+  teams: { type: 'list', path: ['realm', 'teams'] },
+  'https://example.com/site': 'string',
+}
+const CONDITIONS = [
+  'claims.department == "a"',
+  'claims.department != "a"',
+  'has(claims.department) && claims.department != "a"',
+  'claims.level >= 2.0',
+  'claims.level == 1.0 || claims.staff',
+  '!claims.staff',
+  '"a" in claims.teams',
+  'has(claims["https://example.com/site"]) || claims.department in ["a", "b"]',
+  'context.time < timestamp("2040-01-01T00:00:00Z")',
+]
+
+const VALUES = ['a', 'b', 'c']
+const some = fc.subarray(VALUES, { minLength: 1 })
+const binding = fc.oneof(
+  fc.record({
+    issuer: fc.constantFrom('people', 'services'),
+    claim: fc.constantFrom('teams', 'roles', 'groups'),
+    match: fc.constantFrom('any', 'all', 'none'),
+    values: some,
+  }),
+  fc.record({
+    issuer: fc.constantFrom('people', 'services'),
+    claim: fc.constantFrom('department', 'https://example.com/site'),
+    match: fc.constantFrom('any', 'none'),
+    values: some,
+  }),
+  fc.record({
+    issuer: fc.constant('people'),
+    claim: fc.constant('level'),
+    match: fc.constantFrom('any', 'none'),
+    values: fc.subarray([1, 2, 2.5], { minLength: 1 }),
+  }),
+  fc.record({
+    issuer: fc.constant('people'),
+    claim: fc.constant('staff'),
+    match: fc.constantFrom('any', 'none'),
+    values: fc.constantFrom([true], [false]),
+  }),
+)
+const ROLES = ['r0', 'r1', 'r2', 'r3']
+const policies = fc.record({
+  bind: fc.array(
+    fc.array(fc.tuple(binding, fc.option(fc.constantFrom('human', 'workload'), { nil: undefined, freq: 2 })), {
+      minLength: 1,
+      maxLength: 2,
+    }),
+    { minLength: 4, maxLength: 4 },
+  ),
+  rules: fc.array(
+    fc.record({
+      role: fc.subarray([...ROLES, 'authenticated', 'everyone'], { minLength: 1, maxLength: 2 }),
+      actions: fc.array(actionText, { minLength: 1, maxLength: 3 }),
+      when: fc.option(fc.constantFrom(...CONDITIONS), { nil: undefined, freq: 1 }),
+    }),
+    { minLength: 3, maxLength: 8 },
+  ),
+  guardrails: fc.array(
+    fc.record({
+      roles: fc.subarray(ROLES, { minLength: 1, maxLength: 2 }),
+      actions: fc.array(actionText, { minLength: 1, maxLength: 2 }),
+      when: fc.option(fc.constantFrom(...CONDITIONS), { nil: undefined, freq: 1 }),
+      does: fc.constantFrom('deny', 'mfa'),
+    }),
+    { maxLength: 3 },
+  ),
+  scoped: fc.boolean(),
+})
+
+const ABSENT = Symbol('absent')
+function mostly<T>(usual: readonly T[], unusual: readonly unknown[]): fc.Arbitrary<unknown> {
+  return fc.oneof({ weight: 25, arbitrary: fc.constantFrom<unknown>(...usual) }, { weight: 1, arbitrary: fc.constantFrom(...unusual) })
+}
+const ODD = [null, 5, {}, [], '', 'a b', true, [['a']], { a: 'a' }, '5', 9007199254740993]
+const list = mostly([ABSENT, ['a'], ['b', 'a'], [], ['c'], [5, 'a', {}]], ODD)
+const claims = fc
+  .record({
+    sub: mostly(['reader-1', 'orders-web', 'listed'], ['', 5, 'é'.repeat(300)]),
+    client_id: mostly(['orders-web', 'orders-web', 'listed'], [ABSENT, '', 5]),
+    azp: mostly([ABSENT, ABSENT, 'orders-web'], ['other']),
+    typ: mostly([ABSENT, 'Bearer'], ['ID', 'Refresh']),
+    act: mostly([ABSENT], [{ sub: 'x' }, {}]),
+    cnf: mostly([ABSENT], [{ jkt: 'x' }]),
+    nonce: mostly([ABSENT], ['n']),
+    scope: mostly([ABSENT, 'orders.read', 'other orders.read', 'orders.write', 'orders.reader'], [['orders.read'], 5]),
+    scp: mostly([ABSENT], ['orders.read', ['orders.read']]),
+    department: mostly([ABSENT, 'a', 'b'], ODD),
+    level: mostly([ABSENT, 1, 2, 2.5], ODD),
+    staff: mostly([ABSENT, true, false], ODD),
+    roles: list,
+    groups: list,
+    realm: fc.oneof(
+      { weight: 20, arbitrary: list.map((teams) => (teams === ABSENT ? {} : { teams })) },
+      { weight: 1, arbitrary: fc.constantFrom<unknown>(null, 'a', [], ABSENT) },
+    ),
+    'https://example.com/site': mostly([ABSENT, 'a', 'b'], ODD),
+    _claim_names: mostly([ABSENT], [{ groups: 's' }]),
+  })
+  .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ABSENT)) as JsonObject)
+
+type Credential =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'token'
+      readonly issuer: 'people' | 'services'
+      readonly claims: JsonObject
+      readonly typ: string | undefined
+      readonly times: string
+    }
+  | { readonly kind: 'bad'; readonly how: string }
+const credential: fc.Arbitrary<Credential> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({ kind: 'none' as const }) },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      kind: fc.constant('token' as const),
+      issuer: fc.constantFrom('people' as const, 'people' as const, 'services' as const),
+      claims,
+      typ: fc.constantFrom('at+jwt', 'at+jwt', 'at+jwt', 'at+jwt', 'JWT', undefined),
+      times: fc.oneof(
+        { weight: 20, arbitrary: fc.constant('good') },
+        { weight: 1, arbitrary: fc.constantFrom('expired', 'no exp', 'no iat', 'future', 'long', 'nbf') },
+      ),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('bad' as const),
+      how: fc.constantFrom('lower', 'basic', 'twice', 'query', 'foreign', 'signature', 'audience', 'none', 'no kid', 'crit', 'two', 'dpop'),
+    }),
+  },
+)
+
+const SPELLINGS: readonly (readonly [string, string])[] = [
+  ['', ''],
+  ['', ''],
+  ['', ''],
+  ['', ''],
+  ['', ''],
+  ['', ''],
+  ['/a', '/%61'],
+  ['/a', '//a'],
+  ['/a', '/./a'],
+  ['/a', '/b/../a'],
+  ['/a', '/a;x=1'],
+  ['/a', '/A'],
+  ['/a', '/a%2F'],
+  ['/a', '/a%2f..'],
+  ['/a', '/a%00'],
+  ['/a', '/a%5c'],
+  [':', '%3A'],
+  [':', '%3a'],
+  ['/a', '/a%20'],
+  ['/a', '/a?x=/b'],
+  ['/a', '/a#b'],
+  ['/a', '/a%3F'],
+  ['/a', '/%2561'],
+  ['/a', '/a.'],
+  ['/a', '/a%E4'],
+  ['/a', '/a%e4'],
+  ['/a', '/a|'],
+]
+
+/** One raw exchange: what Envoy answers to just these bytes. */
+function send(port: number, bytes: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    const socket: Socket = connect(port, '127.0.0.1', () => void socket.write(bytes, 'latin1'))
+    socket.setEncoding('latin1')
+    socket.setTimeout(10_000, () => void socket.destroy(new Error(`no answer to ${bytes}`)))
+    socket.on('data', (chunk: string) => {
+      said += chunk
+      if (said.includes('\r\n\r\n')) socket.destroy()
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(Number(/^HTTP\/1\.1 (\d{3})/.exec(said)?.[1] ?? 0)))
+  })
+}
+
+describe('a real Envoy decides as the engine does', () => {
+  let fixture: KeyFixture
+  let deps: TestDeps
+  let identities: Identities
+  let upstream: Server
+  const seen = new Map<string, { readonly url: string; readonly method: string; readonly headers: Readonly<Record<string, unknown>> }>()
+  let envoy: RealEnvoy | undefined
+  let port: number
+  const resources: { readonly policy: CompiledPolicy; readonly resource: EnvoyResource }[] = []
+  const natives = new Map<string, NativeIssuer>()
+
+  before(async () => {
+    fixture = await keyFixture([es])
+    deps = testDeps()
+    const base = { audiences: [AUDIENCE], clients: ['listed'], claims: DECLARED, stepUp: { mfa: { claim: 'groups', any: ['c'] } } }
+    const pem = es.jwk
+    const issuers = {
+      people: { kind: 'oidc', issuer: fixture.origin, ...base },
+      services: { kind: 'jwt', issuer: 'services', ...base, keys: [{ file: `${deps.folder}/services.json` }] },
+    }
+    const { writeFileSync } = await import('node:fs')
+    writeFileSync(`${deps.folder}/services.json`, JSON.stringify({ keys: [pem] }))
+    identities = testIdentity(issuers, deps, { cold: { rate: 1e6, burst: 1e6, sources: 10 } })
+    for (const [name, config] of Object.entries(issuers))
+      natives.set(name, issuerKinds[config.kind]!.native!(name, issuerConfig(config)) as NativeIssuer)
+    upstream = createServer((request, response) => {
+      const id = String(request.headers['x-test'])
+      seen.set(id, { url: request.url!, method: request.method!, headers: request.headers })
+      response.end('ok')
+    })
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    const kindClaims = Object.fromEntries(['oidc', 'jwt'].map((kind) => [kind, issuerKinds[kind]!.claims]))
+    const seed = Number(process.env['OSTIARY_SEED'] ?? Date.now() % 1_000_000)
+    console.log(`seed ${seed}`)
+    for (const data of fc.sample(policies, { numRuns: POLICIES * 3, seed })) {
+      if (resources.length === POLICIES) break
+      const index = resources.length
+      const open = data.rules.some(({ role }) => role.includes('everyone'))
+      const text = {
+        apiVersion: 'ostiary.dev/v1',
+        roles: Object.fromEntries(
+          ROLES.map((role, i) => [
+            role,
+            {
+              bind: data.bind[i]!.map(([{ issuer, claim, match, values }, kind]) => ({
+                issuer,
+                claim,
+                [match]: values,
+                ...(kind === undefined ? {} : { kind }),
+              })),
+            },
+          ]),
+        ),
+        rules: data.rules.map(({ when, ...rule }, i) => ({
+          id: `rule-${i}`,
+          resource: 'api',
+          ...rule,
+          ...(when === undefined || rule.role.includes('everyone') ? {} : { when }),
+        })),
+        guardrails: data.guardrails.map(({ roles, actions, when, does }, i) => ({
+          id: `guard-${i}`,
+          [open ? 'allBut' : 'for']: roles,
+          resource: 'api',
+          ...(when === undefined ? {} : { when }),
+          ...(does === 'deny' ? { deny: actions } : { actions, require: { mfa: true } }),
+        })),
+      }
+      const wiring = {
+        issuers: Object.fromEntries(Object.entries(issuers).map(([name, config]) => [name, issuerConfig(config)])),
+        resources: {
+          api: {
+            protocol: 'http',
+            description: undefined,
+            issuers: undefined,
+            labels: {},
+            record: 'spool' as const,
+            scopes: data.scoped ? { 'orders.read': ['GET /a/**', 'GET /{x}'], 'orders.write': ['* /**'] } : undefined,
+          },
+        },
+      }
+      const sources = {
+        wiring: { path: 'ostiary.yaml', text: '' },
+        environment: undefined,
+        policy: [{ path: 'policy/p.yaml', text: JSON.stringify(text) }],
+        tests: [],
+      }
+      const { policy } = loadPolicy({ sources, wiring, kindClaims, mustAdminister: false, now: deps.clock.now() })
+      if (policy === undefined) continue
+      const { native, refused } = compileNative({ model: policy.model, resource: 'api', issuers: natives })
+      assert.deepEqual(refused, [])
+      const { port: to } = upstream.address() as AddressInfo
+      resources.push({
+        policy,
+        resource: {
+          native: { ...native, name: `api-${index}` },
+          hosts: [`api-${index}.example`],
+          upstream: { host: '127.0.0.1', port: to, tls: undefined, http2: false, connectTimeout: 2000 },
+          websocket: false,
+          forwardAuthorization: false,
+        },
+      })
+    }
+    assert.equal(resources.length, POLICIES)
+    const keys = JSON.stringify({ keys: [es.jwk] })
+    const made = emitEnvoy({
+      name: 'edge',
+      address: { host: '127.0.0.1', port: 0 },
+      resources: resources.map(({ resource }) => resource),
+      keys: new Map([
+        ['people', keys],
+        ['services', keys],
+      ]),
+      logs: undefined,
+    })
+    envoy = await RealEnvoy.start(deps.folder, asStatic(made))
+    port = await envoy.port('edge')
+  })
+  after(async () => {
+    await envoy?.stop()
+    upstream.close()
+    upstream.closeAllConnections()
+    await identities.close()
+    await fixture.close()
+    deps.remove()
+  })
+
+  test('thousands of requests, with nothing let through that the engine denies', async () => {
+    const told = { allowed: 0, denied: 0, narrower: 0, refusedBoth: 0, spelled: 0 }
+    const seed = Number(process.env['OSTIARY_SEED'] ?? Date.now() % 1_000_000)
+    const requests = fc.sample(
+      fc.tuple(
+        credential,
+        fc.constantFrom('GET', 'GET', 'HEAD', 'POST', 'get', 'PURGE'),
+        anyPath.filter((path) => /^\/[A-Za-z0-9:/]*$/.test(path) && !path.includes('//')),
+        fc.constantFrom(...SPELLINGS),
+      ),
+      { numRuns: POLICIES * REQUESTS, seed },
+    )
+    const now = Math.floor(deps.clock.now() / 1000)
+    let number = 0
+    const one = async ([who, method, plain, [from, to]]: (typeof requests)[number], index: number): Promise<void> => {
+      const { policy, resource } = resources[index % POLICIES]!
+      const id = `${++number}`
+      const real = Math.floor(Date.now() / 1000)
+      const spelled = from === '' ? plain : plain.replace(from, to)
+      const { lines, token } = credentialOf(who, real, fixture.origin)
+      const { lines: ours } = credentialOf(who, now, fixture.origin)
+      const target =
+        who.kind === 'bad' && who.how === 'query'
+          ? `${spelled}${spelled.includes('?') ? '&' : '?'}access_token=${sign(fixture.origin, real)}`
+          : spelled
+      const bytes = [
+        `${method} ${target} HTTP/1.1`,
+        `Host: ${resource.hosts[0]!}`,
+        `x-test: ${id}`,
+        'Ostiary-Subject: admin',
+        'Content-Length: 0',
+        'Connection: close',
+        ...lines,
+        '',
+        '',
+      ].join('\r\n')
+      const status = await send(port, bytes)
+      const arrived = seen.get(id)
+      const context = (): string => JSON.stringify({ who, method, target, status, arrived, policy: resource.native.name })
+      assert.equal(status === 200, arrived !== undefined, context())
+      // What the engine says of what was forwarded, or, where nothing was, of what was asked for in its plain form.
+      const path = (arrived?.url ?? plain).replace(/[?#].*$/s, '')
+      let allowed = false
+      let native = true
+      if (who.kind === 'none' || (who.kind === 'bad' && who.how === 'query'))
+        allowed =
+          policy.decide(policy.anonymous, { protocol: 'http', method, path }, 'api', { time: deps.clock.now(), ip: '127.0.0.1' }).effect ===
+          'allow'
+      else if (ours.length === 1 && ours[0]!.startsWith('Authorization: Bearer ')) {
+        const result = await authenticate(identities, ours[0]!.slice('Authorization: Bearer '.length))
+        if (result.outcome === 'verified')
+          allowed =
+            policy.decide(policy.bind(result.verified.identity), { protocol: 'http', method, path }, 'api', {
+              time: deps.clock.now(),
+              ip: '127.0.0.1',
+            }).effect === 'allow'
+        native =
+          token !== undefined &&
+          holdsOf(natives.get(token.issuer)!.credential, token, Date.now(), (pattern, text) => RE2JS.compile(pattern).matches(text))
+      }
+      if (arrived !== undefined) {
+        assert.ok(allowed, `wider than the policy: ${context()}`)
+        assert.equal(arrived.headers['authorization'], undefined, context())
+        assert.notEqual(arrived.headers['ostiary-subject'], 'admin', context())
+        assert.equal(arrived.headers['ostiary-subject'], token?.payload['sub'], context())
+        told.allowed++
+        if (spelled !== plain) told.spelled++
+        return
+      }
+      assert.ok([400, 401, 403].includes(status), context())
+      if (!allowed) told.denied++
+      else if (spelled !== plain) told.refusedBoth++
+      else {
+        assert.ok(!native, `narrower than the policy: ${context()}`)
+        told.narrower++
+      }
+    }
+    for (let at = 0; at < requests.length; at += 16) await Promise.all(requests.slice(at, at + 16).map((each, i) => one(each, at + i)))
+    console.log(`${requests.length} requests of ${POLICIES} policies: ${JSON.stringify(told)}`)
+    assert.ok(told.allowed > 200 && told.denied > 500 && told.narrower > 5 && told.spelled > 5, JSON.stringify(told))
+  })
+
+  function sign(issuer: string, at: number, more: JsonObject = {}, header: JsonObject | string = { typ: 'at+jwt' }, key = es): string {
+    return signToken(key, { iss: issuer, aud: AUDIENCE, sub: 'reader-1', client_id: 'orders-web', iat: at, exp: at + 300, ...more }, header)
+  }
+
+  function credentialOf(
+    who: Credential,
+    at: number,
+    people: string,
+  ): {
+    readonly lines: readonly string[]
+    readonly token?: { readonly issuer: string; readonly header: JsonObject; readonly payload: JsonObject }
+  } {
+    const bearer = (token: string): readonly string[] => [`Authorization: Bearer ${token}`]
+    if (who.kind === 'none') return { lines: [] }
+    if (who.kind === 'bad') {
+      switch (who.how) {
+        case 'lower':
+          return { lines: [`Authorization: bearer ${sign(people, at)}`] }
+        case 'basic':
+          return { lines: ['Authorization: Basic YTpi'] }
+        case 'twice':
+          return { lines: [...bearer(sign(people, at)), ...bearer(sign(people, at))] }
+        case 'two':
+          return { lines: bearer(`${sign(people, at)}, Bearer ${sign(people, at)}`) }
+        case 'dpop':
+          return { lines: [`Authorization: DPoP ${sign(people, at)}`] }
+        case 'query':
+          return { lines: [] }
+        case 'foreign':
+          return { lines: bearer(sign('https://elsewhere.example', at)) }
+        case 'signature':
+          return { lines: bearer(sign(people, at, {}, { typ: 'at+jwt' }, stranger)) }
+        case 'audience':
+          return { lines: bearer(sign(people, at, { aud: 'https://other.example' })) }
+        case 'none':
+          return {
+            lines: bearer(
+              `${Buffer.from('{"alg":"none","typ":"at+jwt","kid":"es"}').toString('base64url')}.${sign(people, at).split('.')[1]}.`,
+            ),
+          }
+        case 'no kid':
+          return { lines: bearer(sign(people, at, {}, '{"alg":"ES256","typ":"at+jwt"}')) }
+        default:
+          return { lines: bearer(sign(people, at, {}, { typ: 'at+jwt', crit: ['exp'] })) }
+      }
+    }
+    const issuer = who.issuer === 'people' ? people : 'services'
+    const times: JsonObject = {
+      good: { iat: at, exp: at + 300 },
+      expired: { iat: at - 600, exp: at - 100 },
+      'no exp': { iat: at },
+      'no iat': { exp: at + 300 },
+      future: { iat: at + 120, exp: at + 300 },
+      long: { iat: at, exp: at + 40 * 3600 },
+      nbf: { iat: at, nbf: at + 120, exp: at + 300 },
+    }[who.times]!
+    const payload: JsonObject = { iss: issuer, aud: AUDIENCE, ...times, ...who.claims }
+    const header: JsonObject = { alg: 'ES256', kid: 'es', ...(who.typ === undefined ? {} : { typ: who.typ }) }
+    return { lines: bearer(signToken(es, payload, JSON.stringify(header))), token: { issuer: who.issuer, header, payload } }
+  }
+})
