@@ -1,7 +1,7 @@
 /** Of whom and what a `when` may speak: the claims of those who can come, the fields of what they can do. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { load } from './testdata/world.ts'
+import { act, load, NOW, someone, wiring } from './testdata/world.ts'
 
 const ROLES = `roles:
   staff: { bind: [{ issuer: entra, claim: roles, any: [S] }] }
@@ -67,4 +67,57 @@ describe('parameters', () => {
       wrong('staff', 'orders', 'params.more == "a"', "GET /x/{id}', 'PUT /y/{id}/{more}").map((one) => one.split(' ', 1)[0]),
       ['policy/unknown-parameter'],
     ))
+})
+
+test('an action that is none is told, whatever its condition names', () =>
+  assert.deepEqual(
+    wrong('staff', 'orders', 'params.id == "a"', 'nonsense').map((one) => one.split(' ', 1)[0]),
+    ['policy/action', 'policy/unknown-parameter'],
+  ))
+
+test('fields of a request are those that every protocol has which it can meet', () => {
+  const base = { ...wiring.resources['orders']!, protocol: 'sql' }
+  const told = (resource: string, actions: string, when: string) =>
+    load(`${ROLES}rules: [{ id: a, role: staff, resource: ${resource}, actions: [${actions}], when: '${when}' }]`, {
+      wiring: { ...wiring, resources: { ...wiring.resources, base } },
+    }).diagnostics.map(({ code }) => code)
+  assert.deepEqual(told('orders', 'GET /a', 'request.path == "/a"'), [])
+  assert.deepEqual(told('base', 'select on public.people', 'request.schema == "public"'), [])
+  assert.deepEqual(told('base', 'select on public.people', 'request.path == "/a"'), ['policy/unknown-field'])
+  assert.ok(told('[orders, base]', 'GET /a, select on public.people', 'request.path == "/a"').includes('policy/unknown-field'))
+})
+
+describe('of who has no credential', () => {
+  const { policy } = load(`rules:
+  - { id: near, role: everyone, resource: orders, actions: [GET /near], when: "inCidr(context.ip, '10.0.0.0/8')" }
+  - { id: own, role: everyone, resource: orders, actions: [GET /own], when: claims.department == 'a' }`)
+  const ask = (does: string, ip: string, who = policy!.anonymous) => {
+    const { effect, reasons } = policy!.decide(who, act(does), 'orders', { time: NOW, ip })
+    return [effect, reasons[0]?.code]
+  }
+  test('a condition that names no claim can be told', () => {
+    assert.deepEqual(ask('GET /near', '10.0.0.1'), ['allow', 'granted'])
+    assert.deepEqual(ask('GET /near', '11.0.0.1'), ['deny', 'condition-false'])
+  })
+  test('one over a claim can not', () => {
+    assert.deepEqual(ask('GET /own', '10.0.0.1'), ['deny', 'condition-error'])
+    assert.deepEqual(ask('GET /own', '10.0.0.1', policy!.bind(someone({ claims: { department: 'a' } }))), ['allow', 'granted'])
+  })
+})
+
+test('arguments nested deeper than may be can not be told, and so grant nothing', () => {
+  const tools = { ...wiring.resources['orders']!, protocol: 'mcp' }
+  const text = `rules: [{ id: a, role: everyone, resource: tools, actions: [tools/call find], when: 'has(request.arguments.deep)' }]`
+  const { policy } = load(text, { wiring: { ...wiring, resources: { ...wiring.resources, tools } } })
+  const nested = (depth: number): unknown => (depth === 0 ? 1 : { deep: nested(depth - 1) })
+  const listed = (depth: number): unknown => (depth === 0 ? 1 : [listed(depth - 1)])
+  const ask = (given: unknown) => {
+    const action = { protocol: 'mcp', method: 'tools/call', name: 'find', arguments: given as Record<string, unknown> } as const
+    const { effect, reasons } = policy!.decide(policy!.anonymous, action, 'tools', { time: NOW, ip: '' })
+    return [effect, reasons[0]?.code]
+  }
+  assert.deepEqual(ask(nested(32)), ['allow', 'granted'])
+  assert.deepEqual(ask(nested(33)), ['deny', 'condition-error'])
+  assert.deepEqual(ask({ deep: listed(31) }), ['allow', 'granted'])
+  assert.deepEqual(ask({ deep: listed(32) }), ['deny', 'condition-error'])
 })

@@ -163,6 +163,26 @@ describe('a limit', () => {
   })
 })
 
+test('several come in an order of their own', () => {
+  const mask = (id: string, path: string): Obligation => ({ kind: 'mask', ids: [id], fields: [{ path, mask: { as: 'hash' } }] })
+  const limit = (id: string, key: string): Obligation => ({ kind: 'limit', id, requests: 1, window: 1000, key })
+  const all = unite([
+    limit('c', 'x'),
+    mask('b', '$.b'),
+    limit('a', 'y'),
+    limit('a', 'x'),
+    limit('c', 'x'),
+    mask('a', '$.c'),
+    mask('c', '$.a'),
+  ])
+  assert.deepEqual(all, [
+    { kind: 'mask', ids: ['a', 'b', 'c'], fields: ['$.a', '$.b', '$.c'].map((path) => ({ path, mask: { as: 'hash' } })) },
+    limit('a', 'x'),
+    limit('a', 'y'),
+    limit('c', 'x'),
+  ])
+})
+
 test('one alone stays as it is', () => {
   const one: Obligation = { kind: 'record', ids: ['b', 'a'], mode: 'strict' }
   assert.deepEqual(unite([one]), [one])

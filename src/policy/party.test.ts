@@ -14,6 +14,7 @@ rules:
   - { id: all, role: authenticated, resource: orders, actions: [GET /guarded, GET /barred] }
 ${NAMES.map((name) => `  - { id: by-${name}, role: ${name}, resource: orders, actions: [GET /many] }`).join('\n')}
 ${NAMES.map((name) => `  - { id: too-${name}, role: ${name}, resource: orders, actions: [GET /many] }`).join('\n')}
+${NAMES.map((name, i) => `  - { id: last-${NAMES.at(-1 - i)}, role: ${name}, resource: orders, actions: [GET /turned] }`).join('\n')}
 guardrails:
   - { id: not-glass, deny: [GET /guarded], resource: orders, for: [glass] }
 ${NAMES.map((name) => `  - { id: not-${name}, deny: [GET /guarded], resource: orders, for: [${name}] }`).join('\n')}
@@ -41,6 +42,15 @@ describe('among many roles', () => {
       reasons: ['granted by-r00 r00', 'granted by-r27 r27', 'granted too-r00 r00', 'granted too-r27 r27'],
     }))
   test('the last one is found', () => assert.deepEqual(ask('GET /many', groups('r39')).rules, ['by-r39', 'too-r39']))
+  test('by ids in another order than that of the roles, as well', () => {
+    assert.deepEqual(ask('GET /turned', groups('r27', 'r00')).rules, ['last-r12', 'last-r39'])
+    for (const [i, name] of NAMES.entries()) assert.deepEqual(ask('GET /turned', groups(name)).rules, [`last-${NAMES.at(-1 - i)}`])
+  })
+  test('who holds none is told of the first sixteen', () =>
+    assert.deepEqual(
+      ask('GET /turned', groups()).reasons,
+      NAMES.slice(0, 16).map((name, i) => `role-not-held last-${name} ${NAMES.at(-1 - i)}`),
+    ))
   test('none grants to who holds none', () => assert.equal(ask('GET /many', groups('r40')).effect, 'deny'))
   test('one that ends grants until then', () => {
     const glass = { claims: { oid: 'x', groups: [] } }

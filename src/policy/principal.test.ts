@@ -155,3 +155,44 @@ rules: [{ id: a, role: r, resource: orders, actions: [GET /a] }]`)
       assert.deepEqual(reasons, [{ code: held ? 'granted' : 'role-not-held', id: 'a', role: 'r' }])
     })
 })
+
+describe('roles that include each other', () => {
+  const told = (roles: string) =>
+    load(`roles:\n${roles}`)
+      .diagnostics.filter(({ code }) => code === 'policy/role-cycle')
+      .map(({ message }) => message)
+  const bound = 'bind: [{ issuer: entra, claim: roles, any: [X] }]'
+  test('in one circle, told from its first by name', () =>
+    assert.deepEqual(told(`  c: { includes: [a] }\n  b: { includes: [c] }\n  a: { includes: [b], ${bound} }`), [
+      'role `a` includes itself, by way of `b`, `c`, `a`',
+    ]))
+  test('each circle once, also where a further role leads there', () =>
+    assert.deepEqual(
+      told(`  x: { includes: [m], ${bound} }
+  m: { includes: [n] }
+  n: { includes: [m] }
+  a: { includes: [b] }
+  b: { includes: [a, z] }
+  z: { includes: [] }`),
+      ['role `a` includes itself, by way of `b`, `a`', 'role `m` includes itself, by way of `n`, `m`'],
+    ))
+  test('of two circles through one role, the one by the first name', () =>
+    assert.deepEqual(told(`  a: { includes: [b, c], ${bound} }\n  b: { includes: [a] }\n  c: { includes: [a] }`), [
+      'role `a` includes itself, by way of `b`, `a`',
+    ]))
+  test('in no circle, where two lead to one', () =>
+    assert.deepEqual(told(`  a: { includes: [b, c], ${bound} }\n  b: { includes: [d] }\n  c: { includes: [d] }\n  d: {}`), []))
+})
+
+test('labels choose the resources that have all of them', () => {
+  const on = (labels: string) => {
+    const { policy, diagnostics } = load(`rules: [{ id: a, role: everyone, resource: { labels: ${labels} }, actions: [GET /a] }]`)
+    return policy === undefined
+      ? diagnostics.map(({ code }) => code)
+      : ['orders', 'wiki'].filter((name) => policy.decide(policy.anonymous, act('GET /a'), name, AT).effect === 'allow')
+  }
+  assert.deepEqual(on('{ zone: a }'), ['orders', 'wiki'])
+  assert.deepEqual(on('{ zone: a, tier: business }'), ['orders'])
+  assert.deepEqual(on('{ tier: office }'), ['wiki'])
+  assert.deepEqual(on('{}'), ['policy/unknown-resource'])
+})

@@ -54,4 +54,8 @@ rules: [{ id: root, role: reader, resource: [orders, wiki, ostiary], actions: [G
     const file = { path: 'policy/any/a.yaml', text: root.text.replace(/^teams.*\n/m, '') }
     assert.deepEqual(load([file]).diagnostics, [])
   })
+  test('that are not there are told once, however many files they have', () => {
+    const [first, second] = ['a', 'b'].map((name) => ({ path: `policy/none/${name}.yaml`, text: 'apiVersion: ostiary.dev/v1\n' }))
+    assert.deepEqual(loaded('policy/pay/a.yaml', rule('orders'), first!, second!), ['policy/unknown-team policy/none/a.yaml:1:1'])
+  })
 })

@@ -1,13 +1,15 @@
 /** How much of anything a pattern or an action may have: the last that may be, and the first that may not. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Action } from '../../core/action.ts'
+import type { Action, SqlAction } from '../../core/action.ts'
 import { isRepository, isVersion } from './container/image.ts'
 import { isOption } from './container/options.ts'
 import { requestOf, vocabularies, vocabularyOf } from './index.ts'
 import { writtenAs } from './kubernetes/known.ts'
 import { isUri } from './mcp/canonical.ts'
 import { MAX_STARS } from './sets/glob.ts'
+import { isEndpoint } from './ssh/canonical.ts'
+import { isProblem, wordList } from './text.ts'
 import { everyBut, some, wordsCover, wordsOverlap } from './sets/words.ts'
 import type { Side } from './sets/values.ts'
 
@@ -31,6 +33,9 @@ describe('stars', () => {
     ['mcp', (some) => `tools/call ${some}`, (some) => `\`${some}\` has`],
     ['mcp', (some) => `resources/read file:///${some}/b`, () => 'a segment has'],
     ['llm', (some) => `chat ${some}`, (some) => `\`${some}\` has`],
+    ['sql', (some) => `select on public.${some}`, (some) => `\`${some}\` has`],
+    ['ssh', (some) => `exec as deploy: cat ${some}`, (some) => `\`${some}\` has`],
+    ['ssh', (some) => `subsystem as deploy: ${some}`, (some) => `\`${some}\` has`],
   ]
   for (const [protocol, text, told] of forms)
     test(`${text('a*')} of ${protocol}`, () => {
@@ -97,6 +102,89 @@ test('a URI has one spelling', () => {
   assert.deepEqual(read('file:////srv/secret/a'), [false, false])
 })
 
+const MAX_LIST = 64
+
+describe('lists', () => {
+  const known = Array.from({ length: MAX_LIST + 1 }, (_, i) => `w${i}`)
+  test('as long as may be, and longer', () => {
+    assert.deepEqual(wordList(known.slice(1).join(','), 'words', known), known.slice(1))
+    assert.deepEqual(wordList(known.join(','), 'words', known), { problem: `it lists more than ${MAX_LIST} of words` })
+  })
+  test('of words that are not there', () => {
+    const help = (word: string) => (wordList(word, 'words', ['read', 'write']) as { help?: string }).help
+    assert.deepEqual([help('READ'), help('raed'), help('x')], ['write `read`', 'did you mean `read`?', 'there are `read`, `write`'])
+  })
+})
+
+describe('what is canonical', () => {
+  const meets = (protocol: Protocol, text: string, action: Action) =>
+    vocabularies[protocol].matches(pattern(protocol, text, 'takes'), action)
+  test('of a database', () => {
+    const access = (statement: string, schema: string, object: string, column: string): SqlAction => ({
+      protocol: 'sql',
+      class: statement,
+      schema,
+      object,
+      column,
+    })
+    const met = (one: SqlAction) => [meets('sql', '* on *.*', one), meets('sql', 'transaction', one)]
+    assert.deepEqual(met(access('select', 'public', 'orders', 'id')), [true, false])
+    assert.deepEqual(met(access('delete', 'public', 'orders', '')), [true, false])
+    assert.deepEqual(met(access('delete', 'public', 'orders', 'id')), [false, false])
+    assert.deepEqual(met(access('transaction', '', '', '')), [false, true])
+    assert.deepEqual(met(access('transaction', 'public', '', '')), [false, false])
+    // What can't be told apart is about anything, and said so in every field.
+    assert.deepEqual(met(access('other', '*', '*', '*')), [true, true])
+    for (const odd of [access('other', 'public', '*', '*'), access('other', '*', 'orders', '*'), access('other', '*', '*', 'id')])
+      assert.deepEqual(met(odd), [false, false])
+    assert.deepEqual(met(access('selekt', 'public', 'orders', 'id')), [false, false])
+  })
+  test('columns are of the classes that have them', () => {
+    assert.match(problem('sql', 'select,delete,call on public.orders(id)')!, /^`delete` has no columns/)
+    const all = pattern('sql', '* on public.orders(id)', 'takes')
+    const met = (statement: string, column: string) =>
+      vocabularies.sql.matches(all, { protocol: 'sql', class: statement, schema: 'public', object: 'orders', column })
+    assert.deepEqual([met('select', 'id'), met('select', 'name'), met('delete', '')], [true, false, false])
+  })
+  test('an access of a database by its parts', () => {
+    const read = vocabularies.sql.readParts
+    assert.deepEqual(read('transaction', {}), { protocol: 'sql', class: 'transaction', schema: '', object: '', column: '' })
+    for (const said of [{ schema: 'a' }, { object: 'a' }, { column: 'a' }])
+      assert.equal((read('transaction', said) as { problem?: string }).problem, '`transaction` is on nothing')
+    assert.deepEqual(read('select', {}), { protocol: 'sql', class: 'select', schema: '*', object: '*', column: '*' })
+  })
+  test('the port of an endpoint', () =>
+    assert.deepEqual(
+      ['0', '1', '65535', '65536', '99999'].map((port) => isEndpoint(`db:${port}`)),
+      [false, true, true, false, false],
+    ))
+  test('the words of a command', () => {
+    const read = (command: unknown) => vocabularies.ssh.readParts('exec', { login: 'deploy', command })
+    assert.deepEqual(read(['cat', 'a b']), {
+      protocol: 'ssh',
+      operation: 'exec',
+      login: 'deploy',
+      access: '',
+      command: ['cat', 'a b'],
+      target: '',
+    })
+    const none = { problem: 'the property `command` is neither a text nor a list of words' }
+    for (const command of [['cat', 7], [7, 'cat'], [], ['', 'a'], ['cat', 'a\nb'], ['cat', '\u202e'], 7])
+      assert.deepEqual(read(command), none)
+    assert.deepEqual(isProblem(vocabularies.ssh.readParts('exec', { login: 7 })), true)
+  })
+  test('a command that can not be told is in no field', () => {
+    const fields = (text: string) => [...vocabularies.ssh.request(vocabularies.ssh.read(text) as Action).keys()]
+    assert.deepEqual(fields('exec as deploy: uptime'), ['operation', 'login', 'access', 'command', 'target'])
+    assert.deepEqual(fields('shell as deploy'), ['operation', 'login', 'access', 'target'])
+  })
+  test('no parameters, where patterns have none', () =>
+    assert.deepEqual(
+      vocabularies.ssh.parameters(pattern('ssh', 'shell as deploy'), vocabularies.ssh.read('shell as deploy') as Action),
+      new Map(),
+    ))
+})
+
 describe('what leaves nothing out', () => {
   const cases: readonly (readonly [protocol: Protocol, text: string, side: Side, all: boolean])[] = [
     ['http', '* /**', 'grants', true],
@@ -112,6 +200,16 @@ describe('what leaves nothing out', () => {
       'grants',
       false,
     ],
+    ['sql', '* on *.*', 'grants', true],
+    ['sql', '* on *.*', 'takes', true],
+    ['sql', 'select on *.*', 'grants', false],
+    ['sql', '* on public.*', 'grants', false],
+    ['sql', '* on *.orders', 'grants', false],
+    ['sql', '* on *.*(id)', 'grants', false],
+    ['ssh', 'shell,exec,sftp as *', 'takes', true],
+    ['ssh', 'shell,exec as *', 'grants', false],
+    ['ssh', 'shell,exec,sftp as deploy', 'grants', false],
+    ['ssh', 'exec as *: uptime', 'grants', false],
     ['mcp', '*', 'takes', true],
     ['mcp', '*', 'grants', true],
     ['mcp', 'ping', 'grants', false],
