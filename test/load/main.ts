@@ -49,6 +49,7 @@ const { values, positionals } = parseArgs({
     mode: { type: 'string', default: 'spool' },
     each: { type: 'string' },
     file: { type: 'string' },
+    part: { type: 'string' },
     list: { type: 'boolean', default: false },
     jobs: { type: 'string' },
     quick: { type: 'boolean', default: false },
@@ -161,6 +162,7 @@ try {
       runMutants({
         each: values.each === undefined && values.file === undefined ? 'sample' : positive('each', 1),
         files: values.file?.split(','),
+        part: values.part,
         list: values.list,
         quick: values.quick,
         runs: positive('runs', 20),

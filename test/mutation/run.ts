@@ -16,6 +16,8 @@ export interface Options {
   readonly each: number | 'sample'
   /** Only of sources whose path has one of these. */
   readonly files: readonly string[] | undefined
+  /** Only the engine, or only the comparer. */
+  readonly part: string | undefined
   /** Only tell what there is. */
   readonly list: boolean
   /** Runs of a property at most. */
@@ -39,7 +41,9 @@ export async function runMutants(options: Options): Promise<boolean> {
   const stale = checkEquivalent(all)
   for (const one of stale) say(one)
   if (stale.length > 0) return false
-  const within = all.filter(({ file }) => options.files?.some((name) => file.includes(name)) !== false)
+  const within = all.filter(
+    ({ file, part }) => options.files?.some((name) => file.includes(name)) !== false && (options.part ?? part) === part,
+  )
   const chosen = choose(
     within.filter((mutant) => !isEquivalent(mutant)),
     options.each,
