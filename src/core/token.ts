@@ -96,10 +96,12 @@ export function* testsOf(formula: Formula): Iterable<TokenTest> {
   else for (const one of 'all' in formula ? formula.all : formula.any) yield* testsOf(one)
 }
 
-/** What one issuer's tokens look like to an enforcement point that checks signature, `iss`, `aud`, `exp` and `nbf` by itself. */
+/** What an issuer's tokens look like to an enforcement point that checks signature, `iss`, `aud`, `exp` and `nbf` by itself. */
 export interface NativeIssuer {
-  /** Its configured name. */
+  /** The issuer's configured name. */
   readonly name: string
+  /** Tells its forms apart, where it has several: one for each `iss`. Unique among all issuers. */
+  readonly form: string
   /** The exact `iss` of its tokens. */
   readonly iss: string
   /** Accepted `aud` values, of which a token has to name one. */

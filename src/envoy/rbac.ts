@@ -188,7 +188,7 @@ export function policiesOf(
   issuer: NativeIssuer | undefined,
   formula: Formula,
 ): readonly (readonly [string, Json])[] {
-  const suffix = issuer === undefined ? '' : `@${issuer.name}`
+  const suffix = issuer === undefined ? '' : `@${issuer.form}`
   return halves(formula).map(({ matched, asked }, index) => {
     const principal = matcherOf(all(isCaller(issuer), matched), PRINCIPAL)
     const condition: Cel | undefined = isAlways(asked) ? undefined : numbered(celOf(asked))

@@ -123,6 +123,6 @@ export interface IssuerKind {
   /** What makes a token this issuer's, as its configuration says: no other may have the same. */
   readonly takes?: (config: IssuerBase) => Taken
   /** What its tokens look like to an enforcement point that verifies them by itself; or why none can, to stand after its name. */
-  readonly native?: (name: string, config: IssuerBase) => NativeIssuer | { readonly refused: string }
+  readonly native?: (name: string, config: IssuerBase) => readonly NativeIssuer[] | { readonly refused: string }
   create(name: string, config: IssuerBase, deps: IssuerDeps): Issuer
 }

@@ -54,7 +54,7 @@ function readScopes({ scp }: JsonObject): readonly string[] {
 }
 
 /** What only tokens about people carry. */
-const PERSONAL = ['preferred_username', 'unique_name', 'upn', 'sid', 'auth_time', 'login_hint'] as const
+export const PERSONAL = ['preferred_username', 'unique_name', 'upn', 'sid', 'auth_time', 'login_hint'] as const
 
 /** By `idtyp`; without it, a token that holds no scope was got by the app for itself, unless it is about a person. */
 function isAppOnly(payload: JsonObject, scopes: readonly string[]): boolean {

@@ -6,6 +6,7 @@ import { parseJwt, type Jwt } from '../jose/compact.ts'
 import { attended, signInSettings } from '../signin.ts'
 import { entraClaims } from './claims.ts'
 import { completed, hasOverage, openGraph } from './graph/index.ts'
+import { nativeEntra } from './native.ts'
 import { entraSchema, type EntraConfig } from './schema.ts'
 import { Tenants } from './tenants.ts'
 import { verifyAccess, verifyId, type EntraVerifier } from './verify.ts'
@@ -14,6 +15,7 @@ import { verifyAccess, verifyId, type EntraVerifier } from './verify.ts'
 export const entra: IssuerKind = {
   schema: entraSchema,
   claims: entraClaims,
+  native: (name, config) => nativeEntra(name, config as IssuerBase & EntraConfig),
   create: (name, config, deps) => createEntra(name, config as IssuerBase & EntraConfig, deps),
 }
 

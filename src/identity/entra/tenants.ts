@@ -28,6 +28,13 @@ export interface Realm {
   readonly keys: KeySource
 }
 
+/** `iss` of a tenant's tokens by construction; undefined where only the metadata knows it. */
+export function issuerOf(authority: string, tenant: string, version: Exclude<Version, 'b2c'>): string | undefined {
+  if (version === '2.0') return isExternalId(authority) ? `https://${tenant}.ciamlogin.com/${tenant}/v2.0` : `${authority}/${tenant}/v2.0`
+  const origin = cloudOf(authority)?.v1Origin
+  return origin === undefined ? undefined : `${origin}/${tenant}/`
+}
+
 /** The configured tenants, and which of them an `iss` belongs to. */
 export class Tenants {
   readonly realms: readonly Realm[]
@@ -111,11 +118,11 @@ export class Tenants {
   }
 
   #v2Issuer(tenant: string): string {
-    return isExternalId(this.#authority) ? `https://${tenant}.ciamlogin.com/${tenant}/v2.0` : `${this.#authority}/${tenant}/v2.0`
+    return issuerOf(this.#authority, tenant, '2.0')!
   }
 
   #v1Issuer(tenant: string): string | undefined {
-    return this.#v1Origin === undefined ? undefined : `${this.#v1Origin}/${tenant}/`
+    return issuerOf(this.#authority, tenant, '1.0')
   }
 
   /** Whether metadata of this realm may name that issuer: as constructed, or of the same origin with the tenant in its path. */

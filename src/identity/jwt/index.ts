@@ -5,6 +5,7 @@ import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
 import { parseJwt } from '../jose/compact.ts'
 import { withoutSignIn } from '../nosignin.ts'
 import { oidcClaims } from '../oidc/claims.ts'
+import { quoted } from '../nativeform.ts'
 import { nativeOidc } from '../oidc/native.ts'
 import { verifyAccess, type OidcVerifier } from '../oidc/verify.ts'
 import { byIssuer } from '../taken.ts'
@@ -21,30 +22,27 @@ export const jwt: IssuerKind = {
   create: (name, config, deps) => createJwt(name, config as IssuerBase & JwtConfig, deps),
 }
 
-function nativeForm(name: string, config: IssuerBase & JwtConfig): NativeIssuer {
+function nativeForm(name: string, config: IssuerBase & JwtConfig): readonly NativeIssuer[] {
   const { issuer: iss, audiences, algorithms, clients, agents, maxLifetime, type, clientClaim, principal } = config
   const wanted = type?.toLowerCase().replace(/^application\//, '')
-  return nativeOidc({
-    name,
-    iss,
-    audiences,
-    algorithms,
-    clients,
-    agents,
-    maxLifetime,
-    declared: declaredClaims(oidcClaims, config.claims),
-    type: wanted === undefined ? { pattern: 'jwt|at\\+jwt', absent: true } : { pattern: quoted(wanted), absent: false },
-    client:
-      clientClaim === undefined
-        ? { claim: 'client_id', when: principal === 'workload' ? 'or-subject' : 'may-be' }
-        : { claim: clientClaim, when: 'always' },
-    appOnly: principal === 'workload' ? 'always' : 'never',
-  })
-}
-
-/** A text as a pattern of itself. */
-function quoted(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+  return [
+    nativeOidc({
+      name,
+      iss,
+      audiences,
+      algorithms,
+      clients,
+      agents,
+      maxLifetime,
+      declared: declaredClaims(oidcClaims, config.claims),
+      type: wanted === undefined ? { pattern: 'jwt|at\\+jwt', absent: true } : { pattern: quoted(wanted), absent: false },
+      client:
+        clientClaim === undefined
+          ? { claim: 'client_id', when: principal === 'workload' ? 'or-subject' : 'may-be' }
+          : { claim: clientClaim, when: 'always' },
+      appOnly: principal === 'workload' ? 'always' : 'never',
+    }),
+  ]
 }
 
 function createJwt(name: string, config: JwtConfig, deps: IssuerDeps): Issuer {

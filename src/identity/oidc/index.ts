@@ -23,23 +23,25 @@ export const oidc: IssuerKind = {
   create: (name, config, deps) => createOidc(name, config as IssuerBase & OidcConfig, deps),
 }
 
-function nativeForm(name: string, config: IssuerBase & OidcConfig): NativeIssuer | { readonly refused: string } {
+function nativeForm(name: string, config: IssuerBase & OidcConfig): readonly NativeIssuer[] | { readonly refused: string } {
   if (config.provider !== undefined)
     return { refused: `has \`provider: ${config.provider}\`, whose way of writing tokens has no native form yet` }
   const { issuer: iss, audiences, algorithms, clients, agents, maxLifetime, acceptPlainJwt } = config
-  return nativeOidc({
-    name,
-    iss,
-    audiences,
-    algorithms,
-    clients,
-    agents,
-    maxLifetime,
-    declared: declaredClaims(oidcClaims, config.claims),
-    type: acceptPlainJwt ? { pattern: 'jwt|at\\+jwt', absent: true } : { pattern: 'at\\+jwt', absent: false },
-    client: { claim: 'client_id', when: acceptPlainJwt ? 'may-be' : 'always' },
-    appOnly: 'by-subject',
-  })
+  return [
+    nativeOidc({
+      name,
+      iss,
+      audiences,
+      algorithms,
+      clients,
+      agents,
+      maxLifetime,
+      declared: declaredClaims(oidcClaims, config.claims),
+      type: acceptPlainJwt ? { pattern: 'jwt|at\\+jwt', absent: true } : { pattern: 'at\\+jwt', absent: false },
+      client: { claim: 'client_id', when: acceptPlainJwt ? 'may-be' : 'always' },
+      appOnly: 'by-subject',
+    }),
+  ]
 }
 
 function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer {

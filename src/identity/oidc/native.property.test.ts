@@ -89,7 +89,7 @@ describe('what an enforcement point may accept by itself, Ostiary accepts, and a
     test(title, async () => {
       const wired = config()
       const identities: Identities = testIdentity({ one: wired }, deps, { cold: { rate: 1e6, burst: 1e6, sources: 10 } })
-      const native = issuerKinds[wired.kind]!.native!('one', issuerConfig(wired)) as NativeIssuer
+      const [native] = issuerKinds[wired.kind]!.native!('one', issuerConfig(wired)) as readonly [NativeIssuer]
       const now = deps.clock.now()
       let accepted = 0
       let narrower = 0

@@ -20,7 +20,7 @@ export interface NativeInput {
   /** Name of a resource that speaks http. */
   readonly resource: string
   /** By name: all of the wiring, or why their tokens can't be verified by anybody else. */
-  readonly issuers: ReadonlyMap<string, NativeIssuer | { readonly refused: string }>
+  readonly issuers: ReadonlyMap<string, readonly NativeIssuer[] | { readonly refused: string }>
 }
 
 export interface NativeResult {
@@ -37,7 +37,7 @@ export function compileNative({ model, resource, issuers }: NativeInput): Native
   for (const [name, issuer] of issuers) {
     if (info?.issuers?.includes(name) === false) continue
     if ('refused' in issuer) refused.push({ id: undefined, why: `issuer \`${name}\` ${issuer.refused}`, span: undefined })
-    else accepted.push(issuer)
+    else accepted.push(...issuer)
   }
   if (info?.observedUntil !== undefined)
     refused.push({ id: undefined, why: '`observe:` of the resource lets through what is denied', span: undefined })
@@ -123,7 +123,7 @@ class Compiler {
   }
 
   #byClass(formula: (issuer: NativeIssuer | undefined) => Formula): ByClass {
-    const classes = [[NOBODY, formula(undefined)] as const, ...this.#issuers.map((issuer) => [issuer.name, formula(issuer)] as const)]
+    const classes = [[NOBODY, formula(undefined)] as const, ...this.#issuers.map((issuer) => [issuer.form, formula(issuer)] as const)]
     return new Map(classes.filter(([, one]) => !isNever(one)))
   }
 

@@ -6,8 +6,8 @@ import { NOBODY, type ByClass, type NativeResource } from './native.ts'
 export interface NativeRequest {
   readonly method: string
   readonly path: string
-  /** Undefined for none. `issuer` is the configured name. */
-  readonly token: (AskedToken & { readonly issuer: string }) | undefined
+  /** Undefined for none. `form` is which of an issuer's forms it has. */
+  readonly token: (AskedToken & { readonly form: string }) | undefined
   /** Milliseconds since the epoch. */
   readonly time: number
 }
@@ -26,7 +26,7 @@ export function decideNative(
   { method, path, token, time }: NativeRequest,
   matches: (pattern: string, text: string) => boolean,
 ): NativeDecision {
-  const caller = token?.issuer ?? NOBODY
+  const caller = token?.form ?? NOBODY
   const asked = token ?? { header: {}, payload: {} }
   const applies = (when: ByClass): boolean => {
     const formula = when.get(caller)

@@ -109,7 +109,10 @@ describe('a policy in its native form', () => {
 
   test('an issuer whose tokens nobody else can verify is told of, unless its principals may not come', () => {
     const { policy } = load(`${roles}rules: [{ id: x, role: r, resource: orders, actions: [GET /a] }]\n`)
-    const refusing = new Map<string, NativeIssuer | { readonly refused: string }>([...issuers, ['ci', { refused: 'has no form' }]])
+    const refusing = new Map<string, readonly NativeIssuer[] | { readonly refused: string }>([
+      ...issuers,
+      ['ci', { refused: 'has no form' }],
+    ])
     assert.deepEqual(
       compileNative({ model: policy!.model, resource: 'orders', issuers: refusing }).refused.map(({ why }) => why),
       ['issuer `ci` has no form'],

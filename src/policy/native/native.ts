@@ -1,5 +1,5 @@
 /**
- * A policy for one resource as an enforcement point can enforce it by itself: for each class of caller (an issuer, or nobody), which
+ * A policy for one resource as an enforcement point can enforce it by itself: for each class of caller (a form of an issuer's tokens, or nobody), which
  * statements apply to which actions, as questions about the token. Exact: nothing in it is wider or narrower than `decide`, for the
  * tokens that `NativeIssuer.credential` lets in.
  */

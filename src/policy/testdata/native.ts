@@ -9,6 +9,7 @@ const hasScope = (scope: string): Formula => ask({ is: 'word', path: payload('sc
 function issuerOf(name: string, claims: NativeIssuer['claims']): NativeIssuer {
   return {
     name,
+    form: name,
     iss: `https://${name}.example`,
     audiences: ['a'],
     algorithms: ['ES256'],
@@ -26,18 +27,20 @@ function issuerOf(name: string, claims: NativeIssuer['claims']): NativeIssuer {
 const list = (name: string) => [name, { path: payload('claims', name), type: 'list' }] as const
 const text = (name: string) => [name, { path: payload('claims', name), type: 'string' }] as const
 const number = (name: string) => [name, { path: payload('claims', name), type: 'number' }] as const
-export const issuers = new Map<string, NativeIssuer>([
+export const issuers = new Map<string, readonly NativeIssuer[]>([
   [
     'entra',
-    issuerOf(
-      'entra',
-      Object.fromEntries([list('roles'), list('groups'), text('department'), text('oid'), text('sub'), number('level'), number('rank')]),
-    ),
+    [
+      issuerOf(
+        'entra',
+        Object.fromEntries([list('roles'), list('groups'), text('department'), text('oid'), text('sub'), number('level'), number('rank')]),
+      ),
+    ],
   ],
-  ['ci', issuerOf('ci', Object.fromEntries([list('groups'), text('department'), text('repository'), text('sub'), text('rank')]))],
+  ['ci', [issuerOf('ci', Object.fromEntries([list('groups'), text('department'), text('repository'), text('sub'), text('rank')]))]],
 ])
 
-export function tokenOf({ issuer, claims, appOnly, listedClient, kind, scopes }: Identity): AskedToken & { readonly issuer: string } {
+export function tokenOf({ issuer, claims, appOnly, listedClient, kind, scopes }: Identity): AskedToken & { readonly form: string } {
   const payloadOf = {
     claims: { ...claims },
     appOnly,
@@ -46,5 +49,5 @@ export function tokenOf({ issuer, claims, appOnly, listedClient, kind, scopes }:
     capped: scopes !== undefined,
     scope: (scopes ?? []).join(' '),
   }
-  return { issuer, header: {}, payload: payloadOf }
+  return { form: issuer, header: {}, payload: payloadOf }
 }

@@ -25,7 +25,7 @@ export interface EnvoyUpstream {
   readonly connectTimeout: number
 }
 
-/** A JWK Set of one issuer, as text: public keys for its algorithms alone. */
+/** A JWK Set for one form of an issuer's tokens, as text: public keys for its algorithms alone. */
 export type KeySets = ReadonlyMap<string, string>
 
 export interface EnvoyInput {
@@ -76,7 +76,7 @@ export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
 
 /** What verifies tokens: each resource lets in those of its issuers, and nobody's. */
 function tokensOf(resources: readonly EnvoyResource[], keys: KeySets): Json {
-  const issuers = new Map(resources.flatMap(({ native }) => native.issuers.map((issuer) => [issuer.name, issuer] as const)))
+  const issuers = new Map(resources.flatMap(({ native }) => native.issuers.map((issuer) => [issuer.form, issuer] as const)))
   return {
     '@type': JWT,
     providers: Object.fromEntries([...issuers].map(([name, issuer]) => [name, providerOf(issuer, keys.get(name))])),
@@ -84,7 +84,9 @@ function tokensOf(resources: readonly EnvoyResource[], keys: KeySets): Json {
   }
 }
 
-function providerOf({ iss, audiences }: NativeIssuer, keys: string | undefined): Json {
+function providerOf({ form, iss, audiences }: NativeIssuer, keys: string | undefined): Json {
+  // To Envoy, none named means any.
+  if (audiences.length === 0) throw new Error(`tokens of \`${form}\` have no audience`)
   return {
     issuer: iss,
     audiences,
@@ -102,7 +104,7 @@ function providerOf({ iss, audiences }: NativeIssuer, keys: string | undefined):
 
 function requirementOf(issuers: readonly NativeIssuer[]): Json {
   if (issuers.length === 0) return { allowMissing: {} }
-  return { requiresAny: { requirements: [...issuers.map(({ name }) => ({ providerName: name })), { allowMissing: {} }] } }
+  return { requiresAny: { requirements: [...issuers.map(({ form }) => ({ providerName: form })), { allowMissing: {} }] } }
 }
 
 function clusterOf({ native, upstream }: EnvoyResource): Json {
@@ -245,7 +247,7 @@ function guardrailsOf({ guardrails, issuers, scopes }: NativeResource): Policies
 
 function issuerOf(name: string, issuers: readonly NativeIssuer[]): NativeIssuer | undefined {
   if (name === NOBODY) return undefined
-  return issuers.find((issuer) => issuer.name === name)!
+  return issuers.find((issuer) => issuer.form === name)!
 }
 
 function listenerOf({ name, address, logs }: EnvoyInput): Json {

@@ -220,7 +220,7 @@ describe('a real Envoy decides as the engine does', () => {
   let envoy: RealEnvoy | undefined
   let port: number
   const resources: { readonly policy: CompiledPolicy; readonly resource: EnvoyResource }[] = []
-  const natives = new Map<string, NativeIssuer>()
+  const natives = new Map<string, readonly NativeIssuer[]>()
 
   before(async () => {
     fixture = await keyFixture([es])
@@ -235,7 +235,7 @@ describe('a real Envoy decides as the engine does', () => {
     writeFileSync(`${deps.folder}/services.json`, JSON.stringify({ keys: [pem] }))
     identities = testIdentity(issuers, deps, { cold: { rate: 1e6, burst: 1e6, sources: 10 } })
     for (const [name, config] of Object.entries(issuers))
-      natives.set(name, issuerKinds[config.kind]!.native!(name, issuerConfig(config)) as NativeIssuer)
+      natives.set(name, issuerKinds[config.kind]!.native!(name, issuerConfig(config)) as readonly NativeIssuer[])
     upstream = createServer((request, response) => {
       const id = String(request.headers['x-test'])
       seen.set(id, { url: request.url!, method: request.method!, headers: request.headers })
@@ -395,7 +395,7 @@ describe('a real Envoy decides as the engine does', () => {
             }).effect === 'allow'
         native =
           token !== undefined &&
-          holdsOf(natives.get(token.issuer)!.credential, token, Date.now(), (pattern, text) => RE2JS.compile(pattern).matches(text))
+          holdsOf(natives.get(token.issuer)![0]!.credential, token, Date.now(), (pattern, text) => RE2JS.compile(pattern).matches(text))
       }
       if (arrived !== undefined) {
         assert.ok(allowed, `wider than the policy: ${context()}`)
