@@ -23,6 +23,8 @@ interface Context {
   readonly findings: Findings
   readonly world: World
   readonly roles: ReadonlyMap<string, Role>
+  /** Those that were read before, by what they say and read: large policies say the same often. */
+  readonly conditions: Map<string, Condition>
 }
 
 /** Reads and checks a `when`. Findings point at the characters inside the YAML string. */
@@ -48,7 +50,12 @@ export function resolveCondition(
   for (const finding of checked.findings) context.findings.diagnostics.push(told(finding, where, place(finding)))
   if (checked.findings.length > 0) return undefined
   const claims = new Map(checked.claims.map((name): [string, ClaimType] => [name, scope.claims.get(name) as ClaimType]))
-  return new Condition(text, parsed, claims, checked.usesParameters)
+  const key = JSON.stringify([text, [...claims], checked.usesParameters])
+  const known = context.conditions.get(key)
+  if (known !== undefined) return known
+  const condition = new Condition(text, parsed, claims, checked.usesParameters)
+  context.conditions.set(key, condition)
+  return condition
 }
 
 function told(finding: Finding, where: string, span: ReturnType<typeof placeWithin>) {

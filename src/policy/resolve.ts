@@ -15,6 +15,7 @@ import { resolveRoles } from './roles.ts'
 import { resolveResources } from './resources.ts'
 import type { GuardrailText, RuleText } from './schema.ts'
 import { checkOwned, resolveTeams } from './teams.ts'
+import type { Condition } from './when/condition.ts'
 import type { World } from './world.ts'
 
 /** Rules and guardrails of one policy. */
@@ -40,10 +41,11 @@ export function resolve(files: readonly PolicyFile[], world: World, places: Plac
   const guardrails: Guardrail[] = []
   const ids = new Map<string, Span>()
   const patterns = new Map<string, ActionPattern>()
+  const conditions = new Map<string, Condition>()
   const teams = resolveTeams(files, world, diagnostics)
   for (const file of files) {
     const findings = new Findings(file.root, diagnostics)
-    const context: Context = { file, findings, world, roles, roleNames, ids, patterns, team: teams.of(file) }
+    const context: Context = { file, findings, world, roles, roleNames, ids, patterns, conditions, team: teams.of(file) }
     for (const [i, text] of file.value.rules.entries()) rules.push(...resolveRule(text, ['rules', i], context))
     for (const [i, text] of file.value.guardrails.entries()) guardrails.push(...resolveGuardrail(text, ['guardrails', i], context))
     if (rules.length + guardrails.length > MAX_STATEMENTS) {
@@ -71,6 +73,7 @@ export interface Context {
   readonly roleNames: ReadonlySet<string>
   readonly ids: Map<string, Span>
   readonly patterns: Map<string, ActionPattern>
+  readonly conditions: Map<string, Condition>
   /** Whose folder the file is in, and what that team owns; undefined where all of the policy's resources may be spoken of. */
   readonly team: { readonly name: string; readonly owns: ReadonlySet<string> } | undefined
 }

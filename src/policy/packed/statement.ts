@@ -1,13 +1,10 @@
 /** Rules and guardrails on a page each, and back. */
 import type { MaskedField } from '../../core/decision.ts'
-import type { ClaimType } from '../../config/schema.ts'
 import { demandOf } from '../demands.ts'
 import type { Guardrail, Limit, PlacedPattern, Rule } from '../model.ts'
 import type { ClaimProof, Demand } from '../require.ts'
-import { Condition } from '../when/condition.ts'
 import type { PackedSpan, TablesReader, TablesWriter } from './tables.ts'
 
-type PackedCondition = readonly [text: string, claims: readonly (readonly [string, ClaimType])[], usesParameters: boolean]
 type PackedProof = readonly [issuer: string, claim: string, values: readonly (string | number)[]]
 type PackedDemand = readonly [kind: Demand['kind'], name: string, byIssuer: readonly PackedProof[]]
 
@@ -16,7 +13,7 @@ type Shared = readonly [
   description: string | null,
   resources: number,
   actions: readonly (readonly [pattern: number, span: PackedSpan])[],
-  when: PackedCondition | null,
+  when: number | null,
   span: PackedSpan,
   resourceSpan: PackedSpan,
   roles: number,
@@ -42,7 +39,7 @@ function packShared(statement: Rule | Guardrail, tables: TablesWriter): Shared {
     description ?? null,
     tables.list(resources),
     actions.map((one) => [tables.pattern(one.pattern, side), tables.span(one.span, span)]),
-    when === undefined ? null : [when.text, [...when.claims], when.usesParameters],
+    when === undefined ? null : tables.condition(when),
     tables.span(span),
     tables.span(resourceSpan, span),
     tables.list(roles),
@@ -59,7 +56,7 @@ function unpackShared([id, description, resources, actions, when, place, resourc
     span,
     resourceSpan: tables.span(resourcePlace, span),
     roles: tables.list(roles),
-    when: when === null ? undefined : new Condition(when[0], undefined, new Map(when[1]), when[2]),
+    when: when === null ? undefined : tables.condition(when),
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Span } from '../../core/span.ts'
+import type { ClaimType } from '../../config/schema.ts'
 import { vocabularyOf, type ActionPattern, type Side } from '../actions/index.ts'
+import { Condition } from '../when/condition.ts'
 import { Numbered, pageAt, pagesOf, type Pages } from './pages.ts'
 
 /** What many statements share, each once: names of roles and resources and paths of files, lists of names, and patterns. */
@@ -8,6 +10,7 @@ export interface Tables {
   /** Lists of numbers of names. */
   readonly lists: Pages
   readonly patterns: Pages
+  readonly conditions: Pages
 }
 
 /** Line, column, end of line and of column, and the file, where it is another than that of what it belongs to. */
@@ -16,11 +19,14 @@ export type PackedSpan = readonly [line: number, column: number, endLine: number
 /** As it was written, to be read again; or what an operation id stands for, since only the wiring knows that. */
 type PackedPattern = readonly [protocol: string, side: Side, text: string] | { readonly operation: ActionPattern }
 
+type PackedCondition = readonly [text: string, claims: readonly (readonly [string, ClaimType])[], usesParameters: boolean]
+
 /** Fills the tables. */
 export class TablesWriter {
   readonly #names = new Numbered()
   readonly #lists = new Numbered()
   readonly #patterns = new Numbered()
+  readonly #conditions = new Numbered()
 
   name(name: string): number {
     return this.#names.of(JSON.stringify(name))
@@ -36,13 +42,21 @@ export class TablesWriter {
     return this.#patterns.of(JSON.stringify(packed))
   }
 
+  condition({ text, claims, usesParameters }: Condition): number {
+    const packed: PackedCondition = [text, [...claims], usesParameters]
+    return this.#conditions.of(JSON.stringify(packed))
+  }
+
   span({ file, line, column, endLine, endColumn }: Span, base?: Span): PackedSpan {
     const place = [line, column, endLine, endColumn] as const
     return file === base?.file ? place : [...place, this.name(file)]
   }
 
   finish(): Tables {
-    return { names: pagesOf(this.#names.texts), lists: pagesOf(this.#lists.texts), patterns: pagesOf(this.#patterns.texts) }
+    const [names, lists, patterns, conditions] = [this.#names, this.#lists, this.#patterns, this.#conditions].map(({ texts }) =>
+      pagesOf(texts),
+    )
+    return { names: names!, lists: lists!, patterns: patterns!, conditions: conditions! }
   }
 }
 
@@ -52,6 +66,7 @@ export class TablesReader {
   readonly #names: string[] = []
   readonly #lists: (readonly string[])[] = []
   readonly #patterns: ActionPattern[] = []
+  readonly #conditions: Condition[] = []
 
   constructor(tables: Tables) {
     this.#tables = tables
@@ -67,6 +82,14 @@ export class TablesReader {
 
   pattern(number: number): ActionPattern {
     return (this.#patterns[number] ??= patternOf(pageAt<PackedPattern>(this.#tables.patterns, number)))
+  }
+
+  /** It was checked before, and is parsed when it is first needed. */
+  condition(number: number): Condition {
+    const known = this.#conditions[number]
+    if (known !== undefined) return known
+    const [text, claims, usesParameters] = pageAt<PackedCondition>(this.#tables.conditions, number)
+    return (this.#conditions[number] = new Condition(text, undefined, new Map(claims), usesParameters))
   }
 
   span([line, column, endLine, endColumn, file]: PackedSpan, base?: Span): Span {

@@ -56,24 +56,45 @@ export class Condition {
       claims.set(name, value)
     }
     try {
-      const params = new Map<string, CelInput>()
-      for (const [name, value] of input.parameters) if (value !== undefined) params.set(name, value)
       // Planned when it is first needed: most conditions of a large policy never are.
       this.#evaluate ??= plan(environment, (this.#parsed ?? parsedAgain(this.text)).expr) as unknown as Evaluate
-      const value = this.#evaluate({
-        claims,
-        context: new Map<string, CelInput>([
-          ['time', timestampFromMs(input.time)],
-          ['ip', input.ip],
-        ]),
-        request: celRequest(input.action),
-        params,
-      })
+      const value = this.#evaluate(new Bindings(claims, input) as unknown as Record<string, CelInput>)
       if (typeof value === 'boolean') return value
       return { error: isCelError(value) ? worded(value.message) : 'it is neither true nor false' }
     } catch {
       return { error: 'it can not be evaluated' }
     }
+  }
+}
+
+/** What a condition can name. Most name claims only, so the others are made when they are asked for. */
+class Bindings {
+  readonly claims: ReadonlyMap<string, CelInput>
+  readonly #input: Input
+  readonly #request: ReadonlyMap<string, CelInput> | undefined
+
+  constructor(claims: ReadonlyMap<string, CelInput>, input: Input) {
+    this.claims = claims
+    this.#input = input
+    // JSON that is nested too deep is an error, whether or not it is looked at.
+    this.#request = input.action.protocol === 'http' ? undefined : celRequest(input.action)
+  }
+
+  get context(): ReadonlyMap<string, CelInput> {
+    return new Map<string, CelInput>([
+      ['time', timestampFromMs(this.#input.time)],
+      ['ip', this.#input.ip],
+    ])
+  }
+
+  get request(): ReadonlyMap<string, CelInput> {
+    return this.#request ?? celRequest(this.#input.action)
+  }
+
+  get params(): ReadonlyMap<string, CelInput> {
+    const params = new Map<string, CelInput>()
+    for (const [name, value] of this.#input.parameters) if (value !== undefined) params.set(name, value)
+    return params
   }
 }
 
