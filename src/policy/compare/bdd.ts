@@ -133,6 +133,25 @@ export class Bdd {
     return walk(a)
   }
 
+  /** The function where some variables have the values that are given. */
+  given(a: Node, values: ReadonlyMap<number, boolean>): Node {
+    const known = new Map<Node, Node>()
+    const walk = (node: Node): Node => {
+      if (node <= ALWAYS) return node
+      const before = known.get(node)
+      if (before !== undefined) return before
+      const variable = this.#variable[node]!
+      const value = values.get(variable)
+      const made =
+        value === undefined
+          ? this.node(variable, walk(this.#low[node]!), walk(this.#high[node]!))
+          : walk(value ? this.#high[node]! : this.#low[node]!)
+      known.set(node, made)
+      return made
+    }
+    return walk(a)
+  }
+
   /** Adds the variables that the function depends on. */
   support(a: Node, into: Set<number>, seen = new Set<Node>()): void {
     const waiting = [a]

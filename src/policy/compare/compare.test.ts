@@ -59,6 +59,18 @@ describe('what is gained and lost', () => {
       ['wider: holders of `writer`: GET /a (deny → allow)'],
     ],
     [
+      'what they have already, in one of two cells',
+      'rules: [{ id: r, resource: orders, role: reader, actions: [GET /b] }]\n',
+      'rules: [{ id: r, resource: orders, role: reader, actions: [GET /b] }, { id: s, resource: orders, role: reader, actions: [GET /a, GET /b] }]\n',
+      ['wider: holders of `reader`: GET /a (deny → allow)'],
+    ],
+    [
+      'what others have already, in one of two cells',
+      'rules: [{ id: r, resource: orders, role: writer, actions: [GET /b] }]\n',
+      'rules: [{ id: r, resource: orders, role: writer, actions: [GET /b] }, { id: s, resource: orders, role: [reader, writer], actions: [GET /a, GET /b] }]\n',
+      ['wider: holders of `reader`: GET /a, GET /b (deny → allow)', 'wider: holders of `writer`: GET /a (deny → allow)'],
+    ],
+    [
       'a role less',
       rule('role: [reader, writer], actions: [GET /a]'),
       rule('role: reader, actions: [GET /a]'),

@@ -3,6 +3,7 @@ import type { Decision } from '../../core/decision.ts'
 import type { ActionCell } from '../actions/cells.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 import { Bdd, NEVER, TooLarge, type Node } from './bdd.ts'
+import { projected } from './projected.ts'
 import { namedIn } from './condition.ts'
 import { cover } from './cubes.ts'
 import { NotComparable, type Fact } from './fact.ts'
@@ -48,6 +49,27 @@ export interface CellTask {
   readonly maxCases: number
 }
 
+/** A case but for who it is true of. */
+export type Outline = Omit<Case, 'witness'>
+
+/**
+ * What would differ in a cell. Where its unchanged rules are left out, and all else is the same in both versions, nothing that
+ * differs is missing: a rule that grants in both only takes away from what differs. Undefined where it isn't understood.
+ */
+export function outlineCell(task: CellTask): readonly Outline[] | undefined {
+  try {
+    return new Comparison(task).outline()
+  } catch (error) {
+    if (error instanceof NotComparable || error instanceof TooLarge || error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+/** Whether a case is true of a witness, as the engine decides by both versions. */
+export function isTrueOf({ before, after }: Outline, witness: Witness, from: CompiledPolicy, to: CompiledPolicy): boolean {
+  return agrees(ask(from, witness), before) && agrees(ask(to, witness), after)
+}
+
 export function compareCell(task: CellTask): CellDifference {
   const foreign = notUnderstood(task.before) ?? notUnderstood(task.after)
   if (foreign !== undefined) return { kind: 'not-proven', why: foreign, cases: [] }
@@ -67,7 +89,9 @@ class Comparison {
   readonly #facts: Facts
   readonly #peer: Facts
   readonly #pairs: readonly Pair[]
-  readonly #links: Node
+  readonly #links: readonly Node[]
+  /** Variables of the outcomes. The others only matter in that there is a value for them. */
+  readonly #spoken: ReadonlySet<number>
   /** What can be so, of everything that the outcomes depend on. */
   readonly #possible: Node
   readonly #different: Node
@@ -86,21 +110,44 @@ class Comparison {
     this.#pairs = pairsOf(bdd, left!, right!)
     const different = bdd.any(this.#pairs.map((pair) => bdd.xor(pair.before, pair.after)))
     if (different === NEVER) {
-      this.#links = this.#possible = this.#different = NEVER
+      this.#links = []
+      this.#spoken = new Set()
+      this.#possible = this.#different = NEVER
       return
     }
-    this.#links = bdd.all([...facts.links, ...peer.links])
+    this.#links = [...facts.links, ...peer.links]
     const spoken = new Set<number>()
     for (const { before: one, after: other } of this.#pairs) for (const node of [one, other]) bdd.support(node, spoken)
-    this.#possible = bdd.exists(this.#links, (variable) => !spoken.has(variable))
+    this.#spoken = spoken
+    this.#possible = projected(bdd, this.#links, spoken)
     this.#different = bdd.and(different, this.#possible)
   }
 
   result(): CellDifference {
+    if (this.#different === NEVER) return { kind: 'equal' }
     const cases: Case[] = []
-    let left = this.#different
-    if (left === NEVER) return { kind: 'equal' }
     let why: string | undefined
+    const left = this.#each(({ region, ...about }) => {
+      const witness = this.#witness(region, about.before, about.after)
+      if (witness === undefined) why ??= `nobody was found of whom it is true: ${about.who.text}`
+      else cases.push({ ...about, witness })
+      return cases.length
+    })
+    if (left !== NEVER) why ??= `there are more than ${this.#task.maxCases} cases`
+    return why === undefined ? { kind: 'different', cases } : { kind: 'not-proven', why, cases }
+  }
+
+  /** What differs, without anybody of whom it is true; undefined where there are too many cases. */
+  outline(): readonly Outline[] | undefined {
+    const outlines: Outline[] = []
+    const left = this.#each(({ region: _region, ...about }) => outlines.push(about))
+    return left === NEVER ? outlines : undefined
+  }
+
+  /** @param use Takes a case and says how many there are. @returns What is left */
+  #each(use: (one: Outline & { readonly region: Node }) => number): Node {
+    let left = this.#different
+    let count = 0
     while (left !== NEVER) {
       const path = this.#bdd.path(left)!
       const region = this.#alike(path)
@@ -115,21 +162,15 @@ class Comparison {
         this.#bdd,
         [...this.#facts.all, ...this.#peer.all],
         { region: meant, outside, besides },
-        this.#task.maxCases - cases.length,
+        this.#task.maxCases - count,
       )
-      for (const cube of cubes) {
-        const witness = this.#witness(this.#bdd.and(cube.node, meant), before, after)
-        const who = say(cube.limits, new Set(this.#peer.all))
-        if (witness === undefined) why ??= `nobody was found of whom it is true: ${who.text}`
-        else cases.push({ direction, before, after, who, witness })
-      }
-      if (untold !== NEVER) {
-        why ??= `there are more than ${this.#task.maxCases} cases`
-        break
-      }
+      const peers = new Set(this.#peer.all)
+      for (const cube of cubes)
+        count = use({ direction, before, after, who: say(cube.limits, peers), region: this.#bdd.and(cube.node, meant) })
+      if (untold !== NEVER) return left
       left = this.#bdd.minus(left, region)
     }
-    return why === undefined ? { kind: 'different', cases } : { kind: 'not-proven', why, cases }
+    return NEVER
   }
 
   /** Where both versions come to what they come to under an assignment. */
@@ -154,13 +195,12 @@ class Comparison {
 
   #witness(region: Node, before: Outcome, after: Outcome): Witness | undefined {
     const { cell, resource, now, from, to } = this.#task
-    const whole = this.#bdd.and(region, this.#links)
     const hints = [...this.#task.before.statements, ...this.#task.after.statements].flatMap(({ statement }) =>
       statement.when === undefined ? [] : namedIn(statement.when.text),
     )
     const confirms = (witness: Witness): boolean => agrees(ask(from, witness), before) && agrees(ask(to, witness), after)
-    for (const part of [this.#withoutErrors(whole), whole]) {
-      const path = this.#bdd.path(part)
+    for (const part of [this.#withoutErrors(region), region]) {
+      const path = this.#whole(part)
       if (path === undefined) continue
       const found = findWitness(
         { facts: this.#facts.all, peer: this.#peer.all, approvals: this.#approvals() },
@@ -174,6 +214,18 @@ class Comparison {
       if (found !== undefined) return found
     }
     return undefined
+  }
+
+  /**
+   * An assignment of all variables under which a region of what is possible holds. What outcomes depend on is settled first:
+   * then each link says little, and all of them together are small.
+   */
+  #whole(region: Node): ReadonlyMap<number, boolean> | undefined {
+    const found = this.#bdd.path(region)
+    if (found === undefined) return undefined
+    const settled = new Map([...this.#spoken].map((variable) => [variable, found.get(variable) === true]))
+    const rest = this.#bdd.path(this.#bdd.all(this.#links.map((link) => this.#bdd.given(link, settled))))
+    return rest === undefined ? undefined : new Map([...settled, ...rest])
   }
 
   /** Guardrails that ask for an approval, by what they ask for. */

@@ -39,10 +39,10 @@ const DEMANDS: ReadonlySet<string> = new Set(['mfa', 'auth-context', 'proof-of-p
 
 /** Says what of one version in a cell is not understood here; undefined where all of it is. */
 export function notUnderstood({ statements, resource, roles }: Side): string | undefined {
-  const foreign = resource === undefined ? [] : foreignKeys(resource, RESOURCE)
-  if (foreign.length > 0) return `\`${foreign[0]!}\` of the resource is not compared yet`
+  const [ofResource] = resource === undefined ? [] : foreignKeys(resource, RESOURCE)
+  if (ofResource !== undefined) return `\`${ofResource}\` of the resource is not compared yet`
   for (const { statement } of statements) {
-    const [key] = foreignKeys(withoutNothing(statement), statement.kind === 'rule' ? RULE : GUARDRAIL)
+    const key = foreignKey(statement)
     if (key !== undefined) return `\`${key}\` of \`${statement.id}\` is not compared yet`
     for (const role of [...statement.roles, ...(statement.kind === 'rule' ? (statement.peer ?? []) : [])]) {
       const found = roles.get(role)?.foreign
@@ -50,6 +50,15 @@ export function notUnderstood({ statements, resource, roles }: Side): string | u
     }
   }
   return undefined
+}
+
+const foreign = new WeakMap<object, string | undefined>()
+
+/** What a statement has that is not understood here. Statements don't change, and are in many cells. */
+function foreignKey(statement: Rule | Guardrail): string | undefined {
+  if (!foreign.has(statement))
+    foreign.set(statement, foreignKeys(withoutNothing(statement), statement.kind === 'rule' ? RULE : GUARDRAIL)[0])
+  return foreign.get(statement)
 }
 
 /** Without what says nothing: false, an empty list. */

@@ -6,15 +6,17 @@
  * for every single party, they decide equally for every chain; differences are told per party.
  */
 import { TooManyCells, type ActionCell, type Wanted } from '../actions/cells.ts'
-import { someOf } from '../actions/celltext.ts'
 import { vocabularyOf, type ActionPattern } from '../actions/index.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 import type { Guardrail, Rule } from '../model.ts'
 import { namedIn, requestFields } from './condition.ts'
-import { compareCell, type Case, type CellDifference } from './difference.ts'
-import type { Side } from './formula.ts'
-import { roleDefinitions, Numbers, type RoleDefinition } from './roles.ts'
-import { resourceText, statementText } from './statement.ts'
+import { compareCell, isTrueOf, outlineCell, type Case, type CellDifference, type CellTask, type Outline } from './difference.ts'
+import { notUnderstood, type Side } from './formula.ts'
+import { Numbers } from './roles.ts'
+import { plainPattern, resourceText, statementText } from './statement.ts'
+import { toldBy } from './told.ts'
+import { versionOf, type Version } from './version.ts'
+import type { Witness } from './witness.ts'
 
 export type { Case } from './difference.ts'
 export type { Direction, Outcome } from './outcome.ts'
@@ -64,13 +66,6 @@ export interface CompareOptions {
 /** Cuts the actions of a resource into cells, by protocol. */
 type Partition = (patterns: readonly ActionPattern[], wanted: Wanted) => Iterable<ActionCell>
 
-/** One version, with what is looked up again and again. */
-interface Version {
-  readonly policy: CompiledPolicy
-  readonly roles: ReadonlyMap<string, RoleDefinition>
-  readonly byResource: ReadonlyMap<string, readonly (Rule | Guardrail)[]>
-}
-
 export function comparePolicies(from: CompiledPolicy, to: CompiledPolicy, options: CompareOptions): PolicyComparison {
   const numbers = new Numbers()
   const [before, after] = [from, to].map((policy) => versionOf(policy, options.now, numbers))
@@ -87,18 +82,6 @@ export function comparePolicies(from: CompiledPolicy, to: CompiledPolicy, option
     notProven.push(...found.notProven)
   }
   return { from: from.version, to: to.version, changes, notProven, unchanged, cells }
-}
-
-function versionOf(policy: CompiledPolicy, now: number, numbers: Numbers): Version {
-  const { model } = policy
-  const byResource = new Map<string, (Rule | Guardrail)[]>()
-  for (const statement of [...model.rules, ...model.guardrails])
-    for (const resource of statement.resources) {
-      const list = byResource.get(resource)
-      if (list === undefined) byResource.set(resource, [statement])
-      else list.push(statement)
-    }
-  return { policy, roles: roleDefinitions(model, now, numbers), byResource }
 }
 
 /** A pattern of either version: what it covers, and what that means. */
@@ -120,6 +103,17 @@ interface ResourceResult {
   readonly notProven: readonly NotProven[]
 }
 
+/** What covers a cell means, by version. */
+type Meanings = readonly [ReadonlySet<number>, ReadonlySet<number>]
+
+function sizeOf([before, after]: Meanings): number {
+  return before.size + after.size
+}
+
+function listed(numbers: ReadonlySet<number>): string {
+  return [...numbers].toSorted((a, b) => a - b).join(' ')
+}
+
 interface Group<T> {
   readonly value: T
   readonly cells: ActionCell[]
@@ -133,9 +127,15 @@ class ResourceComparison {
   readonly #coverings: Covering[] = []
   readonly #changes = new Map<string, Group<Case>>()
   readonly #notProven = new Map<string, Group<string>>()
+  /** Those of whom a case is true, by the case. */
+  readonly #witnesses = new Map<string, Witness[]>()
+  /** What changed rules alone come to, by what they and all that is no rule mean. */
+  readonly #outlines = new Map<string, readonly Outline[] | undefined>()
   /** By pattern: how many cells it covers. */
   #cellsOf = new Uint32Array(0)
   #cells = 0
+  /** There are more cells than are looked at. */
+  #tooMany = false
 
   constructor(name: string, before: Version, after: Version, numbers: Numbers, options: CompareOptions) {
     this.#name = name
@@ -162,7 +162,11 @@ class ResourceComparison {
     try {
       this.#compare(partition, sameResource, changed)
     } catch (error) {
-      if (!(error instanceof TooManyCells) && !(error instanceof RangeError)) throw error
+      // Whether an input can be anything else may be too much to tell.
+      if (!(error instanceof TooManyCells)) throw error
+      this.#tooMany = true
+    }
+    if (this.#tooMany) {
       bounds.push(this.#all('its patterns overlap in too many ways: not all of them were looked at'))
       // How many cells a pattern has isn't known then.
       this.#cellsOf.fill(0)
@@ -211,11 +215,10 @@ class ResourceComparison {
 
   #compare(partition: Partition, sameResource: boolean, changed: ReadonlySet<number>): void {
     this.#cellsOf = new Uint32Array(this.#coverings.length)
-    const known = new Map<string, CellDifference>()
     const patterns = this.#coverings.map(({ pattern }) => pattern)
     const wanted = { named: this.#named(), wants: (pattern: number) => changed.has(pattern), most: this.#options.maxCells ?? 500_000 }
-    for (const cell of partition(patterns, wanted)) {
-      this.#cells++
+    const alike = new Map<string, { readonly cells: ActionCell[]; readonly meanings: Meanings }>()
+    for (const cell of this.#cellsWithin(partition(patterns, wanted))) {
       const meanings: [Set<number>, Set<number>] = [new Set(), new Set()]
       let looks = false
       for (const number of cell.covering) {
@@ -225,16 +228,34 @@ class ResourceComparison {
         // Of the others, not all cells come by.
         if (changed.has(number)) this.#cellsOf[number]!++
       }
-      const [left, right] = meanings.map((set) => [...set].toSorted((a, b) => a - b).join(' '))
+      const [left, right] = meanings.map(listed)
       if (sameResource && left === right) continue
-      const key = `${left}|${right}`
-      let difference = looks ? undefined : known.get(key)
-      if (difference === undefined) {
-        difference = this.#cell(cell)
-        if (!looks) known.set(key, difference)
+      // What looks at the request may mean another thing in each cell.
+      const key = looks ? `cell ${this.#cells}` : `${left}|${right}`
+      const same = alike.get(key)
+      if (same === undefined) alike.set(key, { cells: [cell], meanings })
+      else same.cells.push(cell)
+    }
+    // Those that little covers first: whoever is found there is often somebody in the others, too.
+    for (const { cells, meanings } of [...alike.values()].toSorted((a, b) => sizeOf(a.meanings) - sizeOf(b.meanings))) {
+      const difference = this.#cell(cells[0]!, meanings, sameResource)
+      for (const cell of cells) {
+        this.#options.looked?.(this.#name, cell, difference)
+        this.#note(cell, difference)
       }
-      this.#options.looked?.(this.#name, cell, difference)
-      this.#note(cell, difference)
+    }
+  }
+
+  /** Counts them. Where there are too many, those that came by are compared all the same. */
+  *#cellsWithin(cells: Iterable<ActionCell>): Generator<ActionCell> {
+    try {
+      for (const cell of cells) {
+        this.#cells++
+        yield cell
+      }
+    } catch (error) {
+      if (!(error instanceof TooManyCells) && !(error instanceof RangeError)) throw error
+      this.#tooMany = true
     }
   }
 
@@ -251,10 +272,10 @@ class ResourceComparison {
     return (field) => named.get(field)
   }
 
-  #cell(cell: ActionCell): CellDifference {
+  #cell(cell: ActionCell, meanings: Meanings, sameResource: boolean): CellDifference {
     const [from, to] = this.#versions
     const { now, maxNodes = 1_000_000, maxCases = 64 } = this.#options
-    return compareCell({
+    const task = {
       before: this.#side(0, cell),
       after: this.#side(1, cell),
       cell,
@@ -264,17 +285,71 @@ class ResourceComparison {
       now,
       maxNodes,
       maxCases,
-    })
+    }
+    const quick = sameResource ? this.#byOutline(task, meanings) : undefined
+    if (quick !== undefined) return quick
+    const difference = compareCell(task)
+    if (difference.kind !== 'equal')
+      for (const one of difference.cases) {
+        const key = caseKey(one)
+        const found = this.#witnesses.get(key)
+        if (found === undefined) this.#witnesses.set(key, [one.witness])
+        else if (found.length < MAX_WITNESSES) found.push(one.witness)
+      }
+    return difference
   }
 
-  #side(side: 0 | 1, cell: ActionCell): Side {
+  /**
+   * The difference where only rules are other ones, by way of what they come to without those that are in both versions: the
+   * same in many cells. Those in both may leave nobody of a case; so of each, somebody has to be found of whom it is true here.
+   * Undefined where that doesn't tell.
+   */
+  #byOutline(task: CellTask, meanings: Meanings): CellDifference | undefined {
+    const { cell, before, after } = task
+    const rest: [Set<number>, Set<number>] = [new Set(), new Set()]
+    const others: [Set<number>, Set<number>] = [new Set(), new Set()]
+    for (const number of cell.covering) {
+      const { side, meaning, statement, looks } = this.#coverings[number]!
+      if (statement?.kind !== 'rule') others[side].add(meaning)
+      else if (meanings[0].has(meaning) && meanings[1].has(meaning)) continue
+      else rest[side].add(meaning)
+      if (looks) return undefined
+    }
+    const [left, right, one, other] = [...rest, ...others].map(listed)
+    if (one !== other || notUnderstood(before) !== undefined || notUnderstood(after) !== undefined) return undefined
+    const key = `${left}|${right}|${one}`
+    if (!this.#outlines.has(key))
+      this.#outlines.set(key, outlineCell({ ...task, before: this.#side(0, cell, rest[0]), after: this.#side(1, cell, rest[1]) }))
+    const outlines = this.#outlines.get(key)
+    if (outlines === undefined) return undefined
+    if (outlines.length === 0) return { kind: 'equal' }
+    const action = cell.action(new Map())
+    if (action === undefined) return undefined
+    const cases: Case[] = []
+    for (const outline of outlines) {
+      const witness = this.#found(outline)
+        .map((known) => ({ ...known, action }))
+        .find((known) => isTrueOf(outline, known, task.from, task.to))
+      if (witness === undefined) return undefined
+      cases.push({ ...outline, witness })
+    }
+    return { kind: 'different', cases }
+  }
+
+  /** Those of whom a case was true in other cells, as far as they are tried again. */
+  #found(outline: Outline): readonly Witness[] {
+    return this.#witnesses.get(caseKey(outline)) ?? []
+  }
+
+  /** @param rules Meanings of the rules that are looked at; all of them where it is left out */
+  #side(side: 0 | 1, cell: ActionCell, rules?: ReadonlySet<number>): Side {
     const { policy, roles } = this.#versions[side]
     const here = cell.covering.filter((number) => this.#coverings[number]!.side === side)
     // Of the same meaning, once is enough.
     const seen = new Set<number>()
     const statements = here.flatMap((number) => {
       const { statement, meaning } = this.#coverings[number]!
-      if (statement === undefined || seen.has(meaning)) return []
+      if (statement === undefined || seen.has(meaning) || (statement.kind === 'rule' && rules?.has(meaning) === false)) return []
       seen.add(meaning)
       return [{ statement, pattern: number }]
     })
@@ -291,56 +366,30 @@ class ResourceComparison {
   #note(cell: ActionCell, difference: CellDifference): void {
     if (difference.kind === 'equal') return
     for (const one of difference.cases) {
-      const { direction, before, after, who } = one
-      add(this.#changes, JSON.stringify([direction, before, after, who]), one, cell)
+      const key = caseKey(one)
+      add(this.#changes, key, one, cell)
     }
     if (difference.kind === 'not-proven') add(this.#notProven, difference.why, difference.why, cell)
   }
 
-  /** Cells in as few words as can be: a pattern stands for all that it covers. */
   #told(cells: readonly ActionCell[]): readonly string[] {
-    const byPattern = new Map<number, ActionCell[]>()
-    for (const cell of cells)
-      for (const number of cell.covering) {
-        const list = byPattern.get(number)
-        if (list === undefined) byPattern.set(number, [cell])
-        else list.push(cell)
-      }
-    const whole = [...byPattern]
-      .filter(([number, list]) => this.#cellsOf[number] === list.length)
-      .toSorted(([a, m], [b, n]) => n.length - m.length || a - b)
-    const left = new Set(cells)
-    const told = new Set<string>()
-    for (const [number, list] of whole) {
-      if (!list.some((cell) => left.has(cell))) continue
-      for (const cell of list) left.delete(cell)
-      told.add(this.#coverings[number]!.pattern.text)
-    }
-    for (const text of together(left)) told.add(text)
-    return [...told].toSorted()
+    return toldBy(
+      cells,
+      (number) => this.#coverings[number]!.pattern.text,
+      (number) => this.#cellsOf[number]!,
+    )
   }
 }
 
-/** Cells of which only the list in front differs are told by one list. */
-function together(cells: Iterable<ActionCell>): readonly string[] {
-  const texts: string[] = []
-  const lists = new Map<string, Set<string>>()
-  for (const { text, listed } of cells) {
-    if (listed === undefined) texts.push(text)
-    else lists.set(listed.rest, new Set([...(lists.get(listed.rest) ?? []), ...listed.words]))
-  }
-  return [...texts, ...[...lists].map(([rest, words]) => `${someOf([...words])}${rest}`)]
+/** Somebody of whom a case is true, that are tried in other cells, at most. */
+const MAX_WITNESSES = 16
+
+function caseKey({ direction, before, after, who }: Outline): string {
+  return JSON.stringify([direction, before, after, who])
 }
 
 function add<T>(groups: Map<string, Group<T>>, key: string, value: T, cell: ActionCell): void {
   const group = groups.get(key)
   if (group === undefined) groups.set(key, { value, cells: [cell] })
   else group.cells.push(cell)
-}
-
-/** A pattern without the names of its parameters. */
-function plainPattern(pattern: ActionPattern): string {
-  if (pattern.protocol !== 'http') return `${pattern.protocol} ${pattern.text}`
-  const { method, segments, rest } = pattern
-  return `${method} ${segments.map((one) => (one.kind === 'literal' ? `/${one.text}` : '{}')).join('')}${rest ? '**' : ''}`
 }

@@ -103,3 +103,10 @@ function encoded(value: unknown): string {
   // What a function does is said by the data beside it.
   return typeof value === 'function' ? 'function' : (JSON.stringify(value) ?? 'nothing')
 }
+
+/** A pattern without the names of its parameters. */
+export function plainPattern(pattern: ActionPattern): string {
+  if (pattern.protocol !== 'http') return `${pattern.protocol} ${pattern.text}`
+  const { method, segments, rest } = pattern
+  return `${method} ${segments.map((one) => (one.kind === 'literal' ? `/${one.text}` : '{}')).join('')}${rest ? '**' : ''}`
+}
