@@ -22,7 +22,9 @@ function edit(path: string, change: (text: string) => string): void {
 async function plan(...args: readonly string[]): Promise<{ readonly exit: number; readonly out: string; readonly err: string }> {
   const written = { out: '', err: '' }
   const [out, err] = [process.stdout.write, process.stderr.write]
-  process.stdout.write = (text: string | Uint8Array) => ((written.out += String(text)), true)
+  // What is not text is the test runner's own.
+  process.stdout.write = (text: string | Uint8Array) =>
+    typeof text === 'string' ? ((written.out += text), true) : out.call(process.stdout, text)
   process.stderr.write = (text: string | Uint8Array) => ((written.err += String(text)), true)
   try {
     return { exit: await main(['plan', folder, '--no-replay', ...args]), ...written }
