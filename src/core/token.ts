@@ -14,6 +14,12 @@ export type TokenValue = string | number | boolean
 /** What a declared claim can be; `list` is one of texts, of which entries of other types are passed over. */
 export type TokenValueType = 'string' | 'number' | 'boolean' | 'list'
 
+/** `10.0.0.0/8`: an address in its shortest form, and how many of its bits count. */
+export interface NativeNetwork {
+  readonly address: string
+  readonly bits: number
+}
+
 export type TokenTest =
   /** There is a value, `null` included. */
   | { readonly is: 'present'; readonly path: TokenPath }
@@ -37,6 +43,8 @@ export type TokenTest =
   | { readonly is: 'past'; readonly path: TokenPath; readonly skew: number }
   /** A number that is on this side of another. */
   | { readonly is: 'compare'; readonly path: TokenPath; readonly op: '<' | '<=' | '>' | '>='; readonly value: number }
+  /** The caller's address is in one of these networks. Asks nothing of the token. */
+  | { readonly is: 'address'; readonly networks: readonly NativeNetwork[] }
   /** It is before this instant, milliseconds since the epoch. Asks nothing of the token. */
   | { readonly is: 'before'; readonly instant: number }
 
@@ -96,6 +104,11 @@ export function* testsOf(formula: Formula): Iterable<TokenTest> {
   else for (const one of 'all' in formula ? formula.all : formula.any) yield* testsOf(one)
 }
 
+/** A claim that policy may speak of: where it stands, or, for one that is made of others and always there, when it is true. */
+export type NativeClaim =
+  | { readonly type: TokenValueType; readonly path: TokenPath; readonly isTrue?: undefined }
+  | { readonly type: 'boolean'; readonly isTrue: Formula; readonly path?: undefined }
+
 /** What an issuer's tokens look like to an enforcement point that checks signature, `iss`, `aud`, `exp` and `nbf` by itself. */
 export interface NativeIssuer {
   /** The issuer's configured name. */
@@ -115,7 +128,7 @@ export interface NativeIssuer {
   /** Names of what it refuses although Ostiary may accept it, for people to read. */
   readonly narrower: readonly string[]
   /** Declared claims: where they stand, and what type they have if they are there. */
-  readonly claims: Readonly<Record<string, { readonly path: TokenPath; readonly type: TokenValueType }>>
+  readonly claims: Readonly<Record<string, NativeClaim>>
   readonly appOnly: Formula
   readonly listedClient: Formula
   /** Kinds of principal that its tokens can be of. */
@@ -125,8 +138,10 @@ export interface NativeIssuer {
   readonly hasScope: (scope: string) => Formula
 }
 
-/** A token as far as it can be asked about. */
+/** A token as far as it can be asked about, and where it comes from. */
 export interface AskedToken {
+  /** Whether the caller's address is in one of these networks; default: in none. */
+  readonly isIn?: (networks: readonly NativeNetwork[]) => boolean
   readonly header: Readonly<Record<string, unknown>>
   readonly payload: Readonly<Record<string, unknown>>
 }
@@ -152,6 +167,7 @@ function valueAt({ part, names }: TokenPath, token: AskedToken): unknown {
 
 function answer(one: TokenTest, token: AskedToken, now: number, matches: (pattern: string, text: string) => boolean): boolean {
   if (one.is === 'before') return now < one.instant
+  if (one.is === 'address') return token.isIn?.(one.networks) === true
   const value = valueAt(one.path, token)
   switch (one.is) {
     case 'present':

@@ -72,6 +72,7 @@ function typed(path: TokenPath, type: string): readonly Cel[] {
 const ONE_UNIT = '^[\\x{0}-\\x{ffff}]*$'
 
 function ofTest(test: TokenTest): Cel {
+  if (test.is === 'address') throw new Error('a condition can not look at networks')
   if (test.is === 'before') return call('_<_', select(ident('request'), 'time'), instant(test.instant))
   const { path } = test
   const value = valueAt(path)

@@ -19,7 +19,7 @@ import { METADATA, PARTS } from './metadata.ts'
 export type Json = { readonly [name: string]: unknown }
 
 /** What Envoy's matchers can tell by themselves; everything else is a condition. */
-const MATCHED: ReadonlySet<TokenTest['is']> = new Set(['present', 'value', 'texts', 'matches', 'word'])
+const MATCHED: ReadonlySet<TokenTest['is']> = new Set(['present', 'value', 'texts', 'matches', 'word', 'address'])
 
 function isMatched(formula: Formula): boolean {
   if ('test' in formula) return MATCHED.has(formula.test.is)
@@ -27,10 +27,13 @@ function isMatched(formula: Formula): boolean {
   return ('all' in formula ? formula.all : formula.any).every(isMatched)
 }
 
-function hasTexts(formula: Formula): boolean {
-  if ('test' in formula) return formula.test.is === 'texts'
-  if ('not' in formula) return hasTexts(formula.not)
-  return ('all' in formula ? formula.all : formula.any).some(hasTexts)
+/** What no condition can ask. */
+const UNASKED: ReadonlySet<TokenTest['is']> = new Set(['texts', 'address'])
+
+function isUnaskable(formula: Formula): boolean {
+  if ('test' in formula) return UNASKED.has(formula.test.is)
+  if ('not' in formula) return isUnaskable(formula.not)
+  return ('all' in formula ? formula.all : formula.any).some(isUnaskable)
 }
 
 /** One of several policies that stand for a formula: what matchers see and what a condition asks, both of which have to be so. */
@@ -46,7 +49,7 @@ export const MAX_POLICIES = 64
 function halves(formula: Formula): readonly Half[] {
   if (isNever(formula)) return []
   if (isMatched(formula)) return [{ matched: formula, asked: ALWAYS }]
-  if (!hasTexts(formula) && !('all' in formula)) return [{ matched: ALWAYS, asked: formula }]
+  if (!isUnaskable(formula) && !('all' in formula)) return [{ matched: ALWAYS, asked: formula }]
   if ('test' in formula) return [{ matched: ALWAYS, asked: formula }]
   if ('not' in formula) return halves(inverse(formula.not))
   if ('any' in formula) return formula.any.flatMap(halves)
@@ -121,6 +124,8 @@ function ofTest(one: TokenTest, side: Side): Json {
       const values = oneOf(one.values.map((value) => (value === '' ? regex('') : valueOf(value))))
       return metadata(one.path, one.type === 'list' ? { listMatch: { oneOf: values } } : values)
     }
+    case 'address':
+      return side.any(one.networks.map(({ address, bits }) => ({ remoteIp: { addressPrefix: address, prefixLen: bits } })))
     case 'texts':
       return metadata(one.path, { listMatch: { oneOf: regex('(?s).*') } })
     case 'matches':

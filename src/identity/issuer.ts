@@ -8,6 +8,7 @@ import type { NativeIssuer } from '../core/token.ts'
 import type { ClientAuth } from '../secrets/clientauth/index.ts'
 import type { Vaults } from '../secrets/keyvault/index.ts'
 import type { Jwt } from './jose/compact.ts'
+import type { VerificationKey } from './jose/jwk.ts'
 import type { LogoutResult } from './logout/token.ts'
 import type { Taken } from './taken.ts'
 
@@ -106,6 +107,8 @@ export interface Issuer {
   verifyLogoutToken?(token: string, clientId: string): Promise<LogoutResult>
   /** @throws OstiaryError `identity/provider-unavailable` */
   metadata(): Promise<ProviderMetadata>
+  /** Keys that sign tokens with this `iss` now, for enforcement points that verify by themselves; none where they aren't known. */
+  publicKeys?(iss: string): readonly VerificationKey[]
   /** For readiness: whether keys are at hand, and how old they are. */
   status(): { readonly ready: boolean; readonly detail: string }
   /** Called back with the ids of keys that left: what they signed ends. */

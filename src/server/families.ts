@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { resourceBase, type Families } from '../config/schema.ts'
-import { doorKinds } from '../doors/index.ts'
+import { resourceBase, type Families, type Wiring } from '../config/schema.ts'
+import type { NativeIssuer } from '../core/token.ts'
+import { doorKinds, doorsForOthers } from '../doors/index.ts'
 import { issuerKinds } from '../identity/index.ts'
 import { OWN_RESOURCE, PROTOCOLS } from '../policy/index.ts'
 
@@ -16,13 +17,25 @@ export const families: Families = {
       WITHOUT_DOOR.map((protocol) => [protocol, resourceBase.extend({ protocol: z.literal(protocol).describe('What it speaks') })]),
     ),
   },
-  doors: Object.fromEntries(Object.entries(doorKinds).map(([kind, { doorSchema }]) => [kind, doorSchema])),
+  doors: Object.fromEntries(Object.entries({ ...doorKinds, ...doorsForOthers }).map(([kind, { doorSchema }]) => [kind, doorSchema])),
 }
 
 /** The gateway as an issuer of its own: whoever used the one-time link that it printed on its terminal. */
 export const GATEWAY_ISSUER = 'ostiary'
 /** The gateway as a resource: admin API, console and record, under the same policy as everything else. */
 export const GATEWAY_RESOURCE = OWN_RESOURCE
+
+/** Each issuer's tokens in their native form, or why there is none. */
+export function nativeIssuers(
+  wiring: Pick<Wiring, 'issuers'>,
+): ReadonlyMap<string, readonly NativeIssuer[] | { readonly refused: string }> {
+  return new Map(
+    Object.entries(wiring.issuers).map(([name, config]) => {
+      const { native } = issuerKinds[config.kind]!
+      return [name, native?.(name, config) ?? { refused: `is of kind \`${config.kind}\`, whose credentials only Ostiary can judge` }]
+    }),
+  )
+}
 
 /** Claims that policy may speak of, by kind of issuer. */
 export const kindClaims = {

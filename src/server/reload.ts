@@ -1,6 +1,7 @@
 import type { Timer } from '../core/clock.ts'
 import { diagnostic, DiagnosticsError, OstiaryError, type Diagnostic } from '../core/errors.ts'
 import type { HttpDoor } from '../doors/http/door.ts'
+import type { EnvoyFeed } from './envoy.ts'
 import { openApiFiles } from '../config/openapi.ts'
 import type { Wiring } from '../config/schema.ts'
 import type { Sources } from '../config/wiring.ts'
@@ -32,6 +33,7 @@ export interface ReloaderParts {
   /** What the folder held at start, whether that is what runs or was refused. */
   readonly known: Sources
   readonly door: HttpDoor | undefined
+  readonly envoys: EnvoyFeed | undefined
   readonly watch: boolean
   /** What reading a configuration may cost at most. */
   readonly limits?: CandidateLimits | undefined
@@ -156,7 +158,7 @@ export class Reloader {
   }
 
   async #adopt(answer: Ready, candidate: Candidate): Promise<ReloadStatus> {
-    const { parts, door } = this.#parts
+    const { parts, door, envoys } = this.#parts
     const { clock, audit, policies, log } = parts
     const { wiring, diagnostics } = answer
     const held = FIXED.filter((key) => JSON.stringify(wiring[key]) !== JSON.stringify(this.#running.wiring[key]))
@@ -171,6 +173,7 @@ export class Reloader {
       })
       this.#open()
       door?.update(httpResources(wiring))
+      envoys?.update(wiring)
     } catch (error) {
       if (this.#closed) return this.#status
       log(`reload: refused, ${error instanceof Error ? error.message : String(error)}`)

@@ -23,6 +23,7 @@ import { shareSources } from './candidate/messages.ts'
 import { slimmed } from './candidate/unpacked.ts'
 import { compile, type Configuration } from './configuration.ts'
 import { Ending } from './ending.ts'
+import { feedEnvoys, type EnvoyFeed } from './envoy.ts'
 import { createMetrics } from './metrics.ts'
 import { httpResources, withoutDoor, type Parts } from './parts.ts'
 import { PolicyHolder } from './policies.ts'
@@ -53,6 +54,8 @@ export interface Gateway {
   /** Addresses of the doors, in the order of the configuration. */
   readonly doors: readonly BoundAddress[]
   readonly admin: Admin
+  /** What feeds Envoys, where any are wired. */
+  readonly envoys: EnvoyFeed | undefined
   readonly policyVersion: string
   reload(): Promise<{ readonly accepted: boolean }>
   /** Lets what is open finish for `deadline` milliseconds, then ends everything. */
@@ -144,6 +147,8 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
 
     const door = httpDoor(parts)
     if (door !== undefined) closers.push(() => door.close())
+    const envoys = await feedEnvoys(parts)
+    if (envoys !== undefined) closers.push(() => envoys.close())
     const reloader = new Reloader({
       parts,
       environment: options.environment,
@@ -152,6 +157,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       diagnostics: running.diagnostics,
       known: first.sources,
       door,
+      envoys,
       watch: options.watch !== false,
       limits: options.reloadLimits,
     })
@@ -174,6 +180,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       dataDir,
       doors: addresses,
       admin,
+      envoys,
       get policyVersion() {
         return policies.current.version
       },

@@ -6,6 +6,7 @@ import { audit } from './audit.ts'
 import { check } from './check.ts'
 import { completion } from './completion.ts'
 import { doctor } from './doctor.ts'
+import { compile, envoy } from './envoy.ts'
 import { explain } from './explain.ts'
 import { init } from './init.ts'
 import { keys } from './keys.ts'
@@ -31,6 +32,8 @@ export const commands: readonly Register[] = [
   check,
   test,
   plan,
+  compile,
+  envoy,
   doctor,
   explain,
   whoCan,

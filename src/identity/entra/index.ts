@@ -6,6 +6,7 @@ import { parseJwt, type Jwt } from '../jose/compact.ts'
 import { attended, signInSettings } from '../signin.ts'
 import { entraClaims } from './claims.ts'
 import { completed, hasOverage, openGraph } from './graph/index.ts'
+import { signingFor } from '../nativekeys.ts'
 import { nativeEntra } from './native.ts'
 import { entraSchema, type EntraConfig } from './schema.ts'
 import { Tenants } from './tenants.ts'
@@ -69,6 +70,12 @@ function createEntra(name: string, config: EntraConfig, deps: IssuerDeps): Issue
       return { ...result, identity }
     },
     metadata: () => first.keys.metadata(),
+    publicKeys(iss) {
+      const realm = tenants.realmOf(iss)
+      const known = realm?.keys.documents
+      if (realm === undefined || known === undefined || known.metadata.issuer.replace('{tenantid}', realm.tenant) !== iss) return []
+      return signingFor(iss, known.keys.values(), realm.tenant, known.cloudInstance)
+    },
     status() {
       const lacking = tenants.realms.filter(({ version, keys }) => version !== '1.0' && keys.documents === undefined)
       if (lacking.length > 0)

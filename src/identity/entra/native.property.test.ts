@@ -42,7 +42,11 @@ const more = (now: number): fc.Arbitrary<Readonly<Record<string, unknown>>> =>
     groups: mostly([ABSENT, ['g1', 'g2'], []]),
     wids: mostly([ABSENT, ['w']]),
     acrs: mostly([ABSENT, ['c1']]),
-    acct: mostly([ABSENT, 0, 1]),
+    acct: mostly([ABSENT, ABSENT, 0, 1], [2, '1']),
+    idp: mostly(
+      [ABSENT, `https://sts.windows.net/${TENANT.toUpperCase()}/`, 'https://sts.windows.net/other/', 'mail', TENANT],
+      [5, '', `${TENANT}x`],
+    ),
     exp: mostly([now + 300], [now + 31 * 3600]),
     iat: mostly([now], [now + 31, now + 29, 'x', ABSENT]),
   })
@@ -109,8 +113,13 @@ describe('tokens of Entra ID that an enforcement point may accept by itself, Ost
                   .map(([kind]) => kind),
                 [identity.kind],
               )
-              for (const [claim, { path, type }] of Object.entries(native.claims)) {
+              for (const [claim, found] of Object.entries(native.claims)) {
                 const value = identity.claims[claim]
+                const { path, type } = found
+                if (path === undefined) {
+                  assert.equal(holds(found.isTrue), value, claim)
+                  continue
+                }
                 assert.equal(holds(ask({ is: 'present', path })), value !== undefined, claim)
                 for (const one of ['Orders.Read', 'g1', 'w', 'c1', CLIENT, USER, 0, 1]) {
                   if (typeof one !== (type === 'list' ? 'string' : type)) continue

@@ -65,6 +65,12 @@ function formOf(
   const hasScopes = test({ is: 'matches', path: SCP, pattern: SOME_SCOPE })
   const untyped = absent(IDTYP)
   const appOnly = any(isOne(IDTYP, ['app']), all(untyped, not(hasScopes)))
+  // By `acct` where the registration asks for it; else by `idp`, which is absent or the tenant's own for members.
+  const [acct, idp] = [payload('acct'), payload('idp')]
+  const isGuest = any(
+    test({ is: 'value', path: acct, type: 'number', values: [1] }),
+    all(absent(acct), present(idp), not(isLike(idp, `(?s:(?:.*/)?)${tenant}(?s:(?:/.*)?)`))),
+  )
   const isDerived = (first: string): boolean => first === 'azp' || first === 'guest'
   const azp = declared.find(({ name: claim, path }) => claim === 'azp' && path[0] === 'azp' && path.length === 1)
   return {
@@ -96,6 +102,8 @@ function formOf(
       not(like(client, agents)),
       // All groups are there.
       any(absent(payload('hasgroups')), test({ is: 'value', path: payload('hasgroups'), type: 'boolean', values: [false] })),
+      any(absent(acct), test({ is: 'value', path: acct, type: 'number', values: [0, 1] })),
+      textIfAny(idp),
       timely(maxLifetime),
       ...declared.filter(({ path }) => !isDerived(path[0]!)).map(known),
     ),
@@ -111,6 +119,9 @@ function formOf(
     ],
     claims: {
       ...claimsIn(declared, isDerived),
+      ...(declared.some(({ name: claim, type, path }) => claim === 'guest' && type === 'boolean' && path[0] === 'guest')
+        ? { guest: { type: 'boolean' as const, isTrue: isGuest } }
+        : {}),
       // The client, which v1 calls `appid`.
       ...(azp?.type === 'string' ? { azp: { path: client, type: 'string' as const } } : {}),
     },

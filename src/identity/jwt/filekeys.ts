@@ -56,6 +56,11 @@ export class FileKeys implements Keys, Pick<Issuer, 'status' | 'onKeysLeft' | 'c
     return this.#keys.get(kid) ?? (this.#places.some(({ failure }) => failure !== undefined) ? 'unavailable' : 'unknown')
   }
 
+  /** Every key that is good now. */
+  all(): Iterable<VerificationKey> {
+    return this.#keys.values()
+  }
+
   readonly only = (algorithm: string): string | undefined => {
     const able = [...this.#keys.values()].filter(({ algorithms }) => algorithms.has(algorithm))
     return able.length === 1 ? able[0]!.kid : undefined

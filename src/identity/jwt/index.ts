@@ -5,6 +5,7 @@ import type { Issuer, IssuerDeps, IssuerKind } from '../issuer.ts'
 import { parseJwt } from '../jose/compact.ts'
 import { withoutSignIn } from '../nosignin.ts'
 import { oidcClaims } from '../oidc/claims.ts'
+import { signingFor } from '../nativekeys.ts'
 import { quoted } from '../nativeform.ts'
 import { nativeOidc } from '../oidc/native.ts'
 import { verifyAccess, type OidcVerifier } from '../oidc/verify.ts'
@@ -73,6 +74,7 @@ function createJwt(name: string, config: JwtConfig, deps: IssuerDeps): Issuer {
       const read = parsed ?? parseJwt(token)
       return 'outcome' in read ? read : verifyAccess(verifier, read)
     },
+    publicKeys: (iss) => signingFor(iss, keys.all()),
     status: () => keys.status(),
     onKeysLeft: (listener) => keys.onKeysLeft(listener),
     close: () => keys.close(),

@@ -9,6 +9,7 @@ import { verifyLogout } from '../logout/token.ts'
 import { attended, signInSettings } from '../signin.ts'
 import { oidcClaims } from './claims.ts'
 import { nativeOidc } from './native.ts'
+import { signingFor } from '../nativekeys.ts'
 import { plainJwt, rfc9068 } from './profile.ts'
 import { providers } from './providers.ts'
 import { oidcSchema, type OidcConfig } from './schema.ts'
@@ -82,6 +83,7 @@ function createOidc(name: string, config: OidcConfig, deps: IssuerDeps): Issuer 
       return 'outcome' in jwt ? jwt : verifyLogout(verifier, jwt, clientId)
     },
     metadata: () => keys.source.metadata(),
+    publicKeys: (iss) => (keys.source.documents === undefined ? [] : signingFor(iss, keys.source.documents.keys.values())),
     status: () => attended(keys.status(), signIn?.auth),
     onKeysLeft: keys.onKeysLeft,
     close() {

@@ -131,6 +131,7 @@ describe('what an enforcement point may accept by itself, Ostiary accepts, and a
               [identity.kind],
             )
             for (const [claim, { path, type }] of Object.entries(native.claims)) {
+              assert.ok(path !== undefined)
               const value = identity.claims[claim]
               for (const one of ['sales', 'a', 'r', 'reader-1', 'orders-web', 'listed', 1, 2.5, true, false]) {
                 if (typeof one !== (type === 'list' ? 'string' : type)) continue

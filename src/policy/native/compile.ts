@@ -3,7 +3,8 @@ import type { HttpPattern } from '../actions/http/template.ts'
 import { AUTHENTICATED, EVERYONE, type Binding, type Guardrail, type Model, type PlacedPattern, type Rule } from '../model.ts'
 import type { Demand } from '../require.ts'
 import { statementsOn } from '../statements.ts'
-import { meaningOf } from './conditions.ts'
+import { claimHas } from './claims.ts'
+import { meaningOf, nativeNetwork } from './conditions.ts'
 import {
   NoNativeForm,
   NOBODY,
@@ -142,14 +143,14 @@ class Compiler {
     return any(
       not(issuer.appOnly),
       issuer.listedClient,
-      roles?.type === 'list' ? test({ is: 'texts', path: roles.path }) : NEVER,
+      roles?.type === 'list' && roles.path !== undefined ? test({ is: 'texts', path: roles.path }) : NEVER,
       ...shown.map((binding) => bound(binding, issuer)),
     )
   }
 
   /** Whether the caller proves what is asked for. Nobody is asked natively, and nobody can say anything with the request. */
-  #met({ kind, byIssuer }: Demand, issuer: NativeIssuer | undefined): Formula {
-    if (kind === 'network') throw new NoNativeForm('`require: network` asks where the caller is')
+  #met({ kind, byIssuer, networks }: Demand, issuer: NativeIssuer | undefined): Formula {
+    if (kind === 'network') return test({ is: 'address', networks: networks!.map(nativeNetwork) })
     if (kind === 'justification') throw new NoNativeForm('`require: justification` asks for a text with the request')
     const proof = issuer === undefined ? undefined : byIssuer.get(issuer.name)
     // Tokens that are bound to a key are not let in.
@@ -166,10 +167,10 @@ function bound({ issuer: name, claim, match, values, kind, until, eligible }: Bi
   return all(ofKind, matched, until === undefined ? ALWAYS : test({ is: 'before', instant: until }))
 }
 
-function hasValue({ name, claims }: NativeIssuer, claim: string, values: Iterable<TokenValue>): Formula {
-  const found = Object.hasOwn(claims, claim) ? claims[claim] : undefined
-  if (found === undefined) throw new NoNativeForm(`claim \`${claim}\` of issuer \`${name}\` is not in its tokens as such`)
-  return test({ is: 'value', path: found.path, type: found.type, values: [...values] })
+function hasValue(issuer: NativeIssuer, claim: string, values: Iterable<TokenValue>): Formula {
+  const found = claimHas(issuer, claim, values)
+  if (found === undefined) throw new NoNativeForm(`claim \`${claim}\` of issuer \`${issuer.name}\` is not in its tokens as such`)
+  return found
 }
 
 function patternsOf(actions: readonly PlacedPattern[]): readonly HttpPattern[] {

@@ -1,5 +1,7 @@
 /** Conditions as questions about a token, three-valued: an error is neither `yes` nor `no`. */
-import { all, ALWAYS, any, NEVER, not, test, type Formula, type NativeIssuer } from '../../core/token.ts'
+import { all, ALWAYS, any, NEVER, not, test, type Formula, type NativeIssuer, type NativeNetwork } from '../../core/token.ts'
+import { parseNetwork, type Network } from '../when/cidr.ts'
+import { claimHas, claimIsThere } from './claims.ts'
 import { takeApart, type Comparison, type Literal, type Operand, type Shape, type Tree } from '../compare/condition.ts'
 import type { Condition } from '../when/condition.ts'
 import { NoNativeForm } from './native.ts'
@@ -51,8 +53,7 @@ function meaning(tree: Tree, issuer: NativeIssuer | undefined): Meaning {
 function ofShape(shape: Shape, issuer: NativeIssuer | undefined): Meaning {
   switch (shape.kind) {
     case 'has': {
-      const found = issuer?.claims[shape.claim]
-      const present = found === undefined ? NEVER : test({ is: 'present', path: found.path })
+      const present = issuer === undefined ? NEVER : claimIsThere(issuer, shape.claim)
       return { yes: present, no: not(present) }
     }
     case 'truth':
@@ -81,8 +82,12 @@ function ofShape(shape: Shape, issuer: NativeIssuer | undefined): Meaning {
       }[shape.op]
       return { yes, no: not(yes) }
     }
-    case 'network':
-      throw new NoNativeForm('its condition asks where the caller is')
+    case 'network': {
+      const network = parseNetwork(shape.network)
+      if (network === undefined) throw new NoNativeForm('its condition names no network')
+      const yes = test({ is: 'address', networks: [nativeNetwork(network)] })
+      return { yes, no: not(yes) }
+    }
     case 'listed':
     case 'readable':
     case 'number':
@@ -110,11 +115,16 @@ function told(truth: boolean): Meaning {
 
 /** Whether a claim has one of these values. One that isn't there is an error. */
 function ofClaim(claim: string, issuer: NativeIssuer | undefined, values: readonly Literal[]): Meaning {
-  const found = issuer?.claims[claim]
-  if (found === undefined) return ERROR
-  const { path, type } = found
-  const yes = test({ is: 'value', path, type, values })
-  return { yes, no: all(test({ is: 'present', path }), not(yes)) }
+  const yes = issuer && claimHas(issuer, claim, values)
+  if (issuer === undefined || yes === undefined) return ERROR
+  return { yes, no: all(claimIsThere(issuer, claim), not(yes)) }
+}
+
+/** A network as enforcement points write it. */
+export function nativeNetwork({ address, prefix: bits }: Network): NativeNetwork {
+  if (address.length === 4) return { address: address.join('.'), bits }
+  const groups = Array.from({ length: 8 }, (_, i) => (address[2 * i]! * 256 + address[2 * i + 1]!).toString(16))
+  return { address: groups.join(':'), bits }
 }
 
 function compared(left: Operand, op: Comparison, right: Operand, issuer: NativeIssuer | undefined): Meaning {
@@ -128,7 +138,7 @@ function compared(left: Operand, op: Comparison, right: Operand, issuer: NativeI
   }
   const found = issuer?.claims[claim]
   if (found === undefined) return ERROR
-  if (found.type !== 'number' || typeof value !== 'number') throw new NoNativeForm('its condition orders texts')
+  if (found.type !== 'number' || found.path === undefined || typeof value !== 'number') throw new NoNativeForm('its condition orders texts')
   const yes = test({ is: 'compare', path: found.path, op, value })
   return { yes, no: all(test({ is: 'present', path: found.path }), not(yes)) }
 }

@@ -8,6 +8,8 @@ export interface NativeRequest {
   readonly path: string
   /** Undefined for none. `form` is which of an issuer's forms it has. */
   readonly token: (AskedToken & { readonly form: string }) | undefined
+  /** Whether the caller's address is in one of these networks. */
+  readonly isIn: NonNullable<AskedToken['isIn']>
   /** Milliseconds since the epoch. */
   readonly time: number
 }
@@ -23,11 +25,11 @@ export interface NativeDecision {
 /** @param matches Whether a text matches an RE2 pattern wholly */
 export function decideNative(
   { rules, guardrails, scopes }: NativeResource,
-  { method, path, token, time }: NativeRequest,
+  { method, path, token, isIn, time }: NativeRequest,
   matches: (pattern: string, text: string) => boolean,
 ): NativeDecision {
   const caller = token?.form ?? NOBODY
-  const asked = token ?? { header: {}, payload: {} }
+  const asked = { header: {}, payload: {}, ...token, isIn }
   const applies = (when: ByClass): boolean => {
     const formula = when.get(caller)
     return formula !== undefined && holdsOf(formula, asked, time, matches)

@@ -2,13 +2,19 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import type { NativeIssuer } from '../../core/token.ts'
+import type { NativeIssuer, NativeNetwork } from '../../core/token.ts'
+import { contains, parseAddress, parseNetwork } from '../when/cidr.ts'
 import type { Identity } from '../../core/principal.ts'
 import { action, filesOf, identity, policyData } from '../testdata/random.ts'
 import { load, NOW, someone } from '../testdata/world.ts'
 import { issuers, tokenOf } from '../testdata/native.ts'
 import { decideNative } from './decide.ts'
 import { compileNative } from './compile.ts'
+
+const isInOf =
+  (ip: string) =>
+  (networks: readonly NativeNetwork[]): boolean =>
+    networks.some(({ address, bits }) => contains(parseNetwork(`${address}/${bits}`)!, parseAddress(ip)!))
 
 const noPattern = (): boolean => assert.fail('no pattern is asked for')
 
@@ -32,7 +38,8 @@ describe('a policy in its native form', () => {
               continue
             }
             told.native++
-            for (const [caller, asked, time] of requests) {
+            for (const [index, [caller, asked, time]] of requests.entries()) {
+              const ip = index % 2 === 0 ? '10.0.0.1' : '192.0.2.1'
               if (asked.method !== asked.method.toUpperCase()) continue
               // Chains are not let in, and everything can be told of a token that is.
               const who = caller === null ? undefined : { ...caller, actor: undefined, unknownClaims: new Set<string>() }
@@ -42,7 +49,7 @@ describe('a policy in its native form', () => {
                 ip: '192.0.2.1',
               })
               const token = who && tokenOf(who)
-              const made = decideNative(native, { method: asked.method, path: asked.path, token, time }, noPattern)
+              const made = decideNative(native, { method: asked.method, path: asked.path, token, isIn: isInOf(ip), time }, noPattern)
               const context = (): string =>
                 JSON.stringify([data, resource, token, asked, decision, made], (_, value: unknown) =>
                   value instanceof Set ? [...(value as Set<unknown>)] : value,
@@ -64,11 +71,6 @@ describe('a policy in its native form', () => {
   const roles = 'roles: { r: { bind: [{ issuer: ci, claim: groups, any: [a] }] } }\n'
   const refusals: readonly (readonly [string, string, RegExp])[] = [
     ['a peer', `rules: [{ id: x, role: r, resource: orders, actions: [GET /a], peer: r }]`, /`peer:`/],
-    [
-      'an address',
-      `rules: [{ id: x, role: r, resource: orders, actions: [GET /a], when: "inCidr(context.ip, '10.0.0.0/8')" }]`,
-      /where the caller is/,
-    ],
     [
       'a parameter',
       `rules: [{ id: x, role: r, resource: orders, actions: ["GET /{p}"], when: 'params.p == claims.sub' }]`,
@@ -126,7 +128,7 @@ describe('a policy in its native form', () => {
     )
     const { native } = compileNative({ model: policy!.model, resource: 'orders', issuers })
     const at = (path: string, token: Identity | undefined) =>
-      decideNative(native, { method: 'GET', path, token: token && tokenOf(token), time: NOW }, noPattern).allowed
+      decideNative(native, { method: 'GET', path, token: token && tokenOf(token), isIn: isInOf('192.0.2.1'), time: NOW }, noPattern).allowed
     assert.deepEqual([at('/a', undefined), at('/b', undefined), at('/a', someone()), at('/b', someone())], [true, false, true, true])
   })
 })

@@ -7,6 +7,7 @@ import { compileNative } from '../../policy/native/compile.ts'
 import { decideNative } from '../../policy/native/decide.ts'
 import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
 import { issuers, tokenOf } from '../../policy/testdata/native.ts'
+import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import { statementOf } from '../../envoy/rbac.ts'
 import { emitEnvoy, FILTERS, type EnvoyResource } from './emit.ts'
@@ -38,9 +39,12 @@ describe('a policy as filters of Envoy', () => {
               address: { host: '127.0.0.1', port: 1 },
               resources: [resource],
               keys: new Map(),
+              tls: undefined,
               logs: undefined,
             })
-            for (const [caller, { method, path }, time] of requests) {
+            for (const [index, [caller, { method, path }, time]] of requests.entries()) {
+              const ip = parseAddress(index % 2 === 0 ? '10.0.0.1' : '192.0.2.1')!
+              const inNetwork = (address: string, bits: number): boolean => contains(parseNetwork(`${address}/${bits}`)!, ip)
               // What isn't in its one form is refused before: see the paths below.
               if (method !== method.toUpperCase() || !regexes.wholly('/(?:[A-Za-z0-9:]|/)*', path) || path.includes('//')) continue
               const issuer = native.issuers.find((one) => one.name === caller?.issuer)
@@ -56,11 +60,16 @@ describe('a policy as filters of Envoy', () => {
                   path: `${path}?q`,
                   authorization: token && 'Bearer a.b.c',
                   token: token && { header: {}, payload },
+                  isIn: inNetwork,
                   time,
                 },
                 regexes,
               )
-              const meant = decideNative(native, { method, path, token, time }, regexes.wholly)
+              const meant = decideNative(
+                native,
+                { method, path, token, isIn: (all) => all.some(({ address, bits }) => inNetwork(address, bits)), time },
+                regexes.wholly,
+              )
               assert.equal(made.allowed, meant.allowed, JSON.stringify([data, name, token, method, path, made, meant]))
               if (made.allowed) told.allowed++
               else told.denied++

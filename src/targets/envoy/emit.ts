@@ -33,6 +33,8 @@ export interface EnvoyInput {
   readonly address: { readonly host: string; readonly port: number }
   readonly resources: readonly EnvoyResource[]
   readonly keys: KeySets
+  /** What the listener shows to callers, as PEM; undefined for no TLS. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
   /** Name of the cluster that takes access logs; undefined for none. */
   readonly logs: string | undefined
 }
@@ -43,7 +45,11 @@ export interface EnvoyConfiguration {
   readonly listeners: readonly Json[]
   readonly routes: readonly Json[]
   readonly extensions: readonly Json[]
+  readonly secrets: readonly Json[]
 }
+
+/** Name of what a listener shows to callers. */
+const SERVER_SECRET = 'ostiary.server'
 
 export const FILTERS = {
   tokens: 'ostiary.jwt_authn',
@@ -65,12 +71,21 @@ const ESCAPES = '%(?:2[0235]|3[CEF]|5[BDE]|60|7[BCD]|[89A-F][0-9A-F])'
 export const CANONICAL_PATH = `/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|${ESCAPES})*`
 
 export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
-  const { name, resources, keys } = input
+  const { name, resources, keys, tls } = input
   return {
     clusters: resources.map(clusterOf),
     listeners: [listenerOf(input)],
     routes: [{ name, virtualHosts: resources.map(virtualHostOf) }],
     extensions: [{ name: FILTERS.tokens, typedConfig: tokensOf(resources, keys) }],
+    secrets:
+      tls === undefined
+        ? []
+        : [
+            {
+              name: SERVER_SECRET,
+              tlsCertificate: { certificateChain: { inlineString: tls.cert }, privateKey: { inlineString: tls.key } },
+            },
+          ],
   }
 }
 
@@ -250,7 +265,7 @@ function issuerOf(name: string, issuers: readonly NativeIssuer[]): NativeIssuer 
   return issuers.find((issuer) => issuer.form === name)!
 }
 
-function listenerOf({ name, address, logs }: EnvoyInput): Json {
+function listenerOf({ name, address, tls, logs }: EnvoyInput): Json {
   const deny = (filter: string, action: 'ALLOW' | 'DENY'): Json => ({
     name: filter,
     // Wherever no route says otherwise, everything is denied.
@@ -266,6 +281,21 @@ function listenerOf({ name, address, logs }: EnvoyInput): Json {
     perConnectionBufferLimitBytes: 1_048_576,
     filterChains: [
       {
+        ...(tls === undefined
+          ? {}
+          : {
+              transportSocket: {
+                name: 'envoy.transport_sockets.tls',
+                typedConfig: {
+                  '@type': `${TYPE}envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext`,
+                  commonTlsContext: {
+                    tlsParams: { tlsMinimumProtocolVersion: 'TLSv1_2' },
+                    alpnProtocols: ['h2', 'http/1.1'],
+                    tlsCertificateSdsSecretConfigs: [{ name: SERVER_SECRET, sdsConfig: ads }],
+                  },
+                },
+              },
+            }),
         filters: [
           {
             name: 'envoy.filters.network.http_connection_manager',
@@ -339,15 +369,15 @@ function accessLogOf(name: string, cluster: string): Json {
 }
 
 /** The same as one file that an Envoy without a control plane can be started with: then policies and keys change by a restart alone. */
-export function asStatic({ clusters, listeners, routes, extensions }: EnvoyConfiguration): Json {
+export function asStatic({ clusters, listeners, routes, extensions, secrets }: EnvoyConfiguration): Json {
   const found = (all: readonly Json[], name: unknown): Json => all.find((one) => one['name'] === name)!
   const inline = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(inline)
     if (typeof value !== 'object' || value === null) return value
-    const { rds, configDiscovery, ...rest } = value as Json
+    const { rds, configDiscovery, sdsConfig: _, ...rest } = value as Json
     const copy = Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, inline(one)]))
     if (rds !== undefined) return { ...copy, routeConfig: found(routes, (rds as Json)['routeConfigName']) }
     return configDiscovery === undefined ? copy : { ...copy, typedConfig: found(extensions, rest['name'])['typedConfig'] }
   }
-  return { staticResources: { listeners: listeners.map(inline), clusters } }
+  return { staticResources: { listeners: listeners.map(inline), clusters, ...(secrets.length === 0 ? {} : { secrets }) } }
 }

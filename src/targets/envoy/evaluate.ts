@@ -13,6 +13,8 @@ export interface EvaluatedRequest {
   readonly authorization: string | undefined
   /** What `jwt_authn` verified; undefined for none. */
   readonly token: { readonly header: unknown; readonly payload: unknown } | undefined
+  /** Whether the caller's address is in a network. */
+  readonly isIn?: (address: string, bits: number) => boolean
   /** Milliseconds since the epoch. */
   readonly time: number
 }
@@ -103,6 +105,8 @@ class Evaluator {
       case 'notRule':
       case 'notId':
         return !this.#rule(inner)
+      case 'remoteIp':
+        return this.#request.isIn?.(inner['addressPrefix'] as string, inner['prefixLen'] as number) === true
       case 'header':
         return this.#header(inner)
       case 'urlPath':

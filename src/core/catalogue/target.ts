@@ -1,0 +1,19 @@
+import type { CatalogueEntry } from '../errors.ts'
+
+export const target = {
+  'target/not-native': {
+    message: '`{what}` can not be enforced by {target}: {why}',
+    help: 'change it, or let the gateway’s own door serve `{resource}`: leave it out of `doors.envoy.nodes.{node}.resources`',
+    exit: 65,
+  },
+  'target/no-resource': {
+    message: 'Envoy `{node}` is to carry `{resource}`, which is no resource that speaks http',
+    help: 'write names of `resources:` with `protocol: http`',
+    exit: 65,
+  },
+  'target/no-node': {
+    message: 'there is no Envoy `{name}` in `doors.envoy.nodes`',
+    help: 'there are {known}',
+    exit: 64,
+  },
+} as const satisfies Readonly<Record<string, CatalogueEntry>>

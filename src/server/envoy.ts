@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Wiring } from '../config/schema.ts'
+import type { Timer } from '../core/clock.ts'
+import type { Diagnostic } from '../core/errors.ts'
+import type { EnvoyDoor, EnvoyNode } from '../doors/envoy/schema.ts'
+import type { XdsServer } from '../envoy/xds/server.ts'
+import type { NodeStatus } from '../envoy/xds/status.ts'
+import { jwksOf } from '../identity/nativekeys.ts'
+import { emitEnvoy, type EnvoyConfiguration } from '../targets/envoy/emit.ts'
+import { planNode, type NativeIssuers } from '../targets/envoy/nodes.ts'
+import { nativeIssuers } from './families.ts'
+import type { Parts } from './parts.ts'
+
+/** How often keys and certificates are looked at for a change, in milliseconds. */
+const LOOK_MS = 1000
+
+/** Feeds the Envoys of the wiring: each gets the policy of its resources and the keys of their issuers, anew whenever these change. */
+export interface EnvoyFeed {
+  /** Where Envoys are to ask. */
+  readonly address: { readonly host: string; readonly port: number }
+  status(): readonly NodeStatus[]
+  /** Takes on the resources of another wiring, with the policy that comes next. */
+  update(wiring: Wiring): void
+  close(): Promise<void>
+}
+
+/** @returns Undefined where no Envoy is wired. @throws OstiaryError `server/listen` */
+export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
+  const config = parts.wiring.doors['envoy'] as EnvoyDoor | undefined
+  if (config === undefined) return undefined
+  // Nobody else needs gRPC and Envoy's messages.
+  const [{ XdsServer: Server }, { toSnapshot }] = await Promise.all([
+    import('../envoy/xds/server.ts'),
+    import('../targets/envoy/messages.ts'),
+  ])
+  const byIdentity = new Map(
+    Object.entries(config.nodes).flatMap(([name, { identity }]) => (identity === undefined ? [] : [[identity, name]])),
+  )
+  const material =
+    config.tls &&
+    (() => ({ cert: read(parts, config.tls!.cert), key: read(parts, config.tls!.key), ca: read(parts, config.tls!.clientCa) }))
+  const server = new Server({
+    ...config.listen,
+    trust: material === undefined ? { loopback: true } : { tls: material(), nodeOf: (identity) => byIdentity.get(identity) },
+    clock: parts.clock,
+    where: '`doors.envoy.listen` of `ostiary.yaml`',
+    onFault: (error) => parts.log(`envoy: ${error instanceof Error ? error.message : String(error)}`),
+  })
+  const port = await server.start()
+  return new Feed(parts, config, server, { host: config.listen.host, port }, toSnapshot)
+}
+
+function read(parts: Parts, file: string): string {
+  return readFileSync(resolve(parts.folder, file), 'utf8')
+}
+
+type ToSnapshot = (made: EnvoyConfiguration) => Parameters<XdsServer['publish']>[1]
+
+class Feed implements EnvoyFeed {
+  readonly address: EnvoyFeed['address']
+  readonly #parts: Parts
+  readonly #config: EnvoyDoor
+  readonly #server: XdsServer
+  readonly #toSnapshot: ToSnapshot
+  readonly #issuers: NativeIssuers
+  readonly #unsubscribe: () => void
+  /** What each node's refusal was said to be, so that it is said once. */
+  readonly #said = new Map<string, string>()
+  #wiring: Wiring
+  #timer: Timer | undefined
+  /** Keys and certificates as they were handed out. */
+  #seen = ''
+
+  constructor(parts: Parts, config: EnvoyDoor, server: XdsServer, address: EnvoyFeed['address'], toSnapshot: ToSnapshot) {
+    this.#parts = parts
+    this.#config = config
+    this.#server = server
+    this.address = address
+    this.#toSnapshot = toSnapshot
+    this.#wiring = parts.wiring
+    this.#issuers = nativeIssuers(parts.wiring)
+    server.onStatus((status) => this.#told(status))
+    this.#unsubscribe = parts.policies.subscribe(() => this.#publish())
+    this.#look()
+  }
+
+  status(): readonly NodeStatus[] {
+    return this.#server.status()
+  }
+
+  update(wiring: Wiring): void {
+    this.#wiring = wiring
+  }
+
+  async close(): Promise<void> {
+    this.#unsubscribe()
+    this.#timer?.cancel()
+    await this.#server.stop()
+  }
+
+  /** Keys come from elsewhere, and certificates from files: whether they changed is looked at. */
+  #look(): void {
+    const seen = JSON.stringify([[...this.#keys()], Object.values(this.#config.nodes).map((node) => this.#tls(node))])
+    if (seen !== this.#seen) {
+      this.#seen = seen
+      this.#publish()
+    }
+    this.#timer = this.#parts.clock.after(LOOK_MS, () => this.#look())
+  }
+
+  #keys(): ReadonlyMap<string, string> {
+    const forms = [...this.#issuers.values()].flatMap((one) => ('refused' in one ? [] : one))
+    return new Map(
+      forms.map(({ name, form, iss, algorithms }) => {
+        const issuer = this.#parts.identities.issuers.find((one) => one.name === name)
+        return [form, jwksOf(issuer?.publicKeys?.(iss) ?? [], algorithms)]
+      }),
+    )
+  }
+
+  #tls({ tls }: EnvoyNode): { readonly cert: string; readonly key: string } | undefined {
+    return tls === undefined ? undefined : { cert: read(this.#parts, tls.cert), key: read(this.#parts, tls.key) }
+  }
+
+  /** What can't be enforced as it is written is not handed out at all: the node keeps what it had. */
+  #publish(): void {
+    const { policies, log } = this.#parts
+    const keys = this.#keys()
+    for (const [name, node] of Object.entries(this.#config.nodes)) {
+      try {
+        const { resources, diagnostics } = planNode(name, node, this.#wiring, policies.current, this.#issuers)
+        if (diagnostics.length > 0) this.#refuse(name, diagnostics)
+        else {
+          this.#said.delete(name)
+          this.#server.publish(
+            name,
+            this.#toSnapshot(emitEnvoy({ name, address: node.listen, resources, keys, tls: this.#tls(node), logs: undefined })),
+          )
+        }
+      } catch (error) {
+        log(`envoy ${name}: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+  }
+
+  #refuse(name: string, diagnostics: readonly Diagnostic[]): void {
+    const text = diagnostics.map(({ message }) => message).join('; ')
+    if (this.#said.get(name) === text) return
+    this.#said.set(name, text)
+    this.#parts.log(`envoy ${name}: nothing new is handed out, and what it has stays: ${text} (see \`ostiary compile envoy\`)`)
+  }
+
+  #told(status: NodeStatus): void {
+    for (const line of linesOf(status)) {
+      const key = `${status.node} ${line.kind}`
+      if (this.#said.get(key) === line.text) continue
+      this.#said.set(key, line.text)
+      this.#parts.log(`envoy ${status.node}: ${line.text}`)
+    }
+  }
+}
+
+/** What an operator wants to read of a node, each kind of line whenever it changes. */
+function linesOf({
+  kinds,
+  connectedSince,
+  disconnectedAt,
+  desired,
+  acknowledged,
+}: NodeStatus): readonly { readonly kind: string; readonly text: string }[] {
+  const rejected = Object.entries(kinds).flatMap(([kind, { rejection }]) =>
+    rejection === undefined ? [] : [{ kind, message: rejection.message }],
+  )
+  if (rejected.length > 0)
+    return rejected.map(({ kind, message }) => ({ kind, text: `it rejects its ${kind} configuration, and keeps what it had: ${message}` }))
+  if (connectedSince === undefined) return disconnectedAt === undefined ? [] : [{ kind: 'state', text: 'is not connected any more' }]
+  return desired !== undefined && desired === acknowledged
+    ? [{ kind: 'state', text: `enforces what it should, version ${desired.slice(0, 19)}` }]
+    : []
+}

@@ -1,0 +1,71 @@
+import type { Json } from '../../envoy/rbac.ts'
+
+/** How an Envoy reaches this gateway and proves itself. */
+export interface BootstrapInput {
+  readonly node: string
+  /** Where the gateway listens for Envoys, as they reach it. */
+  readonly server: { readonly host: string; readonly port: number }
+  /** Files on the machine of the Envoy; undefined for none, on loopback. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string; readonly serverName: string } | undefined
+  /** Where its administration is; undefined for nowhere. */
+  readonly admin: { readonly host: string; readonly port: number } | undefined
+}
+
+const TYPE = 'type.googleapis.com/'
+
+/** What an Envoy is started with: who it is and whom it asks. Everything else it is told, and keeps while nobody answers. */
+export function bootstrapOf({ node, server, tls, admin }: BootstrapInput): Json {
+  const ads = { resourceApiVersion: 'V3', ads: {} }
+  return {
+    node: { id: node, cluster: 'ostiary' },
+    ...(admin === undefined ? {} : { admin: { address: { socketAddress: { address: admin.host, portValue: admin.port } } } }),
+    dynamicResources: {
+      adsConfig: {
+        apiType: 'DELTA_GRPC',
+        transportApiVersion: 'V3',
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ envoyGrpc: { clusterName: 'ostiary' } }],
+      },
+      cdsConfig: ads,
+      ldsConfig: ads,
+    },
+    staticResources: {
+      clusters: [
+        {
+          name: 'ostiary',
+          type: /^[0-9.]+$|:/.test(server.host) ? 'STATIC' : 'STRICT_DNS',
+          connectTimeout: '5s',
+          typedExtensionProtocolOptions: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+              '@type': `${TYPE}envoy.extensions.upstreams.http.v3.HttpProtocolOptions`,
+              explicitHttpConfig: { http2ProtocolOptions: { connectionKeepalive: { interval: '30s', timeout: '10s' } } },
+            },
+          },
+          loadAssignment: {
+            clusterName: 'ostiary',
+            endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: server.host, portValue: server.port } } } }] }],
+          },
+          ...(tls === undefined
+            ? {}
+            : {
+                transportSocket: {
+                  name: 'envoy.transport_sockets.tls',
+                  typedConfig: {
+                    '@type': `${TYPE}envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext`,
+                    sni: tls.serverName,
+                    commonTlsContext: {
+                      tlsCertificates: [{ certificateChain: { filename: tls.cert }, privateKey: { filename: tls.key } }],
+                      validationContext: {
+                        trustedCa: { filename: tls.ca },
+                        matchTypedSubjectAltNames: [{ sanType: 'DNS', matcher: { exact: tls.serverName } }],
+                      },
+                    },
+                  },
+                },
+              }),
+        },
+      ],
+    },
+    layeredRuntime: { layers: [{ name: 'static', staticLayer: { 're2.max_program_size.error_level': 1000 } }] },
+  }
+}

@@ -1,0 +1,122 @@
+/** What each Envoy of the wiring is to enforce, or why it can't. */
+import type { Wiring } from '../../config/schema.ts'
+import { diagnostic, type Diagnostic } from '../../core/errors.ts'
+import { all, payload, test, type NativeIssuer } from '../../core/token.ts'
+import type { CompiledPolicy } from '../../policy/index.ts'
+import { compileNative } from '../../policy/native/compile.ts'
+import type { NativeResource, NotNative } from '../../policy/native/native.ts'
+import type { EnvoyResource, EnvoyUpstream } from './emit.ts'
+
+export type NativeIssuers = ReadonlyMap<string, readonly NativeIssuer[] | { readonly refused: string }>
+
+/** A resource with `protocol: http`, as far as an Envoy carries it. */
+export interface WiredResource {
+  readonly hosts: readonly string[]
+  readonly upstream: {
+    readonly url: string
+    readonly ca?: string | undefined
+    readonly serverName?: string | undefined
+    readonly http2: boolean
+    readonly socketPath?: string | undefined
+    readonly hostField: 'request' | 'upstream'
+    readonly connectTimeout: number
+  }
+  readonly websocket: unknown
+  readonly forwardAuthorization: boolean
+  readonly record: string
+  readonly routes: readonly {
+    readonly path: string
+    readonly record?: string | undefined
+    readonly body?: unknown
+    readonly forwardAuthorization?: unknown
+  }[]
+  readonly body?: unknown
+  readonly cors?: unknown
+  readonly maxTokenLifetime?: number | undefined
+}
+
+export interface NodeWiring {
+  /** Undefined for every resource that speaks http. */
+  readonly resources?: readonly string[] | undefined
+}
+
+export interface NodePlan {
+  readonly resources: readonly EnvoyResource[]
+  /** Errors: as long as there is one, nothing of it may be enforced. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+const OWN = 'ostiary'
+
+/** Plans one node. @param name Its name in the wiring */
+export function planNode(name: string, node: NodeWiring, wiring: Wiring, policy: CompiledPolicy, issuers: NativeIssuers): NodePlan {
+  const diagnostics: Diagnostic[] = []
+  const speaksHttp = (resource: string): boolean => wiring.resources[resource]?.protocol === 'http' && resource !== OWN
+  const names = node.resources ?? Object.keys(wiring.resources).filter(speaksHttp)
+  const resources: EnvoyResource[] = []
+  for (const resource of names) {
+    if (!speaksHttp(resource)) {
+      diagnostics.push(diagnostic('target/no-resource', { node: name, resource }, undefined))
+      continue
+    }
+    const wired = wiring.resources[resource] as unknown as WiredResource
+    const { native, refused } = compileNative({ model: policy.model, resource, issuers })
+    const all: readonly NotNative[] = [...refused, ...wiringProblems(wired).map((why) => ({ id: undefined, why, span: undefined }))]
+    for (const { id, why, span } of all)
+      diagnostics.push(
+        diagnostic('target/not-native', { what: id ?? resource, target: `Envoy \`${name}\``, why, resource, node: name }, span),
+      )
+    if (all.length === 0) resources.push(resourceOf(native, wired))
+  }
+  return { resources, diagnostics }
+}
+
+/** What of the wiring an Envoy would leave out: by which it would do something else than Ostiary's own door. */
+function wiringProblems({ hosts, upstream, record, routes, body, cors }: WiredResource): readonly string[] {
+  return [
+    ...hosts.filter((host) => host.startsWith('*.')).map((host) => `\`${host}\` stands for one label here, and for any number to Envoy`),
+    ...hosts.filter((host) => host.includes(':')).map((host) => `\`${host}\` binds a host to a port, which Envoy looks past`),
+    ...(upstream.socketPath === undefined ? [] : ['`upstream.socketPath` is of this machine']),
+    ...(upstream.hostField === 'request' ? [] : ['`upstream.hostField: upstream` is not carried out']),
+    ...(record === 'strict' || routes.some((route) => route.record === 'strict')
+      ? ['`record: strict` wants a record before the effect']
+      : []),
+    ...(body !== undefined || routes.some((route) => route.body !== undefined) ? ['`body` limits are not kept'] : []),
+    ...(routes.some((route) => route.forwardAuthorization !== undefined) ? ['`forwardAuthorization` of a route is not carried out'] : []),
+    ...(cors === undefined ? [] : ['`cors` preflights are not answered']),
+  ]
+}
+
+function resourceOf(
+  native: NativeResource,
+  { hosts, upstream, websocket, forwardAuthorization, maxTokenLifetime }: WiredResource,
+): EnvoyResource {
+  return {
+    native:
+      maxTokenLifetime === undefined
+        ? native
+        : { ...native, issuers: native.issuers.map((issuer) => shortLived(issuer, maxTokenLifetime)) },
+    hosts,
+    upstream: upstreamOf(upstream),
+    websocket: websocket !== false,
+    forwardAuthorization,
+  }
+}
+
+function shortLived(issuer: NativeIssuer, most: number): NativeIssuer {
+  const span = test({ is: 'span', path: payload('exp'), since: payload('iat'), most: most / 1000 })
+  return { ...issuer, credential: all(issuer.credential, span) }
+}
+
+function upstreamOf({ url: text, ca, serverName, http2, connectTimeout }: WiredResource['upstream']): EnvoyUpstream {
+  const url = new URL(text)
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const secure = url.protocol === 'https:'
+  return {
+    host,
+    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    tls: secure ? { serverName: serverName ?? host, ca } : undefined,
+    http2,
+    connectTimeout,
+  }
+}
