@@ -13,6 +13,9 @@ function maskOf(obligations: readonly Obligation[]): string | undefined {
 /** How often expiry and revocation of open exchanges are looked at: half of the second that the design allows. */
 const SWEEP_MS = 500
 
+/** Exchanges that are decided anew before others have their turn: each may take as long as binding a principal. */
+const AT_ONCE = 50
+
 /**
  * The exchanges that are under way. Each is ended within a second when its credential expires or is revoked, or when
  * a new policy version no longer allows it (design, invariant 5).
@@ -23,6 +26,8 @@ export class OpenExchanges {
   readonly #open = new Roster<Passage>()
   readonly #unsubscribe: () => void
   #timer: Timer | undefined
+  /** Those that are still to be decided anew. */
+  #rest: Timer | undefined
 
   constructor(clock: Clock, policies: PolicySource) {
     this.#clock = clock
@@ -65,9 +70,17 @@ export class OpenExchanges {
     }
   }
 
-  /** Decides every open exchange anew under the policy in force now. */
+  /** Decides every open exchange anew under the policy in force now: of many, some at a time, since new ones wait meanwhile. */
   redecide(): void {
-    for (const passage of this.#open) this.#redecide(passage)
+    this.#rest?.cancel()
+    this.#rest = undefined
+    this.#redecideSome([...this.#open], 0)
+  }
+
+  #redecideSome(all: readonly Passage[], from: number): void {
+    const next = from + AT_ONCE
+    for (const passage of all.slice(from, next)) this.#redecide(passage)
+    if (next < all.length) this.#rest = this.#clock.after(0, () => this.#redecideSome(all, next))
   }
 
   #redecide(passage: Passage): void {
@@ -86,6 +99,7 @@ export class OpenExchanges {
   close(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+    this.#rest?.cancel()
     this.#unsubscribe()
   }
 

@@ -210,6 +210,24 @@ test('an open exchange ends with the policy that allowed it', async () => {
   assert.equal(pipeline.open.size, 0)
 })
 
+test('of many open exchanges, others have their turn between those that a policy ends, and the latest policy counts', async () => {
+  const { pipeline, policies, clock } = setUp()
+  const many = 120
+  for (let i = 0; i < many; i++) await pipeline.admit(bearer)
+  policies.swap(policyOf('two', () => false))
+  const once = many - pipeline.open.size
+  assert.ok(once > 0 && once < many)
+  clock.advance(0)
+  assert.equal(pipeline.open.size, 0)
+
+  policies.swap(policyOf('three', () => true))
+  for (let i = 0; i < many; i++) await pipeline.admit(bearer)
+  policies.swap(policyOf('four', () => false))
+  policies.swap(policyOf('five', () => true))
+  clock.advance(0)
+  assert.equal(pipeline.open.size, many - once)
+})
+
 test('a policy that changes while the record is waited for ends the exchange before it begins', async () => {
   const written = Promise.withResolvers<void>()
   const { pipeline, policies } = setUp({ decided: () => written.promise })
