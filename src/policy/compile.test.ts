@@ -45,3 +45,13 @@ test('an action of another protocol than the resource speaks is covered by nothi
   const { effect, reasons } = policy!.decide(policy!.anonymous, { protocol: 'llm', model: 'm', operation: 'chat' }, 'orders', AT)
   assert.deepEqual([effect, reasons], ['deny', [{ code: 'no-rule' }]])
 })
+
+test('a resource is made ready when it is first asked about, or before', () => {
+  const { policy } = load('rules: [{ id: a, role: everyone, resource: [orders, wiki], actions: [GET /a] }]')
+  assert.deepEqual(policy!.asked, [])
+  policy!.decide(policy!.anonymous, act('GET /a'), 'wiki', AT)
+  assert.deepEqual(policy!.asked, ['wiki'])
+  policy!.prepare('orders')
+  policy!.prepare('nowhere')
+  assert.deepEqual(policy!.asked.toSorted(), ['orders', 'wiki'])
+})

@@ -180,6 +180,12 @@ describe('roles that include each other', () => {
     assert.deepEqual(told(`  a: { includes: [b, c], ${bound} }\n  b: { includes: [a] }\n  c: { includes: [a] }`), [
       'role `a` includes itself, by way of `b`, `a`',
     ]))
+  test('with more bindings all together than may be', () => {
+    const chain = (count: number) =>
+      Array.from({ length: count }, (_, i) => `  r${i}: { ${bound}${i === 0 ? '' : `, includes: [r${i - 1}]`} }`).join('\n')
+    const limits = (count: number) => load(`roles:\n${chain(count)}`).diagnostics.filter(({ code }) => code === 'policy/limit').length
+    assert.deepEqual([limits(20), limits(720)], [0, 1])
+  })
   test('in no circle, where two lead to one', () =>
     assert.deepEqual(told(`  a: { includes: [b, c], ${bound} }\n  b: { includes: [d] }\n  c: { includes: [d] }\n  d: {}`), []))
 })

@@ -58,4 +58,20 @@ rules: [{ id: root, role: reader, resource: [orders, wiki, ostiary], actions: [G
     const [first, second] = ['a', 'b'].map((name) => ({ path: `policy/none/${name}.yaml`, text: 'apiVersion: ostiary.dev/v1\n' }))
     assert.deepEqual(loaded('policy/pay/a.yaml', rule('orders'), first!, second!), ['policy/unknown-team policy/none/a.yaml:1:1'])
   })
+  test('may include their own roles, and are told once of one that is nowhere', () => {
+    const own = 'roles: { a: { includes: [b] }, b: { bind: [{ issuer: entra, claim: roles, any: [B] }] } }'
+    assert.deepEqual(loaded('policy/pay/a.yaml', own), ['policy/unbound-role policy/pay/a.yaml:2:10'])
+    const lost = 'roles: { a: { includes: [lost], bind: [{ issuer: entra, claim: roles, any: [A] }] } }'
+    assert.deepEqual(loaded('policy/pay/a.yaml', lost), ['policy/unknown-role policy/pay/a.yaml:2:26'])
+  })
+  test('are told of the first that they do not own', () => {
+    const { diagnostics } = load([
+      root,
+      { path: 'policy/pay/a.yaml', text: `apiVersion: ostiary.dev/v1\n${rule('[wiki, orders, ostiary]')}` },
+    ])
+    assert.deepEqual(
+      diagnostics.map(({ message }) => message),
+      ['rule `a` speaks of resource `ostiary`, which team `pay` does not own'],
+    )
+  })
 })

@@ -14,6 +14,56 @@ export interface Equivalent {
 }
 
 export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
+  'src/policy/actions/buckets.ts': [
+    { line: 'if (!this.#how.isCanonical(action)) return found', change: 'found → []', because: 'nothing was found yet: `found` is empty' },
+  ],
+  'src/policy/actions/container/index.ts': [
+    {
+      line: 'const repository = images.repositories === undefined ? undefined : literalPath(images.repositories)',
+      change: 'images.repositories === undefined → true',
+      because: 'a pattern that is looked at besides has to meet the action all the same',
+    },
+    {
+      line: 'operations.size > MOST && images.repositories === undefined && images.versions === undefined && isAnyValue(names),',
+      change: '> → >=',
+      because: 'half of an odd number of operations is no number of operations',
+    },
+  ],
+  'src/policy/actions/http/scan.ts': [
+    {
+      line: 'return (Math.imul(hash, 31) + code) | 0',
+      change: '+ → -',
+      because: 'numbers of another spread: texts of the same number are compared',
+    },
+  ],
+  'src/policy/actions/http/trie.ts': [
+    {
+      line: 'for (let i = 0; i < text.length; i += 4) {',
+      change: '< → <=',
+      because: 'one number more behind a text whose length is said before it',
+    },
+  ],
+  'src/policy/actions/kubernetes/known.ts': [
+    {
+      line: 'const found = resources.find((one) => one === resource || one === `${resource}s` || one === `${resource}es`)',
+      change: 'find → findLast',
+      because: 'no list has two of a name, the same with `s` and the same with `es`',
+    },
+  ],
+  'src/policy/actions/mcp/index.ts': [
+    {
+      line: "buckets: ({ name }) => (name.kind === 'glob' && isLiteral(name.glob) ? [name.glob.pieces[0]!] : undefined),",
+      change: "name.kind === 'glob' && isLiteral(name.glob) → false",
+      because: 'a pattern that is looked at besides has to meet the action all the same',
+    },
+  ],
+  'src/policy/actions/sql/canonical.ts': [
+    {
+      line: 'if (!CLASSES.includes(statement)) return false',
+      change: 'false → true (2)',
+      because: 'no pattern has a class that is none, and none is read',
+    },
+  ],
   'src/policy/bind.ts': [
     {
       line: "if (match === 'none' || value === undefined) return undefined",
@@ -94,5 +144,53 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       because: 'no binding is found by a value that is not there',
     },
     { line: 'if (value === undefined) continue', change: 'continue → ;', because: 'no binding is found by a value that is not there' },
+  ],
+  'src/policy/compile.ts': [
+    {
+      line: 'const patterns = statement.actions.map(({ pattern }) => pattern).filter((pattern) => pattern.protocol === protocol)',
+      change: '.filter(…) → nothing',
+      because: 'the index of a protocol leaves out the patterns of others',
+    },
+  ],
+  'src/policy/decide.ts': [
+    {
+      line: 'if (place.guardsByRole.roles.length > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, asked)).look(place)',
+      change: '> → >=',
+      because: 'guardrails of none come to nothing',
+    },
+    {
+      line: 'const rules = foreign !== undefined ? NONE : more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()',
+      change: 'foreign !== undefined → false',
+      because: 'the rules of an issuer that is not accepted are left out where the denial is made',
+    },
+  ],
+  'src/policy/resources.ts': [
+    {
+      line: '.filter(([, { labels }]) => wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value))',
+      change: '> → >=',
+      because: 'a choice without labels is refused, whatever it would choose',
+    },
+  ],
+  'src/policy/roles.ts': [
+    {
+      line: 'return left < right ? -1 : left > right ? 1 : 0',
+      change: '> → >=',
+      because: 'bindings of the same meaning stand in any order',
+    },
+    {
+      line: 'waiting.push(...(declared.get(next)?.includes ?? []))',
+      change: '?. → .',
+      because: 'roles that are not there are refused before',
+    },
+    {
+      line: 'const waiting = [...left].flatMap(([name, to]) => (to.size === 0 ? [name] : []))',
+      change: 'to.size === 0 → false',
+      because: 'roles that lead to no circle are passed over when they are followed, which only takes longer',
+    },
+    {
+      line: 'if (to?.delete(name) === true && to.size === 0) waiting.push(other)',
+      change: 'waiting.push(other) → ;',
+      because: 'roles that lead to no circle are passed over when they are followed, which only takes longer',
+    },
   ],
 }

@@ -159,6 +159,13 @@ function bare(change: Change): Change {
   return { ...change, replacement: change.replacement.slice(1, -1).replace(/^\((.*?)\) /s, '$1 ') }
 }
 
+function chaining({ type, optional, computed, object, property }: Node): readonly Change[] {
+  if (type !== 'MemberExpression' || optional !== true || computed === true) return []
+  const { start: at, end: start } = object as Node
+  // What comes behind `?.` is counted as reached only where there is something to reach.
+  return [{ from: '?.', to: '.', at, start, end: (property as Node).start, replacement: '.' }]
+}
+
 export const OPERATORS: readonly Operator[] = [
   { kind: 'boundary', changes: binary('BinaryExpression', { '<': '<=', '<=': '<', '>': '>=', '>=': '>' }) },
   { kind: 'equality', changes: binary('BinaryExpression', { '===': '!==', '!==': '===' }) },
@@ -166,10 +173,7 @@ export const OPERATORS: readonly Operator[] = [
   { kind: 'default', changes: binary('LogicalExpression', { '??': '&&' }) },
   {
     kind: 'chaining',
-    changes: (node) =>
-      node.type === 'MemberExpression' && node.optional === true && node.computed !== true
-        ? [{ from: '?.', to: '.', start: (node.object as Node).end, end: (node.property as Node).start, replacement: '.' }]
-        : [],
+    changes: chaining,
   },
   {
     kind: 'negation',

@@ -32,6 +32,8 @@ export interface Change {
   readonly start: number
   readonly end: number
   readonly replacement: string
+  /** A place that is reached where this matters, if not its start. */
+  readonly at?: number
 }
 
 export interface Operator {
@@ -51,7 +53,7 @@ export interface Mutant {
   readonly after: string
   /** As `=== → !==`; with a number where it is not the first such change of the line. */
   readonly change: string
-  /** Where it begins, in characters of the text. */
+  /** A place of the text that is reached where it matters. */
   readonly start: number
   /** The whole text with the change. */
   readonly text: string
@@ -76,7 +78,7 @@ export function mutantsOf(file: string, text: string): readonly Mutant[] {
   const seen = new Map<string, number>()
   return found
     .toSorted((a, b) => a.start - b.start)
-    .map(({ kind, from, to, start, end, replacement }) => {
+    .map(({ kind, from, to, start, end, replacement, at }) => {
       // The line is that of what is changed, not of where the expression around it begins.
       const line = text.slice(0, start).split('\n').length
       const told = `${from} → ${to === '' ? 'nothing' : to}`
@@ -89,7 +91,7 @@ export function mutantsOf(file: string, text: string): readonly Mutant[] {
         source: lines[line - 1]!.trim(),
         after: lines[line - 2]?.trim() ?? '',
         change: times === 1 ? told : `${told} (${times})`,
-        start,
+        start: at ?? start,
         text: `${text.slice(0, start)}${replacement}${text.slice(end)}`,
       }
     })

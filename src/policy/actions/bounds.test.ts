@@ -104,6 +104,39 @@ test('a URI has one spelling', () => {
 
 const MAX_LIST = 64
 
+describe('templates of http', () => {
+  test('as many segments as may be, and one more', () => {
+    const template = (count: number): string => `GET ${'/a'.repeat(count)}`
+    assert.equal(problem('http', template(64)), undefined)
+    assert.equal(problem('http', template(65)), 'it has more than 64 segments')
+    const index = vocabularies.http.index(
+      [
+        [pattern('http', template(64)), 'a'],
+        [pattern('http', 'GET /a/**'), 'b'],
+      ],
+      (values) => values,
+    )
+    const found = (count: number) => index.find({ protocol: 'http', method: 'GET', path: '/a'.repeat(count) }).flat()
+    assert.deepEqual([found(63), found(64).toSorted(), found(65), found(200)], [['b'], ['a', 'b'], ['b'], ['b']])
+  })
+  test('a character outside of ASCII, however it is spelled', () => {
+    const index = vocabularies.http.index([[pattern('http', 'GET /é/{x}'), 'a']], (values) => values)
+    for (const path of ['/é/é', '/%C3%A9/x', '/%c3%a9/é', '/é/%C3%A9'])
+      assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path }), [['a']], path)
+    for (const path of ['/e/x', '/É/x', '/é/', '/é']) assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path }), [], path)
+  })
+  test('more of them than tries share an array for', () => {
+    const many = Array.from({ length: 20_000 }, (_, i) => `/item-${i}`)
+    const index = vocabularies.http.index(
+      many.map((path) => [pattern('http', `GET ${path}`), path] as const),
+      (values) => values,
+    )
+    for (const path of [many[0]!, many[9999]!, many.at(-1)!])
+      assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path }), [[path]])
+    assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path: '/item-20000' }), [])
+  })
+})
+
 describe('lists', () => {
   const known = Array.from({ length: MAX_LIST + 1 }, (_, i) => `w${i}`)
   test('as long as may be, and longer', () => {
@@ -145,6 +178,8 @@ describe('what is canonical', () => {
     const met = (statement: string, column: string) =>
       vocabularies.sql.matches(all, { protocol: 'sql', class: statement, schema: 'public', object: 'orders', column })
     assert.deepEqual([met('select', 'id'), met('select', 'name'), met('delete', '')], [true, false, false])
+    const said = pattern('sql', 'select,insert,update,merge on public.orders(id)')
+    assert.equal(vocabularies.sql.covers(said, pattern('sql', '* on public.orders(id)')), true)
   })
   test('an access of a database by its parts', () => {
     const read = vocabularies.sql.readParts
@@ -169,7 +204,7 @@ describe('what is canonical', () => {
       target: '',
     })
     const none = { problem: 'the property `command` is neither a text nor a list of words' }
-    for (const command of [['cat', 7], [7, 'cat'], [], ['', 'a'], ['cat', 'a\nb'], ['cat', '\u202e'], 7])
+    for (const command of [['cat', 7], [7, 'cat'], ['cat', { length: 1 }], [], ['', 'a'], ['cat', 'a\nb'], ['cat', '\u202e'], 7])
       assert.deepEqual(read(command), none)
     assert.deepEqual(isProblem(vocabularies.ssh.readParts('exec', { login: 7 })), true)
   })
@@ -269,10 +304,23 @@ describe('across protocols', () => {
     const index = vocabularies.http.index([[http, 'x']], (values) => values)
     assert.deepEqual(index.find(action), [])
     assert.equal(vocabularies.http.matches(http, action), false)
+    // Also not one that has the fields of both.
+    const both = { protocol: 'mcp', method: 'GET', path: '/', name: '' } as Action
+    assert.deepEqual(index.find(both), [])
+    assert.deepEqual(index.find({ ...both, protocol: 'http' } as Action), [['x']])
   })
   test('there is no vocabulary of a protocol that is not there', () => {
     assert.equal(vocabularyOf('gopher'), undefined)
     assert.equal(vocabularyOf('constructor'), undefined)
     assert.deepEqual(requestOf({ protocol: 'gopher' } as unknown as Action), new Map())
   })
+})
+
+test('of several that are wrong, the first is told', () => {
+  assert.equal(problem('container', 'run,info,events acme/web'), '`info` is on no image')
+  assert.equal(problem('container', 'run,pull,push * named web'), '`pull` is on no container')
+  assert.equal(problem('container', 'run,stop,start * with privileged'), '`stop` has no options')
+  assert.equal(problem('mcp', 'tools/call,ping,tools/list x'), '`ping` has no name')
+  assert.equal(problem('mcp', 'ping,tools/call,prompts/get'), '`tools/call` needs a name, and `ping` has none')
+  assert.equal(problem('llm', 'chat,models,batch gpt-4o'), '`models` is on no model')
 })
