@@ -20,6 +20,15 @@ function cellsOf(protocol: Protocol, patterns: readonly ActionPattern[], more: P
 
 const numRuns = Number(process.env['OSTIARY_RUNS'] ?? 150)
 
+/** Texts at the edges of what names, paths, images and addresses can be. */
+const strange = fc.oneof(
+  fc
+    .array(fc.constantFrom(...'ab01AZ-_.:/@,=+%~!$*;?#"[]\\^`{| é\u0436\u00a0\u200b\n'.split('')), { maxLength: 6 })
+    .map((all) => all.join('')),
+  fc.constantFrom('..', '.a', '//', 'a//b', '/', 'a/', '[::1]:65535', 'a:65536', 'localhost/a', 'a.b:1/c__d/e-.f', 'b/c--d', '%2B', '%20'),
+  fc.constantFrom(63, 64, 65, 128, 129, 253, 254, 255, 256).map((length) => 'a'.repeat(length)),
+)
+
 /** Patterns that as guardrails meet every action. */
 const ALL: Readonly<Record<Protocol, readonly string[]>> = {
   http: ['* /**'],
@@ -70,6 +79,27 @@ for (const protocol of Object.keys(vocabularies) as Protocol[])
         { numRuns },
       )
       assert.ok(inside > 100)
+    })
+
+    test('whatever a text in it looks like, an action that there is at all is in exactly one', () => {
+      const cells = cellsOf(protocol, patternsOf(protocol, all))
+      let inside = 0
+      fc.assert(
+        fc.property(samples[protocol].action, fc.nat(), strange, (action, place, text) => {
+          const fields = Object.entries(action).filter(
+            ([name, value]) => name !== 'protocol' && name !== 'path' && typeof value === 'string',
+          )
+          const [name, before] = fields[place % Math.max(1, fields.length)] ?? ['path', '']
+          // What most texts of the field begin with stays: another one would seldom be one at all.
+          const kept = /^(?:[:@/]|\w+:(?:\/\/)?)?/.exec(String(before))![0]
+          const changed = { ...action, [name]: `${kept}${text}` } as Action
+          if (!patternsOf(protocol, all).some((one) => matches(one, changed))) return
+          inside++
+          assert.equal(cells.filter((cell) => cell.has(changed)).length, 1, JSON.stringify(changed))
+        }),
+        { numRuns: numRuns * 10 },
+      )
+      assert.ok(inside > 10, String(inside))
     })
 
     test('each has an action that lies in it, and that the matcher treats as the cell says', () => {
