@@ -7,6 +7,11 @@ export const xds = {
     exit: 65,
   },
   'xds/duplicate': { message: 'two {kind} are called `{name}`', help: 'give one of them another name', exit: 65 },
+  'xds/address': {
+    message: 'the listeners `{other}` and `{name}` are both on `{address}`',
+    help: 'give one of them another address or port',
+    exit: 65,
+  },
   'xds/missing': {
     message: '{count} names lead nowhere, so nothing of it was sent: {names}',
     help: 'add what is named, or take out what names it',

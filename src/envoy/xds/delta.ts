@@ -20,7 +20,7 @@ function read(conversation: Conversation, kind: Kind, request: DeltaDiscoveryReq
   subscriptions.set(kind, subscription)
   // Whether a response was accepted is said before what is asked for next.
   if (responseNonce !== '') {
-    const known = errorDetail === undefined ? subscription.accepted(responseNonce) : subscription.refused(responseNonce, true)
+    const known = errorDetail === undefined ? subscription.accepted(responseNonce) : subscription.refused(responseNonce)
     if (known) conversation.answered(kind, errorDetail?.message)
   }
   const isAll = (name: string): boolean => isWhole(kind) && name === ALL
@@ -34,6 +34,7 @@ function read(conversation: Conversation, kind: Kind, request: DeltaDiscoveryReq
   )
   if (before !== undefined) return
   const stated = Object.entries(initialResourceVersions)
+  if (stated.length > 0) conversation.returned()
   subscription.state(stated, snapshot, limits)
   subscription.greet = subscription.wildcard && stated.length === 0
 }
@@ -45,16 +46,20 @@ function drafter(limits: XdsLimits) {
     const removed: string[] = []
     let [bytes, waits] = [0, false]
     let alone: string | undefined
+    let aloneGoes = false
     for (const name of subscription.due) {
       const verdict = view.judge(subscription, name)
       const goesNow = verdict === 'remove' ? phase === 'take' : phase === 'bring'
       if (verdict === 'nothing') subscription.settle(name)
       else if (verdict === 'wait' || !goesNow) waits = true
-      else if (subscription.retry.has(name)) alone ??= name
-      else if (verdict === 'send') {
+      else if (subscription.retry.has(name)) {
+        // What goes may be in the way of what comes.
+        if (alone === undefined || (!aloneGoes && verdict !== 'send')) alone = name
+        aloneGoes ||= verdict !== 'send'
+      } else if (verdict === 'send') {
         const resource = view.snapshot.resources[subscription.kind].get(name)!
         bytes += resource.bytes.length
-        if (bytes > limits.responseBytes && resources.length > 0) break
+        if (bytes > limits.responseBytes && resources.length > 0) continue
         resources.push(resource)
       } else removed.push(name)
     }

@@ -10,7 +10,7 @@
  */
 import type { XdsLimits } from './limits.ts'
 import type { Snapshot } from './snapshot.ts'
-import type { Subscription } from './subscription.ts'
+import type { Held, Subscription } from './subscription.ts'
 import { isWhole, keyOf, KINDS, type Kind, type Need, type Resource } from './types.ts'
 
 export type Phase = 'bring' | 'take'
@@ -25,7 +25,7 @@ export const STEPS: readonly (readonly [Kind, Phase])[] = [
 export type Verdict = 'nothing' | 'send' | 'remove' | 'replace' | 'absent' | 'wait'
 
 /** How something is named by what a node may have: by what is to stay, or by what is on its way out. */
-type Use = 'kept' | 'passing' | undefined
+type Use = 'kept' | 'passing'
 
 /** One look at all subscriptions of a stream, at one time. */
 export class View {
@@ -33,13 +33,17 @@ export class View {
   readonly now: number
   /** When to look again, if nothing happens until then. */
   until = Infinity
+  /** Until when it isn't known yet what a node that came back has: what it asks for comes one kind after the other. */
+  readonly #unsureUntil: number
   readonly #subscriptions: ReadonlyMap<Kind, Subscription>
   readonly #limits: XdsLimits
-  #uses: { readonly named: ReadonlyMap<string, 'kept' | 'passing'>; readonly unknown: boolean } | undefined
+  #uses: { readonly named: ReadonlyMap<string, Use>; readonly unknown: boolean } | undefined
 
-  constructor(snapshot: Snapshot, subscriptions: ReadonlyMap<Kind, Subscription>, limits: XdsLimits, now: number) {
+  /** @param returned When the node came back, if it had something already */
+  constructor(snapshot: Snapshot, subscriptions: ReadonlyMap<Kind, Subscription>, limits: XdsLimits, now: number, returned = -Infinity) {
     this.snapshot = snapshot
     this.now = now
+    this.#unsureUntil = returned + limits.additionMs
     this.#subscriptions = subscriptions
     this.#limits = limits
   }
@@ -50,15 +54,33 @@ export class View {
     const resource = this.snapshot.resources[subscription.kind].get(name)
     if (subscription.isSettled(name, resource)) return 'nothing'
     if (resource !== undefined) return this.#bring(subscription, resource)
-    // Who asks for what there isn't is told so.
-    if (!subscription.latest.has(name)) return 'absent'
+    if (!subscription.latest.has(name)) return this.#miss(subscription, name)
     return this.#take(subscription, name)
+  }
+
+  /** Who asks for what there isn't is told so; but not at once if what names it is about to go. */
+  #miss(subscription: Subscription, name: string): Verdict {
+    const { kind } = subscription
+    const isPassing = !isWhole(kind) && this.#useOf({ kind, name }) !== undefined
+    return isPassing && this.#waits(subscription, name, 'bring', this.#limits.additionMs) ? 'wait' : 'absent'
   }
 
   #bring(subscription: Subscription, resource: Resource): Verdict {
     const isNew = subscription.held.get(resource.name)?.version !== resource.version
-    if (!isNew || resource.kind === 'cluster' || resource.needs.every((need) => this.#isThere(need))) return 'send'
+    if (!isNew || resource.kind === 'cluster') return 'send'
+    if (resource.needs.every((need) => this.#isThere(need)) && !this.#isTaken(subscription, resource)) return 'send'
     return this.#waits(subscription, resource.name, 'bring', this.#limits.additionMs) ? 'wait' : 'send'
+  }
+
+  /** Whether a listener that is to move away is still where this one is to be: until it has, a node rejects this one. */
+  #isTaken(listeners: Subscription, { kind, name, addresses }: Resource): boolean {
+    if (kind !== 'listener') return false
+    const isThere = (one: Held): boolean => (one as Partial<Resource>).addresses?.some((at) => addresses.includes(at)) === true
+    for (const other of this.snapshot.resources.listener.keys()) {
+      if (other === name) continue
+      for (const one of listeners.mayBe(other)) if (isThere(one)) return true
+    }
+    return false
   }
 
   /** Other things than clusters are asked for by name once a node knows of them, and it waits for them by itself. */
@@ -71,31 +93,30 @@ export class View {
 
   #take(subscription: Subscription, name: string): Verdict {
     const { kind } = subscription
-    if (kind === 'listener' && this.#isInTheWay(subscription, name)) return 'replace'
-    const use = kind === 'listener' ? this.#useOfListener(subscription) : this.#useOf({ kind, name })
-    // A node leaves by itself what it asked for by name, once it is done with it: to be told that it's gone would hurry it.
+    if (kind === 'listener') return this.#takeListener(subscription, name)
+    const use = this.#useOf({ kind, name })
     if (use === undefined && isWhole(kind)) return 'remove'
-    if (this.#waits(subscription, name, 'take', this.#limits.removalMs) || use === 'kept') return 'wait'
-    return 'remove'
+    // A node leaves by itself what it asked for by name, once it is done with it: to be told that it's gone would only hurry it.
+    if (use !== undefined && !isWhole(kind)) subscription.waiting.delete(name)
+    const isEarly = this.#waits(subscription, name, 'take', this.#limits.removalMs)
+    return isEarly || use === 'kept' || (use !== undefined && !isWhole(kind)) ? 'wait' : 'remove'
   }
 
-  /** Where it listens, one that is about to be sent wants to listen. */
-  #isInTheWay(listeners: Subscription, name: string): boolean {
+  /** A listener isn't named by anything; one that goes waits for those that come, except where it is in the way of one: then it goes along with that. */
+  #takeListener(listeners: Subscription, name: string): Verdict {
+    const wanted = [...this.snapshot.resources.listener.values()].filter((one) => listeners.wants(one.name))
     const { addresses = [] } = (listeners.latest.get(name) ?? {}) as Partial<Resource>
-    return [...this.snapshot.resources.listener.values()].some(
-      (one) => listeners.held.get(one.name)?.version !== one.version && one.addresses.some((address) => addresses.includes(address)),
-    )
+    const successors = wanted.filter((one) => one.addresses.some((address) => addresses.includes(address)))
+    if (successors.some((one) => this.judge(listeners, one.name) === 'send')) return 'replace'
+    const awaited = wanted.some((one) => !listeners.held.has(one.name))
+    return awaited && this.#waits(listeners, name, 'take', this.#limits.removalMs) ? 'wait' : 'remove'
   }
 
-  /** A listener isn't named by anything; one that goes waits for those that come. */
-  #useOfListener(listeners: Subscription): Use {
-    const names = [...this.snapshot.resources.listener.keys()]
-    return names.some((name) => listeners.wants(name) && !listeners.held.has(name)) ? 'passing' : undefined
-  }
-
-  #useOf(need: Need): Use {
+  #useOf(need: Need): Use | undefined {
     this.#uses ??= usesOf(this.snapshot, this.#subscriptions)
-    return this.#uses.named.get(keyOf(need)) ?? (this.#uses.unknown ? 'passing' : undefined)
+    const isUnsure = this.now < this.#unsureUntil
+    if (isUnsure) this.until = Math.min(this.until, this.#unsureUntil)
+    return this.#uses.named.get(keyOf(need)) ?? (isUnsure || this.#uses.unknown ? 'passing' : undefined)
   }
 
   /** Whether it has not waited long enough yet. The time runs from when it first had to wait, also through later snapshots. */
@@ -110,23 +131,25 @@ export class View {
 }
 
 /** Everything that is named by something that the node may have; `unknown` if it has something of which that can't be said. */
-function usesOf(
-  snapshot: Snapshot,
-  subscriptions: ReadonlyMap<Kind, Subscription>,
-): { named: Map<string, 'kept' | 'passing'>; unknown: boolean } {
-  const named = new Map<string, 'kept' | 'passing'>()
+function usesOf(snapshot: Snapshot, subscriptions: ReadonlyMap<Kind, Subscription>): { named: Map<string, Use>; unknown: boolean } {
+  const named = new Map<string, Use>()
   let unknown = false
-  const add = (needs: readonly Need[] | undefined, use: 'kept' | 'passing'): void => {
+  const add = (needs: readonly Need[] | undefined, use: Use): void => {
     unknown ||= needs === undefined
     for (const need of needs ?? []) if (named.get(keyOf(need)) !== 'kept') named.set(keyOf(need), use)
   }
-  for (const { kind, held, latest, troubled, unanswered, doubts } of subscriptions.values()) {
+  const hasAll = (one: Held | undefined): boolean =>
+    one?.needs?.every(({ kind, name }) => isWhole(kind) || subscriptions.get(kind)?.held.has(name) === true) === true
+  for (const { kind, held, latest, troubled, unanswered, others } of subscriptions.values()) {
     for (const [name, one] of held) {
       const isWanted = snapshot.resources[kind].has(name)
-      add(one.needs, troubled.has(name) || (isWanted && latest.get(name)?.version === one.version) ? 'kept' : 'passing')
+      add(one.needs, isWanted && (troubled.has(name) || latest.get(name)?.version === one.version) ? 'kept' : 'passing')
     }
     for (const { resources } of unanswered) for (const { needs } of resources) add(needs, 'passing')
-    for (const resources of doubts.values()) for (const { needs } of resources) add(needs, 'passing')
+    for (const [name, ones] of others) {
+      if (isWhole(kind) && !troubled.has(name) && hasAll(held.get(name))) others.delete(name)
+      else for (const { needs } of ones) add(needs, 'passing')
+    }
   }
   return { named, unknown }
 }

@@ -2,7 +2,7 @@ import { type Message } from '@bufbuild/protobuf'
 import { type Any } from '@bufbuild/protobuf/wkt'
 import { unpack } from '../any.ts'
 import { Cluster_DiscoveryType, type Cluster } from '../messages/envoy/config/cluster/v3/cluster_pb.ts'
-import type { Address } from '../messages/envoy/config/core/v3/address_pb.ts'
+import { SocketAddress_Protocol, type Address } from '../messages/envoy/config/core/v3/address_pb.ts'
 import type { ConfigSource, ExtensionConfigSource } from '../messages/envoy/config/core/v3/config_source_pb.ts'
 import type { GrpcService_EnvoyGrpc } from '../messages/envoy/config/core/v3/grpc_service_pb.ts'
 import type { HttpUri } from '../messages/envoy/config/core/v3/http_uri_pb.ts'
@@ -81,21 +81,23 @@ export function needsOf(message: Message): readonly Need[] {
   return [...found.values()]
 }
 
-/** Where a listener listens. */
+/** Where a listener listens; a port that the system chooses is no one's. */
 export function addressesOf({ address, additionalAddresses }: Listener): readonly string[] {
-  return [address, ...additionalAddresses.map((more) => more.address)].flatMap((one) => (one === undefined ? [] : [addressOf(one)]))
+  return [address, ...additionalAddresses.map((more) => more.address)].flatMap((one) => (one === undefined ? [] : addressOf(one)))
 }
 
-function addressOf({ address }: Address): string {
+function addressOf({ address }: Address): readonly string[] {
   switch (address.case) {
     case 'socketAddress': {
       const { address: host, portSpecifier: port, protocol } = address.value
-      return `${protocol} ${host} ${port.case === undefined ? '' : port.value}`
+      return port.case === undefined || port.value === 0
+        ? []
+        : [`${host}:${port.value}${protocol === SocketAddress_Protocol.UDP ? ' (UDP)' : ''}`]
     }
     case 'pipe':
-      return `pipe ${address.value.path}`
+      return [address.value.path]
     case 'envoyInternalAddress':
     case undefined:
-      return ''
+      return []
   }
 }

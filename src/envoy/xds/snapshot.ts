@@ -65,7 +65,7 @@ const PLURAL: Readonly<Record<Kind, string>> = {
 
 /**
  * Makes a snapshot of messages.
- * @throws OstiaryError `xds/duplicate`, `xds/missing`, `xds/empty`, `xds/size` or `xds/message`
+ * @throws OstiaryError `xds/duplicate`, `xds/address`, `xds/missing`, `xds/empty`, `xds/size` or `xds/message`
  */
 export function snapshotOf(messages: Messages, options: SnapshotOptions = {}): Snapshot {
   const resources = KINDS.flatMap((kind) => (messages[kind] ?? []).map((message) => resourceOf(kind, message)))
@@ -86,6 +86,7 @@ export function snapshotFrom(
     if (resources[kind].has(name)) throw new OstiaryError('xds/duplicate', { kind: PLURAL[kind], name })
     resources[kind].set(name, resource)
   }
+  refuseSharedAddress(resources.listener.values())
   const missing = dangling(list, ({ kind, name }) => resources[kind].has(name) || (kind === 'cluster' && given.includes(name)))
   if (missing.length > 0) {
     const rest = missing.length > TOLD ? ` and ${missing.length - TOLD} more` : ''
@@ -98,6 +99,16 @@ export function snapshotFrom(
     resources,
     given: [...given].sort(),
   }
+}
+
+function refuseSharedAddress(listeners: Iterable<Resource>): void {
+  const taken = new Map<string, string>()
+  for (const { name, addresses } of listeners)
+    for (const address of addresses) {
+      const other = taken.get(address)
+      if (other !== undefined) throw new OstiaryError('xds/address', { address, name, other })
+      taken.set(address, name)
+    }
 }
 
 /** Each name that leads nowhere with one that names it, in order. */

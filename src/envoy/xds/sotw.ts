@@ -17,6 +17,10 @@ const ALL = '*'
 interface Course {
   /** Nonce of the last response; requests with an older one are ignored. */
   nonce?: string
+  /** Version of the last response. */
+  version: string
+  /** What was rejected: the same isn't sent again until there is another snapshot. */
+  refused?: { readonly version: string; readonly snapshot: string | undefined }
   /** Version that a node which was connected before says that it has, until it was looked at. */
   resume: string
   /** Whether names were ever given: then having none no longer means all. */
@@ -33,6 +37,66 @@ function versionOfAll(known: ReadonlyMap<string, Held>): string {
   return versionOf(parts.sort((a, b) => (a.name < b.name ? -1 : 1)))
 }
 
+/** Version of what the node has once it has accepted this. */
+function versionAfter(subscription: Subscription, { resources }: Draft): string {
+  const after = isWhole(subscription.kind) ? new Map<string, Held>() : new Map(subscription.latest)
+  for (const resource of resources) after.set(resource.name, resource)
+  return versionOfAll(after)
+}
+
+/** All that the node should have now. */
+function all(subscription: Subscription, view: View): Draft | undefined {
+  const { latest, held } = subscription
+  const gone = new Set<string>()
+  const waiting = new Set<string>()
+  const state = new Map<string, Resource>()
+  const keep = (name: string): void => {
+    // In this variant what is held was sent on this stream, or is known from the snapshot.
+    const before = latest.get(name) as Resource | undefined
+    if (before !== undefined) state.set(name, before)
+  }
+  let says = subscription.greet
+  for (const resource of view.snapshot.resources[subscription.kind].values()) {
+    const { name } = resource
+    const verdict = view.judge(subscription, name)
+    if (verdict === 'send') state.set(name, resource)
+    else keep(name)
+    says ||= verdict === 'send'
+    if (verdict === 'wait') waiting.add(name)
+    if (verdict === 'nothing') subscription.settle(name)
+  }
+  for (const name of new Set([...latest.keys(), ...subscription.due])) {
+    if (state.has(name) || view.snapshot.resources[subscription.kind].has(name)) continue
+    // What was never accepted and isn't wanted any more needn't be taken away gently, and may be what is rejected.
+    const verdict = held.has(name) ? view.judge(subscription, name) : 'remove'
+    if (verdict === 'wait' || verdict === 'nothing') keep(name)
+    else gone.add(name)
+    if (verdict === 'wait') waiting.add(name)
+    if (verdict === 'nothing') subscription.settle(name)
+  }
+  // A node that comes back may have what still waits: a first response without it would take it away.
+  if ((!says && gone.size === 0) || (subscription.greet && waiting.size > 0)) return undefined
+  const removed = [...new Set([...held.keys(), ...latest.keys(), ...gone])].filter((name) => !state.has(name))
+  return { resources: byName(state.values()), removed, waiting }
+}
+
+/** What is new of it, or was not accepted yet. */
+function some(subscription: Subscription, view: View): Draft | undefined {
+  const news = new Map<string, Resource>()
+  for (const name of subscription.due) {
+    const resource = view.snapshot.resources[subscription.kind].get(name)
+    const verdict = resource === undefined ? 'nothing' : view.judge(subscription, name)
+    if (verdict === 'send') news.set(name, resource!)
+    else if (verdict === 'nothing') subscription.settle(name)
+  }
+  if (news.size === 0) return undefined
+  for (const { name } of subscription.unanswered.flatMap(({ resources }) => resources)) {
+    const before = subscription.latest.get(name) as Resource | undefined
+    if (before !== undefined && !news.has(name)) news.set(name, before)
+  }
+  return { resources: byName(news.values()), removed: [] }
+}
+
 class StateOfTheWorld implements Variant<DiscoveryRequest> {
   readonly #courses = new Map<Subscription, Course>()
 
@@ -40,14 +104,15 @@ class StateOfTheWorld implements Variant<DiscoveryRequest> {
     if (request.resourceLocators.length > 0)
       throw new StreamRefusal('INVALID_ARGUMENT', 'resources are subscribed to by name here, not by locator')
     const subscription = conversation.subscriptions.get(kind) ?? new Subscription(kind)
-    const course = this.#courses.get(subscription) ?? { resume: request.versionInfo, named: false }
+    const course = this.#courses.get(subscription) ?? { version: '', resume: request.versionInfo, named: false }
     conversation.subscriptions.set(kind, subscription)
     this.#courses.set(subscription, course)
     if (course.nonce === undefined) subscription.greet = isWhole(kind)
     else {
       if (request.responseNonce !== course.nonce) return
       const { errorDetail } = request
-      const known = errorDetail === undefined ? subscription.accepted(course.nonce) : subscription.refused(course.nonce, false)
+      const known = errorDetail === undefined ? subscription.accepted(course.nonce) : subscription.refused(course.nonce)
+      if (errorDetail !== undefined) course.refused = { version: course.version, snapshot: conversation.snapshot?.version }
       if (known) conversation.answered(kind, errorDetail?.message)
     }
     this.#subscribe(conversation, subscription, course, new Set(request.resourceNames))
@@ -71,7 +136,13 @@ class StateOfTheWorld implements Variant<DiscoveryRequest> {
     const course = this.#courses.get(subscription)!
     if (phase === 'take' || (subscription.due.size === 0 && !subscription.greet)) return undefined
     if (course.resume !== '') this.#resume(subscription, view, course)
-    return isWhole(subscription.kind) ? this.#all(subscription, view) : this.#some(subscription, view)
+    const draft = isWhole(subscription.kind) ? all(subscription, view) : some(subscription, view)
+    if (draft === undefined) return undefined
+    const { refused } = course
+    const isRefused = refused?.version === versionAfter(subscription, draft) && refused.snapshot === view.snapshot.version
+    if (isRefused) return undefined
+    subscription.supersede()
+    return draft
   }
 
   /** What the node says to have is what it would get: then it has all of it. */
@@ -88,65 +159,16 @@ class StateOfTheWorld implements Variant<DiscoveryRequest> {
     course.resume = ''
   }
 
-  #all(subscription: Subscription, view: View): Draft | undefined {
-    const { latest, held, asked, retry } = subscription
-    const all = new Map<string, Resource>()
-    const keep = (name: string): void => {
-      // In this variant what is held was sent on this stream, or is known from the snapshot.
-      const before = latest.get(name) as Resource | undefined
-      if (before !== undefined) all.set(name, before)
-    }
-    let says = subscription.greet
-    let waits = false
-    for (const resource of view.snapshot.resources[subscription.kind].values()) {
-      const { name } = resource
-      const verdict = view.judge(subscription, name)
-      if (verdict === 'send') all.set(name, resource)
-      else keep(name)
-      says ||= verdict === 'send' || asked.has(name) || retry.has(name)
-      waits ||= verdict === 'wait' && !all.has(name)
-      if (verdict === 'nothing') subscription.settle(name)
-    }
-    for (const name of new Set([...latest.keys(), ...subscription.due])) {
-      if (all.has(name) || view.snapshot.resources[subscription.kind].has(name)) continue
-      const verdict = view.judge(subscription, name)
-      if (verdict === 'wait' || verdict === 'nothing') keep(name)
-      else says = true
-      if (verdict === 'nothing') subscription.settle(name)
-    }
-    // A node that comes back may have what still waits: a first response without it would take it away.
-    if (!says || (waits && subscription.greet)) return undefined
-    const removed = [...new Set([...held.keys(), ...latest.keys(), ...asked])].filter((name) => !all.has(name))
-    subscription.supersede()
-    return { resources: byName(all.values()), removed }
-  }
-
-  #some(subscription: Subscription, view: View): Draft | undefined {
-    const some = new Map<string, Resource>()
-    for (const name of subscription.due) {
-      const resource = view.snapshot.resources[subscription.kind].get(name)
-      const verdict = resource === undefined ? 'nothing' : view.judge(subscription, name)
-      if (verdict === 'send') some.set(name, resource!)
-      else if (verdict === 'nothing') subscription.settle(name)
-    }
-    if (some.size === 0) return undefined
-    for (const { name } of subscription.supersede()) {
-      const before = subscription.latest.get(name) as Resource | undefined
-      if (before !== undefined && !some.has(name)) some.set(name, before)
-    }
-    return { resources: byName(some.values()), removed: [] }
-  }
-
-  encode(subscription: Subscription, { resources }: Draft, _view: View, nonce: string): Uint8Array {
+  encode(subscription: Subscription, draft: Draft, _view: View, nonce: string): Uint8Array {
     const typeUrl = TYPE_URLS[subscription.kind]
-    this.#courses.get(subscription)!.nonce = nonce
-    const after = isWhole(subscription.kind) ? new Map<string, Held>() : new Map(subscription.latest)
-    for (const resource of resources) after.set(resource.name, resource)
+    const course = this.#courses.get(subscription)!
+    course.nonce = nonce
+    course.version = versionAfter(subscription, draft)
     const response = create(DiscoveryResponseSchema, {
-      versionInfo: versionOfAll(after),
+      versionInfo: course.version,
       typeUrl,
       nonce,
-      resources: resources.map(({ bytes }) => ({ typeUrl, value: bytes })),
+      resources: draft.resources.map(({ bytes }) => ({ typeUrl, value: bytes })),
     })
     return toBinary(DiscoveryResponseSchema, response)
   }

@@ -39,6 +39,7 @@ export class NodeStream<Request extends DiscoveryMessage> implements Conversatio
   readonly #variant: Variant<Request>
   readonly #clock: Clock
   readonly #outlet: Outlet
+  #returned: number | undefined
   #nonces = 0
   #writing = false
   #ended = false
@@ -70,6 +71,10 @@ export class NodeStream<Request extends DiscoveryMessage> implements Conversatio
     this.snapshot = snapshot
     for (const subscription of this.subscriptions.values()) subscription.published(snapshot)
     this.#guarded(() => this.#pump())
+  }
+
+  returned(): void {
+    this.#returned ??= this.#clock.monotonic()
   }
 
   answered(kind: Kind, error: string | undefined): void {
@@ -110,7 +115,7 @@ export class NodeStream<Request extends DiscoveryMessage> implements Conversatio
       const { snapshot } = this
       this.#timer?.cancel()
       if (snapshot === undefined) return
-      const view = new View(snapshot, this.subscriptions, this.limits, this.#clock.monotonic())
+      const view = new View(snapshot, this.subscriptions, this.limits, this.#clock.monotonic(), this.#returned)
       const next = this.#next(view)
       if (next === undefined) {
         if (view.until !== Infinity) this.#timer = this.#clock.after(view.until - view.now, () => this.#guarded(() => this.#pump()))

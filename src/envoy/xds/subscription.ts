@@ -1,7 +1,7 @@
 import { StreamRefusal } from './refusal.ts'
 import type { XdsLimits } from './limits.ts'
 import type { Snapshot } from './snapshot.ts'
-import type { Kind, Need, Resource } from './types.ts'
+import { isWhole, type Kind, type Need, type Resource } from './types.ts'
 
 /** A resource that a node has. What it needs is unknown if the node has had it since before this server started. */
 export interface Held {
@@ -16,12 +16,14 @@ export interface Sent {
   readonly at: number
   readonly resources: readonly Resource[]
   readonly removed: readonly string[]
+  /** Names in it of which there is more to say. */
+  readonly waiting?: ReadonlySet<string>
 }
 
 /** Marks a removal among the versions that were rejected. */
 const REMOVAL = ''
-/** How many rejected contents of one resource are remembered for what they name. */
-const MAX_DOUBTS = 8
+/** How many other contents of one resource are remembered for what they name. */
+const MAX_OTHERS = 8
 
 /** What one stream has asked for of one kind, what the node behind it has, and what is still to be told to it. */
 export class Subscription {
@@ -47,8 +49,11 @@ export class Subscription {
   readonly rejected = new Map<string, string>()
   /** Names whose last answer was a rejection: what is held of them is the last good one. */
   readonly troubled = new Set<string>()
-  /** Contents that were rejected along with others, so that the node may have taken them all the same. */
-  readonly doubts = new Map<string, readonly Resource[]>()
+  /**
+   * Contents that the node may work with besides what it has accepted last: what was rejected along with others, so that it may have taken it
+   * all the same, and what goes on until its successor has all that it names.
+   */
+  readonly others = new Map<string, readonly Held[]>()
   /** Since when a name waits, and for what. */
   readonly waiting = new Map<string, { readonly since: number; readonly what: 'bring' | 'take' }>()
 
@@ -107,9 +112,16 @@ export class Subscription {
 
   /** A new snapshot: everything is looked at, and what was rejected is tried again, because what it needs may be there now. */
   published(snapshot: Snapshot): void {
-    for (const name of this.rejected.keys()) this.retry.add(name)
-    this.rejected.clear()
+    this.tryAgain()
     this.lookAtAll(snapshot)
+  }
+
+  tryAgain(): void {
+    for (const name of this.rejected.keys()) {
+      this.retry.add(name)
+      this.due.add(name)
+    }
+    this.rejected.clear()
   }
 
   lookAtAll(snapshot: Snapshot | undefined): void {
@@ -136,7 +148,7 @@ export class Subscription {
 
   forget(name: string): void {
     this.settle(name)
-    for (const known of [this.held, this.latest, this.rejected, this.troubled, this.doubts]) known.delete(name)
+    for (const known of [this.held, this.latest, this.rejected, this.troubled, this.others]) known.delete(name)
   }
 
   sent(response: Sent): void {
@@ -144,11 +156,11 @@ export class Subscription {
     this.unanswered = [...this.unanswered, response]
     for (const resource of response.resources) {
       this.latest.set(resource.name, resource)
-      this.settle(resource.name)
+      if (response.waiting?.has(resource.name) !== true) this.settle(resource.name)
     }
     for (const name of response.removed) {
       this.latest.delete(name)
-      this.settle(name)
+      if (response.waiting?.has(name) !== true) this.settle(name)
     }
   }
 
@@ -157,32 +169,45 @@ export class Subscription {
     const response = this.#answered(nonce)
     for (const resource of response?.resources ?? []) if (this.wants(resource.name)) this.#holds(resource.name, resource)
     for (const name of response?.removed ?? []) this.#holds(name, undefined)
+    // Where a listener was in the way of another, which was rejected for it, it may not be any more.
+    if (response !== undefined && this.kind === 'listener') this.tryAgain()
     return response !== undefined
   }
 
   /**
    * The node rejected it: what it had before stays in force. False for a nonce that isn't waited for.
-   * @param apart Whether what was sent together is to be tried again one by one
+   * What was sent together is to be tried again, since it isn't known which of it is at fault.
    */
-  refused(nonce: string, apart: boolean): boolean {
+  refused(nonce: string): boolean {
     const response = this.#answered(nonce)
     if (response === undefined) return false
     const together = response.resources.length + response.removed.length > 1
     for (const resource of response.resources) {
       if (this.held.get(resource.name)?.version === resource.version) continue
-      if (together) this.doubt(resource)
-      this.#refused(resource.name, resource, together && apart)
+      if (together) this.another(resource.name, resource)
+      this.#refused(resource.name, resource, together)
     }
-    for (const name of response.removed) this.#refused(name, undefined, together && apart)
+    for (const name of response.removed) {
+      if (together) this.#unsure(name)
+      this.#refused(name, undefined, together)
+    }
     return true
   }
 
   /** What is sent next takes the place of what was not answered yet, so that an answer to that is no longer waited for. */
   supersede(): readonly Resource[] {
     const before = this.unanswered.flatMap(({ resources }) => resources)
-    for (const resource of before) if (this.held.get(resource.name)?.version !== resource.version) this.doubt(resource)
+    for (const resource of before) if (this.held.get(resource.name)?.version !== resource.version) this.another(resource.name, resource)
+    for (const name of this.unanswered.flatMap(({ removed }) => removed)) this.#unsure(name)
     this.unanswered = []
     return before
+  }
+
+  /** It was to be taken away, and may be gone or not. */
+  #unsure(name: string): void {
+    const held = this.held.get(name)
+    if (held !== undefined) this.another(name, held)
+    this.held.delete(name)
   }
 
   #answered(nonce: string): Sent | undefined {
@@ -192,11 +217,14 @@ export class Subscription {
   }
 
   #holds(name: string, resource: Resource | undefined): void {
+    const before = this.held.get(name)
     if (resource === undefined) this.held.delete(name)
     else this.held.set(name, resource)
     this.rejected.delete(name)
     this.troubled.delete(name)
-    this.doubts.delete(name)
+    // A listener or cluster works on with what it was until it has everything that it names now.
+    if (!isWhole(this.kind) || resource === undefined) this.others.delete(name)
+    else if (before !== undefined && before.version !== resource.version) this.another(name, before)
   }
 
   #refused(name: string, resource: Resource | undefined, again: boolean): void {
@@ -213,8 +241,16 @@ export class Subscription {
     this.due.add(name)
   }
 
-  doubt(resource: Resource): void {
-    this.doubts.set(resource.name, [...(this.doubts.get(resource.name) ?? []), resource].slice(-MAX_DOUBTS))
+  /** Every content of a name that the node may work with. */
+  *mayBe(name: string): Iterable<Held> {
+    const held = this.held.get(name)
+    if (held !== undefined) yield held
+    yield* this.others.get(name) ?? []
+    for (const { resources } of this.unanswered) for (const one of resources) if (one.name === name) yield one
+  }
+
+  another(name: string, one: Held): void {
+    this.others.set(name, [...(this.others.get(name) ?? []), one].slice(-MAX_OTHERS))
   }
 }
 

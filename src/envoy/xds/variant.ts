@@ -9,6 +9,8 @@ import type { Kind, Resource } from './types.ts'
 export interface Draft {
   readonly resources: readonly Resource[]
   readonly removed: readonly string[]
+  /** Those of which the last word isn't said by it. */
+  readonly waiting?: ReadonlySet<string>
 }
 
 /** What a variant of the protocol works on. */
@@ -16,6 +18,8 @@ export interface Conversation {
   readonly limits: XdsLimits
   readonly snapshot: Snapshot | undefined
   readonly subscriptions: Map<Kind, Subscription>
+  /** The node had something before this stream began. */
+  returned(): void
   /** The node accepted a response, or rejected it with these words. */
   answered(kind: Kind, error: string | undefined): void
 }
