@@ -129,6 +129,7 @@ const commands: Record<string, (args: readonly string[]) => boolean | Promise<bo
   docs: () => run('generate docs', node, ['tools/generate.ts']),
   load: (args) => run('load', node, ['test/load/main.ts', ...args]),
   build: () => build(),
+  'demo:envoy': () => run('the demo with Envoy', node, ['tools/demo-envoy.ts']),
   messages: () => run('messages of Envoy', node, ['tools/messages.ts']),
   lock: () => run('lock file', node, ['tools/lockfile.ts']),
 }

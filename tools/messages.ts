@@ -33,6 +33,29 @@ const ROOTS = [
   'xds/type/matcher/v3/matcher.proto',
 ]
 
+/** What Envoy has by now, and these definitions don't yet: where, after which text, and what. */
+const LATER: readonly (readonly [string, string, string])[] = [
+  ['validate/validate.proto', 'message StringRules {', '\n  optional bool ignore_empty = 26;'],
+  [
+    'envoy/config/rbac/v3/rbac.proto',
+    'option (udpa.annotations.file_status).package_version_status = ACTIVE;',
+    '\n\nenum MetadataSource {\n  DYNAMIC = 0;\n  ROUTE = 1;\n}\n\nmessage SourcedMetadata {\n  type.matcher.v3.MetadataMatcher metadata_matcher = 1;\n  MetadataSource metadata_source = 2;\n}\n',
+  ],
+  ['envoy/config/rbac/v3/rbac.proto', 'core.v3.TypedExtensionConfig uri_template = 13;', '\n\n    SourcedMetadata sourced_metadata = 14;'],
+  [
+    'envoy/config/rbac/v3/rbac.proto',
+    'type.matcher.v3.FilterStateMatcher filter_state = 12;',
+    '\n\n    SourcedMetadata sourced_metadata = 13;',
+  ],
+  ['envoy/extensions/filters/http/jwt_authn/v3/config.proto', 'uint32 jwt_cache_size = 1;', '\n\n  uint32 jwt_max_token_size = 2;'],
+]
+
+function amend(file: string, after: string, text: string): void {
+  const before = readFileSync(file, 'utf8')
+  if (before.split(after).length !== 2) throw new Error(`${file}: \`${after}\` is not there once`)
+  writeFileSync(file, before.replace(after, `${after}${text}`))
+}
+
 function run(folder: string, file: string, args: readonly string[]): void {
   const { status, error } = spawnSync(file, args, { cwd: folder, stdio: 'inherit' })
   if (status !== 0) throw error ?? new Error(`${file} ${args.join(' ')} ended with ${String(status)}`)
@@ -50,12 +73,7 @@ function generate(): void {
     const proto = join(folder, 'proto')
     for (const part of ['envoy-api', 'googleapis', 'protoc-gen-validate', 'xds'])
       cpSync(join(folder, 'definitions/package/deps', part), proto, { recursive: true })
-    // The rules of validation that come along are older than the messages that use them.
-    const rules = join(proto, 'validate/validate.proto')
-    writeFileSync(
-      rules,
-      readFileSync(rules, 'utf8').replace('message StringRules {', 'message StringRules {\n  optional bool ignore_empty = 26;'),
-    )
+    for (const [file, before, after] of LATER) amend(join(proto, file), before, after)
     const plugin = [process.execPath, join(folder, 'node_modules/@bufbuild/protoc-gen-es/bin/protoc-gen-es')]
     const opt = ['target=ts', 'import_extension=ts', 'erasable_syntax=true']
     const template = { version: 'v2', plugins: [{ local: plugin, out: 'out', include_imports: true, opt }] }

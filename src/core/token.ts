@@ -125,6 +125,8 @@ export interface NativeIssuer {
    * accepts is refused there: narrower, and said so.
    */
   readonly credential: Formula
+  /** Claims at the top level that together name the subject for good: `sub`, or `tid` and `oid`. */
+  readonly subject: readonly string[]
   /** Names of what it refuses although Ostiary may accept it, for people to read. */
   readonly narrower: readonly string[]
   /** Declared claims: where they stand, and what type they have if they are there. */

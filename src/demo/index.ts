@@ -38,7 +38,7 @@ export interface Demo {
   /** To be laid over the folder as an environment: what differs on this machine, and nothing else. */
   readonly environment: DemoEnvironment
   /** The same with the listeners of a folder that was edited. */
-  environmentFor(listeners: readonly unknown[]): DemoEnvironment
+  environmentFor(listeners: readonly unknown[], wired?: { readonly orders: boolean }): DemoEnvironment
   readonly idp: Idp
   readonly resources: { readonly orders: OrdersApi }
   readonly ca: DevCa
@@ -88,13 +88,13 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       doorOrigin: typeof doorOrigin === 'string' ? () => doorOrigin : doorOrigin,
     })
     closers.push(() => orders.close())
-    const environmentFor = (listeners: readonly unknown[]): DemoEnvironment => ({
+    const environmentFor = (listeners: readonly unknown[], wired: { readonly orders: boolean } = { orders: true }): DemoEnvironment => ({
       name: 'demo',
       path: 'environments/demo.yaml',
       text: overlayText(
         dataDir,
         idp,
-        orders,
+        wired.orders ? orders : undefined,
         listeners.map((one) => withCertificate(one, ca)),
         ports,
       ),
@@ -131,7 +131,7 @@ function withCertificate(listener: unknown, { certFile, keyFile }: DevCa): unkno
 }
 
 /** Strings are written as JSON, which YAML reads alike: a path may hold anything. */
-function overlayText(dataDir: string, idp: Idp, orders: OrdersApi, listeners: readonly unknown[], ports: DemoPorts): string {
+function overlayText(dataDir: string, idp: Idp, orders: OrdersApi | undefined, listeners: readonly unknown[], ports: DemoPorts): string {
   const quoted = (text: string): string => JSON.stringify(text)
   return `# Written by the demo at its start: what differs on this machine.
 apiVersion: ostiary.dev/v1
@@ -139,11 +139,7 @@ dataDir: ${quoted(dataDir)}
 issuers:
   entra:
     authority: ${quoted(idp.authority)}
-resources:
-  orders:
-    upstream:
-      url: ${quoted(orders.url)}
-doors:
+${orders === undefined ? '' : `resources:\n  orders:\n    upstream:\n      url: ${quoted(orders.url)}\n`}doors:
   http:
     listen: ${JSON.stringify(listeners)}
 admin:

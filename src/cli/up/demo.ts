@@ -47,9 +47,14 @@ export async function prepareDemo(options: UpOptions, log: (line: string) => voi
 /** What the demo lays over the folder, without hiding listeners that were edited in it. What can't be read is reported by whoever loads it. */
 function environmentOf({ wiring }: Sources, demo: Demo): DemoEnvironment {
   const { root } = readDocument(wiring.path, wiring.text)
-  const read = (root === undefined ? undefined : plain(root)) as { doors?: { http?: { listen?: unknown } } } | null | undefined
+  const read = (root === undefined ? undefined : plain(root)) as
+    | { readonly doors?: { readonly http?: { readonly listen?: unknown } }; readonly resources?: Readonly<Record<string, unknown>> }
+    | null
+    | undefined
   const listen = read?.doors?.http?.listen
-  return Array.isArray(listen) ? demo.environmentFor(listen) : demo.environment
+  // A folder of one's own may have other resources than the demo's.
+  const orders = typeof read?.resources !== 'object' || read.resources === null || 'orders' in read.resources
+  return Array.isArray(listen) ? demo.environmentFor(listen, { orders }) : demo.environment
 }
 
 /** The demo's configuration: in a clone the example itself, elsewhere a copy that may be edited. */

@@ -107,6 +107,7 @@ function formOf(
       timely(maxLifetime),
       ...declared.filter(({ path }) => !isDerived(path[0]!)).map(known),
     ),
+    subject: ['tid', 'oid'],
     narrower: [
       'tokens of agents, and of people for whom an agent acts',
       'tokens with more groups than fit (`_claim_names`, `hasgroups`)',

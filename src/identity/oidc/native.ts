@@ -63,6 +63,7 @@ export function nativeOidc(form: NativeForm): NativeIssuer {
       not(any(...[clientPath, AZP, SUBJECT].map((path) => isOne(path, agents)))),
       ...declared.map(known),
     ),
+    subject: ['sub'],
     narrower: [
       'tokens of somebody who acts for another (`act`, or a listed agent)',
       'tokens that are bound to a key (`cnf`)',

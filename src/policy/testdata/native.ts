@@ -14,6 +14,7 @@ function issuerOf(name: string, claims: NativeIssuer['claims']): NativeIssuer {
     audiences: ['a'],
     algorithms: ['ES256'],
     credential: all(),
+    subject: ['sub'],
     narrower: [],
     claims,
     appOnly: is('appOnly'),

@@ -168,6 +168,8 @@ const IDENTITY_HEADERS = [
   'ostiary-assertion',
   'ostiary-issuer',
   'ostiary-subject',
+  'ostiary-tenant',
+  'ostiary-object',
   'ostiary-kind',
   'ostiary-roles',
   'x-forwarded-user',
@@ -189,6 +191,14 @@ const IDENTITY_HEADERS = [
   'x-method-override',
 ] as const
 
+/** What the upstream is told of a caller, by claim: with several issuers, each token has some of them. */
+const HEADERS: Readonly<Record<string, string>> = {
+  iss: 'ostiary-issuer',
+  sub: 'ostiary-subject',
+  tid: 'ostiary-tenant',
+  oid: 'ostiary-object',
+}
+
 const says = (header: string, path: string): Json => ({
   header: { key: header, value: `%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:${path})%` },
   appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD',
@@ -208,7 +218,9 @@ function virtualHostOf(resource: EnvoyResource): Json {
       },
     ],
     requestHeadersToRemove: [...IDENTITY_HEADERS, ...(forwardAuthorization ? [] : ['authorization'])],
-    requestHeadersToAdd: [says('ostiary-issuer', 'iss'), says('ostiary-subject', 'sub')],
+    requestHeadersToAdd: [...new Set(['iss', ...native.issuers.flatMap(({ subject }) => subject)])].map((claim) =>
+      says(HEADERS[claim] ?? `ostiary-${claim}`, claim),
+    ),
     typedPerFilterConfig: {
       [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
       [FILTERS.callers]: perRoute('ALLOW', callersOf(native)),

@@ -323,7 +323,7 @@ describe('a real Envoy decides as the engine does', () => {
         ['people', keys],
         ['services', keys],
       ]),
-      logs: undefined,
+      tls: undefined, logs: undefined,
     })
     envoy = await RealEnvoy.start(deps.folder, asStatic(made))
     port = await envoy.port('edge')

@@ -35,7 +35,29 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file envoy/config/rbac/v3/rbac.proto.
  */
 export const file_envoy_config_rbac_v3_rbac: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lbnZveS9jb25maWcvcmJhYy92My9yYmFjLnByb3RvEhRlbnZveS5jb25maWcucmJhYy52MyL1BQoEUkJBQxI7CgZhY3Rpb24YASABKA4yIS5lbnZveS5jb25maWcucmJhYy52My5SQkFDLkFjdGlvbkII+kIFggECEAESOgoIcG9saWNpZXMYAiADKAsyKC5lbnZveS5jb25maWcucmJhYy52My5SQkFDLlBvbGljaWVzRW50cnkSTQoVYXVkaXRfbG9nZ2luZ19vcHRpb25zGAMgASgLMi4uZW52b3kuY29uZmlnLnJiYWMudjMuUkJBQy5BdWRpdExvZ2dpbmdPcHRpb25zGosDChNBdWRpdExvZ2dpbmdPcHRpb25zEmAKD2F1ZGl0X2NvbmRpdGlvbhgBIAEoDjI9LmVudm95LmNvbmZpZy5yYmFjLnYzLlJCQUMuQXVkaXRMb2dnaW5nT3B0aW9ucy5BdWRpdENvbmRpdGlvbkII+kIFggECEAESWAoObG9nZ2VyX2NvbmZpZ3MYAiADKAsyQC5lbnZveS5jb25maWcucmJhYy52My5SQkFDLkF1ZGl0TG9nZ2luZ09wdGlvbnMuQXVkaXRMb2dnZXJDb25maWcaagoRQXVkaXRMb2dnZXJDb25maWcSQAoMYXVkaXRfbG9nZ2VyGAEgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSEwoLaXNfb3B0aW9uYWwYAiABKAgiTAoOQXVkaXRDb25kaXRpb24SCAoETk9ORRAAEgsKB09OX0RFTlkQARIMCghPTl9BTExPVxACEhUKEU9OX0RFTllfQU5EX0FMTE9XEAMaTQoNUG9saWNpZXNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5lbnZveS5jb25maWcucmJhYy52My5Qb2xpY3k6AjgBIiYKBkFjdGlvbhIJCgVBTExPVxAAEggKBERFTlkQARIHCgNMT0cQAjogmsWIHhsKGWVudm95LmNvbmZpZy5yYmFjLnYyLlJCQUMi3QIKBlBvbGljeRI/CgtwZXJtaXNzaW9ucxgBIAMoCzIgLmVudm95LmNvbmZpZy5yYmFjLnYzLlBlcm1pc3Npb25CCPpCBZIBAggBEj0KCnByaW5jaXBhbHMYAiADKAsyHy5lbnZveS5jb25maWcucmJhYy52My5QcmluY2lwYWxCCPpCBZIBAggBEk8KCWNvbmRpdGlvbhgDIAEoCzIeLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5FeHByQhzymP6PBRYSFGV4cHJlc3Npb25fc3BlY2lmaWVyEl4KEWNoZWNrZWRfY29uZGl0aW9uGAQgASgLMiUuZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkNoZWNrZWRFeHByQhzymP6PBRYSFGV4cHJlc3Npb25fc3BlY2lmaWVyOiKaxYgeHQobZW52b3kuY29uZmlnLnJiYWMudjIuUG9saWN5IocHCgpQZXJtaXNzaW9uEjkKCWFuZF9ydWxlcxgBIAEoCzIkLmVudm95LmNvbmZpZy5yYmFjLnYzLlBlcm1pc3Npb24uU2V0SAASOAoIb3JfcnVsZXMYAiABKAsyJC5lbnZveS5jb25maWcucmJhYy52My5QZXJtaXNzaW9uLlNldEgAEhYKA2FueRgDIAEoCEIH+kIEagIIAUgAEjYKBmhlYWRlchgEIAEoCzIkLmVudm95LmNvbmZpZy5yb3V0ZS52My5IZWFkZXJNYXRjaGVySAASNgoIdXJsX3BhdGgYCiABKAsyIi5lbnZveS50eXBlLm1hdGNoZXIudjMuUGF0aE1hdGNoZXJIABI5Cg5kZXN0aW5hdGlvbl9pcBgFIAEoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkNpZHJSYW5nZUgAEiUKEGRlc3RpbmF0aW9uX3BvcnQYBiABKA1CCfpCBioEGP//A0gAEjsKFmRlc3RpbmF0aW9uX3BvcnRfcmFuZ2UYCyABKAsyGS5lbnZveS50eXBlLnYzLkludDMyUmFuZ2VIABI6CghtZXRhZGF0YRgHIAEoCzImLmVudm95LnR5cGUubWF0Y2hlci52My5NZXRhZGF0YU1hdGNoZXJIABI0Cghub3RfcnVsZRgIIAEoCzIgLmVudm95LmNvbmZpZy5yYmFjLnYzLlBlcm1pc3Npb25IABJFChVyZXF1ZXN0ZWRfc2VydmVyX25hbWUYCSABKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlckgAEj0KB21hdGNoZXIYDCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0gAEkIKDHVyaV90ZW1wbGF0ZRgNIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnSAAabAoDU2V0EjkKBXJ1bGVzGAEgAygLMiAuZW52b3kuY29uZmlnLnJiYWMudjMuUGVybWlzc2lvbkII+kIFkgECCAE6KprFiB4lCiNlbnZveS5jb25maWcucmJhYy52Mi5QZXJtaXNzaW9uLlNldDommsWIHiEKH2Vudm95LmNvbmZpZy5yYmFjLnYyLlBlcm1pc3Npb25CCwoEcnVsZRID+EIBIuEHCglQcmluY2lwYWwSNgoHYW5kX2lkcxgBIAEoCzIjLmVudm95LmNvbmZpZy5yYmFjLnYzLlByaW5jaXBhbC5TZXRIABI1CgZvcl9pZHMYAiABKAsyIy5lbnZveS5jb25maWcucmJhYy52My5QcmluY2lwYWwuU2V0SAASFgoDYW55GAMgASgIQgf6QgRqAggBSAASRgoNYXV0aGVudGljYXRlZBgEIAEoCzItLmVudm95LmNvbmZpZy5yYmFjLnYzLlByaW5jaXBhbC5BdXRoZW50aWNhdGVkSAASQQoJc291cmNlX2lwGAUgASgLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuQ2lkclJhbmdlQgsYAZLHhtgEAzMuMEgAEjsKEGRpcmVjdF9yZW1vdGVfaXAYCiABKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2VIABI0CglyZW1vdGVfaXAYCyABKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2VIABI2CgZoZWFkZXIYBiABKAsyJC5lbnZveS5jb25maWcucm91dGUudjMuSGVhZGVyTWF0Y2hlckgAEjYKCHVybF9wYXRoGAkgASgLMiIuZW52b3kudHlwZS5tYXRjaGVyLnYzLlBhdGhNYXRjaGVySAASOgoIbWV0YWRhdGEYByABKAsyJi5lbnZveS50eXBlLm1hdGNoZXIudjMuTWV0YWRhdGFNYXRjaGVySAASQQoMZmlsdGVyX3N0YXRlGAwgASgLMikuZW52b3kudHlwZS5tYXRjaGVyLnYzLkZpbHRlclN0YXRlTWF0Y2hlckgAEjEKBm5vdF9pZBgIIAEoCzIfLmVudm95LmNvbmZpZy5yYmFjLnYzLlByaW5jaXBhbEgAGmgKA1NldBI2CgNpZHMYASADKAsyHy5lbnZveS5jb25maWcucmJhYy52My5QcmluY2lwYWxCCPpCBZIBAggBOimaxYgeJAoiZW52b3kuY29uZmlnLnJiYWMudjIuUHJpbmNpcGFsLlNldBqIAQoNQXV0aGVudGljYXRlZBI8Cg5wcmluY2lwYWxfbmFtZRgCIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyOjOaxYgeLgosZW52b3kuY29uZmlnLnJiYWMudjIuUHJpbmNpcGFsLkF1dGhlbnRpY2F0ZWRKBAgBEAI6JZrFiB4gCh5lbnZveS5jb25maWcucmJhYy52Mi5QcmluY2lwYWxCEQoKaWRlbnRpZmllchID+EIBIlIKBkFjdGlvbhIVCgRuYW1lGAEgASgJQgf6QgRyAhABEjEKBmFjdGlvbhgCIAEoDjIhLmVudm95LmNvbmZpZy5yYmFjLnYzLlJCQUMuQWN0aW9uQn0KImlvLmVudm95cHJveHkuZW52b3kuY29uZmlnLnJiYWMudjNCCVJiYWNQcm90b1ABWkJnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvcmJhYy92MztyYmFjdjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_extension, file_envoy_config_route_v3_route_components, file_envoy_type_matcher_v3_filter_state, file_envoy_type_matcher_v3_metadata, file_envoy_type_matcher_v3_path, file_envoy_type_matcher_v3_string, file_envoy_type_v3_range, file_google_api_expr_v1alpha1_checked, file_google_api_expr_v1alpha1_syntax, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileDesc("Ch9lbnZveS9jb25maWcvcmJhYy92My9yYmFjLnByb3RvEhRlbnZveS5jb25maWcucmJhYy52MyKSAQoPU291cmNlZE1ldGFkYXRhEkAKEG1ldGFkYXRhX21hdGNoZXIYASABKAsyJi5lbnZveS50eXBlLm1hdGNoZXIudjMuTWV0YWRhdGFNYXRjaGVyEj0KD21ldGFkYXRhX3NvdXJjZRgCIAEoDjIkLmVudm95LmNvbmZpZy5yYmFjLnYzLk1ldGFkYXRhU291cmNlIvUFCgRSQkFDEjsKBmFjdGlvbhgBIAEoDjIhLmVudm95LmNvbmZpZy5yYmFjLnYzLlJCQUMuQWN0aW9uQgj6QgWCAQIQARI6Cghwb2xpY2llcxgCIAMoCzIoLmVudm95LmNvbmZpZy5yYmFjLnYzLlJCQUMuUG9saWNpZXNFbnRyeRJNChVhdWRpdF9sb2dnaW5nX29wdGlvbnMYAyABKAsyLi5lbnZveS5jb25maWcucmJhYy52My5SQkFDLkF1ZGl0TG9nZ2luZ09wdGlvbnMaiwMKE0F1ZGl0TG9nZ2luZ09wdGlvbnMSYAoPYXVkaXRfY29uZGl0aW9uGAEgASgOMj0uZW52b3kuY29uZmlnLnJiYWMudjMuUkJBQy5BdWRpdExvZ2dpbmdPcHRpb25zLkF1ZGl0Q29uZGl0aW9uQgj6QgWCAQIQARJYCg5sb2dnZXJfY29uZmlncxgCIAMoCzJALmVudm95LmNvbmZpZy5yYmFjLnYzLlJCQUMuQXVkaXRMb2dnaW5nT3B0aW9ucy5BdWRpdExvZ2dlckNvbmZpZxpqChFBdWRpdExvZ2dlckNvbmZpZxJACgxhdWRpdF9sb2dnZXIYASABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxITCgtpc19vcHRpb25hbBgCIAEoCCJMCg5BdWRpdENvbmRpdGlvbhIICgROT05FEAASCwoHT05fREVOWRABEgwKCE9OX0FMTE9XEAISFQoRT05fREVOWV9BTkRfQUxMT1cQAxpNCg1Qb2xpY2llc0VudHJ5EgsKA2tleRgBIAEoCRIrCgV2YWx1ZRgCIAEoCzIcLmVudm95LmNvbmZpZy5yYmFjLnYzLlBvbGljeToCOAEiJgoGQWN0aW9uEgkKBUFMTE9XEAASCAoEREVOWRABEgcKA0xPRxACOiCaxYgeGwoZZW52b3kuY29uZmlnLnJiYWMudjIuUkJBQyLdAgoGUG9saWN5Ej8KC3Blcm1pc3Npb25zGAEgAygLMiAuZW52b3kuY29uZmlnLnJiYWMudjMuUGVybWlzc2lvbkII+kIFkgECCAESPQoKcHJpbmNpcGFscxgCIAMoCzIfLmVudm95LmNvbmZpZy5yYmFjLnYzLlByaW5jaXBhbEII+kIFkgECCAESTwoJY29uZGl0aW9uGAMgASgLMh4uZ29vZ2xlLmFwaS5leHByLnYxYWxwaGExLkV4cHJCHPKY/o8FFhIUZXhwcmVzc2lvbl9zcGVjaWZpZXISXgoRY2hlY2tlZF9jb25kaXRpb24YBCABKAsyJS5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuQ2hlY2tlZEV4cHJCHPKY/o8FFhIUZXhwcmVzc2lvbl9zcGVjaWZpZXI6IprFiB4dChtlbnZveS5jb25maWcucmJhYy52Mi5Qb2xpY3kiygcKClBlcm1pc3Npb24SOQoJYW5kX3J1bGVzGAEgASgLMiQuZW52b3kuY29uZmlnLnJiYWMudjMuUGVybWlzc2lvbi5TZXRIABI4Cghvcl9ydWxlcxgCIAEoCzIkLmVudm95LmNvbmZpZy5yYmFjLnYzLlBlcm1pc3Npb24uU2V0SAASFgoDYW55GAMgASgIQgf6QgRqAggBSAASNgoGaGVhZGVyGAQgASgLMiQuZW52b3kuY29uZmlnLnJvdXRlLnYzLkhlYWRlck1hdGNoZXJIABI2Cgh1cmxfcGF0aBgKIAEoCzIiLmVudm95LnR5cGUubWF0Y2hlci52My5QYXRoTWF0Y2hlckgAEjkKDmRlc3RpbmF0aW9uX2lwGAUgASgLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuQ2lkclJhbmdlSAASJQoQZGVzdGluYXRpb25fcG9ydBgGIAEoDUIJ+kIGKgQY//8DSAASOwoWZGVzdGluYXRpb25fcG9ydF9yYW5nZRgLIAEoCzIZLmVudm95LnR5cGUudjMuSW50MzJSYW5nZUgAEjoKCG1ldGFkYXRhGAcgASgLMiYuZW52b3kudHlwZS5tYXRjaGVyLnYzLk1ldGFkYXRhTWF0Y2hlckgAEjQKCG5vdF9ydWxlGAggASgLMiAuZW52b3kuY29uZmlnLnJiYWMudjMuUGVybWlzc2lvbkgAEkUKFXJlcXVlc3RlZF9zZXJ2ZXJfbmFtZRgJIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVySAASPQoHbWF0Y2hlchgMIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnSAASQgoMdXJpX3RlbXBsYXRlGA0gASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIABJBChBzb3VyY2VkX21ldGFkYXRhGA4gASgLMiUuZW52b3kuY29uZmlnLnJiYWMudjMuU291cmNlZE1ldGFkYXRhSAAabAoDU2V0EjkKBXJ1bGVzGAEgAygLMiAuZW52b3kuY29uZmlnLnJiYWMudjMuUGVybWlzc2lvbkII+kIFkgECCAE6KprFiB4lCiNlbnZveS5jb25maWcucmJhYy52Mi5QZXJtaXNzaW9uLlNldDommsWIHiEKH2Vudm95LmNvbmZpZy5yYmFjLnYyLlBlcm1pc3Npb25CCwoEcnVsZRID+EIBIqQICglQcmluY2lwYWwSNgoHYW5kX2lkcxgBIAEoCzIjLmVudm95LmNvbmZpZy5yYmFjLnYzLlByaW5jaXBhbC5TZXRIABI1CgZvcl9pZHMYAiABKAsyIy5lbnZveS5jb25maWcucmJhYy52My5QcmluY2lwYWwuU2V0SAASFgoDYW55GAMgASgIQgf6QgRqAggBSAASRgoNYXV0aGVudGljYXRlZBgEIAEoCzItLmVudm95LmNvbmZpZy5yYmFjLnYzLlByaW5jaXBhbC5BdXRoZW50aWNhdGVkSAASQQoJc291cmNlX2lwGAUgASgLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuQ2lkclJhbmdlQgsYAZLHhtgEAzMuMEgAEjsKEGRpcmVjdF9yZW1vdGVfaXAYCiABKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2VIABI0CglyZW1vdGVfaXAYCyABKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2VIABI2CgZoZWFkZXIYBiABKAsyJC5lbnZveS5jb25maWcucm91dGUudjMuSGVhZGVyTWF0Y2hlckgAEjYKCHVybF9wYXRoGAkgASgLMiIuZW52b3kudHlwZS5tYXRjaGVyLnYzLlBhdGhNYXRjaGVySAASOgoIbWV0YWRhdGEYByABKAsyJi5lbnZveS50eXBlLm1hdGNoZXIudjMuTWV0YWRhdGFNYXRjaGVySAASQQoMZmlsdGVyX3N0YXRlGAwgASgLMikuZW52b3kudHlwZS5tYXRjaGVyLnYzLkZpbHRlclN0YXRlTWF0Y2hlckgAEkEKEHNvdXJjZWRfbWV0YWRhdGEYDSABKAsyJS5lbnZveS5jb25maWcucmJhYy52My5Tb3VyY2VkTWV0YWRhdGFIABIxCgZub3RfaWQYCCABKAsyHy5lbnZveS5jb25maWcucmJhYy52My5QcmluY2lwYWxIABpoCgNTZXQSNgoDaWRzGAEgAygLMh8uZW52b3kuY29uZmlnLnJiYWMudjMuUHJpbmNpcGFsQgj6QgWSAQIIATopmsWIHiQKImVudm95LmNvbmZpZy5yYmFjLnYyLlByaW5jaXBhbC5TZXQaiAEKDUF1dGhlbnRpY2F0ZWQSPAoOcHJpbmNpcGFsX25hbWUYAiABKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlcjozmsWIHi4KLGVudm95LmNvbmZpZy5yYmFjLnYyLlByaW5jaXBhbC5BdXRoZW50aWNhdGVkSgQIARACOiWaxYgeIAoeZW52b3kuY29uZmlnLnJiYWMudjIuUHJpbmNpcGFsQhEKCmlkZW50aWZpZXISA/hCASJSCgZBY3Rpb24SFQoEbmFtZRgBIAEoCUIH+kIEcgIQARIxCgZhY3Rpb24YAiABKA4yIS5lbnZveS5jb25maWcucmJhYy52My5SQkFDLkFjdGlvbiooCg5NZXRhZGF0YVNvdXJjZRILCgdEWU5BTUlDEAASCQoFUk9VVEUQAUJ9CiJpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy5yYmFjLnYzQglSYmFjUHJvdG9QAVpCZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL3JiYWMvdjM7cmJhY3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_extension, file_envoy_config_route_v3_route_components, file_envoy_type_matcher_v3_filter_state, file_envoy_type_matcher_v3_metadata, file_envoy_type_matcher_v3_path, file_envoy_type_matcher_v3_string, file_envoy_type_v3_range, file_google_api_expr_v1alpha1_checked, file_google_api_expr_v1alpha1_syntax, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+
+/**
+ * @generated from message envoy.config.rbac.v3.SourcedMetadata
+ */
+export type SourcedMetadata = Message<"envoy.config.rbac.v3.SourcedMetadata"> & {
+  /**
+   * @generated from field: envoy.type.matcher.v3.MetadataMatcher metadata_matcher = 1;
+   */
+  metadataMatcher?: MetadataMatcher | undefined;
+
+  /**
+   * @generated from field: envoy.config.rbac.v3.MetadataSource metadata_source = 2;
+   */
+  metadataSource: MetadataSource;
+};
+
+/**
+ * Describes the message envoy.config.rbac.v3.SourcedMetadata.
+ * Use `create(SourcedMetadataSchema)` to create a new message.
+ */
+export const SourcedMetadataSchema: GenMessage<SourcedMetadata> = /*@__PURE__*/
+  messageDesc(file_envoy_config_rbac_v3_rbac, 0);
 
 /**
  * Role Based Access Control (RBAC) provides service-level and method-level access control for a
@@ -135,7 +157,7 @@ export type RBAC = Message<"envoy.config.rbac.v3.RBAC"> & {
  * Use `create(RBACSchema)` to create a new message.
  */
 export const RBACSchema: GenMessage<RBAC> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 0);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 1);
 
 /**
  * @generated from message envoy.config.rbac.v3.RBAC.AuditLoggingOptions
@@ -166,7 +188,7 @@ export type RBAC_AuditLoggingOptions = Message<"envoy.config.rbac.v3.RBAC.AuditL
  * Use `create(RBAC_AuditLoggingOptionsSchema)` to create a new message.
  */
 export const RBAC_AuditLoggingOptionsSchema: GenMessage<RBAC_AuditLoggingOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 0, 0);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 1, 0);
 
 /**
  * [#not-implemented-hide:]
@@ -196,7 +218,7 @@ export type RBAC_AuditLoggingOptions_AuditLoggerConfig = Message<"envoy.config.r
  * Use `create(RBAC_AuditLoggingOptions_AuditLoggerConfigSchema)` to create a new message.
  */
 export const RBAC_AuditLoggingOptions_AuditLoggerConfigSchema: GenMessage<RBAC_AuditLoggingOptions_AuditLoggerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 0, 0, 0);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 1, 0, 0);
 
 /**
  * Deny and allow here refer to RBAC decisions, not actions.
@@ -244,7 +266,7 @@ export type RBAC_AuditLoggingOptions_AuditCondition = (typeof RBAC_AuditLoggingO
  * Describes the enum envoy.config.rbac.v3.RBAC.AuditLoggingOptions.AuditCondition.
  */
 export const RBAC_AuditLoggingOptions_AuditConditionSchema: GenEnum<RBAC_AuditLoggingOptions_AuditCondition> = /*@__PURE__*/
-  enumDesc(file_envoy_config_rbac_v3_rbac, 0, 0, 0);
+  enumDesc(file_envoy_config_rbac_v3_rbac, 1, 0, 0);
 
 /**
  * Should we do safe-list or block-list style access control?
@@ -288,7 +310,7 @@ export type RBAC_Action = (typeof RBAC_Action)[keyof typeof RBAC_Action] | Unkno
  * Describes the enum envoy.config.rbac.v3.RBAC.Action.
  */
 export const RBAC_ActionSchema: GenEnum<RBAC_Action> = /*@__PURE__*/
-  enumDesc(file_envoy_config_rbac_v3_rbac, 0, 0);
+  enumDesc(file_envoy_config_rbac_v3_rbac, 1, 0);
 
 /**
  * Policy specifies a role and the principals that are assigned/denied the role.
@@ -343,7 +365,7 @@ export type Policy = Message<"envoy.config.rbac.v3.Policy"> & {
  * Use `create(PolicySchema)` to create a new message.
  */
 export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 1);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 2);
 
 /**
  * Permission defines an action (or actions) that a principal can take.
@@ -485,6 +507,12 @@ export type Permission = Message<"envoy.config.rbac.v3.Permission"> & {
      */
     value: TypedExtensionConfig;
     case: "uriTemplate";
+  } | {
+    /**
+     * @generated from field: envoy.config.rbac.v3.SourcedMetadata sourced_metadata = 14;
+     */
+    value: SourcedMetadata;
+    case: "sourcedMetadata";
   } | { case: undefined; value?: undefined };
 };
 
@@ -493,7 +521,7 @@ export type Permission = Message<"envoy.config.rbac.v3.Permission"> & {
  * Use `create(PermissionSchema)` to create a new message.
  */
 export const PermissionSchema: GenMessage<Permission> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 2);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 3);
 
 /**
  * Used in the ``and_rules`` and ``or_rules`` fields in the ``rule`` oneof. Depending on the context,
@@ -513,7 +541,7 @@ export type Permission_Set = Message<"envoy.config.rbac.v3.Permission.Set"> & {
  * Use `create(Permission_SetSchema)` to create a new message.
  */
 export const Permission_SetSchema: GenMessage<Permission_Set> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 2, 0);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 3, 0);
 
 /**
  * Principal defines an identity or a group of identities for a downstream
@@ -637,6 +665,12 @@ export type Principal = Message<"envoy.config.rbac.v3.Principal"> & {
     case: "filterState";
   } | {
     /**
+     * @generated from field: envoy.config.rbac.v3.SourcedMetadata sourced_metadata = 13;
+     */
+    value: SourcedMetadata;
+    case: "sourcedMetadata";
+  } | {
+    /**
      * Negates matching the provided principal. For instance, if the value of
      * ``not_id`` would match, this principal would not match. Conversely, if the
      * value of ``not_id`` would not match, this principal would match.
@@ -653,7 +687,7 @@ export type Principal = Message<"envoy.config.rbac.v3.Principal"> & {
  * Use `create(PrincipalSchema)` to create a new message.
  */
 export const PrincipalSchema: GenMessage<Principal> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 3);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 4);
 
 /**
  * Used in the ``and_ids`` and ``or_ids`` fields in the ``identifier`` oneof.
@@ -673,7 +707,7 @@ export type Principal_Set = Message<"envoy.config.rbac.v3.Principal.Set"> & {
  * Use `create(Principal_SetSchema)` to create a new message.
  */
 export const Principal_SetSchema: GenMessage<Principal_Set> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 3, 0);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 4, 0);
 
 /**
  * Authentication attributes for a downstream.
@@ -696,7 +730,7 @@ export type Principal_Authenticated = Message<"envoy.config.rbac.v3.Principal.Au
  * Use `create(Principal_AuthenticatedSchema)` to create a new message.
  */
 export const Principal_AuthenticatedSchema: GenMessage<Principal_Authenticated> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 3, 1);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 4, 1);
 
 /**
  * Action defines the result of allowance or denial when a request matches the matcher.
@@ -741,5 +775,31 @@ export type Action = Message<"envoy.config.rbac.v3.Action"> & {
  * Use `create(ActionSchema)` to create a new message.
  */
 export const ActionSchema: GenMessage<Action> = /*@__PURE__*/
-  messageDesc(file_envoy_config_rbac_v3_rbac, 4);
+  messageDesc(file_envoy_config_rbac_v3_rbac, 5);
+
+/**
+ * @generated from enum envoy.config.rbac.v3.MetadataSource
+ */
+export const MetadataSource = {
+  /**
+   * @generated from enum value: DYNAMIC = 0;
+   */
+  DYNAMIC: 0,
+
+  /**
+   * @generated from enum value: ROUTE = 1;
+   */
+  ROUTE: 1,
+} as const;
+
+/**
+ * @generated from enum envoy.config.rbac.v3.MetadataSource
+ */
+export type MetadataSource = (typeof MetadataSource)[keyof typeof MetadataSource] | UnknownEnum;
+
+/**
+ * Describes the enum envoy.config.rbac.v3.MetadataSource.
+ */
+export const MetadataSourceSchema: GenEnum<MetadataSource> = /*@__PURE__*/
+  enumDesc(file_envoy_config_rbac_v3_rbac, 0);
 
