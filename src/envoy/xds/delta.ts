@@ -20,7 +20,7 @@ function read(conversation: Conversation, kind: Kind, request: DeltaDiscoveryReq
   subscriptions.set(kind, subscription)
   // Whether a response was accepted is said before what is asked for next.
   if (responseNonce !== '') {
-    const known = errorDetail === undefined ? subscription.accepted(responseNonce) : subscription.refused(responseNonce)
+    const known = errorDetail === undefined ? subscription.accepted(responseNonce) : subscription.refused(responseNonce, snapshot)
     if (known) conversation.answered(kind, errorDetail?.message)
   }
   const isAll = (name: string): boolean => isWhole(kind) && name === ALL

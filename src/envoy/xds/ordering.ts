@@ -27,6 +27,22 @@ export type Verdict = 'nothing' | 'send' | 'remove' | 'replace' | 'absent' | 'wa
 /** How something is named by what a node may have: by what is to stay, or by what is on its way out. */
 type Use = 'kept' | 'passing'
 
+/** Everything that is named by something that the node may have; `unknown` are kinds that something may name of which that can't be said. */
+interface Uses {
+  readonly named: ReadonlyMap<string, Use>
+  readonly unknown: ReadonlySet<Kind>
+}
+
+/** What each kind may name. */
+const NAMES: Readonly<Record<Kind, readonly Kind[]>> = {
+  cluster: ['endpoints', 'secret'],
+  endpoints: [],
+  secret: [],
+  extension: ['cluster', 'secret'],
+  listener: ['cluster', 'secret', 'extension', 'route'],
+  route: ['cluster', 'secret'],
+}
+
 /** One look at all subscriptions of a stream, at one time. */
 export class View {
   readonly snapshot: Snapshot
@@ -37,7 +53,7 @@ export class View {
   readonly #unsureUntil: number
   readonly #subscriptions: ReadonlyMap<Kind, Subscription>
   readonly #limits: XdsLimits
-  #uses: { readonly named: ReadonlyMap<string, Use>; readonly unknown: boolean } | undefined
+  #uses: Uses | undefined
 
   /** @param returned When the node came back, if it had something already */
   constructor(snapshot: Snapshot, subscriptions: ReadonlyMap<Kind, Subscription>, limits: XdsLimits, now: number, returned = -Infinity) {
@@ -61,7 +77,7 @@ export class View {
   /** Who asks for what there isn't is told so; but not at once if what names it is about to go. */
   #miss(subscription: Subscription, name: string): Verdict {
     const { kind } = subscription
-    const isPassing = !isWhole(kind) && this.#useOf({ kind, name }) !== undefined
+    const isPassing = !isWhole(kind) && this.#usesNow().named.has(keyOf({ kind, name }))
     return isPassing && this.#waits(subscription, name, 'bring', this.#limits.additionMs) ? 'wait' : 'absent'
   }
 
@@ -113,10 +129,15 @@ export class View {
   }
 
   #useOf(need: Need): Use | undefined {
-    this.#uses ??= usesOf(this.snapshot, this.#subscriptions)
     const isUnsure = this.now < this.#unsureUntil
     if (isUnsure) this.until = Math.min(this.until, this.#unsureUntil)
-    return this.#uses.named.get(keyOf(need)) ?? (isUnsure || this.#uses.unknown ? 'passing' : undefined)
+    const { named, unknown } = this.#usesNow()
+    return named.get(keyOf(need)) ?? (isUnsure || unknown.has(need.kind) ? 'passing' : undefined)
+  }
+
+  #usesNow(): Uses {
+    this.#uses ??= usesOf(this.snapshot, this.#subscriptions)
+    return this.#uses
   }
 
   /** Whether it has not waited long enough yet. The time runs from when it first had to wait, also through later snapshots. */
@@ -130,12 +151,11 @@ export class View {
   }
 }
 
-/** Everything that is named by something that the node may have; `unknown` if it has something of which that can't be said. */
-function usesOf(snapshot: Snapshot, subscriptions: ReadonlyMap<Kind, Subscription>): { named: Map<string, Use>; unknown: boolean } {
+function usesOf(snapshot: Snapshot, subscriptions: ReadonlyMap<Kind, Subscription>): Uses {
   const named = new Map<string, Use>()
-  let unknown = false
-  const add = (needs: readonly Need[] | undefined, use: Use): void => {
-    unknown ||= needs === undefined
+  const unknown = new Set<Kind>()
+  const add = (kind: Kind, needs: readonly Need[] | undefined, use: Use): void => {
+    if (needs === undefined) for (const one of NAMES[kind]) unknown.add(one)
     for (const need of needs ?? []) if (named.get(keyOf(need)) !== 'kept') named.set(keyOf(need), use)
   }
   const hasAll = (one: Held | undefined): boolean =>
@@ -143,12 +163,12 @@ function usesOf(snapshot: Snapshot, subscriptions: ReadonlyMap<Kind, Subscriptio
   for (const { kind, held, latest, troubled, unanswered, others } of subscriptions.values()) {
     for (const [name, one] of held) {
       const isWanted = snapshot.resources[kind].has(name)
-      add(one.needs, isWanted && (troubled.has(name) || latest.get(name)?.version === one.version) ? 'kept' : 'passing')
+      add(kind, one.needs, isWanted && (troubled.has(name) || latest.get(name)?.version === one.version) ? 'kept' : 'passing')
     }
-    for (const { resources } of unanswered) for (const { needs } of resources) add(needs, 'passing')
+    for (const { resources } of unanswered) for (const { needs } of resources) add(kind, needs, 'passing')
     for (const [name, ones] of others) {
       if (isWhole(kind) && !troubled.has(name) && hasAll(held.get(name))) others.delete(name)
-      else for (const { needs } of ones) add(needs, 'passing')
+      else for (const { needs } of ones) add(kind, needs, 'passing')
     }
   }
   return { named, unknown }

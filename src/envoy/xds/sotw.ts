@@ -111,7 +111,8 @@ class StateOfTheWorld implements Variant<DiscoveryRequest> {
     else {
       if (request.responseNonce !== course.nonce) return
       const { errorDetail } = request
-      const known = errorDetail === undefined ? subscription.accepted(course.nonce) : subscription.refused(course.nonce)
+      const known =
+        errorDetail === undefined ? subscription.accepted(course.nonce) : subscription.refused(course.nonce, conversation.snapshot)
       if (errorDetail !== undefined) course.refused = { version: course.version, snapshot: conversation.snapshot?.version }
       if (known) conversation.answered(kind, errorDetail?.message)
     }

@@ -152,7 +152,7 @@ export class NodeStream<Request extends DiscoveryMessage> implements Conversatio
   #send(subscription: Subscription, draft: Draft, view: View): void {
     const nonce = `${this.#id}-${++this.#nonces}`
     const bytes = this.#variant.encode(subscription, draft, view, nonce)
-    subscription.sent({ nonce, at: view.now, ...draft })
+    subscription.sent({ nonce, at: view.now, snapshot: view.snapshot.version, ...draft })
     this.sentBytes += bytes.length
     this.#writing = true
     let during = true

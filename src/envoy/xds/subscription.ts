@@ -12,6 +12,8 @@ export interface Held {
 /** A response that was sent. */
 export interface Sent {
   readonly nonce: string
+  /** Version of the snapshot that it was made of. */
+  readonly snapshot: string
   /** When, by the clock's monotonic time. */
   readonly at: number
   readonly resources: readonly Resource[]
@@ -178,18 +180,20 @@ export class Subscription {
    * The node rejected it: what it had before stays in force. False for a nonce that isn't waited for.
    * What was sent together is to be tried again, since it isn't known which of it is at fault.
    */
-  refused(nonce: string): boolean {
+  refused(nonce: string, snapshot: Snapshot | undefined): boolean {
     const response = this.#answered(nonce)
     if (response === undefined) return false
     const together = response.resources.length + response.removed.length > 1
+    // By itself it is sent again only if what it may have lacked has come meanwhile.
+    const again = together || response.snapshot !== snapshot?.version
     for (const resource of response.resources) {
       if (this.held.get(resource.name)?.version === resource.version) continue
       if (together) this.another(resource.name, resource)
-      this.#refused(resource.name, resource, together)
+      this.#refused(resource.name, resource, again)
     }
     for (const name of response.removed) {
       if (together) this.#unsure(name)
-      this.#refused(name, undefined, together)
+      this.#refused(name, undefined, again)
     }
     return true
   }
