@@ -20,7 +20,9 @@ import {
   type WhoCan,
 } from '../policy/index.ts'
 import { operationsOf } from './operations.ts'
-import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims } from './families.ts'
+import type { EnvoyDoor } from '../doors/envoy/schema.ts'
+import { planNode } from '../targets/envoy/nodes.ts'
+import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims, nativeIssuers } from './families.ts'
 
 /** One version of the whole configuration: what was read, and what came of it. */
 export interface Configuration {
@@ -44,7 +46,16 @@ export function loadConfiguration(folder: string, environment?: string, now = Da
 
 /** What is allowed in a configuration but probably not meant. */
 export function doubts({ policy, wiring, root }: Configuration, now: number): readonly Diagnostic[] {
-  return policy === undefined || wiring === undefined ? [] : [...checkWiring(wiring, root, now), ...checkPolicy(policy, now)]
+  if (policy === undefined || wiring === undefined) return []
+  return [...checkWiring(wiring, root, now), ...checkPolicy(policy, now), ...envoyProblems(wiring, policy)]
+}
+
+/** What Envoys of the wiring can't be told: nothing new would be handed out to them. */
+function envoyProblems(wiring: Wiring, policy: CompiledPolicy): readonly Diagnostic[] {
+  const nodes = Object.entries((wiring.doors['envoy'] as EnvoyDoor | undefined)?.nodes ?? {})
+  if (nodes.length === 0) return []
+  const issuers = nativeIssuers(wiring)
+  return nodes.flatMap(([name, node]) => planNode(name, node, wiring, policy, issuers).diagnostics)
 }
 
 /** Compiles sources that were read before, such as a version kept for the record. */
