@@ -1,0 +1,136 @@
+/** Conditions that mean the same are no change, however they are written; those that don't are one, and a question shows it. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { load, NOW } from '../testdata/world.ts'
+import { comparePolicies, type PolicyComparison } from './index.ts'
+import { directionOf, showOutcome, type Outcome } from './outcome.ts'
+import { ask } from './witness.ts'
+
+function policy(text: string) {
+  const { policy: loaded, diagnostics } = load(text)
+  assert.ok(loaded !== undefined, JSON.stringify(diagnostics.map(({ message }) => message)))
+  return loaded
+}
+
+/** What of a comparison is told, each with a question that both versions were asked. */
+function compare(before: string, after: string): PolicyComparison {
+  const [from, to] = [policy(before), policy(after)]
+  const result = comparePolicies(from, to, { now: NOW })
+  for (const { witness, before: was, after: is } of result.changes) {
+    assert.equal(ask(from, witness)?.effect, was.effect)
+    assert.equal(ask(to, witness)?.effect, is.effect)
+  }
+  return result
+}
+
+const directions = ({ changes, notProven }: PolicyComparison): readonly string[] => [
+  ...new Set([...changes.map(({ direction }) => direction), ...notProven.map(({ why }) => `not proven: ${why}`)]),
+]
+
+const when = (condition: string): string =>
+  `rules: [{ id: r, role: [authenticated], resource: wiki, actions: ['GET /a/{x}'], when: ${JSON.stringify(condition)} }]`
+
+describe('conditions', () => {
+  const same: readonly (readonly [string, string])[] = [
+    [`claims.groups.exists(g, g == 'a')`, `'a' in claims.groups`],
+    [`claims.groups.exists(g, 'a' == g)`, `'a' in claims.groups`],
+    [`claims.groups.exists(every, every == 'a')`, `claims.groups.exists(one, one == 'a')`],
+    [`!claims.groups.exists(g, g == 'a')`, `!('a' in claims.groups)`],
+    [`claims.department == 'a' || claims.department == 'b'`, `claims.department in ['a', 'b']`],
+    [`claims.department in ['b', 'a']`, `claims.department in ['a', 'b']`],
+    [`claims.department == 'a' && claims.vip`, `claims.vip && claims.department == 'a'`],
+    [`!(claims.level > 3.0)`, `claims.level <= 3.0`],
+    [`claims.level >= 3.0 && claims.level <= 3.0`, `claims.level == 3.0`],
+    [`inCidr(context.ip, '10.0.0.0/8')`, `inCidr(context.ip, '10.0.0.0/9') || inCidr(context.ip, '10.128.0.0/9')`],
+    [`inCidr(context.ip, '10.0.0.0/8')`, `inCidr(context.ip, '10.0.0.0/8') || inCidr(context.ip, '10.1.0.0/16')`],
+    [`context.time < timestamp('2026-06-01T00:00:00Z')`, `!(context.time >= timestamp('2026-06-01T02:00:00+02:00'))`],
+    [`claims.vip ? claims.level > 3.0 : false`, `claims.vip && claims.level > 3.0`],
+  ]
+  for (const [a, b] of same)
+    test(`${a} is ${b}`, () => {
+      assert.deepEqual(directions(compare(when(a), when(b))), [])
+      assert.deepEqual(directions(compare(when(b), when(a))), [])
+    })
+
+  const wider: readonly (readonly [string, string])[] = [
+    [`claims.groups.exists(g, g == 'a')`, `'a' in claims.groups || 'b' in claims.groups`],
+    [`claims.department == 'a'`, `claims.department in ['a', 'b']`],
+    [`claims.level > 3.0`, `claims.level >= 3.0`],
+    [`claims.level < 3.0`, `claims.level != 3.0`],
+    [`inCidr(context.ip, '10.0.0.0/9')`, `inCidr(context.ip, '10.0.0.0/8')`],
+    [`inCidr(context.ip, '0.0.0.0/1')`, `inCidr(context.ip, '0.0.0.0/0')`],
+    [`inCidr(context.ip, '10.0.0.0/8')`, `inCidr(context.ip, '10.0.0.0/8') || inCidr(context.ip, '192.0.2.7/32')`],
+    [`inCidr(context.ip, '10.0.0.0/8') && claims.vip`, `claims.vip`],
+    [`context.time < timestamp('2026-06-01T00:00:00Z')`, `context.time <= timestamp('2026-06-01T00:00:00Z')`],
+    [`params.x == claims.sub && claims.vip`, `params.x == claims.sub`],
+    [`claims.department.startsWith('ab')`, `claims.department.startsWith('a') || claims.department.startsWith('ab')`],
+  ]
+  for (const [a, b] of wider)
+    test(`${b} is wider than ${a}`, () => {
+      assert.deepEqual(directions(compare(when(a), when(b))), ['wider'])
+      assert.deepEqual(directions(compare(when(b), when(a))), ['narrower'])
+    })
+})
+
+test('a claim more is also one more that may not be told, of which nothing is true', () =>
+  assert.deepEqual(directions(compare(when('claims.vip'), when('claims.vip || claims.level > 3.0'))), ['wider', 'narrower']))
+
+test('what can not be seen to be the same is not proven, and no change', () => {
+  const { changes, notProven } = compare(when('params.x == claims.sub'), when('claims.sub == params.x'))
+  assert.deepEqual(changes, [])
+  for (const { why } of notProven) assert.match(why, /^nobody was found of whom it is true: /)
+})
+
+describe('where it goes', () => {
+  const outcome = (effect: Outcome['effect'], ...keys: string[]): Outcome => ({ effect, keys, with: keys, shows: keys })
+  const cases: readonly (readonly [before: Outcome, after: Outcome, direction: string])[] = [
+    [outcome('deny'), outcome('allow'), 'wider'],
+    [outcome('deny'), outcome('challenge'), 'wider'],
+    [outcome('deny'), outcome('needs-approval'), 'wider'],
+    [outcome('challenge'), outcome('allow'), 'wider'],
+    [outcome('needs-approval'), outcome('allow'), 'wider'],
+    [outcome('allow'), outcome('deny'), 'narrower'],
+    [outcome('allow'), outcome('challenge'), 'narrower'],
+    [outcome('allow'), outcome('needs-approval'), 'narrower'],
+    [outcome('challenge'), outcome('deny'), 'narrower'],
+    [outcome('challenge'), outcome('needs-approval'), 'other'],
+    [outcome('needs-approval'), outcome('challenge'), 'other'],
+    // The effect goes before what comes with it.
+    [outcome('deny', 'a'), outcome('allow', 'b'), 'wider'],
+    [outcome('allow', 'b'), outcome('deny', 'a'), 'narrower'],
+    [outcome('allow', 'a', 'b'), outcome('allow', 'a'), 'wider'],
+    [outcome('allow', 'a'), outcome('allow', 'a', 'b'), 'narrower'],
+    [outcome('allow', 'a', 'b'), outcome('allow', 'a', 'c'), 'other'],
+    [outcome('challenge', 'a', 'b'), outcome('challenge', 'b'), 'wider'],
+  ]
+  for (const [before, after, direction] of cases)
+    test(`${showOutcome(before)} to ${showOutcome(after)} is ${direction}`, () => assert.equal(directionOf(before, after), direction))
+})
+
+describe('guardrails', () => {
+  const rules = 'rules: [{ id: r, role: authenticated, resource: wiki, actions: [GET /a] }]\n'
+  const roles =
+    'roles: { boss: { bind: [{ issuer: entra, claim: roles, any: [B] }] }, lead: { bind: [{ issuer: entra, claim: roles, any: [L] }] } }\n'
+  const guardrails = (...all: string[]): string =>
+    `${roles}${rules}guardrails:\n${all.map((one, i) => `  - { id: g${i}, resource: wiki, actions: [GET /a], for: [authenticated], ${one} }`).join('\n')}`
+  const outcomes = (before: string, after: string) => [
+    ...new Set(compare(before, after).changes.map((one) => `${one.direction}: ${showOutcome(one.before)} → ${showOutcome(one.after)}`)),
+  ]
+
+  test('an approval, and one more', () => {
+    const approval = (count: number, ...from: string[]) =>
+      guardrails(`require: { approval: { from: [${from.join(', ')}], count: ${count} } }`)
+    const plain = `${roles}${rules}`
+    assert.deepEqual(outcomes(plain, approval(1, 'boss')), ['narrower: allow → needs-approval with an approval by `boss`'])
+    assert.deepEqual(outcomes(plain, approval(2, 'boss', 'lead')), [
+      'narrower: allow → needs-approval with 2 approvals by `boss` or `lead`',
+    ])
+    assert.deepEqual(outcomes(approval(1, 'boss'), approval(1, 'boss')), [])
+  })
+  test('masks of one field, of which the strictest counts', () => {
+    const masks = (...all: string[]) => guardrails(...all.map((one) => `mask: { $.a: ${one} }`))
+    assert.deepEqual(directions(compare(masks('hash', 'drop'), masks('drop'))), [])
+    assert.deepEqual(directions(compare(masks('drop', 'hash'), masks('drop', "'null'", 'hash'))), [])
+    assert.deepEqual(directions(compare(masks('hash'), masks('hash', 'drop'))).length, 1)
+  })
+})
