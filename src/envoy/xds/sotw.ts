@@ -68,7 +68,7 @@ function all(subscription: Subscription, view: View): Draft | undefined {
   for (const name of new Set([...latest.keys(), ...subscription.due])) {
     if (state.has(name) || view.snapshot.resources[subscription.kind].has(name)) continue
     // What was never accepted and isn't wanted any more needn't be taken away gently, and may be what is rejected.
-    const verdict = held.has(name) ? view.judge(subscription, name) : 'remove'
+    const verdict = held.has(name) || !latest.has(name) ? view.judge(subscription, name) : 'remove'
     if (verdict === 'wait' || verdict === 'nothing') keep(name)
     else gone.add(name)
     if (verdict === 'wait') waiting.add(name)
