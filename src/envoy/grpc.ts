@@ -38,7 +38,7 @@ export type Implementation<Methods extends GenServiceMethods> = { readonly [Name
 export function definitionOf<Methods extends GenServiceMethods>(service: GenService<Methods>): Definition<Methods> {
   const { methods, typeName } = service as unknown as DescService
   const definitions = methods.map((method: DescMethod) => [method.localName, definition(typeName, method)])
-  return Object.fromEntries(definitions) as unknown as Definition<Methods>
+  return Object.fromEntries(definitions) as Definition<Methods>
 }
 
 function definition(service: string, method: DescMethod): MethodDefinition<unknown, unknown> {

@@ -1,7 +1,7 @@
 /** A real Envoy as a process of its own, which is always ended. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomInt } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -38,6 +38,7 @@ export class RealEnvoy {
     const admin = { address: { socketAddress: { address: '127.0.0.1', portValue: 0 } } }
     writeFileSync(config, JSON.stringify({ ...bootstrap, admin }))
     const addressFile = join(folder, 'admin')
+    rmSync(addressFile, { force: true })
     const options = ['--concurrency', '1', '--base-id', String(randomInt(1_000, 30_000)), '--drain-time-s', '1', '--log-level', 'warning']
     const child = spawn(envoyBinary(), ['-c', config, '--admin-address-path', addressFile, ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],

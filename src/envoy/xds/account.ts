@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import { StreamRefusal } from './refusal.ts'
+import type { StreamRefusal } from './refusal.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { NodeStatus, Rejection } from './status.ts'
 import type { DiscoveryMessage, NodeStream } from './stream.ts'
@@ -48,7 +48,7 @@ export class NodeAccount {
   }
 
   endAll(refusal: StreamRefusal): void {
-    for (const end of [...this.streams.values()]) end(refusal)
+    for (const end of this.streams.values()) end(refusal)
   }
 
   /** Looks at what the streams have accepted and rejected. */

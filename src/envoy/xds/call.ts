@@ -15,16 +15,16 @@ export interface CallOptions {
   readonly id: string
   readonly variant: Variant<DiscoveryMessage>
   /** Which node an identity is; without it nodes name themselves. */
-  nodeOf?(identity: string): string | undefined
+  readonly nodeOf?: (identity: string) => string | undefined
   isOpen(): boolean
   /** One more stream, or one less, has not said whose it is. @throws StreamRefusal */
   stranger(by: 1 | -1): void
   /** @throws StreamRefusal if there are too many */
   account(node: string): NodeAccount
-  changed(account: NodeAccount): void
+  readonly changed: (account: NodeAccount) => void
   /** The call holds no place any more. */
   released(account: NodeAccount): void
-  onFault(error: unknown): void
+  readonly onFault: (error: unknown) => void
 }
 
 /** One gRPC call: finds out whose it is, then hands over to its stream. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { ManualClock } from '../../testing/clock.ts'
 import { readable } from '../any.ts'
 import { delta } from './delta.ts'

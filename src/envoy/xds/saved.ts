@@ -27,7 +27,7 @@ export function fromJson(saved: unknown, options: Omit<SnapshotOptions, 'given'>
   const { version, given, resources } = (typeof saved === 'object' && saved !== null ? saved : {}) as Partial<SavedSnapshot>
   if (typeof version !== 'string' || !Array.isArray(given) || !given.every((name) => typeof name === 'string') || !Array.isArray(resources))
     throw problem('it is not one')
-  const snapshot = snapshotFrom(resources.map(read), { ...options, given: given as readonly string[] })
+  const snapshot = snapshotFrom(resources.map(read), { ...options, given })
   if (snapshot.version !== version) throw problem('its version is not that of its content')
   return snapshot
 }

@@ -36,7 +36,7 @@ export interface XdsOptions {
   /** Where address and port are configured, for the error if they can't be had. */
   readonly where: string
   /** Told of what is a fault of this server; the stream it happened on has ended. */
-  onFault(error: unknown): void
+  readonly onFault: (error: unknown) => void
 }
 
 export class XdsServer {
@@ -66,10 +66,8 @@ export class XdsServer {
       'grpc.keepalive_timeout_ms': 20_000,
     })
     this.#server.addService(definitionOf(AggregatedDiscoveryService), {
-      streamAggregatedResources: (call: ServerDuplexStream<DiscoveryMessage, Uint8Array>) =>
-        this.#serve(call, stateOfTheWorld() as unknown as Variant<DiscoveryMessage>),
-      deltaAggregatedResources: (call: ServerDuplexStream<DiscoveryMessage, Uint8Array>) =>
-        this.#serve(call, delta(this.#limits) as unknown as Variant<DiscoveryMessage>),
+      streamAggregatedResources: (call: ServerDuplexStream<DiscoveryMessage, Uint8Array>) => this.#serve(call, stateOfTheWorld()),
+      deltaAggregatedResources: (call: ServerDuplexStream<DiscoveryMessage, Uint8Array>) => this.#serve(call, delta(this.#limits)),
     })
   }
 

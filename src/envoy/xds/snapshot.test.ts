@@ -5,7 +5,7 @@ import { AnySchema } from '@bufbuild/protobuf/wkt'
 import { fromJson, toJson } from './saved.ts'
 import { difference, snapshotOf } from './snapshot.ts'
 import { cluster, endpoints, extension, listener, route, secret, small } from './testing.ts'
-import { KINDS } from './types.ts'
+import type { Kind } from './types.ts'
 
 const whole = () =>
   snapshotOf({
@@ -26,7 +26,7 @@ test('the same content has the same version, whatever came first', () => {
 
 test('a resource knows what it names, also from deep inside of what is packed', () => {
   const { resources } = whole()
-  const needs = (kind: (typeof KINDS)[number], name: string): string[] =>
+  const needs = (kind: Kind, name: string): string[] =>
     resources[kind]
       .get(name)!
       .needs.map((need) => `${need.kind} ${need.name}`)

@@ -139,10 +139,10 @@ function nameOf(message: Message): string {
 /** One resource of a message. */
 export function resourceOf<K extends Kind>(kind: K, message: MessageShape<(typeof SCHEMAS)[K]>): Resource {
   const bytes = bytesOf(SCHEMAS[kind] as DescMessage, message as Message)
-  const name = nameOf(message as Message)
+  const name = nameOf(message)
   if (name === '') throw new OstiaryError('xds/message', { type: SCHEMAS[kind].typeName, problem: 'it has no name' })
   const addresses = isMessage(message, ListenerSchema) ? addressesOf(message) : []
-  return { kind, name, version: digest(bytes), bytes, needs: needsOf(message as Message), addresses }
+  return { kind, name, version: digest(bytes), bytes, needs: needsOf(message), addresses }
 }
 
 /** What a change brings, by kind; names in order. */

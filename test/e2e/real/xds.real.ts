@@ -12,7 +12,7 @@ import { after, before, describe, test } from 'node:test'
 import { systemClock } from '../../../src/core/clock.ts'
 import { toJson, fromJson } from '../../../src/envoy/xds/saved.ts'
 import { XdsServer } from '../../../src/envoy/xds/server.ts'
-import { snapshotOf, type Snapshot } from '../../../src/envoy/xds/snapshot.ts'
+import { snapshotOf, type Messages, type Snapshot } from '../../../src/envoy/xds/snapshot.ts'
 import type { NodeStatus } from '../../../src/envoy/xds/status.ts'
 import { cluster, endpoints, extension, listener, regexRoute, route, type To } from '../../../src/envoy/xds/testing.ts'
 import { eventually, RealEnvoy } from '../../../src/testing/envoy.ts'
@@ -46,7 +46,7 @@ async function serve(on: number): Promise<XdsServer> {
   return made
 }
 
-function bootstrap(): Record<string, unknown> {
+function bootstrap(apiType = 'DELTA_GRPC'): Record<string, unknown> {
   const file = (name: string, text: string): { filename: string } => {
     const filename = join(folder, name)
     writeFileSync(filename, text)
@@ -73,7 +73,7 @@ function bootstrap(): Record<string, unknown> {
     node: { id: NODE, cluster: 'edge' },
     dynamicResources: {
       adsConfig: {
-        apiType: 'DELTA_GRPC',
+        apiType,
         transportApiVersion: 'V3',
         setNodeOnFirstMessageOnly: true,
         grpcServices: [{ envoyGrpc: { clusterName: 'xds' } }],
@@ -106,6 +106,15 @@ function whole(to: Readonly<Record<string, To>>, pass = 'yes', name = 'orders'):
     listener: [listener('in', { port: 0, route: 'ways', extensions: ['pass'] })],
     route: [route('ways', to)],
   })
+}
+
+/** The same door with one route, by a regular expression. */
+function only(regex: string): Messages {
+  return {
+    extension: [extension('pass', 'yes')],
+    listener: [listener('in', { port: 0, route: 'ways', extensions: ['pass'] })],
+    route: [regexRoute('ways', regex)],
+  }
 }
 
 function status(): NodeStatus {
@@ -184,11 +193,7 @@ describe('a real Envoy', () => {
     const good = whole({ '/hello': { status: 200, body: 'good' } })
     server.publish(NODE, good)
     await accepted(good)
-    const bad = snapshotOf({
-      extension: [extension('pass', 'yes')],
-      listener: [listener('in', { port: 0, route: 'ways', extensions: ['pass'] })],
-      route: [regexRoute('ways', '(?=look)ahead')],
-    })
+    const bad = snapshotOf(only('(?=look)ahead'))
     server.publish(NODE, bad)
     const rejection = await eventually('it is rejected', () => status().kinds.route.rejection)
     assert.match(rejection.message, /invalid perl operator|no argument for repetition/)
@@ -208,9 +213,9 @@ describe('a real Envoy', () => {
     await accepted(first)
     const outcomes = new Map<number, number>()
     const asked = (): number => outcomes.values().reduce((sum, count) => sum + count, 0)
-    let goes = true
+    const ending = new AbortController()
     const load = (async () => {
-      while (goes) {
+      while (!ending.signal.aborted) {
         const { status } = await get('/orders')
         outcomes.set(status, (outcomes.get(status) ?? 0) + 1)
       }
@@ -228,7 +233,7 @@ describe('a real Envoy', () => {
         })
       }
     } finally {
-      goes = false
+      ending.abort()
       await load
     }
     assert.deepEqual([...outcomes.keys()], [200])
@@ -260,6 +265,25 @@ describe('a real Envoy', () => {
     server.publish(NODE, later)
     await accepted(later)
     assert.equal((await get('/hello')).body, 'later')
+    assert.deepEqual(faults, [])
+  })
+
+  test('in the state of the world it is fed as well', async () => {
+    await envoy.stop()
+    const first = whole({ '/orders': { cluster: 'orders' }, '/hello': { status: 200, body: 'first' } })
+    server.publish(NODE, first)
+    envoy = await RealEnvoy.start(folder, bootstrap('GRPC'))
+    doorPort = await envoy.port('in')
+    await accepted(first)
+    assert.deepEqual([(await get('/orders')).body, (await get('/hello')).body, (await get('/hello', {})).status], ['order 7', 'first', 403])
+    const second = whole({ '/orders': { cluster: 'other' }, '/hello': { status: 200, body: 'second' } }, 'yes', 'other')
+    server.publish(NODE, second)
+    await accepted(second)
+    assert.deepEqual([(await get('/orders')).body, (await get('/hello')).body], ['order 7', 'second'])
+    server.publish(NODE, snapshotOf(only('(?=look)ahead')))
+    const rejection = await eventually('it is rejected', () => status().kinds.route.rejection)
+    assert.match(rejection.message, /invalid perl operator|no argument for repetition/)
+    assert.equal((await get('/hello')).body, 'second')
     assert.deepEqual(faults, [])
   })
 })
