@@ -163,7 +163,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
     })
     closers.push(() => reloader.close())
     const addresses = door === undefined ? [] : await door.listen()
-    const admin = await startAdmin(parts, reloader, addresses)
+    const admin = await startAdmin(parts, reloader, addresses, envoys)
     closers.push(() => admin.close())
 
     versions.keep(policy.version, running.sources, clock.now())

@@ -1,5 +1,8 @@
+import type { Command } from 'commander'
 import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { EnvoyDoor } from '../../doors/envoy/schema.ts'
+import type { NodeStatus } from '../../envoy/xds/status.ts'
+import { adminClient, adminOptions } from '../admin.ts'
 import type { Register } from './index.ts'
 import { counted, paint, renderDiagnostic } from '../output.ts'
 
@@ -78,6 +81,7 @@ export const compile: Register = (root, action) => {
 /** `ostiary envoy bootstrap`. */
 export const envoy: Register = (root, action) => {
   const group = root.command('envoy').description('Envoys that enforce the policy by themselves')
+  status(group, action)
   group
     .command('bootstrap')
     .description('what an Envoy is started with, as JSON: `envoy -c <(ostiary envoy bootstrap edge)`')
@@ -122,6 +126,42 @@ export const envoy: Register = (root, action) => {
         output.answer(JSON.stringify(made, undefined, 2), made)
       }),
     )
+}
+
+/** `ostiary envoy status`. */
+function status(group: Command, action: Parameters<Register>[1]): void {
+  adminOptions(group.command('status'))
+    .description('which version each Envoy should have, which it has accepted, and what it rejects in its own words')
+    .action(
+      action(async ({ output }, _, command) => {
+        const client = await adminClient(command)
+        const { envoys = [] } = (await client.request('GET', '/api/status')) as { readonly envoys?: readonly NodeStatus[] }
+        const lines = envoys.flatMap(({ node, desired, acknowledged, connectedSince, kinds }) => [
+          `${node}: ${stateOf(desired, acknowledged, connectedSince)}`,
+          ...Object.entries(kinds).flatMap(([kind, { rejection }]) =>
+            rejection === undefined ? [] : [`  ${paint('red', `rejects its ${kind} configuration`)}: ${clean(rejection.message)}`],
+          ),
+        ])
+        output.answer(lines.length === 0 ? 'no Envoy is fed: write `doors.envoy` first' : lines.join('\n'), envoys)
+        return envoys.every(({ desired, acknowledged }) => desired !== undefined && desired === acknowledged) ? 0 : 1
+      }),
+    )
+}
+
+function stateOf(desired: string | undefined, acknowledged: string | undefined, connectedSince: number | undefined): string {
+  const has = acknowledged === undefined ? 'has accepted nothing yet' : `enforces ${acknowledged.slice(0, 12)}`
+  const state =
+    desired === undefined
+      ? 'there is nothing for it (see `ostiary compile envoy`)'
+      : desired === acknowledged
+        ? paint('green', has)
+        : `${has}, and should enforce ${desired.slice(0, 12)}`
+  return connectedSince === undefined ? `${paint('red', 'not connected')}, ${state}` : state
+}
+
+/** What an Envoy says goes to a terminal: nothing in it may steer that. */
+function clean(text: string): string {
+  return text.replaceAll(/\p{C}/gu, '?')
 }
 
 function addressOf(text: string, option: string): { readonly host: string; readonly port: number } {

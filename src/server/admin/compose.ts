@@ -7,6 +7,7 @@ import type { BoundAddress } from '../../doors/http/engine.ts'
 import { renderExplanation, type CompiledPolicy } from '../../policy/index.ts'
 import { compile } from '../configuration.ts'
 import { Ending } from '../ending.ts'
+import type { EnvoyFeed } from '../envoy.ts'
 import { GATEWAY_ISSUER, GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
@@ -18,10 +19,12 @@ import { summaryOf } from './summary.ts'
 export interface Surroundings {
   readonly doors: readonly BoundAddress[]
   readonly url: () => string
+  /** What feeds Envoys, where any are wired. */
+  readonly envoys: EnvoyFeed | undefined
 }
 
 /** The admin API's parts, from those of the gateway. */
-export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Surroundings): AdminParts {
+export function adminParts(parts: Parts, reloader: Reloader, { doors, url, envoys }: Surroundings): AdminParts {
   const { audit, clock, dataDir, identities, keyring, metrics, pipeline, policies, versions, wiring } = parts
   const dir = join(dataDir, 'audit')
   const started = clock.now()
@@ -50,6 +53,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url }: Sur
       startedAt: new Date(started).toISOString(),
       doors: doors.map(({ host, port, secure }) => ({ host, port, secure })),
       policyVersion: policies.current.version,
+      ...(envoys === undefined ? {} : { envoys: envoys.status() }),
       record: audit.status(),
       revocations: identities.revocations.status(),
       issuers: identities.issuers.map((issuer) => ({ name: issuer.name, kind: issuer.kind, ...issuer.status() })),

@@ -9,6 +9,7 @@ import { createHttpDoor, type HttpDoor } from '../../doors/http/door.ts'
 import type { Answer, BoundAddress } from '../../doors/http/engine.ts'
 import { doorSchema, resourceSchema, type HttpResource } from '../../doors/http/schema.ts'
 import { assertionSigner } from '../adapters.ts'
+import type { EnvoyFeed } from '../envoy.ts'
 import { GATEWAY_ISSUER, GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
@@ -35,7 +36,7 @@ const LINK_SESSION_MS = 8 * 3_600_000
  * data directory that only the gateway's user can open.
  * @throws OstiaryError `http/listen`
  */
-export async function startAdmin(parts: Parts, reloader: Reloader, doors: readonly BoundAddress[]): Promise<Admin> {
+export async function startAdmin(parts: Parts, reloader: Reloader, doors: readonly BoundAddress[], envoys?: EnvoyFeed): Promise<Admin> {
   const { wiring, clock, entropy, policies } = parts
   const { host, port } = wiring.admin.listen
   const links = new OneTimeLinks(clock, entropy)
@@ -43,7 +44,7 @@ export async function startAdmin(parts: Parts, reloader: Reloader, doors: readon
   let url = ''
 
   const socketPath = join(parts.dataDir, 'admin.sock')
-  const listener = getRequestListener(adminApp(adminParts(parts, reloader, { doors, url: () => url })).fetch)
+  const listener = getRequestListener(adminApp(adminParts(parts, reloader, { doors, url: () => url, envoys })).fetch)
   const upstream = createServer((request, response) => void listener(request, response))
   rmSync(socketPath, { force: true })
   await new Promise<void>((resolve, reject) => {
