@@ -4,7 +4,7 @@
  *     reload.ts <rules> <reloads>
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { readSources } from '../../../src/config/load.ts'
@@ -23,7 +23,10 @@ const ASKS = 2_000
 /** Decisions between two looks at what else there is to do. */
 const AT_ONCE = 100
 
-/** The longest time in which nothing was decided, and the longest that the deciding thread itself was busy with something else, in milliseconds. */
+/**
+ * The longest time in which nothing was decided, and the same without what the thread had to wait for a processor that others used,
+ * in milliseconds.
+ */
 export interface Pause {
   readonly wall: number
   readonly own: number
@@ -93,7 +96,10 @@ function deciding(policies: PolicyHolder<CompiledPolicy>): (ask: Ask) => () => b
   }
 }
 
-const cpuOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000
+/** Milliseconds that this thread was ready to run and others ran. */
+function delayed(): number {
+  return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[1]) / 1e6
+}
 
 /** Decides without end until `until` is there. */
 async function longestPause(decides: readonly (() => boolean)[], until: Promise<unknown>): Promise<Pause> {
@@ -101,17 +107,18 @@ async function longestPause(decides: readonly (() => boolean)[], until: Promise<
   const done = until.finally(() => over.abort())
   let [wall, own] = [0, 0]
   let last = performance.now()
-  let spent = process.threadCpuUsage()
+  let [began, waited] = [last, delayed()]
   for (let i = 0; !over.signal.aborted;) {
-    own = Math.max(own, cpuOf(process.threadCpuUsage(spent)))
     for (let n = 0; n < AT_ONCE; n++, i++) {
       decides[i % decides.length]!()
       const now = performance.now()
       wall = Math.max(wall, now - last)
       last = now
     }
-    spent = process.threadCpuUsage()
     await new Promise(setImmediate)
+    const [now, delay] = [performance.now(), delayed()]
+    own = Math.max(own, now - began - (delay - waited))
+    ;[began, waited] = [now, delay]
   }
   await done
   return { wall, own }
@@ -170,11 +177,11 @@ export async function measureReload(size: number, reloads: number): Promise<Relo
   }
 }
 
-/** Measures one size in a process of its own. */
+/** Measures one size in a process of its own, with the gateway's own settings of its memory. */
 export function reloadApart(size: number, reloads: number): Reload {
   const { status, stdout, error } = spawnSync(
     process.execPath,
-    ['--max-semi-space-size=16', import.meta.filename, String(size), String(reloads)],
+    ['--max-semi-space-size=16', '--no-parallel-scavenge', import.meta.filename, String(size), String(reloads)],
     {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -69,14 +69,14 @@ export function policyTable({ scales, reloads, rivals }: PolicyFigures, head: st
     '|---|---|---|---|---|---|---|---|---|---|---|---|',
     ...lines,
     '',
-    `| rules | a new version is loaded in, ms | nothing is decided for, ms: median / worst | without a reload, ms | of that the thread is busy with the reload for, ms (under ${PAUSE}) | RSS before, at most, after, MiB |`,
-    '|---|---|---|---|---|---|',
+    `| rules | a new version is loaded in, ms | nothing is decided for, ms: median / worst | after it, ms | without waiting for a processor, ms (under ${PAUSE}) | after it, ms | RSS before, at most, after, MiB |`,
+    '|---|---|---|---|---|---|---|',
     ...reloads.map(({ size, totals, pauses, idle, rss }) => {
       const own = pauses.map((one) => one.own)
       const sizes = [rss.before, rss.most, rss.after].map((one) => count(Math.round(one))).join(', ')
       return (
         `| ${count(size)} | ${count(Math.round(median(totals)))} | ${ends(pauses.map(({ wall }) => wall))} | ${ends(idle.map(({ wall }) => wall))} ` +
-        `| ${missed(ends(own), Math.max(...own) < PAUSE)} | ${sizes} |`
+        `| ${missed(ends(own), Math.max(...own) < PAUSE)} | ${ends(idle.map((one) => one.own))} | ${sizes} |`
       )
     }),
     '',
