@@ -11,6 +11,7 @@
  *     npm run load -- plan             compares two versions of 10,000 rules exactly; fails where the bar is missed
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
+ *     npm run load -- envoy            how long 10,000 rules take to a real Envoy, and one changed rule to an open connection
  *     npm run load -- mutants          whether tests notice when one operator of the policy engine or of the comparer is another: one of each
  *                                      operator in each file; `--each 10` for every tenth of all, `--file decide` for files, `--list` to list
  *     npm run load -- engines          where Cedar, OPA and Casbin decide differently of the same policy
@@ -113,6 +114,14 @@ function plan(): Promise<boolean> {
   return Promise.resolve(good)
 }
 
+async function envoy(): Promise<boolean> {
+  const { fleetTable, measureFleet } = await import('./envoy/fleet.ts')
+  const { text, good } = fleetTable(await measureFleet(say), madeBy(circumstances(COMMAND, 1, 0, 0)))
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load envoy', text)
+  return good
+}
+
 /** OPA is compared with where it can be built. */
 function withOpa(): void {
   const why = buildOpa()
@@ -128,7 +137,11 @@ async function engines(): Promise<boolean> {
 }
 
 /** Puts a table between the marks of its name. */
-function write(name: 'load' | 'load identity' | 'load policy' | 'load plan' | 'load engines', text: string, page = 'performance.md'): void {
+function write(
+  name: 'load' | 'load identity' | 'load policy' | 'load plan' | 'load envoy' | 'load engines',
+  text: string,
+  page = 'performance.md',
+): void {
   const file = join(DOCS, page)
   const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`]
   const document = readFileSync(file, 'utf8')
@@ -158,6 +171,7 @@ try {
     policy,
     plan,
     engines,
+    envoy,
     mutants: () =>
       runMutants({
         each: values.each === undefined && values.file === undefined ? 'sample' : positive('each', 1),

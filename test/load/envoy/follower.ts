@@ -1,0 +1,45 @@
+import { credentials, Client } from '@grpc/grpc-js'
+import { create } from '@bufbuild/protobuf'
+import { definitionOf } from '../../../src/envoy/grpc.ts'
+import { AggregatedDiscoveryService } from '../../../src/envoy/messages/envoy/service/discovery/v3/ads_pb.ts'
+import {
+  DeltaDiscoveryRequestSchema,
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+} from '../../../src/envoy/messages/envoy/service/discovery/v3/discovery_pb.ts'
+import { KINDS, TYPE_URLS } from '../../../src/envoy/xds/types.ts'
+
+/** A client of the protocol that asks for everything, and accepts what it gets without looking into it. */
+export function follower(port: number, node: string): { close(): void } {
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': 256 * 1024 ** 2,
+    'grpc.use_local_subchannel_pool': 1,
+  })
+  const method = definitionOf(AggregatedDiscoveryService)['deltaAggregatedResources']!
+  const call = client.makeBidiStreamRequest<DeltaDiscoveryRequest, DeltaDiscoveryResponse>(
+    method.path,
+    method.requestSerialize as never,
+    method.responseDeserialize as never,
+  )
+  const names: Readonly<Record<string, readonly string[]>> = { route: ['edge'], extension: ['ostiary.jwt_authn'] }
+  call.on('error', () => undefined)
+  call.on('data', ({ typeUrl, nonce }: DeltaDiscoveryResponse) => {
+    call.write(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce }))
+  })
+  for (const kind of KINDS) {
+    if (kind !== 'cluster' && kind !== 'listener' && names[kind] === undefined) continue
+    call.write(
+      create(DeltaDiscoveryRequestSchema, {
+        node: { id: node },
+        typeUrl: TYPE_URLS[kind],
+        resourceNamesSubscribe: [...(names[kind] ?? ['*'])],
+      }),
+    )
+  }
+  return {
+    close() {
+      call.cancel()
+      client.close()
+    },
+  }
+}
