@@ -240,7 +240,9 @@ const outcome = z.looseObject({
   ...base,
   kind: z.literal('outcome').describe('What came of an allowed exchange, once it is over'),
   id,
-  result: text.describe('`completed`, or why it ended early'),
+  result: text.describe(
+    '`completed`, or why it ended early; `handed-over` where somebody else who asked lets it through, and nothing more is known',
+  ),
   status: z.number().nullable().describe('Status in the door’s protocol'),
   bytesIn: z.number().nullable().describe('Body bytes from the caller'),
   bytesOut: z.number().nullable().describe('Body bytes to the caller'),

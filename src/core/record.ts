@@ -81,7 +81,9 @@ export interface Outcome {
     | 'timed-out'
     | 'refused'
     | 'shut-down'
-  /** Status in the door's protocol. */
+    /** Let through by somebody else who asked: what came of it is not known here. */
+    | 'handed-over'
+  /** Status in the door's protocol; NaN, as the numbers below, where it is not known. */
   readonly status: number
   /** Body bytes from the caller and to the caller. */
   readonly bytesIn: number

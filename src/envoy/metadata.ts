@@ -5,3 +5,14 @@ export const METADATA = 'envoy.filters.http.jwt_authn'
 
 /** The keys under it that our filters use, for every issuer the same: `iss` tells them apart. */
 export const PARTS: Readonly<Record<TokenPath['part'], string>> = { payload: 'payload', header: 'header' }
+
+/** Where Envoy's `ext_authz` leaves what the gateway said of a request that it lets through: under the key, the name of the resource. */
+export const CHECKED = { filter: 'envoy.filters.http.ext_authz', key: 'ostiary' } as const
+
+/** What the upstream is told of a caller, by claim; an Envoy by itself and one that asks the gateway say the same. */
+export const IDENTITY: Readonly<Record<string, string>> = {
+  iss: 'ostiary-issuer',
+  sub: 'ostiary-subject',
+  tid: 'ostiary-tenant',
+  oid: 'ostiary-object',
+}

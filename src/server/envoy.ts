@@ -3,14 +3,20 @@ import { resolve } from 'node:path'
 import type { Wiring } from '../config/schema.ts'
 import type { Timer } from '../core/clock.ts'
 import type { Diagnostic } from '../core/errors.ts'
+import type { Judge } from '../doors/envoy/door.ts'
 import type { EnvoyDoor, EnvoyNode } from '../doors/envoy/schema.ts'
+import type { Wire } from '../doors/envoy/wire.ts'
+import { doorSchema, type DoorConfig, type HttpLimits } from '../doors/http/schema.ts'
+import type { TlsMaterial } from '../envoy/xds/credentials.ts'
 import type { XdsServer } from '../envoy/xds/server.ts'
 import type { NodeStatus } from '../envoy/xds/status.ts'
 import { jwksOf } from '../identity/nativekeys.ts'
+import { CHECKS_CLUSTER } from '../targets/envoy/bootstrap.ts'
 import { emitEnvoy, type EnvoyConfiguration } from '../targets/envoy/emit.ts'
 import { planNode, type NativeIssuers } from '../targets/envoy/nodes.ts'
+import { assertionSigner } from './adapters.ts'
 import { nativeIssuers } from './families.ts'
-import type { Parts } from './parts.ts'
+import { httpResources, type Parts } from './parts.ts'
 
 /** How often keys and certificates are looked at for a change, in milliseconds. */
 const LOOK_MS = 1000
@@ -19,6 +25,8 @@ const LOOK_MS = 1000
 export interface EnvoyFeed {
   /** Where Envoys are to ask. */
   readonly address: { readonly host: string; readonly port: number }
+  /** Where they ask about requests, if they may. */
+  readonly checks: { readonly host: string; readonly port: number } | undefined
   status(): readonly NodeStatus[]
   /** Takes on the resources of another wiring, with the policy that comes next. */
   update(wiring: Wiring): void
@@ -37,18 +45,70 @@ export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
   const byIdentity = new Map(
     Object.entries(config.nodes).flatMap(([name, { identity }]) => (identity === undefined ? [] : [[identity, name]])),
   )
-  const material =
-    config.tls &&
-    (() => ({ cert: read(parts, config.tls!.cert), key: read(parts, config.tls!.key), ca: read(parts, config.tls!.clientCa) }))
+  const nodeOf = (identity: string): string | undefined => byIdentity.get(identity)
+  const checks = await answerEnvoys(parts, config, nodeOf)
   const server = new Server({
     ...config.listen,
-    trust: material === undefined ? { loopback: true } : { tls: material(), nodeOf: (identity) => byIdentity.get(identity) },
+    trust: config.tls === undefined ? { loopback: true } : { tls: materialOf(parts, config.tls), nodeOf },
     clock: parts.clock,
     where: '`doors.envoy.listen` of `ostiary.yaml`',
     onFault: (error) => parts.log(`envoy: ${error instanceof Error ? error.message : String(error)}`),
   })
-  const port = await server.start()
-  return new Feed(parts, config, server, { host: config.listen.host, port }, toSnapshot)
+  try {
+    const port = await server.start()
+    return new Feed(parts, config, server, { host: config.listen.host, port }, toSnapshot, checks)
+  } catch (error) {
+    await checks?.wire.close()
+    throw error
+  }
+}
+
+/** What answers Envoys about requests, where that is configured. */
+interface Checks {
+  readonly wire: Wire
+  readonly address: { readonly host: string; readonly port: number }
+  /** Judges by the resources of another wiring from here on. */
+  update(wiring: Wiring): void
+}
+
+async function answerEnvoys(
+  parts: Parts,
+  config: EnvoyDoor,
+  nodeOf: (identity: string) => string | undefined,
+): Promise<Checks | undefined> {
+  const { checks, nodes } = config
+  if (checks === undefined) return undefined
+  const [{ createEnvoyDoor }, { judgeOf }] = await Promise.all([import('../doors/envoy/door.ts'), import('./checks.ts')])
+  const asked = Object.fromEntries(Object.entries(nodes).map(([name, { delegate = [] }]) => [name, new Set(delegate)]))
+  const anyone = new Set(Object.values(asked).flatMap((names) => [...names]))
+  const judgeIn = (wiring: Wiring): Judge =>
+    judgeOf(
+      parts,
+      httpLimits(wiring),
+      assertionSigner(parts.keyring, wiring),
+      Object.fromEntries(Object.entries(httpResources(wiring)).filter(([name]) => anyone.has(name))),
+    )
+  let judge = judgeIn(parts.wiring)
+  const wire = createEnvoyDoor({
+    ...checks.listen,
+    trust: checks.tls === undefined ? { loopback: true } : { tls: materialOf(parts, checks.tls), nodeOf },
+    clock: parts.clock,
+    meter: parts.metrics,
+    where: '`doors.envoy.checks.listen` of `ostiary.yaml`',
+    judge: { judge: (head) => judge.judge(head), problem: (code) => judge.problem(code) },
+    mayAsk: (node, resource) => (node === undefined ? anyone : asked[node]!).has(resource),
+  })
+  const port = await wire.listen()
+  return { wire, address: { host: checks.listen.host, port }, update: (wiring) => void (judge = judgeIn(wiring)) }
+}
+
+/** Those of the gateway's own door, or what they would be. */
+function httpLimits({ doors }: Wiring): HttpLimits {
+  return (doors['http'] as DoorConfig | undefined)?.limits ?? doorSchema.shape.limits.parse(undefined)
+}
+
+function materialOf(parts: Parts, { cert, key, clientCa }: NonNullable<EnvoyDoor['tls']>): TlsMaterial {
+  return { cert: read(parts, cert), key: read(parts, key), ca: read(parts, clientCa) }
 }
 
 function read(parts: Parts, file: string): string {
@@ -63,6 +123,7 @@ class Feed implements EnvoyFeed {
   readonly #config: EnvoyDoor
   readonly #server: XdsServer
   readonly #toSnapshot: ToSnapshot
+  readonly #checks: Checks | undefined
   readonly #issuers: NativeIssuers
   readonly #unsubscribe: () => void
   /** What each node's refusal was said to be, so that it is said once. */
@@ -72,17 +133,29 @@ class Feed implements EnvoyFeed {
   /** Keys and certificates as they were handed out. */
   #seen = ''
 
-  constructor(parts: Parts, config: EnvoyDoor, server: XdsServer, address: EnvoyFeed['address'], toSnapshot: ToSnapshot) {
+  constructor(
+    parts: Parts,
+    config: EnvoyDoor,
+    server: XdsServer,
+    address: EnvoyFeed['address'],
+    toSnapshot: ToSnapshot,
+    checks: Checks | undefined,
+  ) {
     this.#parts = parts
     this.#config = config
     this.#server = server
     this.address = address
     this.#toSnapshot = toSnapshot
+    this.#checks = checks
     this.#wiring = parts.wiring
     this.#issuers = nativeIssuers(parts.wiring)
     server.onStatus((status) => this.#told(status))
     this.#unsubscribe = parts.policies.subscribe(() => this.#publish())
     this.#look()
+  }
+
+  get checks(): EnvoyFeed['checks'] {
+    return this.#checks?.address
   }
 
   status(): readonly NodeStatus[] {
@@ -91,12 +164,13 @@ class Feed implements EnvoyFeed {
 
   update(wiring: Wiring): void {
     this.#wiring = wiring
+    this.#checks?.update(wiring)
   }
 
   async close(): Promise<void> {
     this.#unsubscribe()
     this.#timer?.cancel()
-    await this.#server.stop()
+    await Promise.all([this.#server.stop(), this.#checks?.wire.close()])
   }
 
   /** Keys come from elsewhere, and certificates from files: whether they changed is looked at. */
@@ -135,7 +209,17 @@ class Feed implements EnvoyFeed {
           this.#said.delete(name)
           this.#server.publish(
             name,
-            this.#toSnapshot(emitEnvoy({ name, address: node.listen, resources, keys, tls: this.#tls(node), logs: undefined })),
+            this.#toSnapshot(
+              emitEnvoy({
+                name,
+                address: node.listen,
+                resources,
+                keys,
+                tls: this.#tls(node),
+                logs: undefined,
+                checks: this.#checks === undefined ? undefined : CHECKS_CLUSTER,
+              }),
+            ),
           )
         }
       } catch (error) {

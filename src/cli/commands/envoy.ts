@@ -3,6 +3,7 @@ import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { EnvoyDoor } from '../../doors/envoy/schema.ts'
 import type { NodeStatus } from '../../envoy/xds/status.ts'
 import { adminClient, adminOptions } from '../admin.ts'
+import type { BootstrapTls } from '../../targets/envoy/bootstrap.ts'
 import type { Register } from './index.ts'
 import { counted, paint, renderDiagnostic } from '../output.ts'
 
@@ -18,10 +19,11 @@ export const compile: Register = (root, action) => {
     .option('--static', 'as a file that an Envoy can be started with, without this gateway; keys have to be put in')
     .action(
       action(async ({ output }, [dir], command) => {
-        const [{ loadConfiguration }, { planNode }, { emitEnvoy, asStatic }, { nativeIssuers }] = await Promise.all([
+        const [{ loadConfiguration }, { planNode }, { emitEnvoy, asStatic }, { CHECKS_CLUSTER }, { nativeIssuers }] = await Promise.all([
           import('../../server/configuration.ts'),
           import('../../targets/envoy/nodes.ts'),
           import('../../targets/envoy/emit.ts'),
+          import('../../targets/envoy/bootstrap.ts'),
           import('../../server/families.ts'),
         ])
         const folder = String(dir)
@@ -29,7 +31,8 @@ export const compile: Register = (root, action) => {
         const { wiring, policy, diagnostics } = loadConfiguration(folder, options.env)
         const errors = diagnostics.filter(({ severity }) => severity === 'error')
         if (wiring === undefined || policy === undefined) throw new DiagnosticsError(errors)
-        const nodes = (wiring.doors['envoy'] as EnvoyDoor | undefined)?.nodes ?? {}
+        const door = wiring.doors['envoy'] as EnvoyDoor | undefined
+        const nodes = door?.nodes ?? {}
         const chosen = Object.entries(nodes).filter(([name]) => options.node === undefined || name === options.node)
         if (chosen.length === 0) throw noNode(options.node ?? '', Object.keys(nodes))
         const issuers = nativeIssuers(wiring)
@@ -38,6 +41,12 @@ export const compile: Register = (root, action) => {
         for (const one of refused) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
         const [only] = plans
         if (options.node !== undefined && only !== undefined && refused.length === 0) {
+          const asked = only.plan.resources.flatMap(({ native, delegated }) => (delegated === true ? [native.name] : []))
+          if (options.static === true && asked.length > 0)
+            throw new OstiaryError('cli/usage', {
+              problem: `\`--static\` is for an Envoy without this gateway, which it asks about ${asked.map((one) => `\`${one}\``).join(', ')}`,
+              command: 'compile envoy',
+            })
           const made = emitEnvoy({
             name: only.name,
             address: only.node.listen,
@@ -45,15 +54,17 @@ export const compile: Register = (root, action) => {
             keys: new Map(),
             tls: undefined,
             logs: undefined,
+            checks: door?.checks === undefined || options.static === true ? undefined : CHECKS_CLUSTER,
           })
           const shown = options.static === true ? asStatic(made) : made
           output.answer(JSON.stringify(shown, undefined, 2), shown)
           return 0
         }
         const summary = plans.map(({ name, plan: { resources, diagnostics: found } }) => {
-          const native = resources.map(
-            ({ native: { name: resource, rules, guardrails } }) =>
-              `${resource} (${counted(rules.length, 'rule')}, ${counted(guardrails.length, 'guardrail')})`,
+          const native = resources.map(({ delegated, native: { name: resource, rules, guardrails } }) =>
+            delegated === true
+              ? `${resource} (delegated: the gateway is asked about each request)`
+              : `${resource} (${counted(rules.length, 'rule')}, ${counted(guardrails.length, 'guardrail')})`,
           )
           const state = found.length === 0 ? paint('green', 'native') : paint('red', `${counted(found.length, 'part')} refused`)
           return `${name}: ${state}${native.length === 0 ? '' : `, ${native.join(', ')}`}`
@@ -69,6 +80,7 @@ export const compile: Register = (root, action) => {
           nodes: plans.map(({ name, plan }) => ({
             node: name,
             resources: plan.resources.map(({ native }) => native.name),
+            delegated: plan.resources.flatMap(({ native, delegated }) => (delegated === true ? [native.name] : [])),
             refused: plan.diagnostics,
           })),
           narrower,
@@ -89,6 +101,7 @@ export const envoy: Register = (root, action) => {
     .option('--config <dir>', 'folder with ostiary.yaml', '.')
     .option('--env <name>', 'environment to lay over it')
     .option('--server <host:port>', 'where the Envoy reaches the gateway; default: `doors.envoy.listen`')
+    .option('--checks <host:port>', 'where it asks about requests; default: the host of `--server` and the port of `doors.envoy.checks`')
     .option('--cert <file>', 'certificate by which the Envoy proves itself, on its machine', '/etc/envoy/ostiary/tls.crt')
     .option('--key <file>', 'its key', '/etc/envoy/ostiary/tls.key')
     .option('--ca <file>', 'authorities that vouch for the gateway', '/etc/envoy/ostiary/ca.crt')
@@ -104,6 +117,7 @@ export const envoy: Register = (root, action) => {
           config: string
           env?: string
           server?: string
+          checks?: string
           cert: string
           key: string
           ca: string
@@ -117,10 +131,16 @@ export const envoy: Register = (root, action) => {
         if (door === undefined || !Object.hasOwn(door.nodes, name)) throw noNode(name, Object.keys(door?.nodes ?? {}))
         const server = options.server === undefined ? door.listen : addressOf(options.server, '--server')
         const { cert, key, ca } = options
+        const tlsOf = (host: string): BootstrapTls => ({ cert, key, ca, serverName: options.serverName ?? host })
+        const checks =
+          options.checks === undefined
+            ? door.checks && { host: options.server === undefined ? door.checks.listen.host : server.host, port: door.checks.listen.port }
+            : addressOf(options.checks, '--checks')
         const made = bootstrapOf({
           node: name,
           server,
-          tls: door.tls === undefined ? undefined : { cert, key, ca, serverName: options.serverName ?? server.host },
+          tls: door.tls === undefined ? undefined : tlsOf(server.host),
+          checks: checks && { ...checks, tls: door.checks?.tls === undefined ? undefined : tlsOf(checks.host) },
           admin: options.admin === undefined ? undefined : addressOf(options.admin, '--admin'),
         })
         output.answer(JSON.stringify(made, undefined, 2), made)

@@ -134,6 +134,11 @@ export const http = {
     help: 'only JSON in UTF-8 can be masked, whole and up to `limits.maskedBody`; ask the owner of the resource, with the decision id',
     status: 502,
   },
+  'http/masked-elsewhere': {
+    message: 'the answer has to be masked, which is not done here',
+    help: 'the Envoy in front of this asks the gateway, and answers by itself; go by way of the gateway’s own door, which masks',
+    status: 403,
+  },
   'http/unavailable': { message: 'this can not be decided now', help: 'try again in a moment', status: 503 },
   'http/cross-site': {
     message: 'the request comes from another site',

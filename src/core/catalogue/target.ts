@@ -3,6 +3,11 @@ import type { CatalogueEntry } from '../errors.ts'
 export const target = {
   'target/not-native': {
     message: '`{what}` can not be enforced by {target}: {why}',
+    help: 'change it, or let the gateway’s own door serve `{resource}`: leave it out of `doors.envoy.nodes.{node}.resources`; or have the Envoy ask the gateway about each request: add `{resource}` to `doors.envoy.nodes.{node}.delegate`, which needs `doors.envoy.checks`',
+    exit: 65,
+  },
+  'target/not-carried': {
+    message: '`{resource}` can not be carried by {target}: {why}',
     help: 'change it, or let the gateway’s own door serve `{resource}`: leave it out of `doors.envoy.nodes.{node}.resources`',
     exit: 65,
   },

@@ -21,28 +21,56 @@ const node = z
       .optional()
       .describe('What it shows to callers; read by the gateway, handed to Envoy alone, and read again when it changes'),
     resources: z.array(name()).min(1).optional().describe('What it carries; default: every resource that speaks http'),
+    delegate: z
+      .array(name())
+      .min(1)
+      .optional()
+      .describe('Of these, what it asks this gateway about, request by request (`checks`), instead of deciding by itself'),
   })
   .describe('One Envoy, by the `node.id` of its bootstrap')
+
+const mutual = z.strictObject({ ...pair, clientCa: z.string().min(1).describe('PEM file of the authorities that vouch for Envoys') })
 
 /** `doors.envoy`. */
 export const envoySchema = z
   .strictObject({
     listen: listenAddress().describe('Where Envoys get their configuration (xDS over gRPC)'),
-    tls: z
-      .strictObject({ ...pair, clientCa: z.string().min(1).describe('PEM file of the authorities that vouch for Envoys') })
+    tls: mutual.optional().describe('Mutual TLS between this gateway and its Envoys; only on loopback can it be left out'),
+    checks: z
+      .strictObject({
+        listen: listenAddress().describe('Where Envoys ask about requests (`ext_authz` over gRPC), on a port of its own'),
+        tls: mutual.optional().describe('Mutual TLS there, with the same identities; only on loopback can it be left out'),
+      })
       .optional()
-      .describe('Mutual TLS between this gateway and its Envoys; only on loopback can it be left out'),
+      .describe('Answers Envoys about requests to resources that a node has under `delegate`'),
     nodes: z.record(name(), node).describe('The Envoys that are fed, by name'),
   })
-  .superRefine(({ listen, tls, nodes }, context) => {
+  .superRefine(({ listen, tls, checks, nodes }, context) => {
     if (tls === undefined && !isLoopbackHost(listen.host))
       context.addIssue({
         code: 'custom',
         path: ['tls'],
         message: 'is needed on an address that others reach: who asks gets policies and keys',
       })
+    if (checks !== undefined && checks.tls === undefined && !isLoopbackHost(checks.listen.host))
+      context.addIssue({
+        code: 'custom',
+        path: ['checks', 'tls'],
+        message: 'is needed on an address that others reach: who asks finds out who may do what',
+      })
+    for (const [id, { resources, delegate = [] }] of Object.entries(nodes)) {
+      if (delegate.length > 0 && checks === undefined)
+        context.addIssue({ code: 'custom', path: ['nodes', id, 'delegate'], message: 'needs `doors.envoy.checks`, where to ask' })
+      const missing = delegate.find((one) => resources !== undefined && !resources.includes(one))
+      if (missing !== undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['nodes', id, 'delegate'],
+          message: `names \`${missing}\`, which is not among its \`resources\``,
+        })
+    }
     for (const [id, { identity }] of Object.entries(nodes))
-      if (tls !== undefined && identity === undefined)
+      if ((tls !== undefined || checks?.tls !== undefined) && identity === undefined)
         context.addIssue({
           code: 'custom',
           path: ['nodes', id, 'identity'],

@@ -3,13 +3,15 @@
  * what they began with: policies come with the routes (RDS), keys as extension configuration (ECDS), and what has neither denies.
  */
 import { ALWAYS, any, type NativeIssuer } from '../../core/token.ts'
-import { PARTS } from '../../envoy/metadata.ts'
+import { CHECKED, IDENTITY, PARTS } from '../../envoy/metadata.ts'
 import { bothPermissions, eitherPermission, noPermission, permissionAbout, permissionOf, policiesOf, type Json } from '../../envoy/rbac.ts'
 import { NOBODY, type NativeResource } from '../../policy/native/native.ts'
 
 /** One resource with what of it isn't policy. */
 export interface EnvoyResource {
   readonly native: NativeResource
+  /** Whether the gateway is asked about each request, and nothing of its policy is told to Envoy. */
+  readonly delegated?: boolean
   readonly hosts: readonly string[]
   readonly upstream: EnvoyUpstream
   readonly websocket: boolean
@@ -37,6 +39,8 @@ export interface EnvoyInput {
   readonly tls: { readonly cert: string; readonly key: string } | undefined
   /** Name of the cluster that takes access logs; undefined for none. */
   readonly logs: string | undefined
+  /** Name of the cluster where the gateway is asked about delegated resources; undefined for nowhere. */
+  readonly checks?: string | undefined
 }
 
 /** Everything that one Envoy gets, by the kind of its resources. */
@@ -55,6 +59,7 @@ export const FILTERS = {
   tokens: 'ostiary.jwt_authn',
   callers: 'ostiary.callers',
   guardrails: 'ostiary.guardrails',
+  checks: 'ostiary.ext_authz',
   rules: 'ostiary.rules',
 } as const
 
@@ -62,6 +67,7 @@ const TYPE = 'type.googleapis.com/'
 const HTTP = `${TYPE}envoy.extensions.filters.http`
 const RBAC = `${HTTP}.rbac.v3.RBAC`
 const JWT = `${HTTP}.jwt_authn.v3.JwtAuthentication`
+const PER_CHECK = `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`
 
 /**
  * Paths as they are forwarded: what RFC 3986 allows in a segment stands plain, and nothing else does but an escape in upper case that
@@ -71,12 +77,20 @@ const ESCAPES = '%(?:2[0235]|3[CEF]|5[BDE]|60|7[BCD]|[89A-F][0-9A-F])'
 export const CANONICAL_PATH = `/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|${ESCAPES})*`
 
 export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
-  const { name, resources, keys, tls } = input
+  const { name, resources, keys, tls, checks } = input
   return {
     clusters: resources.map(clusterOf),
     listeners: [listenerOf(input)],
-    routes: [{ name, virtualHosts: resources.map(virtualHostOf) }],
-    extensions: [{ name: FILTERS.tokens, typedConfig: tokensOf(resources, keys) }],
+    routes: [{ name, virtualHosts: resources.map((one) => virtualHostOf(one, checks)) }],
+    extensions: [
+      {
+        name: FILTERS.tokens,
+        typedConfig: tokensOf(
+          resources.filter(({ delegated }) => delegated !== true),
+          keys,
+        ),
+      },
+    ],
     secrets:
       tls === undefined
         ? []
@@ -191,22 +205,15 @@ const IDENTITY_HEADERS = [
   'x-method-override',
 ] as const
 
-/** What the upstream is told of a caller, by claim: with several issuers, each token has some of them. */
-const HEADERS: Readonly<Record<string, string>> = {
-  iss: 'ostiary-issuer',
-  sub: 'ostiary-subject',
-  tid: 'ostiary-tenant',
-  oid: 'ostiary-object',
-}
-
 const says = (header: string, path: string): Json => ({
   header: { key: header, value: `%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:${path})%` },
   appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD',
   keepEmptyValue: false,
 })
 
-function virtualHostOf(resource: EnvoyResource): Json {
-  const { native, hosts, websocket, forwardAuthorization } = resource
+function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Json {
+  const { native, hosts, websocket, forwardAuthorization, delegated } = resource
+  if (delegated === true && checks === undefined) throw new Error(`nobody could be asked about \`${native.name}\``)
   return {
     name: native.name,
     domains: hosts,
@@ -217,16 +224,43 @@ function virtualHostOf(resource: EnvoyResource): Json {
         route: { cluster: native.name, timeout: '0s', ...(websocket ? { upgradeConfigs: [{ upgradeType: 'websocket' }] } : {}) },
       },
     ],
-    requestHeadersToRemove: [...IDENTITY_HEADERS, ...(forwardAuthorization ? [] : ['authorization'])],
-    requestHeadersToAdd: [...new Set(['iss', ...native.issuers.flatMap(({ subject }) => subject)])].map((claim) =>
-      says(HEADERS[claim] ?? `ostiary-${claim}`, claim),
-    ),
-    typedPerFilterConfig: {
-      [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
-      [FILTERS.callers]: perRoute('ALLOW', callersOf(native)),
-      [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native)),
-      [FILTERS.rules]: perRoute('ALLOW', rulesOf(native)),
+    requestHeadersToRemove: [
+      // What the gateway writes when it is asked has been written by now, over whatever the caller sent.
+      ...(delegated === true ? IDENTITY_HEADERS.filter((header) => !WRITTEN.has(header)) : IDENTITY_HEADERS),
+      ...(forwardAuthorization ? [] : ['authorization']),
+    ],
+    ...(delegated === true
+      ? { typedPerFilterConfig: askedOf(native.name) }
+      : {
+          requestHeadersToAdd: [...new Set(['iss', ...native.issuers.flatMap(({ subject }) => subject)])].map((claim) =>
+            says(IDENTITY[claim] ?? `ostiary-${claim}`, claim),
+          ),
+          typedPerFilterConfig: {
+            [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
+            [FILTERS.callers]: perRoute('ALLOW', callersOf(native)),
+            [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native)),
+            ...(checks === undefined ? {} : { [FILTERS.checks]: { '@type': PER_CHECK, disabled: true } }),
+            [FILTERS.rules]: perRoute('ALLOW', rulesOf(native)),
+          },
+        }),
+  }
+}
+
+const WRITTEN: ReadonlySet<string> = new Set(Object.values(IDENTITY))
+
+/** Each request is put to the gateway. Should the filter that asks ever be missing, nothing passes the last one. */
+function askedOf(resource: string): Json {
+  const answered: Json = {
+    sourcedMetadata: {
+      metadataMatcher: { filter: CHECKED.filter, path: [{ key: CHECKED.key }], value: { stringMatch: { exact: resource } } },
     },
+  }
+  return {
+    [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, disabled: true },
+    [FILTERS.callers]: perRoute('ALLOW', [['canonical', { permissions: [CANONICAL], principals: [ANYBODY] }]]),
+    [FILTERS.guardrails]: perRoute('DENY', []),
+    [FILTERS.checks]: { '@type': PER_CHECK, checkSettings: { contextExtensions: { resource }, disableRequestBodyBuffering: true } },
+    [FILTERS.rules]: perRoute('ALLOW', [['checked', { permissions: [answered], principals: [ANYBODY] }]]),
   }
 }
 
@@ -240,6 +274,7 @@ const CANONICAL: Json = bothPermissions(
   { urlPath: { path: { safeRegex: { regex: CANONICAL_PATH } } } },
   { header: { name: ':method', stringMatch: { safeRegex: { regex: '[^a-z]+' } } } },
 )
+const ANYBODY: Json = { any: true }
 const HAS_CREDENTIAL: Json = { header: { name: 'authorization', presentMatch: true } }
 /** One of them, and of the one scheme that was looked at. */
 const ONE_TOKEN: Json = { header: { name: 'authorization', stringMatch: { safeRegex: { regex: 'Bearer [A-Za-z0-9_.-]+' } } } }
@@ -277,7 +312,7 @@ function issuerOf(name: string, issuers: readonly NativeIssuer[]): NativeIssuer 
   return issuers.find((issuer) => issuer.form === name)!
 }
 
-function listenerOf({ name, address, tls, logs }: EnvoyInput): Json {
+function listenerOf({ name, address, tls, logs, checks }: EnvoyInput): Json {
   const deny = (filter: string, action: 'ALLOW' | 'DENY'): Json => ({
     name: filter,
     // Wherever no route says otherwise, everything is denied.
@@ -331,6 +366,7 @@ function listenerOf({ name, address, tls, logs }: EnvoyInput): Json {
                 { name: FILTERS.tokens, configDiscovery: { configSource: ads, typeUrls: [JWT] } },
                 deny(FILTERS.callers, 'ALLOW'),
                 deny(FILTERS.guardrails, 'DENY'),
+                ...(checks === undefined ? [] : [checksOf(checks)]),
                 deny(FILTERS.rules, 'ALLOW'),
                 { name: 'envoy.filters.http.router', typedConfig: { '@type': `${HTTP}.router.v3.Router` } },
               ],
@@ -341,6 +377,21 @@ function listenerOf({ name, address, tls, logs }: EnvoyInput): Json {
         ],
       },
     ],
+  }
+}
+
+/** How the gateway is asked: with each field as it came, and when it doesn't answer, nothing passes. */
+function checksOf(cluster: string): Json {
+  return {
+    name: FILTERS.checks,
+    typedConfig: {
+      '@type': `${HTTP}.ext_authz.v3.ExtAuthz`,
+      grpcService: { envoyGrpc: { clusterName: cluster }, timeout: '1s' },
+      transportApiVersion: 'V3',
+      failureModeAllow: false,
+      statusOnError: { code: 503 },
+      encodeRawHeaders: true,
+    },
   }
 }
 

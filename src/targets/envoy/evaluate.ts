@@ -13,6 +13,8 @@ export interface EvaluatedRequest {
   readonly authorization: string | undefined
   /** What `jwt_authn` verified; undefined for none. */
   readonly token: { readonly header: unknown; readonly payload: unknown } | undefined
+  /** What `ext_authz` was answered along with an allow; undefined where it wasn't asked. */
+  readonly checked?: unknown
   /** Whether the caller's address is in a network. */
   readonly isIn?: (address: string, bits: number) => boolean
   /** Milliseconds since the epoch. */
@@ -73,10 +75,10 @@ class Evaluator {
   constructor(request: EvaluatedRequest, regexes: Regexes) {
     this.#request = request
     this.#regexes = regexes
-    this.#metadata =
-      request.token === undefined
-        ? {}
-        : { 'envoy.filters.http.jwt_authn': { payload: request.token.payload, header: request.token.header } }
+    this.#metadata = {
+      ...(request.token && { 'envoy.filters.http.jwt_authn': { payload: request.token.payload, header: request.token.header } }),
+      ...(request.checked === undefined ? {} : { 'envoy.filters.http.ext_authz': request.checked }),
+    }
   }
 
   policy({ permissions, principals, condition }: Json): boolean {

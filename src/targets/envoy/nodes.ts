@@ -38,6 +38,8 @@ export interface WiredResource {
 export interface NodeWiring {
   /** Undefined for every resource that speaks http. */
   readonly resources?: readonly string[] | undefined
+  /** Those of them that the gateway is asked about. */
+  readonly delegate?: readonly string[] | undefined
 }
 
 export interface NodePlan {
@@ -60,27 +62,44 @@ export function planNode(name: string, node: NodeWiring, wiring: Wiring, policy:
       continue
     }
     const wired = wiring.resources[resource] as unknown as WiredResource
-    const { native, refused } = compileNative({ model: policy.model, resource, issuers })
-    const all: readonly NotNative[] = [...refused, ...wiringProblems(wired).map((why) => ({ id: undefined, why, span: undefined }))]
-    for (const { id, why, span } of all)
-      diagnostics.push(
+    const isDelegated = node.delegate?.includes(resource) === true
+    const { native, refused } = isDelegated ? delegated(resource) : compileNative({ model: policy.model, resource, issuers })
+    const unkept: readonly NotNative[] = !isDelegated && wantsRecordFirst(wired) ? [RECORD_FIRST] : []
+    const found = [
+      ...[...refused, ...unkept].map(({ id, why, span }) =>
         diagnostic('target/not-native', { what: id ?? resource, target: `Envoy \`${name}\``, why, resource, node: name }, span),
-      )
-    if (all.length === 0) resources.push(resourceOf(native, wired))
+      ),
+      ...wiringProblems(wired).map((why) =>
+        diagnostic('target/not-carried', { target: `Envoy \`${name}\``, why, resource, node: name }, undefined),
+      ),
+    ]
+    diagnostics.push(...found)
+    if (found.length === 0) resources.push({ ...resourceOf(native, wired), delegated: isDelegated })
   }
+  for (const resource of node.delegate ?? [])
+    if (!names.includes(resource)) diagnostics.push(diagnostic('target/no-resource', { node: name, resource }, undefined))
   return { resources, diagnostics }
 }
 
+/** Of what the gateway is asked about, an Envoy knows the name alone. */
+function delegated(name: string): { readonly native: NativeResource; readonly refused: readonly NotNative[] } {
+  return { native: { name, issuers: [], rules: [], guardrails: [], scopes: undefined }, refused: [] }
+}
+
+const RECORD_FIRST: NotNative = { id: undefined, why: '`record: strict` wants a record before the effect', span: undefined }
+
+/** Whoever is asked records first, and answers then; an Envoy by itself does neither. */
+function wantsRecordFirst({ record, routes }: WiredResource): boolean {
+  return record === 'strict' || routes.some((route) => route.record === 'strict')
+}
+
 /** What of the wiring an Envoy would leave out: by which it would do something else than Ostiary's own door. */
-function wiringProblems({ hosts, upstream, record, routes, body, cors }: WiredResource): readonly string[] {
+function wiringProblems({ hosts, upstream, routes, body, cors }: WiredResource): readonly string[] {
   return [
     ...hosts.filter((host) => host.startsWith('*.')).map((host) => `\`${host}\` stands for one label here, and for any number to Envoy`),
     ...hosts.filter((host) => host.includes(':')).map((host) => `\`${host}\` binds a host to a port, which Envoy looks past`),
     ...(upstream.socketPath === undefined ? [] : ['`upstream.socketPath` is of this machine']),
     ...(upstream.hostField === 'request' ? [] : ['`upstream.hostField: upstream` is not carried out']),
-    ...(record === 'strict' || routes.some((route) => route.record === 'strict')
-      ? ['`record: strict` wants a record before the effect']
-      : []),
     ...(body !== undefined || routes.some((route) => route.body !== undefined) ? ['`body` limits are not kept'] : []),
     ...(routes.some((route) => route.forwardAuthorization !== undefined) ? ['`forwardAuthorization` of a route is not carried out'] : []),
     ...(cors === undefined ? [] : ['`cors` preflights are not answered']),
