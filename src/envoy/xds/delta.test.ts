@@ -253,12 +253,13 @@ describe('the order', () => {
     served.server.publish('edge', whole({ clusters: ['orders', 'billing'], to: { '/': { cluster: 'billing' } }, value: 'stricter' }))
     const clusters = await client.next()
     assert.equal(told(clusters), 'cluster +billing')
-    assert.deepEqual(await client.rest(), ['secret +s', 'extension +pass'])
+    assert.deepEqual([await client.take(), await client.take()], ['secret +s', 'extension +pass'])
+    assert.deepEqual(await client.rest(), [])
     served.server.publish(
       'edge',
       whole({ clusters: ['orders', 'billing'], to: { '/': { status: 403, body: 'closed' } }, value: 'stricter' }),
     )
-    assert.deepEqual(await client.rest(), ['route +ways'], 'though the cluster was not accepted')
+    assert.equal(await client.take(), 'route +ways', 'though the cluster was not accepted')
     client.accept(clusters)
     assert.deepEqual(await client.rest(), [])
   })
@@ -329,6 +330,75 @@ describe('the order', () => {
     assert.deepEqual(await client.rest(), [])
     clock.advance(DEFAULT_LIMITS.removalMs)
     assert.equal(await client.take(), 'listener -d', 'a door that is to be closed is not kept open by one that can’t be opened')
+  })
+})
+
+describe('what is not certain', () => {
+  test('a route waits for a cluster that was being taken away and is to come back', async () => {
+    const client = await settled(whole({ clusters: ['a', 'b'], to: { '/': { cluster: 'b' } } }), ['a', 'b'])
+    served.server.publish('edge', whole({ clusters: ['b'], to: { '/': { cluster: 'b' } } }))
+    const without = await client.next()
+    assert.equal(told(without), 'cluster -a')
+    served.server.publish('edge', whole({ clusters: ['a', 'b'], to: { '/': { cluster: 'a' } } }))
+    const again = await client.next()
+    assert.equal(told(again), 'cluster +a')
+    client.accept(without)
+    assert.deepEqual(await client.rest(), [])
+    client.accept(again)
+    assert.equal(await client.take(), 'route +ways')
+  })
+
+  test('of one that came back, what its routes name is not known: its clusters stay until it has others', async () => {
+    served.server.publish('edge', whole())
+    const client = served.delta()
+    client.ask('cluster', { has: { orders: 'x', old: 'y' } })
+    assert.equal(await client.take(), 'cluster +orders')
+    client.ask('route', { subscribe: ['ways'], has: { ways: 'x' } })
+    const ways = await client.next()
+    assert.equal(told(ways), 'route +ways')
+    clock.advance(DEFAULT_LIMITS.additionMs)
+    assert.deepEqual(await client.rest(), [])
+    client.accept(ways)
+    assert.equal(await client.take(), 'cluster -old')
+  })
+
+  test('endpoints of a cluster that is about to go are not denied before it is gone, but not for ever', async () => {
+    served.server.publish('edge', snapshotOf({ cluster: [cluster('a', 'eds'), cluster('b', 1)], endpoints: [endpoints('a', 1)] }))
+    const client = served.delta()
+    client.ask('cluster')
+    assert.equal(await client.take(), 'cluster +a +b')
+    assert.deepEqual(await client.rest(), [])
+    served.server.publish('edge', snapshotOf({ cluster: [cluster('b', 1)] }))
+    assert.equal(told(await client.next()), 'cluster -a')
+    client.ask('endpoints', { subscribe: ['a'] })
+    assert.deepEqual(await client.rest(), [])
+    clock.advance(DEFAULT_LIMITS.additionMs)
+    assert.equal(await client.take(), 'endpoints -a')
+  })
+
+  test('what was rejected after another snapshot had come is tried once more', async () => {
+    const client = await settled(whole())
+    const to = { '/x': { status: 200, body: 'x' } }
+    served.server.publish('edge', whole({ to }))
+    const first = await client.next()
+    served.server.publish('edge', whole({ to, value: 'other' }))
+    assert.deepEqual([await client.take(), await client.take()], ['secret +s', 'extension +pass'])
+    client.reject(first, 'not yet')
+    assert.equal(await client.take('no'), 'route +ways')
+    assert.deepEqual(await client.rest(), [])
+  })
+
+  test('of rejected listeners the one that was in the way goes before the one that takes its place', async () => {
+    const at = (all: Record<string, number>): Snapshot =>
+      snapshotOf({ listener: Object.entries(all).map(([name, port]) => listener(name, { port, route: 'r' })), route: [route('r', {})] })
+    served.server.publish('edge', at({ old: 1 }))
+    const client = served.delta()
+    client.ask('listener')
+    assert.equal(await client.take(), 'listener +old')
+    served.server.publish('edge', at({ bad: 2, new: 1 }))
+    assert.equal(await client.take('bad is bad'), 'listener +bad +new -old')
+    const found = [await client.take(), await client.take('bad is bad'), await client.take()]
+    assert.deepEqual(found, ['listener -old', 'listener +bad', 'listener +new'])
   })
 })
 

@@ -104,7 +104,7 @@ export class View {
     if (kind !== 'cluster' || this.snapshot.given.includes(name)) return true
     const clusters = this.#subscriptions.get('cluster')
     if (clusters === undefined) return true
-    return clusters.held.has(name) && clusters.latest.has(name) && !clusters.unanswered.some(({ removed }) => removed.includes(name))
+    return clusters.held.has(name) && !clusters.unanswered.some(({ removed }) => removed.includes(name))
   }
 
   #take(subscription: Subscription, name: string): Verdict {
