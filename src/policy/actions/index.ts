@@ -88,7 +88,7 @@ function general<A extends Action, P extends ActionPattern & PatternBase>(one: V
       const ours: (readonly [P, Parameters<typeof combine>[0][number]])[] = []
       for (const [pattern, value] of entries) if (isOurs(pattern)) ours.push([pattern, value])
       const index = one.index(ours, combine)
-      return index instanceof BucketIndex ? new OfProtocol(index, one.protocol) : (index as ActionIndex<ReturnType<typeof combine>>)
+      return index instanceof BucketIndex ? new OfProtocol(index, one.protocol) : index
     },
   }
 }

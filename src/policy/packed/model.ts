@@ -33,11 +33,15 @@ export function packModel(model: Model): PackedModel {
   const { world, roles, rules, guardrails, scopes } = model
   const tables = new TablesWriter()
   const pages = <T>(all: Iterable<T>, pack: (one: T) => unknown): Pages => pagesOf(Array.from(all, (one) => JSON.stringify(pack(one))))
-  const resources = pages(Object.entries(world.resources), ([name, { operations: _, ...info }]): PackedResource => {
-    const mine = scopes.get(name)
-    const packed = mine && [...mine].map(([scope, all]) => [scope, all.map((one) => tables.pattern(one, 'grants'))] as const)
-    return [name, info, packed ?? null]
-  })
+  const resources = pages(
+    Object.entries(world.resources),
+    ([name, { protocol, labels, scopes: written, issuers, observedUntil }]): PackedResource => {
+      const info = { protocol, labels, scopes: written, issuers, ...(observedUntil === undefined ? {} : { observedUntil }) }
+      const mine = scopes.get(name)
+      const packed = mine && [...mine].map(([scope, all]) => [scope, all.map((one) => tables.pattern(one, 'grants'))] as const)
+      return [name, info, packed ?? null]
+    },
+  )
   return {
     issuers: pages(Object.entries(world.issuers), (one) => one),
     resources,

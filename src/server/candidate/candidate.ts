@@ -72,8 +72,9 @@ export class Candidate {
   /** Keeps the version that was answered, durably. Rejects with why it couldn't be. */
   keep(): Promise<void> {
     this.#keeping = Promise.withResolvers<void>()
+    this.#keeping.promise.catch(() => undefined)
     if (this.#ended) this.#keeping.reject(ENDED())
-    else this.#worker.postMessage('more')
+    else this.#more()
     return this.#keeping.promise
   }
 
@@ -86,6 +87,11 @@ export class Candidate {
     await this.#worker.terminate()
   }
 
+  #more(): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    this.#worker.postMessage('more')
+  }
+
   #answered(memory: number): Promise<Answer> {
     const diagnostics: Diagnostic[] = []
     const resources: [string, Wiring['resources'][string]][] = []
@@ -96,10 +102,9 @@ export class Candidate {
     this.#fail = (error) => {
       reject(error)
       this.#keeping?.reject(error)
-      this.#keeping?.promise.catch(() => undefined)
     }
     // The next is asked for once others had their turn: together they would stop decisions for long.
-    const more = (): void => void setImmediate(() => this.#worker.postMessage('more'))
+    const more = (): void => void setImmediate(() => this.#more())
     this.#worker.on('message', (told: Told) => {
       switch (told.kind) {
         case 'diagnostics':
@@ -117,7 +122,7 @@ export class Candidate {
           return
         case 'ready':
           this.#timer.cancel()
-          return resolve({ ...told, diagnostics, wiring: { ...others!, resources: Object.fromEntries(resources) } as Wiring })
+          return resolve({ ...told, diagnostics, wiring: { ...others!, resources: Object.fromEntries(resources) } })
         default:
           this.#timer.cancel()
           return resolve({ ...told, diagnostics })
