@@ -47,14 +47,15 @@ export const compile: Register = (root, action) => {
               problem: `\`--static\` is for an Envoy without this gateway, which it asks about ${asked.map((one) => `\`${one}\``).join(', ')}`,
               command: 'compile envoy',
             })
+          const gateway = door?.checks === undefined || options.static === true ? undefined : CHECKS_CLUSTER
           const made = emitEnvoy({
             name: only.name,
             address: only.node.listen,
             resources: only.plan.resources,
             keys: new Map(),
             tls: undefined,
-            logs: undefined,
-            checks: door?.checks === undefined || options.static === true ? undefined : CHECKS_CLUSTER,
+            logs: gateway,
+            checks: gateway,
           })
           const shown = options.static === true ? asStatic(made) : made
           output.answer(JSON.stringify(shown, undefined, 2), shown)

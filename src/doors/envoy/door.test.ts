@@ -47,7 +47,8 @@ function world(judge: (head: CheckedHead) => Judged | Promise<Judged>, limits: o
     judge,
     problem: (code) => ({ status: code === 'http/denied' ? 403 : 503, fields: ['Content-Type', 'application/problem+json'], body: code }),
   }
-  const parts = { clock, judge: made, mayAsk: (node: string | undefined, name: string) => name === 'orders' && node !== 'stranger' }
+  const note = (): void => undefined
+  const parts = { clock, note, judge: made, mayAsk: (node: string | undefined, name: string) => name === 'orders' && node !== 'stranger' }
   const answer = answering(parts, { ...DEFAULT_CHECK_LIMITS, ...limits })
   return {
     clock,

@@ -3,9 +3,10 @@ import type { Clock } from '../../core/clock.ts'
 import { noMeter, type Meter } from '../../core/meter.ts'
 import type { Admitted } from '../../core/pipeline.ts'
 import type { Principal } from '../../core/principal.ts'
-import type { Outcome } from '../../core/record.ts'
+import type { GatewayEvent, Outcome } from '../../core/record.ts'
 import type { CheckResponse } from '../../envoy/messages/envoy/service/auth/v3/external_auth_pb.ts'
 import { IDENTITY } from '../../envoy/metadata.ts'
+import { AccessLogs } from './accesslog.ts'
 import { headOf, type CheckedHead } from './actions.ts'
 import { denied, passed, type Denial, type Fields } from './deny.ts'
 import { createWire, DEFAULT_CHECK_LIMITS, type Asked, type CheckLimits, type ChecksTrust, type Wire } from './wire.ts'
@@ -37,15 +38,34 @@ export interface EnvoyDoorParts {
   readonly meter?: Meter
   readonly where: string
   readonly judge: Judge
+  /** Records what Envoys tell of the requests that they answered. */
+  readonly note: (event: GatewayEvent) => void
   /** Whether an Envoy is to ask about a resource; `node` is undefined where Envoys don't prove who they are. */
   readonly mayAsk: (node: string | undefined, resource: string) => boolean
 }
 
 /** @throws OstiaryError `xds/loopback` */
 export function createEnvoyDoor(parts: EnvoyDoorParts): Wire {
-  const { host, port, trust, clock, where } = parts
+  const { host, port, trust, clock, meter = noMeter, where, note } = parts
   const limits = { ...DEFAULT_CHECK_LIMITS, ...parts.limits }
-  return createWire({ host, port, trust, limits, clock, where, answer: answering(parts, limits) })
+  const logs = new AccessLogs({ clock, meter, note })
+  const wire = createWire({
+    host,
+    port,
+    trust,
+    limits,
+    clock,
+    where,
+    answer: answering(parts, limits),
+    told: (node, message) => logs.take(node, message),
+  })
+  return {
+    ...wire,
+    async close() {
+      await wire.close()
+      logs.close()
+    },
+  }
 }
 
 /** Answers questions. What it makes never rejects, and never allows what wasn't judged to be. */

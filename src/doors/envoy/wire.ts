@@ -1,9 +1,23 @@
-/** The gRPC that Envoys ask by (`envoy.service.auth.v3`): who asks, how much of it at a time, and for how long. It knows no policy. */
-import { Server, ServerCredentials, status, type handleUnaryCall, type ServerUnaryCall } from '@grpc/grpc-js'
+/** The gRPC that Envoys ask by (`envoy.service.auth.v3`) and tell by (`envoy.service.accesslog.v3`): who asks, how much of it at a time, and for how long. It knows no policy. */
+import { create } from '@bufbuild/protobuf'
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type handleClientStreamingCall,
+  type handleUnaryCall,
+  type ServerUnaryCall,
+} from '@grpc/grpc-js'
 import type { Clock } from '../../core/clock.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import { definitionOf } from '../../envoy/grpc.ts'
 import { Authorization, type CheckRequest, type CheckResponse } from '../../envoy/messages/envoy/service/auth/v3/external_auth_pb.ts'
+import {
+  AccessLogService,
+  StreamAccessLogsResponseSchema,
+  type StreamAccessLogsMessage,
+  type StreamAccessLogsResponse,
+} from '../../envoy/messages/envoy/service/accesslog/v3/als_pb.ts'
 import { MutualTls, type TlsMaterial } from '../../envoy/xds/credentials.ts'
 import { peerOf } from '../../envoy/xds/peer.ts'
 import { StreamRefusal, type RefusalCode } from '../../envoy/xds/refusal.ts'
@@ -52,6 +66,8 @@ export interface WireParts {
   readonly where: string
   /** Never rejects. */
   readonly answer: (asked: Asked) => Promise<CheckResponse>
+  /** Takes what an Envoy tells of the requests that it answered. */
+  readonly told: (node: string, message: StreamAccessLogsMessage) => void
 }
 
 export interface Wire {
@@ -62,7 +78,7 @@ export interface Wire {
 }
 
 /** @throws OstiaryError `xds/loopback` if Envoys wouldn't have to prove who they are on an address that others reach */
-export function createWire({ host, port, trust, limits, clock, where, answer }: WireParts): Wire {
+export function createWire({ host, port, trust, limits, clock, where, answer, told }: WireParts): Wire {
   if ('loopback' in trust && !/^(127\.\d+\.\d+\.\d+|::1)$/.test(host)) throw new OstiaryError('xds/loopback', { host })
   const server = new Server({
     'grpc.max_receive_message_length': limits.requestBytes,
@@ -90,7 +106,36 @@ export function createWire({ host, port, trust, limits, clock, where, answer }: 
       else refuse('INTERNAL', 'a fault of the server')
     }
   }
+  const streams = new Set<() => void>()
+  const streamAccessLogs: handleClientStreamingCall<StreamAccessLogsMessage, StreamAccessLogsResponse | Uint8Array> = (call, callback) => {
+    const refuse = (error: unknown): void => {
+      const [code, details] = error instanceof StreamRefusal ? [error.code, error.message] : ['INTERNAL' as const, 'a fault of the server']
+      callback({ code: status[code], details })
+    }
+    const end = (): void => {
+      if (streams.delete(end)) callback(null, create(StreamAccessLogsResponseSchema))
+    }
+    try {
+      let node = whoAsks(call, trust, clock)
+      streams.add(end)
+      call.on('data', (message: StreamAccessLogsMessage) => {
+        try {
+          // Only the first message says whose they are, which counts where nothing proves it.
+          node ??= message.identifier?.node?.id ?? ''
+          told(node, message)
+        } catch {
+          end()
+        }
+      })
+      call.on('end', end)
+      call.on('error', () => streams.delete(end))
+      call.on('cancelled', () => streams.delete(end))
+    } catch (error) {
+      refuse(error)
+    }
+  }
   server.addService(definitionOf(Authorization), { check })
+  server.addService(definitionOf(AccessLogService), { streamAccessLogs })
   return {
     server,
     listen: () =>
@@ -106,6 +151,8 @@ export function createWire({ host, port, trust, limits, clock, where, answer }: 
       const down = new Promise<void>((resolve) => {
         server.tryShutdown(() => resolve())
       })
+      // These have no end of their own.
+      for (const end of streams) end()
       const force = clock.after(limits.drainMs, () => server.forceShutdown())
       await down
       force.cancel()

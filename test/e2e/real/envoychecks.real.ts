@@ -74,6 +74,7 @@ rules:
 guardrails:
   - { id: slow, for: [everyone], resource: exports, actions: [GET /slow], limit: { requests: 2, in: 1h } }
   - { id: hidden, for: [everyone], resource: exports, actions: [GET /secret], mask: { $.card: drop } }
+  - { id: kept, for: [everyone], resource: native, deny: ['DELETE /**'] }
   - { id: why, for: [everyone], resource: exports, actions: [POST /items], require: { justification: { matches: 'OPS-[0-9]+' } } }
 `
   const token = (sub: string, roles: readonly string[], signer = key, more: JsonObject = {}): string => {
@@ -128,6 +129,13 @@ guardrails:
     const bootstrap = bootstrapOf({ node: 'edge', server: at(0), tls: undefined, checks: { ...at(1), tls: undefined }, admin: undefined })
     envoy = await RealEnvoy.start(mkdtempSync(join(folder, 'envoy-')), bootstrap)
     port = await envoy.port('edge')
+    // It has its port a moment before it takes connections.
+    await eventually('it takes connections', () =>
+      ask('GET /healthz').then(
+        () => true,
+        () => undefined,
+      ),
+    )
   })
   after(async () => {
     await envoy?.stop()
@@ -192,6 +200,37 @@ guardrails:
     assert.equal(type(unsaid), 'http/justification')
     assert.equal((await ask('POST /items', reader, { 'ostiary-justification': 'OPS-7' })).status, 200)
     assert.equal(seen!['ostiary-justification'], undefined)
+  })
+
+  test('what it decides by itself comes to be recorded, without a token', async () => {
+    const secret = token('told', ['writer'])
+    const before = records().length
+    assert.equal((await ask('GET /items?card=4111', secret, { cookie: 'a=hidden' }, 'native.example')).status, 403)
+    const isIt = ({ event, details }: Line): boolean => event === 'envoy-access' && (details as Line)['subject'] === 'told'
+    const { details } = await eventually('the request is recorded', () => records().slice(before).find(isIt))
+    const { request, ...told } = details as Line
+    assert.match(String(request), /^[0-9a-f-]{36}$/)
+    assert.deepEqual(told, {
+      bestEffort: true,
+      node: 'edge',
+      resource: 'native',
+      method: 'GET',
+      path: '/items',
+      status: 403,
+      why: 'rbac_access_denied_matched_policy[none]',
+      issuer: 'svc',
+      subject: 'told',
+    })
+    // A guardrail says which it is.
+    assert.equal((await ask('DELETE /items', token('told', ['reader']), {}, 'native.example')).status, 403)
+    const denied = await eventually('the denial is recorded', () =>
+      records()
+        .slice(before)
+        .find((line) => isIt(line) && (line['details'] as Line)['method'] === 'DELETE'),
+    )
+    assert.equal((denied['details'] as Line)['deniedBy'], 'kept')
+    const all = JSON.stringify(records().slice(before))
+    for (const hidden of [secret, 'hidden', '4111', 'eyJ']) assert.equal(all.includes(hidden), false, hidden)
   })
 
   test('with the gateway away, what is asked about is 503 and never let through, and the rest goes on', async () => {
