@@ -180,6 +180,13 @@ describe('roles that include each other', () => {
     assert.deepEqual(told(`  a: { includes: [b, c], ${bound} }\n  b: { includes: [a] }\n  c: { includes: [a] }`), [
       'role `a` includes itself, by way of `b`, `a`',
     ]))
+  test('in a circle of eight, shown in full, and of nine, cut short', () => {
+    const names = 'abcdefghi'
+    const circle = (count: number) =>
+      [...names.slice(0, count)].map((name, i) => `  ${name}: { includes: [${names[(i + 1) % count]}], ${bound} }`).join('\n')
+    assert.deepEqual(told(circle(8)), ['role `a` includes itself, by way of `b`, `c`, `d`, `e`, `f`, `g`, `h`, `a`'])
+    assert.deepEqual(told(circle(9)), ['role `a` includes itself, by way of `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, …'])
+  })
   test('with more bindings all together than may be', () => {
     const chain = (count: number) =>
       Array.from({ length: count }, (_, i) => `  r${i}: { ${bound}${i === 0 ? '' : `, includes: [r${i - 1}]`} }`).join('\n')

@@ -50,6 +50,25 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       because: 'no list has two of a name, the same with `s` and the same with `es`',
     },
   ],
+  'src/policy/actions/llm/cells.ts': [
+    {
+      line: "tag: WITH_MODEL.includes(value) ? 'model' : 'none',",
+      change: "'none' → 'any'",
+      because: 'the tag is only asked for being `model`',
+    },
+  ],
+  'src/policy/actions/llm/compare.ts': [
+    {
+      line: 'const anyModel = b.models.any && [...b.operations].every((one) => !WITH_MODEL.includes(one))',
+      change: '&& → ||',
+      because: 'a pattern with an operation on no model is for any model, which covers all',
+    },
+    {
+      line: 'const anyModel = b.models.any && [...b.operations].every((one) => !WITH_MODEL.includes(one))',
+      change: '! → nothing',
+      because: 'a pattern with an operation on no model is for any model, which covers all',
+    },
+  ],
   'src/policy/actions/mcp/index.ts': [
     {
       line: "buckets: ({ name }) => (name.kind === 'glob' && isLiteral(name.glob) ? [name.glob.pieces[0]!] : undefined),",
@@ -145,6 +164,13 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     },
     { line: 'if (value === undefined) continue', change: 'continue → ;', because: 'no binding is found by a value that is not there' },
   ],
+  'src/policy/compare/bdd.ts': [
+    {
+      line: 'this.#ands.set(key, made)',
+      change: 'this.#ands.set(key, made) → ;',
+      because: "what isn't remembered is made again, and made the same",
+    },
+  ],
   'src/policy/compile.ts': [
     {
       line: 'const patterns = statement.actions.map(({ pattern }) => pattern).filter((pattern) => pattern.protocol === protocol)',
@@ -162,6 +188,11 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       line: 'const rules = foreign !== undefined ? NONE : more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()',
       change: 'foreign !== undefined → false',
       because: 'the rules of an issuer that is not accepted are left out where the denial is made',
+    },
+    {
+      line: 'return [...new Map(all.map((one) => [text(one), one] as const))].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)',
+      change: '< → <=',
+      because: 'the texts are different, as they are the keys of a map',
     },
   ],
   'src/policy/resources.ts': [
@@ -191,6 +222,28 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       line: 'if (to?.delete(name) === true && to.size === 0) waiting.push(other)',
       change: 'waiting.push(other) → ;',
       because: 'roles that lead to no circle are passed over when they are followed, which only takes longer',
+    },
+    {
+      line: 'for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {',
+      change: 'name !== undefined → false',
+      because: 'roles that lead to no circle are passed over when they are followed, which only takes longer',
+    },
+    {
+      line: 'left.delete(name)',
+      change: 'left.delete(name) → ;',
+      because: 'roles that lead to no circle are passed over when they are followed, which only takes longer',
+    },
+    {
+      line: 'if (to?.delete(name) === true && to.size === 0) waiting.push(other)',
+      change: '?. → .',
+      because: 'a role is taken away only after all that it includes, and each of them is met once',
+    },
+  ],
+  'src/policy/when/condition.ts': [
+    {
+      line: "if ('problem' in parsed) throw new Error(parsed.problem)",
+      change: "'problem' in parsed → false",
+      because: 'a text that could be read before can be read again',
     },
   ],
 }

@@ -45,10 +45,7 @@ export async function runMutants(options: Options): Promise<boolean> {
   const within = all.filter(
     ({ file, part }) => options.files?.some((name) => file.includes(name)) !== false && (options.part ?? part) === part,
   )
-  const chosen = choose(
-    within.filter((mutant) => !isEquivalent(mutant)),
-    options.each,
-  )
+  const chosen = choose(within, options.each)
   if (options.list) for (const mutant of chosen) say(told(mutant))
   say(`${chosen.length} of ${within.length} mutants, ${within.filter(isEquivalent).length} of which nothing tells from what is written`)
   if (options.list) return true
@@ -97,10 +94,13 @@ function checkEquivalent(all: readonly Mutant[]): readonly string[] {
 }
 
 function choose(all: readonly Candidate[], each: Options['each']): readonly Candidate[] {
-  if (each !== 'sample') return all.filter((_, i) => i % each === 0)
+  if (each !== 'sample') return all.filter((mutant) => !isEquivalent(mutant)).filter((_, i) => i % each === 0)
   const groups = Map.groupBy(all, ({ file, kind }) => `${file} ${kind}`)
-  // The one in the middle: any would do, and the first is often that of a check of types.
-  return [...groups.values()].map((group) => group[group.length >> 1]!)
+  // The one in the middle: any would do, and the first is often that of a check of types. Another only where nothing tells that one.
+  return [...groups.values()].flatMap((group) => {
+    const middle = group.length >> 1
+    return [...group.slice(middle), ...group.slice(0, middle)].find((mutant) => !isEquivalent(mutant)) ?? []
+  })
 }
 
 /** Every test without a mutant: how long it takes, and which mutants it reaches. */

@@ -309,6 +309,12 @@ describe('across protocols', () => {
     assert.deepEqual(index.find(both), [])
     assert.deepEqual(index.find({ ...both, protocol: 'http' } as Action), [['x']])
   })
+  test('nor by the index of another that has the same fields', () => {
+    const models = vocabularies.llm.index([[pattern('llm', 'models'), 'x']], (values) => values)
+    const both = { protocol: 'ssh', operation: 'models', model: '', login: 'deploy', access: '', target: '' } as Action
+    assert.deepEqual(models.find(both), [])
+    assert.deepEqual(models.find({ ...both, protocol: 'llm' } as Action), [['x']])
+  })
   test('there is no vocabulary of a protocol that is not there', () => {
     assert.equal(vocabularyOf('gopher'), undefined)
     assert.equal(vocabularyOf('constructor'), undefined)
