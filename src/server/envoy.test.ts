@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import type { EnvoyDoor } from '../doors/envoy/schema.ts'
 import { asStatic, emitEnvoy, FILTERS } from '../targets/envoy/emit.ts'
 import { bootstrapOf } from '../targets/envoy/bootstrap.ts'
-import { toSnapshot } from '../targets/envoy/messages.ts'
+import { Pieces } from '../targets/envoy/pieces.ts'
 import { planNode, type NodePlan } from '../targets/envoy/nodes.ts'
 import { loadConfiguration } from './configuration.ts'
 import { nativeIssuers } from './families.ts'
@@ -50,7 +50,7 @@ describe('an Envoy of the wiring', () => {
       keys: new Map<string, string>(),
       logs: undefined,
     }
-    const snapshot = toSnapshot(emitEnvoy({ ...input, tls: { cert: 'PEM', key: 'PEM' } }))
+    const snapshot = new Pieces().snapshot(emitEnvoy({ ...input, tls: { cert: 'PEM', key: 'PEM' } }))
     assert.deepEqual(
       Object.entries(snapshot.resources).map(([kind, all]) => [kind, [...all.keys()]]),
       [

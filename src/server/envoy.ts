@@ -12,7 +12,8 @@ import type { XdsServer } from '../envoy/xds/server.ts'
 import type { NodeStatus } from '../envoy/xds/status.ts'
 import { jwksOf } from '../identity/nativekeys.ts'
 import { CHECKS_CLUSTER } from '../targets/envoy/bootstrap.ts'
-import { emitEnvoy, type EnvoyConfiguration } from '../targets/envoy/emit.ts'
+import { emitEnvoy } from '../targets/envoy/emit.ts'
+import type { Pieces } from '../targets/envoy/pieces.ts'
 import { planNode, type NativeIssuers } from '../targets/envoy/nodes.ts'
 import { assertionSigner } from './adapters.ts'
 import { nativeIssuers } from './families.ts'
@@ -38,9 +39,9 @@ export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
   const config = parts.wiring.doors['envoy'] as EnvoyDoor | undefined
   if (config === undefined) return undefined
   // Nobody else needs gRPC and Envoy's messages.
-  const [{ XdsServer: Server }, { toSnapshot }] = await Promise.all([
+  const [{ XdsServer: Server }, { Pieces: NodePieces }] = await Promise.all([
     import('../envoy/xds/server.ts'),
-    import('../targets/envoy/messages.ts'),
+    import('../targets/envoy/pieces.ts'),
   ])
   const byIdentity = new Map(
     Object.entries(config.nodes).flatMap(([name, { identity }]) => (identity === undefined ? [] : [[identity, name]])),
@@ -56,7 +57,7 @@ export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
   })
   try {
     const port = await server.start()
-    return new Feed(parts, config, server, { host: config.listen.host, port }, toSnapshot, checks)
+    return new Feed(parts, config, server, { host: config.listen.host, port }, () => new NodePieces(), checks)
   } catch (error) {
     await checks?.wire.close()
     throw error
@@ -116,14 +117,13 @@ function read(parts: Parts, file: string): string {
   return readFileSync(resolve(parts.folder, file), 'utf8')
 }
 
-type ToSnapshot = (made: EnvoyConfiguration) => Parameters<XdsServer['publish']>[1]
-
 class Feed implements EnvoyFeed {
   readonly address: EnvoyFeed['address']
   readonly #parts: Parts
   readonly #config: EnvoyDoor
   readonly #server: XdsServer
-  readonly #toSnapshot: ToSnapshot
+  readonly #newPieces: () => Pieces
+  readonly #pieces = new Map<string, Pieces>()
   readonly #checks: Checks | undefined
   readonly #issuers: NativeIssuers
   readonly #unsubscribe: () => void
@@ -139,14 +139,14 @@ class Feed implements EnvoyFeed {
     config: EnvoyDoor,
     server: XdsServer,
     address: EnvoyFeed['address'],
-    toSnapshot: ToSnapshot,
+    newPieces: () => Pieces,
     checks: Checks | undefined,
   ) {
     this.#parts = parts
     this.#config = config
     this.#server = server
     this.address = address
-    this.#toSnapshot = toSnapshot
+    this.#newPieces = newPieces
     this.#checks = checks
     this.#wiring = parts.wiring
     this.#issuers = nativeIssuers(parts.wiring)
@@ -210,7 +210,7 @@ class Feed implements EnvoyFeed {
           this.#said.delete(name)
           this.#server.publish(
             name,
-            this.#toSnapshot(
+            this.#piecesOf(name).snapshot(
               emitEnvoy({
                 name,
                 address: node.listen,
@@ -227,6 +227,12 @@ class Feed implements EnvoyFeed {
         log(`envoy ${name}: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
+  }
+
+  #piecesOf(node: string): Pieces {
+    let pieces = this.#pieces.get(node)
+    if (pieces === undefined) this.#pieces.set(node, (pieces = this.#newPieces()))
+    return pieces
   }
 
   #refuse(name: string, diagnostics: readonly Diagnostic[]): void {

@@ -6,7 +6,7 @@ import { envoySchema } from '../../doors/envoy/schema.ts'
 import { CHECKS_CLUSTER } from './bootstrap.ts'
 import { emitEnvoy, FILTERS, type EnvoyResource } from './emit.ts'
 import { evaluateEnvoy, type EvaluatedRequest } from './evaluate.ts'
-import { toSnapshot } from './messages.ts'
+import { Pieces } from './pieces.ts'
 
 type Json = { readonly [name: string]: unknown }
 
@@ -68,7 +68,7 @@ describe('a delegated resource', () => {
   })
 
   test('is a message that Envoy can read', () => {
-    assert.ok(toSnapshot(made).resources.listener.size === 1)
+    assert.ok(new Pieces().snapshot(made).resources.listener.size === 1)
   })
 
   test('is not emitted where nobody could be asked, and nobody is where nothing is asked', () => {

@@ -37,8 +37,8 @@ test('pieces put together are the message, whatever was made before', () => {
     [['a', 'b', 'c'], 'r'],
   ] as const) {
     const made = emitted(names, rule)
-    const snapshot = pieces.snapshot(made, [])
-    const fresh = new Pieces().snapshot(made, [])
+    const snapshot = pieces.snapshot(made)
+    const fresh = new Pieces().snapshot(made)
     assert.equal(snapshot.version, fresh.version)
     const bytes = snapshot.resources.route.get('edge')!.bytes
     const message = readable(RouteConfigurationSchema, fromBinary(RouteConfigurationSchema, bytes)) as unknown as {
@@ -62,6 +62,6 @@ test('pieces put together are the message, whatever was made before', () => {
 test('a name that leads nowhere is refused, and what was made before stays good', () => {
   const pieces = new Pieces()
   const made = emitted(['a'], 'r')
-  assert.throws(() => pieces.snapshot({ ...made, clusters: [] }, []), /cluster `a`/)
-  assert.equal(pieces.snapshot(made, []).version, new Pieces().snapshot(made, []).version)
+  assert.throws(() => pieces.snapshot({ ...made, clusters: [] }), /cluster `a`/)
+  assert.equal(pieces.snapshot(made).version, new Pieces().snapshot(made).version)
 })

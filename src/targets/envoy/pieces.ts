@@ -8,6 +8,7 @@ import type { Json } from '../../envoy/rbac.ts'
 import { needsOf } from '../../envoy/xds/references.ts'
 import { resourceOf, SCHEMAS, snapshotFrom, type Snapshot } from '../../envoy/xds/snapshot.ts'
 import { keyOf, type Kind, type Need, type Resource } from '../../envoy/xds/types.ts'
+import { CHECKS_CLUSTER } from './bootstrap.ts'
 import type { EnvoyConfiguration } from './emit.ts'
 
 interface Piece {
@@ -27,11 +28,10 @@ export class Pieces {
   #hosts = new Map<string, Piece>()
 
   /**
-   * A consistent snapshot of what the Envoy is to get.
-   * @param given Clusters that it has from its bootstrap
+   * A consistent snapshot of what the Envoy is to get, besides what its bootstrap has.
    * @throws OstiaryError `xds/…`
    */
-  snapshot({ clusters, listeners, routes, extensions, secrets }: EnvoyConfiguration, given: readonly string[]): Snapshot {
+  snapshot({ clusters, listeners, routes, extensions, secrets }: EnvoyConfiguration): Snapshot {
     const resources = new Map<string, Resource>()
     const hosts = new Map<string, Piece>()
     const made = (kind: Kind, all: readonly Json[], make: (json: Json) => Resource): readonly Resource[] =>
@@ -50,7 +50,7 @@ export class Pieces {
       ...plain('secret', secrets),
       ...routes.map((json) => this.#route(json, hosts)),
     ]
-    const snapshot = snapshotFrom(list, { given })
+    const snapshot = snapshotFrom(list, { given: [CHECKS_CLUSTER] })
     this.#resources = resources
     this.#hosts = hosts
     return snapshot

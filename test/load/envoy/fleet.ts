@@ -114,7 +114,6 @@ export async function measureFleet(say: (line: string) => void): Promise<FleetFi
           tls: undefined,
           logs: undefined,
         }),
-        [],
       )
     const began = performance.now()
     const snapshot = make('readers')
