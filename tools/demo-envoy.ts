@@ -63,7 +63,7 @@ catalogue.listen(CATALOGUE, '127.0.0.1', () => {
   )
   children.push(gateway)
   gateway.on('exit', (code) => end(code ?? 1))
-  gateway.stderr!.setEncoding('utf8').on('data', (text: string) => {
+  gateway.stderr.setEncoding('utf8').on('data', (text: string) => {
     process.stderr.write(text)
     if (text.includes('enforces what it should')) process.stdout.write(SCREEN)
   })

@@ -22,7 +22,8 @@ test('every code of the catalogue is used, and every code used is in it', () => 
 })
 
 test('no file has more than 400 lines, and none is called by what it is not', () => {
-  const files = globSync('{src,tools,console,test}/**/*.{ts,tsx}', { cwd: root })
+  // Envoy's messages are generated, as long as their definitions are.
+  const files = globSync('{src,tools,console,test}/**/*.{ts,tsx}', { cwd: root }).filter((file) => !file.startsWith('src/envoy/messages/'))
   assert.deepEqual(
     files.filter(
       (file) =>

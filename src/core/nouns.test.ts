@@ -38,7 +38,7 @@ test('texts of the catalogue are in one voice', () => {
     assert.ok(!entry.message.endsWith('.') && !entry.message.includes('\n'), code)
     assert.match(
       entry.message,
-      /^[^A-Z]|^(PKCE|HTTP|JSON|TLS|YAML|CEL|JWT|ID|URL|JWKS|AWS|STS|GitHub|GitLab|SQLite|RSA|HEAD|OPTIONS|Node)/,
+      /^[^A-Z]|^(PKCE|HTTP|JSON|TLS|YAML|CEL|JWT|ID|URL|JWKS|AWS|STS|GitHub|GitLab|SQLite|RSA|HEAD|OPTIONS|Node|Envoy)/,
       `${code}: ${entry.message}`,
     )
     assert.ok(entry.help.length > 0, code)

@@ -183,7 +183,7 @@ describe('roles that include each other', () => {
   test('in a circle of eight, shown in full, and of nine, cut short', () => {
     const names = 'abcdefghi'
     const circle = (count: number) =>
-      [...names.slice(0, count)].map((name, i) => `  ${name}: { includes: [${names[(i + 1) % count]}], ${bound} }`).join('\n')
+      Array.from(names.slice(0, count), (name, i) => `  ${name}: { includes: [${names[(i + 1) % count]}], ${bound} }`).join('\n')
     assert.deepEqual(told(circle(8)), ['role `a` includes itself, by way of `b`, `c`, `d`, `e`, `f`, `g`, `h`, `a`'])
     assert.deepEqual(told(circle(9)), ['role `a` includes itself, by way of `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, …'])
   })

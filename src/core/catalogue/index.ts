@@ -12,6 +12,19 @@ import { target } from './target.ts'
 import { xds } from './xds.ts'
 
 /** Every error a user can meet, by code. One file per family; docs/reference/errors.md is generated from it. */
-export const catalogue = { ...config, ...policy, ...identity, ...http, ...audit, ...secrets, ...server, ...store, ...xds, ...target, ...cli, ...demo }
+export const catalogue = {
+  ...config,
+  ...policy,
+  ...identity,
+  ...http,
+  ...audit,
+  ...secrets,
+  ...server,
+  ...store,
+  ...xds,
+  ...target,
+  ...cli,
+  ...demo,
+}
 
 export type Code = keyof typeof catalogue

@@ -104,9 +104,7 @@ describe('what an enforcement point may accept by itself, Ostiary accepts, and a
             const result = await authenticate(identities, signToken(es, payload, JSON.stringify(full)))
             // Expiry and `nbf` are what every enforcement point checks by itself.
             const timely =
-              typeof payload['exp'] === 'number' &&
-              Number(payload['exp']) + 30 > now / 1000 &&
-              Number(payload['nbf'] ?? 0) - 30 <= now / 1000
+              typeof payload['exp'] === 'number' && payload['exp'] + 30 > now / 1000 && Number(payload['nbf'] ?? 0) - 30 <= now / 1000
             if (!timely || !holds(native.credential)) {
               if (result.outcome === 'verified') narrower++
               return

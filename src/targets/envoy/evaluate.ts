@@ -236,7 +236,7 @@ class Evaluator {
       case 'type':
         return { type: typeOf(a) }
       case 'size':
-        return typeof a === 'string' ? [...a].length : ABSENT
+        return typeof a === 'string' ? Array.from(a).length : ABSENT
       case 'int':
         return Math.floor((a as number) / 1000) // of `request.time`
       case 'double':
