@@ -133,4 +133,44 @@ describe('guardrails', () => {
     assert.deepEqual(directions(compare(masks('drop', 'hash'), masks('drop', "'null'", 'hash'))), [])
     assert.deepEqual(directions(compare(masks('hash'), masks('hash', 'drop'))).length, 1)
   })
+  test('one for two roles as one for each', () => {
+    const strong = (...all: string[]) =>
+      `${roles}${rules}guardrails:\n${all.map((one, i) => `  - { id: g${i}, resource: wiki, actions: [GET /a], for: [${one}], require: { mfa: true }, record: strict }`).join('\n')}`
+    assert.deepEqual(directions(compare(strong('boss, lead'), strong('boss', 'lead'))), [])
+    assert.deepEqual(directions(compare(strong('lead', 'boss'), strong('lead, boss'))), [])
+    assert.deepEqual(directions(compare(strong('boss, lead'), strong('boss'))), ['wider'])
+    assert.deepEqual(directions(compare(strong('lead'), strong('lead', 'boss'))), ['narrower'])
+  })
+  test('a mask whose parts stand in another order', () => {
+    const mask = (how: string) => guardrails(`mask: { $.a: { partial: { ${how} } } }`)
+    assert.deepEqual(directions(compare(mask('first: 1, last: 2'), mask('last: 2, first: 1'))), [])
+    assert.deepEqual(directions(compare(mask('first: 1, last: 2'), mask('first: 2, last: 1'))), ['other'])
+  })
+})
+
+describe('roles', () => {
+  const bound = (...bindings: string[]): string =>
+    `roles: { r: { bind: [${bindings.map((one) => `{ issuer: entra, ${one} }`).join(', ')}] } }\nrules: [{ id: a, role: r, resource: wiki, actions: [GET /a] }]`
+  const glass = (until: string) => `claim: oid, any: [x], breakGlass: { until: '${until}' }`
+  test('bound by two values at once, or one by one', () =>
+    assert.deepEqual(
+      directions(compare(bound('claim: groups, any: [a, b]'), bound('claim: groups, any: [b]', 'claim: groups, any: [a]'))),
+      [],
+    ))
+  test('bound by all values, or by any', () =>
+    assert.deepEqual(directions(compare(bound('claim: groups, all: [a, b]'), bound('claim: groups, any: [a, b]'))), ['wider']))
+  test('bound by none of two, or by neither', () =>
+    assert.deepEqual(
+      directions(compare(bound('claim: groups, none: [a, b]'), bound('claim: groups, none: [a]', 'claim: groups, none: [b]'))),
+      ['wider'],
+    ))
+  test('bound until before now, or not at all', () =>
+    assert.deepEqual(
+      directions(compare(bound('claim: groups, any: [a]', glass('2026-03-01T00:00:00Z')), bound('claim: groups, any: [a]'))),
+      [],
+    ))
+  test('bound for longer', () =>
+    assert.deepEqual(directions(compare(bound(glass('2026-06-01T00:00:00Z')), bound(glass('2026-07-01T00:00:00Z')))), ['wider']))
+  test('of another kind of principal', () =>
+    assert.deepEqual(directions(compare(bound('claim: groups, any: [a], kind: workload'), bound('claim: groups, any: [a]'))), ['wider']))
 })
