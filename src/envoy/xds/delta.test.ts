@@ -372,7 +372,7 @@ describe('what is not certain', () => {
     assert.equal(told(await client.next()), 'cluster -a')
     client.ask('endpoints', { subscribe: ['a'] })
     assert.deepEqual(await client.rest(), [])
-    clock.advance(DEFAULT_LIMITS.additionMs)
+    clock.advance(2 * DEFAULT_LIMITS.additionMs)
     assert.equal(await client.take(), 'endpoints -a')
   })
 

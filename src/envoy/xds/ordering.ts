@@ -10,7 +10,7 @@
  */
 import type { XdsLimits } from './limits.ts'
 import type { Snapshot } from './snapshot.ts'
-import type { Held, Subscription } from './subscription.ts'
+import type { Awaited, Held, Subscription } from './subscription.ts'
 import { isWhole, keyOf, KINDS, type Kind, type Need, type Resource } from './types.ts'
 
 export type Phase = 'bring' | 'take'
@@ -74,18 +74,20 @@ export class View {
     return this.#take(subscription, name)
   }
 
-  /** Who asks for what there isn't is told so; but not at once if what names it is about to go. */
+  /** Who asks for what there isn't is told so; but not before what names it, and is about to go, had its time to. */
   #miss(subscription: Subscription, name: string): Verdict {
     const { kind } = subscription
     const isPassing = !isWhole(kind) && this.#usesNow().named.has(keyOf({ kind, name }))
-    return isPassing && this.#waits(subscription, name, 'bring', this.#limits.additionMs) ? 'wait' : 'absent'
+    return isPassing && this.#waits(subscription, name, 'absence', 2 * this.#limits.additionMs) ? 'wait' : 'absent'
   }
 
   #bring(subscription: Subscription, resource: Resource): Verdict {
     const isNew = subscription.held.get(resource.name)?.version !== resource.version
     if (!isNew || resource.kind === 'cluster') return 'send'
-    if (resource.needs.every((need) => this.#isThere(need)) && !this.#isTaken(subscription, resource)) return 'send'
-    return this.#waits(subscription, resource.name, 'bring', this.#limits.additionMs) ? 'wait' : 'send'
+    const { additionMs } = this.#limits
+    const lacks = !resource.needs.every((need) => this.#isThere(need))
+    if (lacks && this.#waits(subscription, resource.name, 'cluster', additionMs)) return 'wait'
+    return this.#isTaken(subscription, resource) && this.#waits(subscription, resource.name, 'address', additionMs) ? 'wait' : 'send'
   }
 
   /** Whether a listener that is to move away is still where this one is to be: until it has, a node rejects this one. */
@@ -114,7 +116,7 @@ export class View {
     if (use === undefined && isWhole(kind)) return 'remove'
     // A node leaves by itself what it asked for by name, once it is done with it: to be told that it's gone would only hurry it.
     if (use !== undefined && !isWhole(kind)) subscription.waiting.delete(name)
-    const isEarly = this.#waits(subscription, name, 'take', this.#limits.removalMs)
+    const isEarly = this.#waits(subscription, name, 'removal', this.#limits.removalMs)
     return isEarly || use === 'kept' || (use !== undefined && !isWhole(kind)) ? 'wait' : 'remove'
   }
 
@@ -125,7 +127,7 @@ export class View {
     const successors = wanted.filter((one) => one.addresses.some((address) => addresses.includes(address)))
     if (successors.some((one) => this.judge(listeners, one.name) === 'send')) return 'replace'
     const awaited = wanted.some((one) => !listeners.held.has(one.name))
-    return awaited && this.#waits(listeners, name, 'take', this.#limits.removalMs) ? 'wait' : 'remove'
+    return awaited && this.#waits(listeners, name, 'removal', this.#limits.removalMs) ? 'wait' : 'remove'
   }
 
   #useOf(need: Need): Use | undefined {
@@ -141,10 +143,12 @@ export class View {
   }
 
   /** Whether it has not waited long enough yet. The time runs from when it first had to wait, also through later snapshots. */
-  #waits({ waiting }: Subscription, name: string, what: Phase, limit: number): boolean {
+  #waits({ waiting }: Subscription, name: string, what: Awaited, limit: number): boolean {
     const before = waiting.get(name)
-    const since = before?.what === what ? before.since : this.now
-    if (before?.what !== what) waiting.set(name, { since, what })
+    // What is to go and what is to come wait one after the other, and each from its own beginning.
+    const rest = (before?.removal !== undefined) === (what === 'removal') ? before : {}
+    const since = rest?.[what] ?? this.now
+    waiting.set(name, { ...rest, [what]: since })
     if (since + limit <= this.now) return false
     this.until = Math.min(this.until, since + limit)
     return true
@@ -167,7 +171,8 @@ function usesOf(snapshot: Snapshot, subscriptions: ReadonlyMap<Kind, Subscriptio
     }
     for (const { resources } of unanswered) for (const { needs } of resources) add(kind, needs, 'passing')
     for (const [name, ones] of others) {
-      if (isWhole(kind) && !troubled.has(name) && hasAll(held.get(name))) others.delete(name)
+      const isLast = !unanswered.some(({ resources }) => resources.some((resource) => resource.name === name))
+      if (isWhole(kind) && isLast && !troubled.has(name) && hasAll(held.get(name))) others.delete(name)
       else for (const { needs } of ones) add(kind, needs, 'passing')
     }
   }

@@ -52,7 +52,7 @@ function all(subscription: Subscription, view: View): Draft | undefined {
   const state = new Map<string, Resource>()
   const keep = (name: string): void => {
     // In this variant what is held was sent on this stream, or is known from the snapshot.
-    const before = latest.get(name) as Resource | undefined
+    const before = [latest.get(name), held.get(name)].find((one) => one !== undefined && 'bytes' in one) as Resource | undefined
     if (before !== undefined) state.set(name, before)
   }
   let says = subscription.greet
@@ -83,18 +83,20 @@ function all(subscription: Subscription, view: View): Draft | undefined {
 /** What is new of it, or was not accepted yet. */
 function some(subscription: Subscription, view: View): Draft | undefined {
   const news = new Map<string, Resource>()
+  const waiting = new Set<string>()
   for (const name of subscription.due) {
     const resource = view.snapshot.resources[subscription.kind].get(name)
     const verdict = resource === undefined ? 'nothing' : view.judge(subscription, name)
     if (verdict === 'send') news.set(name, resource!)
     else if (verdict === 'nothing') subscription.settle(name)
+    else waiting.add(name)
   }
   if (news.size === 0) return undefined
   for (const { name } of subscription.unanswered.flatMap(({ resources }) => resources)) {
     const before = subscription.latest.get(name) as Resource | undefined
     if (before !== undefined && !news.has(name)) news.set(name, before)
   }
-  return { resources: byName(news.values()), removed: [] }
+  return { resources: byName(news.values()), removed: [], waiting }
 }
 
 class StateOfTheWorld implements Variant<DiscoveryRequest> {

@@ -22,8 +22,13 @@ export interface Sent {
   readonly waiting?: ReadonlySet<string>
 }
 
+/** What something may wait for: a cluster to be accepted, an address to be free, what names it to be gone; and who asked for what there isn't. */
+export type Awaited = 'cluster' | 'address' | 'removal' | 'absence'
+
 /** Marks a removal among the versions that were rejected. */
 const REMOVAL = ''
+/** Stands for the version of what may be one of several. */
+const UNSURE = '?'
 /** How many other contents of one resource are remembered for what they name. */
 const MAX_OTHERS = 8
 
@@ -56,8 +61,8 @@ export class Subscription {
    * all the same, and what goes on until its successor has all that it names.
    */
   readonly others = new Map<string, readonly Held[]>()
-  /** Since when a name waits, and for what. */
-  readonly waiting = new Map<string, { readonly since: number; readonly what: 'bring' | 'take' }>()
+  /** Since when a name waits for what. */
+  readonly waiting = new Map<string, Readonly<Partial<Record<Awaited, number>>>>()
 
   constructor(kind: Kind) {
     this.kind = kind
@@ -188,12 +193,13 @@ export class Subscription {
     const again = together || response.snapshot !== snapshot?.version
     for (const resource of response.resources) {
       if (this.held.get(resource.name)?.version === resource.version) continue
+      const wasUnsure = this.others.has(resource.name)
       if (together) this.another(resource.name, resource)
-      this.#refused(resource.name, resource, again)
+      this.#refused(resource.name, resource, again, wasUnsure)
     }
     for (const name of response.removed) {
       if (together) this.#unsure(name)
-      this.#refused(name, undefined, again)
+      this.#refused(name, undefined, again, false)
     }
     return true
   }
@@ -231,13 +237,14 @@ export class Subscription {
     else if (before !== undefined && before.version !== resource.version) this.another(name, before)
   }
 
-  #refused(name: string, resource: Resource | undefined, again: boolean): void {
+  #refused(name: string, resource: Resource | undefined, again: boolean, wasUnsure: boolean): void {
     if (!this.wants(name)) return
     this.troubled.add(name)
     if (this.latest.get(name)?.version === resource?.version) {
       const held = this.held.get(name)
       if (held === undefined) this.latest.delete(name)
-      else this.latest.set(name, held)
+      // What was sent in between may have been taken: then it has to be told again what it had before.
+      else this.latest.set(name, wasUnsure ? { version: UNSURE, needs: held.needs } : held)
     }
     if (again) this.retry.add(name)
     else this.rejected.set(name, resource?.version ?? REMOVAL)
