@@ -194,6 +194,11 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       change: '< → <=',
       because: 'the texts are different, as they are the keys of a map',
     },
+    {
+      line: 'if (place.guardsByRole.roles.length > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, asked)).look(place)',
+      change: '> → >= (2)',
+      because: 'guardrails of none come to nothing',
+    },
   ],
   'src/policy/resources.ts': [
     {
@@ -237,6 +242,11 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       line: 'if (to?.delete(name) === true && to.size === 0) waiting.push(other)',
       change: '?. → .',
       because: 'a role is taken away only after all that it includes, and each of them is met once',
+    },
+    {
+      line: 'const waiting = [...(declared.get(name)?.includes ?? [])]',
+      change: '?. → .',
+      because: 'roles that are not there are refused before',
     },
   ],
   'src/policy/when/condition.ts': [
