@@ -45,6 +45,8 @@ test('every command is there, with a description', () => {
       'check',
       'test',
       'plan',
+      'compile',
+      'envoy',
       'doctor',
       'explain',
       'who-can',

@@ -46,7 +46,7 @@ describe('a policy in its native form', () => {
               if (who !== undefined && resource === 'wiki' && who.issuer !== 'entra') continue
               const decision = policy.decide(who === undefined ? policy.anonymous : policy.bind(who), asked, resource, {
                 time,
-                ip: '192.0.2.1',
+                ip,
               })
               const token = who && tokenOf(who)
               const made = decideNative(native, { method: asked.method, path: asked.path, token, isIn: isInOf(ip), time }, noPattern)

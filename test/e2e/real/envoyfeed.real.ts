@@ -97,6 +97,7 @@ admin: { listen: 127.0.0.1:0 }
     const bootstrap = bootstrapOf({ node: 'edge', server: { host: '127.0.0.1', port: xds }, tls: undefined, admin: undefined })
     envoy = await RealEnvoy.start(mkdtempSync(join(folder, 'envoy-')), bootstrap)
     port = await envoy.port('edge')
+    await eventually('it takes requests', async () => (await ask('GET', '/healthz').catch(() => 0)) === 200 || undefined)
   })
   after(async () => {
     agent.destroy()
