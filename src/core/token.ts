@@ -97,11 +97,9 @@ export function header(...names: readonly string[]): TokenPath {
   return { part: 'header', names }
 }
 
-/** Every test in it, the same one as often as it stands there. */
-export function* testsOf(formula: Formula): Iterable<TokenTest> {
-  if ('test' in formula) yield formula.test
-  else if ('not' in formula) yield* testsOf(formula.not)
-  else for (const one of 'all' in formula ? formula.all : formula.any) yield* testsOf(one)
+/** A text as an RE2 pattern of itself. */
+export function quoted(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 }
 
 /** A claim that policy may speak of: where it stands, or, for one that is made of others and always there, when it is true. */
@@ -131,6 +129,11 @@ export interface NativeIssuer {
   readonly narrower: readonly string[]
   /** Declared claims: where they stand, and what type they have if they are there. */
   readonly claims: Readonly<Record<string, NativeClaim>>
+  /** Declared claims that can't be asked about: Ostiary derives them. Not to be taken for claims that there are not. */
+  readonly derived: readonly string[]
+  /** Claims at the top level by which a revocation may name the token, and those by which it may name the client. */
+  readonly tokenId: string
+  readonly clients: readonly string[]
   readonly appOnly: Formula
   readonly listedClient: Formula
   /** Kinds of principal that its tokens can be of. */

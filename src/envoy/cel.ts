@@ -2,7 +2,7 @@
  * Questions about a token as conditions of Envoy: syntax trees of `google.api.expr.v1alpha1`, in protobuf's JSON. Every one is total: what
  * it reads is looked for and of the right type first, so that no error stands for *no*. Envoy has no comprehensions.
  */
-import type { Formula, TokenPath, TokenTest, TokenValue } from '../core/token.ts'
+import { quoted, type Formula, type TokenPath, type TokenTest, type TokenValue } from '../core/token.ts'
 import { METADATA, PARTS } from './metadata.ts'
 
 export type Cel = { readonly [kind: string]: unknown }
@@ -131,11 +131,6 @@ function instant(milliseconds: number): Cel {
 /** A text of words between single spaces that has this one. */
 export function wordPattern(word: string): string {
   return `(?s)(?:.* )?${quoted(word)}(?: .*)?`
-}
-
-/** A text as an RE2 pattern of itself. */
-export function quoted(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 }
 
 /** A formula as a condition that comes to true or false for every token of a request that has one. */

@@ -7,13 +7,14 @@ import {
   isNever,
   not,
   payload,
+  quoted,
   test,
   type Formula,
   type NativeIssuer,
   type TokenPath,
   type TokenTest,
 } from '../core/token.ts'
-import { celOf, numbered, quoted, wordPattern, type Cel } from './cel.ts'
+import { celOf, numbered, wordPattern, type Cel } from './cel.ts'
 import { METADATA, PARTS } from './metadata.ts'
 
 export type Json = { readonly [name: string]: unknown }

@@ -65,14 +65,13 @@ export function known({ type, path }: DeclaredClaim): Formula {
   }, ALWAYS)
 }
 
-/** Declared claims where tokens have them, but for those that are derived. */
-export function claimsIn(declared: readonly DeclaredClaim[], isDerived: (first: string) => boolean): NativeIssuer['claims'] {
-  return Object.fromEntries(
-    declared.filter(({ path }) => !isDerived(path[0]!)).map(({ name, type, path }) => [name, { path: payload(...path), type }]),
-  )
-}
-
-/** A text as an RE2 pattern of itself. */
-export function quoted(plain: string): string {
-  return plain.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+/** Declared claims as tokens have them, and those that are derived: all but what `known` says of those. */
+export function claimsOf(
+  declared: readonly DeclaredClaim[],
+  isDerived: (first: string) => boolean,
+  known: NativeIssuer['claims'] = {},
+): Pick<NativeIssuer, 'claims' | 'derived'> {
+  const own = declared.filter(({ path }) => !isDerived(path[0]!)).map(({ name, type, path }) => [name, { path: payload(...path), type }])
+  const claims = { ...(Object.fromEntries(own) as NativeIssuer['claims']), ...known }
+  return { claims, derived: declared.flatMap(({ name }) => (Object.hasOwn(claims, name) ? [] : [name])) }
 }

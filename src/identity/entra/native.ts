@@ -1,19 +1,6 @@
-import { all, any, header, not, payload, test, type Formula, type NativeIssuer } from '../../core/token.ts'
+import { all, any, header, not, payload, quoted, test, type Formula, type NativeIssuer } from '../../core/token.ts'
 import { declaredClaims } from '../claims.ts'
-import {
-  absent,
-  claimsIn,
-  isLike,
-  isOne,
-  known,
-  plainHeader,
-  present,
-  quoted,
-  selfContained,
-  text,
-  textIfAny,
-  timely,
-} from '../nativeform.ts'
+import { absent, claimsOf, isLike, isOne, known, plainHeader, present, selfContained, text, textIfAny, timely } from '../nativeform.ts'
 import { PERSONAL } from './caller.ts'
 import { entraClaims } from './claims.ts'
 import { cloudOf, isExternalId } from './clouds.ts'
@@ -75,7 +62,7 @@ function formOf(
   const azp = declared.find(({ name: claim, path }) => claim === 'azp' && path[0] === 'azp' && path.length === 1)
   return {
     name,
-    form: `${name}-${tenant}-v${version[0]!}`,
+    form: `${name}/${tenant}/v${version[0]!}`,
     iss: issuerOf(authority, tenant, version)!,
     audiences: version === '2.0' ? audiences.filter(isGuid) : [...audiences, ...audiences.filter(isGuid).map((id) => `api://${id}`)],
     algorithms: ['RS256'],
@@ -118,14 +105,15 @@ function formOf(
         ? []
         : ['v1 tokens of an authority whose issuer only its metadata knows']),
     ],
-    claims: {
-      ...claimsIn(declared, isDerived),
+    ...claimsOf(declared, isDerived, {
       ...(declared.some(({ name: claim, type, path }) => claim === 'guest' && type === 'boolean' && path[0] === 'guest')
         ? { guest: { type: 'boolean' as const, isTrue: isGuest } }
         : {}),
       // The client, which v1 calls `appid`.
       ...(azp?.type === 'string' ? { azp: { path: client, type: 'string' as const } } : {}),
-    },
+    }),
+    tokenId: 'uti',
+    clients: ['azp', 'appid'],
     appOnly,
     listedClient: all(appOnly, like(client, clients)),
     kinds: { human: not(appOnly), workload: all(appOnly, absent(MIRID)), 'managed-identity': all(appOnly, present(MIRID)) },

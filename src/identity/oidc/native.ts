@@ -1,6 +1,6 @@
 import { all, ALWAYS, any, header, NEVER, not, payload, test, type Formula, type NativeIssuer } from '../../core/token.ts'
 import type { DeclaredClaim } from '../claims.ts'
-import { absent, claimsIn, isLike, isOne, known, plainHeader, present, selfContained, text, textIfAny, timely } from '../nativeform.ts'
+import { absent, claimsOf, isLike, isOne, known, plainHeader, present, selfContained, text, textIfAny, timely } from '../nativeform.ts'
 import { MAX_SUBJECT } from '../signed.ts'
 
 /** What is asked of the tokens of one issuer, and how they name things. */
@@ -73,7 +73,9 @@ export function nativeOidc(form: NativeForm): NativeIssuer {
       'tokens that name their client by `azp` alone',
     ],
     // `client_id` is derived where the token may not have it.
-    claims: claimsIn(declared, (first) => first === 'client_id' && (client.claim !== 'client_id' || client.when === 'or-subject')),
+    ...claimsOf(declared, (first) => first === 'client_id' && (client.claim !== 'client_id' || client.when === 'or-subject')),
+    tokenId: 'jti',
+    clients: [...new Set([client.claim, 'client_id', 'azp', 'sub'])],
     appOnly,
     listedClient: all(appOnly, isListed),
     kinds: { human: not(appOnly), workload: appOnly },

@@ -90,8 +90,7 @@ class Compiler {
     if (strict) throw new NoNativeForm('`record: strict` wants a record before the effect')
     if (who === 'for')
       for (const role of roles)
-        if (this.#model.roles.get(role)?.bindings.some(({ eligible }) => eligible) === true)
-          throw new NoNativeForm(`role \`${role}\` can be activated, which a token does not show`)
+        if (this.#canBeActivated(role)) throw new NoNativeForm(`role \`${role}\` can be activated, which a token does not show`)
     const applies = this.#byClass((issuer) => {
       // Whether a role is held can be told of every token that is let in.
       const held = any(...roles.map((role) => this.#held(role, issuer)))
@@ -121,6 +120,12 @@ class Compiler {
         has: this.#byClass((issuer) => issuer?.hasScope(scope) ?? NEVER),
       })),
     }
+  }
+
+  /** Whoever activates a role may be `authenticated` by it. */
+  #canBeActivated(name: string): boolean {
+    const all = name === AUTHENTICATED ? [...this.#model.roles.values()] : [this.#model.roles.get(name)]
+    return all.some((role) => role?.bindings.some(({ eligible }) => eligible) === true)
   }
 
   #byClass(formula: (issuer: NativeIssuer | undefined) => Formula): ByClass {
@@ -169,7 +174,7 @@ function bound({ issuer: name, claim, match, values, kind, until, eligible }: Bi
 
 function hasValue(issuer: NativeIssuer, claim: string, values: Iterable<TokenValue>): Formula {
   const found = claimHas(issuer, claim, values)
-  if (found === undefined) throw new NoNativeForm(`claim \`${claim}\` of issuer \`${issuer.name}\` is not in its tokens as such`)
+  if (found === undefined) throw new NoNativeForm(`issuer \`${issuer.name}\` has no claim \`${claim}\``)
   return found
 }
 

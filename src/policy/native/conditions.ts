@@ -1,7 +1,7 @@
 /** Conditions as questions about a token, three-valued: an error is neither `yes` nor `no`. */
 import { all, ALWAYS, any, NEVER, not, test, type Formula, type NativeIssuer, type NativeNetwork } from '../../core/token.ts'
 import { parseNetwork, type Network } from '../when/cidr.ts'
-import { claimHas, claimIsThere } from './claims.ts'
+import { claimHas, claimIsThere, claimOf } from './claims.ts'
 import { takeApart, type Comparison, type Literal, type Operand, type Shape, type Tree } from '../compare/condition.ts'
 import type { Condition } from '../when/condition.ts'
 import { NoNativeForm } from './native.ts'
@@ -16,7 +16,7 @@ const ERROR: Meaning = { yes: NEVER, no: NEVER }
 /** What a condition comes to for callers of one class. @throws NoNativeForm */
 export function meaningOf(condition: Condition, issuer: NativeIssuer | undefined): Meaning {
   for (const [claim, type] of condition.claims) {
-    const declared = issuer?.claims[claim]
+    const declared = issuer && claimOf(issuer, claim)
     if (declared !== undefined && declared.type !== type) throw new NoNativeForm(`\`${claim}\` has two types`)
   }
   const tree = takeApart(condition.text)
@@ -61,7 +61,7 @@ function ofShape(shape: Shape, issuer: NativeIssuer | undefined): Meaning {
     case 'contains':
       return ofClaim(shape.claim, issuer, [literal(shape.value)])
     case 'within': {
-      const [claim, values] = [claimOf(shape.left), shape.list.map(literal)]
+      const [claim, values] = [claimIn(shape.left), shape.list.map(literal)]
       return claim === undefined ? told(values.includes(literal(shape.left))) : ofClaim(claim, issuer, values)
     }
     case 'compare':
@@ -103,7 +103,7 @@ function literal(operand: Operand): Literal {
   )
 }
 
-function claimOf(operand: Operand): string | undefined {
+function claimIn(operand: Operand): string | undefined {
   if (operand.kind === 'literal') return undefined
   if (operand.reads.root === 'claims') return operand.reads.name
   throw new NoNativeForm(`its condition reads \`${operand.reads.root}.${operand.reads.name}\``)
@@ -128,7 +128,7 @@ export function nativeNetwork({ address, prefix: bits }: Network): NativeNetwork
 }
 
 function compared(left: Operand, op: Comparison, right: Operand, issuer: NativeIssuer | undefined): Meaning {
-  const claim = claimOf(left)
+  const claim = claimIn(left)
   const value = literal(right)
   if (claim === undefined) throw new NoNativeForm('its condition compares literals')
   if (op === '==') return ofClaim(claim, issuer, [value])
@@ -136,7 +136,7 @@ function compared(left: Operand, op: Comparison, right: Operand, issuer: NativeI
     const { yes, no } = ofClaim(claim, issuer, [value])
     return { yes: no, no: yes }
   }
-  const found = issuer?.claims[claim]
+  const found = issuer && claimOf(issuer, claim)
   if (found === undefined) return ERROR
   if (found.type !== 'number' || found.path === undefined || typeof value !== 'number') throw new NoNativeForm('its condition orders texts')
   const yes = test({ is: 'compare', path: found.path, op, value })

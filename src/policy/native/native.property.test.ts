@@ -109,6 +109,39 @@ describe('a policy in its native form', () => {
       assert.match(refused[0]!.why, why)
     })
 
+  test('a claim that the issuer derives is neither there nor not there, and so refused', () => {
+    const [ci] = issuers.get('ci') as readonly NativeIssuer[]
+    const { sub: _, ...claims } = ci!.claims
+    const deriving = new Map(issuers).set('ci', [{ ...ci!, claims, derived: ['sub'] }])
+    const { policy, diagnostics } = load(
+      `${roles}rules:
+  - { id: x, role: r, resource: orders, actions: [GET /a] }
+  - { id: y, role: r, resource: orders, actions: [GET /a], when: '!has(claims.sub)' }
+guardrails: [{ id: z, for: [r], resource: orders, deny: [GET /b], when: 'claims.sub == "a"' }]
+`,
+    )
+    assert.ok(policy !== undefined, JSON.stringify(diagnostics))
+    assert.deepEqual(
+      compileNative({ model: policy.model, resource: 'orders', issuers: deriving }).refused.map(({ id, why }) => [id, why]),
+      ['y', 'z'].map((id) => [id, 'claim `sub` of issuer `ci` is not in its tokens as such']),
+    )
+  })
+
+  test('a guardrail for whoever is authenticated is refused where a role can be activated', () => {
+    const guarded = (binding: string): readonly string[] => {
+      const { policy, diagnostics } = load(
+        `roles: { r: { bind: [{ issuer: ci, claim: groups, any: [a] }] }, s: { ${binding}: [{ issuer: ci, claim: groups, any: [b] }] } }
+rules: [{ id: x, role: r, resource: orders, actions: [GET /a] }]
+guardrails: [{ id: y, for: [authenticated], resource: orders, deny: [GET /b] }]
+`,
+      )
+      assert.ok(policy !== undefined, JSON.stringify(diagnostics))
+      return compileNative({ model: policy.model, resource: 'orders', issuers }).refused.map(({ id, why }) => `${id}: ${why}`)
+    }
+    assert.deepEqual(guarded('bind'), [])
+    assert.deepEqual(guarded('eligible'), ['y: role `authenticated` can be activated, which a token does not show'])
+  })
+
   test('an issuer whose tokens nobody else can verify is told of, unless its principals may not come', () => {
     const { policy } = load(`${roles}rules: [{ id: x, role: r, resource: orders, actions: [GET /a] }]\n`)
     const refusing = new Map<string, readonly NativeIssuer[] | { readonly refused: string }>([
