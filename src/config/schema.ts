@@ -92,6 +92,12 @@ export const resourceBase = z.strictObject({
     .describe('Lets through what the policy would deny, and says so in the record, until then. A credential has to be good all the same'),
 })
 
+/** What every target has, whatever its kind. Kinds extend it in `targets/<kind>/schema.ts`. */
+export const targetBase = z.strictObject({
+  kind: z.string().describe('What kind of enforcement point it is'),
+  description: z.string().optional().describe('For whoever reads it'),
+})
+
 const audit = z.strictObject({
   segmentSize: bytes()
     .default(64 * 1024 ** 2)
@@ -152,11 +158,13 @@ export interface Families {
   readonly issuers: Readonly<Record<string, z.ZodType>>
   readonly resources: Readonly<Record<string, z.ZodType>>
   readonly doors: Readonly<Record<string, z.ZodType>>
+  readonly targets: Readonly<Record<string, z.ZodType>>
 }
 
 /** One of several kinds, told apart by a key of theirs, so that findings speak of the kind that was meant. */
 function kinds(key: 'kind' | 'protocol', families: Readonly<Record<string, z.ZodType>>): z.ZodType {
   const options = Object.values(families)
+  if (options.length === 0) return z.never()
   if (options.length === 1) return options[0]!
   const known = Object.keys(families).map((kind) => `\`${kind}\``)
   return z.discriminatedUnion(key, options as unknown as [z.core.$ZodTypeDiscriminable, z.core.$ZodTypeDiscriminable], {
@@ -178,6 +186,10 @@ export function wiringSchema(families: Families) {
     issuers: z.record(name(), kinds('kind', families.issuers)).describe('Who is believed about whom, by names of yours'),
     resources: z.record(name(), kinds('protocol', families.resources)).describe('What is guarded and where it is, by names of yours'),
     doors: z.strictObject(doors).describe('Where the gateway listens, by protocol'),
+    targets: z
+      .record(name(), kinds('kind', families.targets))
+      .default({})
+      .describe('Enforcement points that the policy is compiled for, by names of yours'),
     admin: admin.prefault({}).describe('The admin listener: API, console, metrics'),
     audit: audit.prefault({}).describe('The record of what was decided and done'),
     sessions: sessions.prefault({}).describe('Sessions of browsers'),
@@ -199,6 +211,7 @@ export const environmentExtras = z.strictObject({
 export type StepUp = z.output<typeof stepUp>
 export type IssuerBase = z.output<typeof issuerBase>
 export type ResourceBase = z.output<typeof resourceBase>
+export type TargetBase = z.output<typeof targetBase>
 
 /** The wiring after validation. Kind-specific keys are known to their own folder, which narrows by its schema's type. */
 export interface Wiring {
@@ -207,6 +220,7 @@ export interface Wiring {
   readonly issuers: Readonly<Record<string, IssuerBase>>
   readonly resources: Readonly<Record<string, ResourceBase>>
   readonly doors: Readonly<Record<string, unknown>>
+  readonly targets: Readonly<Record<string, TargetBase>>
   readonly admin: z.output<typeof admin>
   readonly audit: z.output<typeof audit>
   readonly sessions: z.output<typeof sessions>

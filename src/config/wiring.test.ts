@@ -16,6 +16,7 @@ const families: Families = {
   },
   resources: { http: resourceBase.extend({ protocol: z.literal('http'), upstream: secureUrl(), secret: secretReference().optional() }) },
   doors: { http: z.strictObject({ listen: listenAddress() }) },
+  targets: {},
 }
 
 const BASE = `apiVersion: ostiary.dev/v1

@@ -21,7 +21,12 @@ import { FAULTY_SHAPES, type Shape } from './idp/mint.ts'
 import { configFolder } from './index.ts'
 
 const { doorSchema, resourceSchema } = doorKinds.http
-const families: Families = { issuers: { entra: entra.schema }, resources: { http: resourceSchema }, doors: { http: doorSchema } }
+const families: Families = {
+  issuers: { entra: entra.schema },
+  resources: { http: resourceSchema },
+  doors: { http: doorSchema },
+  targets: {},
+}
 const kindClaims = { entra: entra.claims, gateway: { via: { type: 'string', mayBeUnknown: false } } } as const
 const now = Date.UTC(2026, 5, 1)
 

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { resourceBase, type Families, type Wiring } from '../config/schema.ts'
-import type { NativeIssuer } from '../core/token.ts'
 import { doorKinds, doorsForOthers } from '../doors/index.ts'
 import { issuerKinds } from '../identity/index.ts'
 import { OWN_RESOURCE, PROTOCOLS } from '../policy/index.ts'
+import { targetKinds } from '../targets/index.ts'
+import type { NativeIssuers } from '../targets/target.ts'
 
 /** Protocols that policy speaks and no door carries: their resources are checked and asked about, and reached by nobody. */
 export const WITHOUT_DOOR: readonly string[] = PROTOCOLS.filter((protocol) => !Object.hasOwn(doorKinds, protocol))
@@ -18,6 +19,7 @@ export const families: Families = {
     ),
   },
   doors: Object.fromEntries(Object.entries({ ...doorKinds, ...doorsForOthers }).map(([kind, { doorSchema }]) => [kind, doorSchema])),
+  targets: Object.fromEntries(Object.entries(targetKinds).map(([kind, { schema }]) => [kind, schema])),
 }
 
 /** The gateway as an issuer of its own: whoever used the one-time link that it printed on its terminal. */
@@ -26,9 +28,7 @@ export const GATEWAY_ISSUER = 'ostiary'
 export const GATEWAY_RESOURCE = OWN_RESOURCE
 
 /** Each issuer's tokens in their native form, or why there is none. */
-export function nativeIssuers(
-  wiring: Pick<Wiring, 'issuers'>,
-): ReadonlyMap<string, readonly NativeIssuer[] | { readonly refused: string }> {
+export function nativeIssuers(wiring: Pick<Wiring, 'issuers'>): NativeIssuers {
   return new Map(
     Object.entries(wiring.issuers).map(([name, config]) => {
       const { native } = issuerKinds[config.kind]!

@@ -174,7 +174,7 @@ try {
     envoy,
     mutants: () =>
       runMutants({
-        each: values.each === undefined && values.file === undefined ? 'sample' : positive('each', 1),
+        each: values.each === 'sample' || (values.each === undefined && values.file === undefined) ? 'sample' : positive('each', 1),
         files: values.file?.split(','),
         part: values.part,
         list: values.list,

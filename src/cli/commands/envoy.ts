@@ -5,91 +5,7 @@ import type { NodeStatus } from '../../envoy/xds/status.ts'
 import { adminClient, adminOptions } from '../admin.ts'
 import type { BootstrapTls } from '../../targets/envoy/bootstrap.ts'
 import type { Register } from './index.ts'
-import { counted, paint, renderDiagnostic } from '../output.ts'
-
-/** `ostiary compile envoy`: what Envoys would enforce, or why they can't. */
-export const compile: Register = (root, action) => {
-  const group = root.command('compile').description('the policy in the language of another enforcement point')
-  group
-    .command('envoy')
-    .description('what the Envoys of `doors.envoy.nodes` are to enforce: filters, routes, and what can not be told them')
-    .argument('[dir]', 'folder with ostiary.yaml', '.')
-    .option('--env <name>', 'environment to lay over it')
-    .option('--node <name>', 'one of them; default: all, and only a summary')
-    .option('--static', 'as a file that an Envoy can be started with, without this gateway; keys have to be put in')
-    .action(
-      action(async ({ output }, [dir], command) => {
-        const [{ loadConfiguration }, { planNode }, { emitEnvoy, asStatic }, { CHECKS_CLUSTER }, { nativeIssuers }] = await Promise.all([
-          import('../../server/configuration.ts'),
-          import('../../targets/envoy/nodes.ts'),
-          import('../../targets/envoy/emit.ts'),
-          import('../../targets/envoy/bootstrap.ts'),
-          import('../../server/families.ts'),
-        ])
-        const folder = String(dir)
-        const options = command.opts<{ env?: string; node?: string; static?: boolean }>()
-        const { wiring, policy, diagnostics } = loadConfiguration(folder, options.env)
-        const errors = diagnostics.filter(({ severity }) => severity === 'error')
-        if (wiring === undefined || policy === undefined) throw new DiagnosticsError(errors)
-        const door = wiring.doors['envoy'] as EnvoyDoor | undefined
-        const nodes = door?.nodes ?? {}
-        const chosen = Object.entries(nodes).filter(([name]) => options.node === undefined || name === options.node)
-        if (chosen.length === 0) throw noNode(options.node ?? '', Object.keys(nodes))
-        const issuers = nativeIssuers(wiring)
-        const plans = chosen.map(([name, node]) => ({ name, node, plan: planNode(name, node, wiring, policy, issuers) }))
-        const refused = plans.flatMap(({ plan }) => plan.diagnostics)
-        for (const one of refused) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
-        const [only] = plans
-        if (options.node !== undefined && only !== undefined && refused.length === 0) {
-          const asked = only.plan.resources.flatMap(({ native, delegated }) => (delegated === true ? [native.name] : []))
-          if (options.static === true && asked.length > 0)
-            throw new OstiaryError('cli/usage', {
-              problem: `\`--static\` is for an Envoy without this gateway, which it asks about ${asked.map((one) => `\`${one}\``).join(', ')}`,
-              command: 'compile envoy',
-            })
-          const gateway = door?.checks === undefined || options.static === true ? undefined : CHECKS_CLUSTER
-          const made = emitEnvoy({
-            name: only.name,
-            address: only.node.listen,
-            resources: only.plan.resources,
-            keys: new Map(),
-            tls: undefined,
-            logs: gateway,
-            checks: gateway,
-          })
-          const shown = options.static === true ? asStatic(made) : made
-          output.answer(JSON.stringify(shown, undefined, 2), shown)
-          return 0
-        }
-        const summary = plans.map(({ name, plan: { resources, diagnostics: found } }) => {
-          const native = resources.map(({ delegated, native: { name: resource, rules, guardrails } }) =>
-            delegated === true
-              ? `${resource} (delegated: the gateway is asked about each request)`
-              : `${resource} (${counted(rules.length, 'rule')}, ${counted(guardrails.length, 'guardrail')})`,
-          )
-          const state = found.length === 0 ? paint('green', 'native') : paint('red', `${counted(found.length, 'part')} refused`)
-          return `${name}: ${state}${native.length === 0 ? '' : `, ${native.join(', ')}`}`
-        })
-        const narrower = [
-          ...new Set(
-            plans.flatMap(({ plan }) => plan.resources.flatMap(({ native }) => native.issuers.flatMap((issuer) => issuer.narrower))),
-          ),
-        ].toSorted()
-        const residues =
-          narrower.length === 0 ? [] : ['', 'refused there, though Ostiary may accept them:', ...narrower.map((one) => `  ${one}`)]
-        output.answer([...summary, ...residues].join('\n'), {
-          nodes: plans.map(({ name, plan }) => ({
-            node: name,
-            resources: plan.resources.map(({ native }) => native.name),
-            delegated: plan.resources.flatMap(({ native, delegated }) => (delegated === true ? [native.name] : [])),
-            refused: plan.diagnostics,
-          })),
-          narrower,
-        })
-        return refused.length > 0 ? 1 : 0
-      }),
-    )
-}
+import { paint } from '../output.ts'
 
 /** `ostiary envoy bootstrap`. */
 export const envoy: Register = (root, action) => {
@@ -192,7 +108,7 @@ function addressOf(text: string, option: string): { readonly host: string; reado
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
 }
 
-function noNode(name: string, known: readonly string[]): OstiaryError {
+export function noNode(name: string, known: readonly string[]): OstiaryError {
   return new OstiaryError('target/no-node', {
     name,
     known: known.length === 0 ? 'none: write `doors.envoy` first' : known.map((one) => `\`${one}\``).join(', '),

@@ -3,18 +3,23 @@ import type { CatalogueEntry } from '../errors.ts'
 export const target = {
   'target/not-native': {
     message: '`{what}` can not be enforced by {target}: {why}',
-    help: 'change it, or let the gateway’s own door serve `{resource}`: leave it out of `doors.envoy.nodes.{node}.resources`; or have the Envoy ask the gateway about each request: add `{resource}` to `doors.envoy.nodes.{node}.delegate`, which needs `doors.envoy.checks`',
+    help: 'change it; or let the gateway’s own door serve `{resource}`: {leave}; or have the gateway asked about each request: {ask}',
     exit: 65,
   },
   'target/not-carried': {
     message: '`{resource}` can not be carried by {target}: {why}',
-    help: 'change it, or let the gateway’s own door serve `{resource}`: leave it out of `doors.envoy.nodes.{node}.resources`',
+    help: 'change it, or let the gateway’s own door serve `{resource}`: {leave}',
     exit: 65,
   },
   'target/no-resource': {
-    message: 'Envoy `{node}` is to carry `{resource}`, which is no resource that speaks http',
+    message: '{target} is to carry `{resource}`, which is no resource that speaks http',
     help: 'write names of `resources:` with `protocol: http`',
     exit: 65,
+  },
+  'target/no-target': {
+    message: 'there is no target `{name}` of kind `{kind}` in `targets`',
+    help: 'there are {known}',
+    exit: 64,
   },
   'target/no-node': {
     message: 'there is no Envoy `{name}` in `doors.envoy.nodes`',

@@ -6,6 +6,7 @@ import { ALWAYS, any, type NativeIssuer } from '../../core/token.ts'
 import { CHECKED, IDENTITY, PARTS } from '../../envoy/metadata.ts'
 import { bothPermissions, eitherPermission, noPermission, permissionAbout, permissionOf, policiesOf, type Json } from '../../envoy/rbac.ts'
 import { NOBODY, type NativeResource } from '../../policy/native/native.ts'
+import type { KeySets } from '../target.ts'
 import { FILTERS, HTTP, JWT, SERVER_SECRET, TYPE } from './filters.ts'
 import { listenerOf } from './listener.ts'
 
@@ -30,9 +31,6 @@ export interface EnvoyUpstream {
   /** Milliseconds. */
   readonly connectTimeout: number
 }
-
-/** A JWK Set for one form of an issuer's tokens, as text: public keys for its algorithms alone. */
-export type KeySets = ReadonlyMap<string, string>
 
 export interface EnvoyInput {
   readonly name: string

@@ -5,9 +5,8 @@ import { all, payload, test, type NativeIssuer } from '../../core/token.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import type { NativeResource, NotNative } from '../../policy/native/native.ts'
+import type { NativeIssuers } from '../target.ts'
 import type { EnvoyResource, EnvoyUpstream } from './emit.ts'
-
-export type NativeIssuers = ReadonlyMap<string, readonly NativeIssuer[] | { readonly refused: string }>
 
 /** A resource with `protocol: http`, as far as an Envoy carries it. */
 export interface WiredResource {
@@ -53,31 +52,32 @@ const OWN = 'ostiary'
 /** Plans one node. @param name Its name in the wiring */
 export function planNode(name: string, node: NodeWiring, wiring: Wiring, policy: CompiledPolicy, issuers: NativeIssuers): NodePlan {
   const diagnostics: Diagnostic[] = []
+  const target = `Envoy \`${name}\``
   const speaksHttp = (resource: string): boolean => wiring.resources[resource]?.protocol === 'http' && resource !== OWN
   const names = node.resources ?? Object.keys(wiring.resources).filter(speaksHttp)
   const resources: EnvoyResource[] = []
   for (const resource of names) {
     if (!speaksHttp(resource)) {
-      diagnostics.push(diagnostic('target/no-resource', { node: name, resource }, undefined))
+      diagnostics.push(diagnostic('target/no-resource', { target, resource }, undefined))
       continue
     }
     const wired = wiring.resources[resource] as unknown as WiredResource
     const isDelegated = node.delegate?.includes(resource) === true
     const { native, refused } = isDelegated ? delegated(resource) : compileNative({ model: policy.model, resource, issuers })
     const unkept: readonly NotNative[] = !isDelegated && wantsRecordFirst(wired) ? [RECORD_FIRST] : []
+    const leave = `leave it out of \`doors.envoy.nodes.${name}.resources\``
+    const ask = `add it to \`doors.envoy.nodes.${name}.delegate\`, which needs \`doors.envoy.checks\``
     const found = [
       ...[...refused, ...unkept].map(({ id, why, span }) =>
-        diagnostic('target/not-native', { what: id ?? resource, target: `Envoy \`${name}\``, why, resource, node: name }, span),
+        diagnostic('target/not-native', { what: id ?? resource, target, why, resource, leave, ask }, span),
       ),
-      ...wiringProblems(wired).map((why) =>
-        diagnostic('target/not-carried', { target: `Envoy \`${name}\``, why, resource, node: name }, undefined),
-      ),
+      ...wiringProblems(wired).map((why) => diagnostic('target/not-carried', { target, why, resource, leave }, undefined)),
     ]
     diagnostics.push(...found)
     if (found.length === 0) resources.push({ ...resourceOf(native, wired), delegated: isDelegated })
   }
   for (const resource of node.delegate ?? [])
-    if (!names.includes(resource)) diagnostics.push(diagnostic('target/no-resource', { node: name, resource }, undefined))
+    if (!names.includes(resource)) diagnostics.push(diagnostic('target/no-resource', { target, resource }, undefined))
   return { resources, diagnostics }
 }
 

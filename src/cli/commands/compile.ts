@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import type { Command } from 'commander'
+import { stringify } from 'yaml'
+import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
+import type { EnvoyDoor } from '../../doors/envoy/schema.ts'
+import { targetKinds } from '../../targets/index.ts'
+import { counted, paint, renderDiagnostic } from '../output.ts'
+import { noNode } from './envoy.ts'
+import type { Register } from './index.ts'
+
+/** `ostiary compile`. */
+export const compile: Register = (root, action) => {
+  const group = root.command('compile').description('the policy in the language of another enforcement point')
+  compileEnvoy(group, action)
+  for (const kind of Object.keys(targetKinds)) compileTarget(kind, group, action)
+}
+
+/** `ostiary compile envoy`: what Envoys would enforce, or why they can't. */
+function compileEnvoy(group: Command, action: Parameters<Register>[1]): void {
+  group
+    .command('envoy')
+    .description('what the Envoys of `doors.envoy.nodes` are to enforce: filters, routes, and what can not be told them')
+    .argument('[dir]', 'folder with ostiary.yaml', '.')
+    .option('--env <name>', 'environment to lay over it')
+    .option('--node <name>', 'one of them; default: all, and only a summary')
+    .option('--static', 'as a file that an Envoy can be started with, without this gateway; keys have to be put in')
+    .action(
+      action(async ({ output }, [dir], command) => {
+        const [{ loadConfiguration }, { planNode }, { emitEnvoy, asStatic }, { CHECKS_CLUSTER }, { nativeIssuers }] = await Promise.all([
+          import('../../server/configuration.ts'),
+          import('../../targets/envoy/nodes.ts'),
+          import('../../targets/envoy/emit.ts'),
+          import('../../targets/envoy/bootstrap.ts'),
+          import('../../server/families.ts'),
+        ])
+        const folder = String(dir)
+        const options = command.opts<{ env?: string; node?: string; static?: boolean }>()
+        const { wiring, policy, diagnostics } = loadConfiguration(folder, options.env)
+        const errors = diagnostics.filter(({ severity }) => severity === 'error')
+        if (wiring === undefined || policy === undefined) throw new DiagnosticsError(errors)
+        const door = wiring.doors['envoy'] as EnvoyDoor | undefined
+        const nodes = door?.nodes ?? {}
+        const chosen = Object.entries(nodes).filter(([name]) => options.node === undefined || name === options.node)
+        if (chosen.length === 0) throw noNode(options.node ?? '', Object.keys(nodes))
+        const issuers = nativeIssuers(wiring)
+        const plans = chosen.map(([name, node]) => ({ name, node, plan: planNode(name, node, wiring, policy, issuers) }))
+        const refused = plans.flatMap(({ plan }) => plan.diagnostics)
+        for (const one of refused) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
+        const [only] = plans
+        if (options.node !== undefined && only !== undefined && refused.length === 0) {
+          const asked = only.plan.resources.flatMap(({ native, delegated }) => (delegated === true ? [native.name] : []))
+          if (options.static === true && asked.length > 0)
+            throw new OstiaryError('cli/usage', {
+              problem: `\`--static\` is for an Envoy without this gateway, which it asks about ${asked.map((one) => `\`${one}\``).join(', ')}`,
+              command: 'compile envoy',
+            })
+          const gateway = door?.checks === undefined || options.static === true ? undefined : CHECKS_CLUSTER
+          const made = emitEnvoy({
+            name: only.name,
+            address: only.node.listen,
+            resources: only.plan.resources,
+            keys: new Map(),
+            tls: undefined,
+            logs: gateway,
+            checks: gateway,
+          })
+          const shown = options.static === true ? asStatic(made) : made
+          output.answer(JSON.stringify(shown, undefined, 2), shown)
+          return 0
+        }
+        const summary = plans.map(({ name, plan: { resources, diagnostics: found } }) => {
+          const native = resources.map(({ delegated, native: { name: resource, rules, guardrails } }) =>
+            delegated === true
+              ? `${resource} (delegated: the gateway is asked about each request)`
+              : `${resource} (${counted(rules.length, 'rule')}, ${counted(guardrails.length, 'guardrail')})`,
+          )
+          const state = found.length === 0 ? paint('green', 'native') : paint('red', `${counted(found.length, 'part')} refused`)
+          return `${name}: ${state}${native.length === 0 ? '' : `, ${native.join(', ')}`}`
+        })
+        const narrower = [
+          ...new Set(
+            plans.flatMap(({ plan }) => plan.resources.flatMap(({ native }) => native.issuers.flatMap((issuer) => issuer.narrower))),
+          ),
+        ].toSorted()
+        const residues =
+          narrower.length === 0 ? [] : ['', 'refused there, though Ostiary may accept them:', ...narrower.map((one) => `  ${one}`)]
+        output.answer([...summary, ...residues].join('\n'), {
+          nodes: plans.map(({ name, plan }) => ({
+            node: name,
+            resources: plan.resources.map(({ native }) => native.name),
+            delegated: plan.resources.flatMap(({ native, delegated }) => (delegated === true ? [native.name] : [])),
+            refused: plan.diagnostics,
+          })),
+          narrower,
+        })
+        return refused.length > 0 ? 1 : 0
+      }),
+    )
+}
+
+/** `ostiary compile <kind>`: documents to apply, on standard output, and what there is to know about them, on standard error. */
+function compileTarget(kind: string, group: Command, action: Parameters<Register>[1]): void {
+  group
+    .command(kind)
+    .description(`what the targets of kind \`${kind}\` are to enforce, as documents to apply`)
+    .argument('[dir]', 'folder with ostiary.yaml', '.')
+    .option('--env <name>', 'environment to lay over it')
+    .option('--target <name>', 'one of them; default: all')
+    .action(
+      action(async ({ output }, [dir], command) => {
+        const [{ loadConfiguration }, { nativeIssuers }] = await Promise.all([
+          import('../../server/configuration.ts'),
+          import('../../server/families.ts'),
+        ])
+        const folder = String(dir)
+        const options = command.opts<{ env?: string; target?: string }>()
+        const { wiring, policy, diagnostics, sources } = loadConfiguration(folder, options.env)
+        if (wiring === undefined || policy === undefined)
+          throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
+        const all = Object.entries(wiring.targets).filter(([, config]) => config.kind === kind)
+        const chosen = all.filter(([name]) => options.target === undefined || name === options.target)
+        if (chosen.length === 0)
+          throw noTarget(
+            options.target ?? '',
+            kind,
+            all.map(([name]) => name),
+          )
+        const issuers = nativeIssuers(wiring)
+        const revision = createHash('sha256').update(JSON.stringify(sources)).digest('hex')
+        const results = chosen.map(([name, config]) => ({
+          name,
+          ...targetKinds[kind]!.compile({ name, config: config as never, wiring, policy, issuers, keys: undefined, revision }),
+        }))
+        for (const { name, resources, residues, diagnostics: found } of results) {
+          for (const one of found) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
+          const carried = resources.map(({ name: resource, delegated, rules, guardrails }) =>
+            delegated ? `${resource} (delegated)` : `${resource} (${counted(rules, 'rule')}, ${counted(guardrails, 'guardrail')})`,
+          )
+          process.stderr.write(`${name}: ${carried.join(', ')}\n${residues.map(({ effect, text }) => `  ${effect}: ${text}\n`).join('')}`)
+        }
+        const isRefused = results.some(({ diagnostics: found }) => found.some(({ severity }) => severity === 'error'))
+        if (!isRefused)
+          output.answer(results.flatMap(({ documents }) => documents.map((one) => stringify(one, { lineWidth: 0 }))).join('---\n'), results)
+        else if (output.json) output.answer('', results)
+        return isRefused ? 1 : 0
+      }),
+    )
+}
+
+function noTarget(name: string, kind: string, known: readonly string[]): OstiaryError {
+  return new OstiaryError('target/no-target', {
+    name,
+    kind,
+    known: known.length === 0 ? 'none: write `targets` first' : known.map((one) => `\`${one}\``).join(', '),
+  })
+}

@@ -1,0 +1,4 @@
+import type { TargetKind } from './target.ts'
+
+/** Every kind of target that the policy is compiled for. (Envoys that are fed by this gateway are a door's: `doors.envoy`.) */
+export const targetKinds: Readonly<Record<string, TargetKind>> = {}

@@ -1,0 +1,51 @@
+/** Enforcement points that are handed the policy in a language of their own, by a cluster's or mesh's own control plane. */
+import type { z } from 'zod'
+import type { TargetBase, Wiring } from '../config/schema.ts'
+import type { Diagnostic } from '../core/errors.ts'
+import type { NativeIssuer } from '../core/token.ts'
+import type { CompiledPolicy } from '../policy/index.ts'
+
+export type NativeIssuers = ReadonlyMap<string, readonly NativeIssuer[] | { readonly refused: string }>
+
+/** A JWK Set for one form of an issuer's tokens, as text: public keys for its algorithms alone. */
+export type KeySets = ReadonlyMap<string, string>
+
+export interface TargetInput<T extends TargetBase = TargetBase> {
+  /** Its name in `targets:`. */
+  readonly name: string
+  readonly config: T
+  readonly wiring: Wiring
+  readonly policy: CompiledPolicy
+  readonly issuers: NativeIssuers
+  /** Undefined where nobody asked the issuers: what is compiled then is looked at, and not applied. */
+  readonly keys: KeySets | undefined
+  /** Identifies the policy: hexadecimal. It is on everything that is applied. */
+  readonly revision: string
+}
+
+/** What an enforcement point tells apart otherwise than Ostiary does. */
+export interface Residue {
+  /** `narrower`: it refuses what Ostiary may accept. `assumed`: it would accept what Ostiary refuses, which the wiring says never comes. */
+  readonly effect: 'narrower' | 'assumed'
+  readonly text: string
+}
+
+export type TargetDocument = { readonly [name: string]: unknown }
+
+export interface TargetResult {
+  /** In the order in which they are to be applied: none of them, applied before the next, lets in more than all of them. */
+  readonly documents: readonly TargetDocument[]
+  /** Where one is an error, there are no documents: what is enforced stays. */
+  readonly diagnostics: readonly Diagnostic[]
+  /** What of the wiring it carries. */
+  readonly resources: readonly { readonly name: string; readonly delegated: boolean; readonly rules: number; readonly guardrails: number }[]
+  readonly residues: readonly Residue[]
+}
+
+/** One kind of them. Its folder has `schema.ts`, `emit.ts` and `evaluate.ts`, and is listed in `index.ts`. */
+export interface TargetKind {
+  /** Extends `targetBase`. */
+  readonly schema: z.ZodType
+  /** Pure, and the same for the same input. */
+  readonly compile: (input: TargetInput<never>) => TargetResult
+}
