@@ -5,7 +5,7 @@ import { RE2JS } from 're2js'
 import { envoySchema } from '../../doors/envoy/schema.ts'
 import { CHECKS_CLUSTER } from './bootstrap.ts'
 import { emitEnvoy, FILTERS, type EnvoyResource } from './emit.ts'
-import { evaluateEnvoy, type EvaluatedRequest } from './evaluate.ts'
+import { evaluateEnvoy, type EvaluatedRequest } from '../../envoy/evaluate.ts'
 import { Pieces } from './pieces.ts'
 
 type Json = { readonly [name: string]: unknown }

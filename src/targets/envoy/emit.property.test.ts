@@ -11,7 +11,7 @@ import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import { statementOf } from '../../envoy/rbac.ts'
 import { emitEnvoy, FILTERS, type EnvoyResource } from './emit.ts'
-import { evaluateEnvoy, type Regexes } from './evaluate.ts'
+import { evaluateEnvoy, type Regexes } from '../../envoy/evaluate.ts'
 
 const regexes: Regexes = {
   wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),

@@ -12,7 +12,7 @@ import { compileNative } from '../../policy/native/compile.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import type { JsonObject } from '../../identity/jose/json.ts'
 import { asStatic, CANONICAL_PATH, emitEnvoy, FILTERS, type EnvoyConfiguration } from './emit.ts'
-import { evaluateEnvoy, type Evaluated, type Regexes } from './evaluate.ts'
+import { evaluateEnvoy, type Evaluated, type Regexes } from '../../envoy/evaluate.ts'
 
 const regexes: Regexes = {
   wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),

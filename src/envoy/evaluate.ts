@@ -44,15 +44,21 @@ export function evaluateEnvoy(routes: Json, filters: readonly string[], request:
   )
   if (host === undefined) return { allowed: false, filter: 'route', policy: undefined }
   const perFilter = host['typedPerFilterConfig'] as Json
+  return evaluateFilters(
+    filters.map((name) => [name, ((perFilter[name] as Json)['rbac'] as Json)['rules'] as Json]),
+    request,
+    regexes,
+  )
+}
+
+/** `rules` of `rbac` filters, by the filters' names, one after the other. @throws Error for what it doesn't know */
+export function evaluateFilters(filters: readonly (readonly [string, Json])[], request: EvaluatedRequest, regexes: Regexes): Evaluated {
   const evaluator = new Evaluator(request, regexes)
-  for (const filter of filters) {
-    const { action, policies } = ((perFilter[filter] as Json)['rbac'] as Json)['rules'] as {
-      readonly action: string
-      readonly policies: Json
-    }
-    const matched = Object.keys(policies)
+  for (const [filter, { action = 'ALLOW', policies = {} }] of filters) {
+    const all = policies as Json
+    const matched = Object.keys(all)
       .toSorted()
-      .find((name) => evaluator.policy(policies[name] as Json))
+      .find((name) => evaluator.policy(all[name] as Json))
     if ((matched !== undefined) !== (action === 'ALLOW')) return { allowed: false, filter, policy: matched }
   }
   return { allowed: true, filter: undefined, policy: undefined }
@@ -125,14 +131,22 @@ class Evaluator {
   }
 
   #header({ name, stringMatch, presentMatch }: Json): boolean {
-    const value = name === ':method' ? this.#request.method : name === 'authorization' ? this.#request.authorization : undefined
-    if (name !== ':method' && name !== 'authorization') throw new Error(`header \`${String(name)}\` is not known`)
+    const { method, host, authorization } = this.#request
+    const known = new Map([
+      [':method', method],
+      [':authority', host],
+      ['authorization', authorization],
+    ])
+    if (!known.has(name as string)) throw new Error(`header \`${String(name)}\` is not known`)
+    const value = known.get(name as string)
     if (presentMatch !== undefined) return presentMatch === (value !== undefined)
     return value !== undefined && this.#text(stringMatch as Json, value)
   }
 
-  #text(matcher: Json, text: string): boolean {
+  #text({ ignoreCase, ...matcher }: Json, text: string): boolean {
     const [kind, value] = only(matcher)
+    if (ignoreCase === true && kind === 'exact') return text.toLowerCase() === (value as string).toLowerCase()
+    if (ignoreCase !== undefined) throw new Error('`ignoreCase` of this is not known')
     switch (kind) {
       case 'exact':
         return text === value
