@@ -31,6 +31,11 @@ export function makeOutput(json: boolean): Output {
   }
 }
 
+/** What somebody else said goes to a terminal: nothing in it may steer that. */
+export function clean(text: string): string {
+  return text.replaceAll(/\p{C}/gu, '?')
+}
+
 /** A diagnostic as compilers print it: place, message, the line itself with the place marked, help. */
 export function renderDiagnostic(diagnostic: Diagnostic, folder = '.'): string {
   const mark = diagnostic.severity === 'error' ? paint('red', 'error', process.stderr) : paint('yellow', 'warning', process.stderr)

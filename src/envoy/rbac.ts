@@ -19,6 +19,9 @@ import { METADATA, PARTS } from './metadata.ts'
 
 export type Json = { readonly [name: string]: unknown }
 
+/** Policies of one filter, by name. */
+export type Policies = readonly (readonly [name: string, policy: Json])[]
+
 /** What Envoy's matchers can tell by themselves; everything else is a condition. */
 const MATCHED: ReadonlySet<TokenTest['is']> = new Set(['present', 'value', 'texts', 'matches', 'word', 'address'])
 
@@ -64,6 +67,17 @@ function halves(formula: Formula): readonly Half[] {
     },
     [{ matched: ALWAYS, asked: ALWAYS }],
   )
+}
+
+/** Whether a statement takes more policies than are made of one: `policiesOf` throws for it. */
+export function takesTooMany(formula: Formula): boolean {
+  try {
+    halves(formula)
+    return false
+  } catch (error) {
+    if (error instanceof RangeError) return true
+    throw error
+  }
 }
 
 function inverse(formula: Formula): Formula {
@@ -188,12 +202,7 @@ function isCaller(issuer: Pick<NativeIssuer, 'iss'> | undefined): Formula {
  * Their names begin with `name`.
  * @throws RangeError where it would take too many
  */
-export function policiesOf(
-  name: string,
-  permission: Json,
-  issuer: NativeIssuer | undefined,
-  formula: Formula,
-): readonly (readonly [string, Json])[] {
+export function policiesOf(name: string, permission: Json, issuer: NativeIssuer | undefined, formula: Formula): Policies {
   const suffix = issuer === undefined ? '' : `@${issuer.form}`
   return halves(formula).map(({ matched, asked }, index) => {
     const principal = matcherOf(all(isCaller(issuer), matched), PRINCIPAL)

@@ -45,17 +45,17 @@ export function loadConfiguration(folder: string, environment?: string, now = Da
 }
 
 /** What is allowed in a configuration but probably not meant. */
-export function doubts({ policy, wiring, root }: Configuration, now: number): readonly Diagnostic[] {
+export function doubts({ policy, wiring, root, folder }: Configuration, now: number): readonly Diagnostic[] {
   if (policy === undefined || wiring === undefined) return []
-  return [...checkWiring(wiring, root, now), ...checkPolicy(policy, now), ...envoyProblems(wiring, policy)]
+  return [...checkWiring(wiring, root, now), ...checkPolicy(policy, now), ...envoyProblems(wiring, policy, folder)]
 }
 
 /** What Envoys of the wiring can't be told: nothing new would be handed out to them. */
-function envoyProblems(wiring: Wiring, policy: CompiledPolicy): readonly Diagnostic[] {
+function envoyProblems(wiring: Wiring, policy: CompiledPolicy, folder: string): readonly Diagnostic[] {
   const nodes = Object.entries((wiring.doors['envoy'] as EnvoyDoor | undefined)?.nodes ?? {})
   if (nodes.length === 0) return []
   const issuers = nativeIssuers(wiring)
-  return nodes.flatMap(([name, node]) => planNode(name, node, wiring, policy, issuers).diagnostics)
+  return nodes.flatMap(([name, node]) => planNode({ name, node, wiring, policy, issuers, folder }).diagnostics)
 }
 
 /** Compiles sources that were read before, such as a version kept for the record. */

@@ -29,7 +29,7 @@ function changed(
     const errors = diagnostics.filter(({ severity }) => severity === 'error').map(({ message }) => message)
     if (wiring === undefined || policy === undefined) return { messages: errors, plan: undefined }
     const node = (wiring.doors['envoy'] as EnvoyDoor).nodes['edge']!
-    return { messages: errors, plan: planNode('edge', node, wiring, policy, nativeIssuers(wiring)) }
+    return { messages: errors, plan: planNode({ name: 'edge', node, wiring, policy, issuers: nativeIssuers(wiring), folder }) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -57,7 +57,7 @@ describe('an Envoy of the wiring', () => {
         ['cluster', ['catalogue']],
         ['endpoints', []],
         ['secret', ['ostiary.server']],
-        ['extension', [FILTERS.tokens]],
+        ['extension', [FILTERS.tokens, FILTERS.revoked]],
         ['listener', ['edge']],
         ['route', ['edge']],
       ],

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import type { Wiring } from '../config/schema.ts'
 import type { Timer } from '../core/clock.ts'
 import type { Diagnostic } from '../core/errors.ts'
@@ -17,13 +15,14 @@ import type { Pieces } from '../targets/envoy/pieces.ts'
 import { planNode } from '../targets/envoy/nodes.ts'
 import type { NativeIssuers } from '../targets/target.ts'
 import { assertionSigner } from './adapters.ts'
+import { PairsOfFiles, type PairFiles } from './envoyfiles.ts'
 import { nativeIssuers } from './families.ts'
 import { httpResources, type Parts } from './parts.ts'
 
-/** How often keys and certificates are looked at for a change, in milliseconds. */
-const LOOK_MS = 1000
+/** How often keys, certificates and revocations are looked at for a change, in milliseconds: twice in the second that a revocation may take. */
+const LOOK_MS = 500
 
-/** Feeds the Envoys of the wiring: each gets the policy of its resources and the keys of their issuers, anew whenever these change. */
+/** Feeds the Envoys of the wiring: each gets the policy of its resources, the keys of their issuers and what was revoked, anew whenever these change. */
 export interface EnvoyFeed {
   /** Where Envoys are to ask. */
   readonly address: { readonly host: string; readonly port: number }
@@ -35,7 +34,7 @@ export interface EnvoyFeed {
   close(): Promise<void>
 }
 
-/** @returns Undefined where no Envoy is wired. @throws OstiaryError `server/listen` */
+/** @returns Undefined where no Envoy is wired. @throws OstiaryError `server/listen`, `http/certificate` */
 export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
   const config = parts.wiring.doors['envoy'] as EnvoyDoor | undefined
   if (config === undefined) return undefined
@@ -48,19 +47,21 @@ export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
     Object.entries(config.nodes).flatMap(([name, { identity }]) => (identity === undefined ? [] : [[identity, name]])),
   )
   const nodeOf = (identity: string): string | undefined => byIdentity.get(identity)
-  const checks = await answerEnvoys(parts, config, nodeOf)
+  const files = new PairsOfFiles(parts.folder, (line) => parts.log(`envoy: ${line}`))
+  const trust = config.tls === undefined ? ({ loopback: true } as const) : { tls: materialOf(files, 'doors.envoy.tls', config.tls), nodeOf }
+  const checks = await answerEnvoys(parts, config, files, nodeOf)
   const server = new Server({
     ...config.listen,
-    trust: config.tls === undefined ? { loopback: true } : { tls: materialOf(parts, config.tls), nodeOf },
+    trust,
     clock: parts.clock,
     where: '`doors.envoy.listen` of `ostiary.yaml`',
     onFault: (error) => parts.log(`envoy: ${error instanceof Error ? error.message : String(error)}`),
   })
   try {
     const port = await server.start()
-    return new Feed(parts, config, server, { host: config.listen.host, port }, () => new NodePieces(), checks)
+    return new Feed({ parts, config, server, port, files, newPieces: () => new NodePieces(), checks })
   } catch (error) {
-    await checks?.wire.close()
+    await Promise.all([checks?.wire.close(), server.stop()])
     throw error
   }
 }
@@ -76,6 +77,7 @@ interface Checks {
 async function answerEnvoys(
   parts: Parts,
   config: EnvoyDoor,
+  files: PairsOfFiles,
   nodeOf: (identity: string) => string | undefined,
 ): Promise<Checks | undefined> {
   const { checks, nodes } = config
@@ -93,7 +95,7 @@ async function answerEnvoys(
   let judge = judgeIn(parts.wiring)
   const wire = createEnvoyDoor({
     ...checks.listen,
-    trust: checks.tls === undefined ? { loopback: true } : { tls: materialOf(parts, checks.tls), nodeOf },
+    trust: checks.tls === undefined ? { loopback: true } : { tls: materialOf(files, CHECKS_TLS, checks.tls), nodeOf },
     clock: parts.clock,
     meter: parts.metrics,
     note: (event) => parts.audit.note(event),
@@ -110,12 +112,20 @@ function httpLimits({ doors }: Wiring): HttpLimits {
   return (doors['http'] as DoorConfig | undefined)?.limits ?? doorSchema.shape.limits.parse(undefined)
 }
 
-function materialOf(parts: Parts, { cert, key, clientCa }: NonNullable<EnvoyDoor['tls']>): TlsMaterial {
-  return { cert: read(parts, cert), key: read(parts, key), ca: read(parts, clientCa) }
+const CHECKS_TLS = 'doors.envoy.checks.tls'
+
+function materialOf(files: PairsOfFiles, what: string, pair: PairFiles & { readonly clientCa: string }): TlsMaterial {
+  return files.pair(what, pair) as TlsMaterial
 }
 
-function read(parts: Parts, file: string): string {
-  return readFileSync(resolve(parts.folder, file), 'utf8')
+interface FeedParts {
+  readonly parts: Parts
+  readonly config: EnvoyDoor
+  readonly server: XdsServer
+  readonly port: number
+  readonly files: PairsOfFiles
+  readonly newPieces: () => Pieces
+  readonly checks: Checks | undefined
 }
 
 class Feed implements EnvoyFeed {
@@ -123,6 +133,7 @@ class Feed implements EnvoyFeed {
   readonly #parts: Parts
   readonly #config: EnvoyDoor
   readonly #server: XdsServer
+  readonly #files: PairsOfFiles
   readonly #newPieces: () => Pieces
   readonly #pieces = new Map<string, Pieces>()
   readonly #checks: Checks | undefined
@@ -132,28 +143,27 @@ class Feed implements EnvoyFeed {
   readonly #said = new Map<string, string>()
   #wiring: Wiring
   #timer: Timer | undefined
-  /** Keys and certificates as they were handed out. */
+  /** Keys, certificates and revocations as they were handed out. */
   #seen = ''
+  /** What this gateway shows to Envoys. */
+  #shown: TlsMaterial | undefined
+  #shownToAsk: TlsMaterial | undefined
 
-  constructor(
-    parts: Parts,
-    config: EnvoyDoor,
-    server: XdsServer,
-    address: EnvoyFeed['address'],
-    newPieces: () => Pieces,
-    checks: Checks | undefined,
-  ) {
+  constructor({ parts, config, server, port, files, newPieces, checks }: FeedParts) {
     this.#parts = parts
     this.#config = config
     this.#server = server
-    this.address = address
+    this.#files = files
+    this.address = { host: config.listen.host, port }
     this.#newPieces = newPieces
     this.#checks = checks
     this.#wiring = parts.wiring
     this.#issuers = nativeIssuers(parts.wiring)
+    this.#renew()
+    this.#look()
     server.onStatus((status) => this.#told(status))
     this.#unsubscribe = parts.policies.subscribe(() => this.#publish())
-    this.#look()
+    this.#schedule()
   }
 
   get checks(): EnvoyFeed['checks'] {
@@ -175,14 +185,43 @@ class Feed implements EnvoyFeed {
     await Promise.all([this.#server.stop(), this.#checks?.wire.close()])
   }
 
-  /** Keys come from elsewhere, and certificates from files: whether they changed is looked at. */
+  /** Keys come from elsewhere, certificates from files, and revocations from anybody: whether they changed is looked at. */
   #look(): void {
-    const seen = JSON.stringify([[...this.#keys()], Object.values(this.#config.nodes).map((node) => this.#tls(node))])
-    if (seen !== this.#seen) {
-      this.#seen = seen
-      this.#publish()
+    const seen = JSON.stringify([
+      [...this.#keys()],
+      Object.entries(this.#config.nodes).map(([name, node]) => this.#tls(name, node)),
+      this.#parts.identities.revocations.generation,
+    ])
+    if (seen === this.#seen) return
+    this.#seen = seen
+    this.#publish()
+  }
+
+  #schedule(): void {
+    this.#timer = this.#parts.clock.after(LOOK_MS, () => {
+      try {
+        this.#renew()
+        this.#look()
+      } catch (error) {
+        this.#parts.log(`envoy: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`)
+      }
+      this.#schedule()
+    })
+  }
+
+  /** Envoys connect anew where what this gateway shows, or whom it believes, has changed. */
+  #renew(): void {
+    const { tls, checks } = this.#config
+    if (tls !== undefined) {
+      const shown = materialOf(this.#files, 'doors.envoy.tls', tls)
+      if (this.#shown !== undefined && this.#shown !== shown) this.#server.renew(shown)
+      this.#shown = shown
     }
-    this.#timer = this.#parts.clock.after(LOOK_MS, () => this.#look())
+    if (checks?.tls !== undefined) {
+      const shown = materialOf(this.#files, CHECKS_TLS, checks.tls)
+      if (this.#shownToAsk !== undefined && this.#shownToAsk !== shown) this.#checks?.wire.renew(shown)
+      this.#shownToAsk = shown
+    }
   }
 
   #keys(): ReadonlyMap<string, string> {
@@ -195,17 +234,25 @@ class Feed implements EnvoyFeed {
     )
   }
 
-  #tls({ tls }: EnvoyNode): { readonly cert: string; readonly key: string } | undefined {
-    return tls === undefined ? undefined : { cert: read(this.#parts, tls.cert), key: read(this.#parts, tls.key) }
+  #tls(name: string, { tls }: EnvoyNode): { readonly cert: string; readonly key: string } | undefined {
+    return tls === undefined ? undefined : this.#files.pair(`doors.envoy.nodes.${name}.tls`, tls)
   }
 
   /** What can't be enforced as it is written is not handed out at all: the node keeps what it had. */
   #publish(): void {
-    const { policies, log } = this.#parts
+    const { policies, log, identities, folder } = this.#parts
     const keys = this.#keys()
+    const revoked = identities.revocations.list().map(({ target }) => target)
     for (const [name, node] of Object.entries(this.#config.nodes)) {
       try {
-        const { resources, diagnostics } = planNode(name, node, this.#wiring, policies.current, this.#issuers)
+        const { resources, diagnostics } = planNode({
+          name,
+          node,
+          wiring: this.#wiring,
+          policy: policies.current,
+          issuers: this.#issuers,
+          folder,
+        })
         if (diagnostics.length > 0) this.#refuse(name, diagnostics)
         else {
           this.#said.delete(name)
@@ -217,7 +264,9 @@ class Feed implements EnvoyFeed {
                 address: node.listen,
                 resources,
                 keys,
-                tls: this.#tls(node),
+                revoked,
+                maxDuration: node.maxDuration,
+                tls: this.#tls(name, node),
                 logs: this.#checks === undefined ? undefined : CHECKS_CLUSTER,
                 checks: this.#checks === undefined ? undefined : CHECKS_CLUSTER,
               }),

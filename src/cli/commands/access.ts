@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { adminClient, adminOptions } from '../admin.ts'
 import type { RevocationAnswer, SessionAnswer, SessionsAnswer } from '../../server/admin/shapes.ts'
+import { clean } from '../output.ts'
 import type { Register } from './index.ts'
 
 /** Columns as wide as what is in them, two blanks between. */
@@ -18,9 +19,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** UTC to the second, as the record shows it. */
 const shown = (time: string): string => time.slice(0, 19).replace('T', ' ')
-
-/** What the gateway was told by somebody else goes to a terminal: nothing in it may steer that. */
-const clean = (text: string): string => text.replaceAll(/\p{C}/gu, '?')
 
 export const sessions: Register = (root, action) => {
   const group = root.command('sessions').description('browser sessions: list them, end one')

@@ -41,9 +41,10 @@ function compileEnvoy(group: Command, action: Parameters<Register>[1]): void {
         const door = wiring.doors['envoy'] as EnvoyDoor | undefined
         const nodes = door?.nodes ?? {}
         const chosen = Object.entries(nodes).filter(([name]) => options.node === undefined || name === options.node)
+        if (Object.keys(nodes).length === 0) throw new OstiaryError('target/none', { where: '`doors.envoy.nodes`', document: 'mesh.md' })
         if (chosen.length === 0) throw noNode(options.node ?? '', Object.keys(nodes))
         const issuers = nativeIssuers(wiring)
-        const plans = chosen.map(([name, node]) => ({ name, node, plan: planNode(name, node, wiring, policy, issuers) }))
+        const plans = chosen.map(([name, node]) => ({ name, node, plan: planNode({ name, node, wiring, policy, issuers, folder }) }))
         const refused = plans.flatMap(({ plan }) => plan.diagnostics)
         for (const one of refused) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
         const [only] = plans
@@ -61,6 +62,7 @@ function compileEnvoy(group: Command, action: Parameters<Register>[1]): void {
             resources: only.plan.resources,
             keys: new Map(),
             tls: undefined,
+            maxDuration: only.node.maxDuration,
             logs: gateway,
             checks: gateway,
           })
@@ -119,6 +121,7 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
           throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
         const all = Object.entries(wiring.targets).filter(([, config]) => config.kind === kind)
         const chosen = all.filter(([name]) => options.target === undefined || name === options.target)
+        if (all.length === 0) throw new OstiaryError('target/none', { where: `\`targets\` of kind \`${kind}\``, document: `${kind}.md` })
         if (chosen.length === 0)
           throw noTarget(
             options.target ?? '',

@@ -5,7 +5,7 @@ import type { NodeStatus } from '../../envoy/xds/status.ts'
 import { adminClient, adminOptions } from '../admin.ts'
 import type { BootstrapTls } from '../../targets/envoy/bootstrap.ts'
 import type { Register } from './index.ts'
-import { paint } from '../output.ts'
+import { clean, paint } from '../output.ts'
 
 /** `ostiary envoy bootstrap`. */
 export const envoy: Register = (root, action) => {
@@ -94,11 +94,6 @@ function stateOf(desired: string | undefined, acknowledged: string | undefined, 
         ? paint('green', has)
         : `${has}, and should enforce ${desired.slice(0, 12)}`
   return connectedSince === undefined ? `${paint('red', 'not connected')}, ${state}` : state
-}
-
-/** What an Envoy says goes to a terminal: nothing in it may steer that. */
-function clean(text: string): string {
-  return text.replaceAll(/\p{C}/gu, '?')
 }
 
 function addressOf(text: string, option: string): { readonly host: string; readonly port: number } {

@@ -16,6 +16,11 @@ export const target = {
     help: 'write names of `resources:` with `protocol: http`',
     exit: 65,
   },
+  'target/none': {
+    message: 'there is nothing to compile for: {where} names nothing',
+    help: 'write it first, as docs/{document} says',
+    exit: 66,
+  },
   'target/no-target': {
     message: 'there is no target `{name}` of kind `{kind}` in `targets`',
     help: 'there are {known}',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isLoopbackHost, listenAddress, name } from '../../config/fields.ts'
+import { duration, isLoopbackHost, listenAddress, name } from '../../config/fields.ts'
 
 const pair = {
   cert: z.string().min(1).describe('PEM file with the certificate and its chain'),
@@ -26,6 +26,9 @@ const node = z
       .min(1)
       .optional()
       .describe('Of these, what it asks this gateway about, request by request (`checks`), instead of deciding by itself'),
+    maxDuration: duration()
+      .default(3_600_000)
+      .describe('Longest life of a request or an upgraded connection: who is denied from now on doesn’t go on for longer'),
   })
   .describe('One Envoy, by the `node.id` of its bootstrap')
 
@@ -58,6 +61,13 @@ export const envoySchema = z
         path: ['checks', 'tls'],
         message: 'is needed on an address that others reach: who asks finds out who may do what',
       })
+    for (const [id, { tls: shown }] of Object.entries(nodes))
+      if (shown !== undefined && tls === undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['nodes', id, 'tls'],
+          message: 'needs `doors.envoy.tls`: without it, whoever is on this machine could fetch the key',
+        })
     for (const [id, { resources, delegate = [] }] of Object.entries(nodes)) {
       if (delegate.length > 0 && checks === undefined)
         context.addIssue({ code: 'custom', path: ['nodes', id, 'delegate'], message: 'needs `doors.envoy.checks`, where to ask' })

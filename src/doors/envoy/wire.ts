@@ -74,6 +74,8 @@ export interface Wire {
   readonly server: Server
   /** @throws OstiaryError `server/listen` */
   listen(): Promise<number>
+  /** Takes new keys, certificates and authorities: whoever is connected connects anew. */
+  renew(tls: TlsMaterial): void
   close(): Promise<void>
 }
 
@@ -136,17 +138,26 @@ export function createWire({ host, port, trust, limits, clock, where, answer, to
   }
   server.addService(definitionOf(Authorization), { check })
   server.addService(definitionOf(AccessLogService), { streamAccessLogs })
+  const credentials = 'tls' in trust ? new MutualTls(trust.tls) : ServerCredentials.createInsecure()
+  const hostname = host.includes(':') ? `[${host}]` : host
+  let bound: string | undefined
   return {
     server,
     listen: () =>
       new Promise((resolve, reject) => {
-        const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
-        const credentials = 'tls' in trust ? new MutualTls(trust.tls) : ServerCredentials.createInsecure()
-        server.bindAsync(address, credentials, (error, bound) => {
-          if (error === null) resolve(bound)
-          else reject(new OstiaryError('server/listen', { address, what: 'checks', cause: error.message, where }, { cause: error }))
+        const address = `${hostname}:${port}`
+        server.bindAsync(address, credentials, (error, found) => {
+          if (error === null) {
+            bound = `${hostname}:${found}`
+            resolve(found)
+          } else reject(new OstiaryError('server/listen', { address, what: 'checks', cause: error.message, where }, { cause: error }))
         })
       }),
+    renew(tls) {
+      if (!(credentials instanceof MutualTls)) return
+      credentials.renew(tls)
+      if (bound !== undefined) server.drain(bound, limits.drainMs)
+    },
     async close() {
       const down = new Promise<void>((resolve) => {
         server.tryShutdown(() => resolve())
@@ -161,11 +172,7 @@ export function createWire({ host, port, trust, limits, clock, where, answer, to
 }
 
 /** @throws StreamRefusal for whoever is no Envoy of ours */
-export function whoAsks(
-  call: Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>,
-  trust: ChecksTrust,
-  clock: Clock,
-): string | undefined {
+function whoAsks(call: Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>, trust: ChecksTrust, clock: Clock): string | undefined {
   if ('loopback' in trust) return undefined
   const { identity } = peerOf(call.getAuthContext(), clock.now())
   const node = trust.nodeOf(identity)

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { OstiaryError } from '../../core/errors.ts'
 import type { RecordMode } from '../../core/record.ts'
 import { matchesPattern, parsePattern, type HttpPattern } from '../../policy/actions/http/template.ts'
+import { readCertificates } from '../../secrets/pem.ts'
 import type { UpstreamTarget } from './engine.ts'
 import type { HttpResource } from './schema.ts'
 import type { Authority } from './target.ts'
@@ -133,7 +133,7 @@ function targetOf(name: string, { upstream }: HttpResource, folder: string): Ups
     hostname,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     socketPath: upstream.socketPath,
-    ca: upstream.ca === undefined ? undefined : readPem(resolve(folder, upstream.ca)),
+    ca: upstream.ca === undefined ? undefined : readCertificates(resolve(folder, upstream.ca)),
     serverName: upstream.serverName ?? hostname,
     http2: upstream.http2,
     connections: upstream.connections,
@@ -141,18 +141,6 @@ function targetOf(name: string, { upstream }: HttpResource, folder: string): Ups
     connectTimeout: upstream.connectTimeout,
     headersTimeout: upstream.headersTimeout,
     idleTimeout: upstream.idleTimeout,
-  }
-}
-
-function readPem(path: string): string {
-  try {
-    const text = readFileSync(path, 'utf8')
-    if (!text.includes('-----BEGIN CERTIFICATE-----'))
-      throw new OstiaryError('http/certificate', { file: path, cause: 'no certificate in it' })
-    return text
-  } catch (error) {
-    if (error instanceof OstiaryError) throw error
-    throw new OstiaryError('http/certificate', { file: path, cause: (error as NodeJS.ErrnoException).code ?? 'unknown' })
   }
 }
 

@@ -4,8 +4,13 @@ import type { RevocationTarget } from '../../store/revocations.ts'
 /** A GUID, or two as Entra's subjects have them: the same in whatever case they were copied. */
 const GUIDS = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/i
 
+/** Whether a name is one whose case doesn't count. */
+export function isGuid(name: string): boolean {
+  return GUIDS.test(name)
+}
+
 function keyOf(issuer: string, name: string): string {
-  return `${issuer}\n${GUIDS.test(name) ? name.toLowerCase() : name}`
+  return `${issuer}\n${isGuid(name) ? name.toLowerCase() : name}`
 }
 
 /** What revocations end, found by key: the cost of a look-up does not grow with their number. */

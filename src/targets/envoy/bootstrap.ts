@@ -1,4 +1,5 @@
 import type { Json } from '../../envoy/rbac.ts'
+import { isAddress, TYPE } from './filters.ts'
 
 /** Files on the machine of an Envoy, and the name in the gateway's certificate. */
 export interface BootstrapTls {
@@ -23,8 +24,6 @@ export interface BootstrapInput {
   /** Where its administration is; undefined for nowhere. */
   readonly admin: { readonly host: string; readonly port: number } | undefined
 }
-
-const TYPE = 'type.googleapis.com/'
 
 /** What an Envoy is started with: who it is and whom it asks. Everything else it is told, and keeps while nobody answers. */
 export function bootstrapOf({ node, server, tls, checks, admin }: BootstrapInput): Json {
@@ -52,7 +51,7 @@ export function bootstrapOf({ node, server, tls, checks, admin }: BootstrapInput
 function clusterOf(name: string, { host, port }: BootstrapInput['server'], tls: BootstrapTls | undefined): Json {
   return {
     name,
-    type: /^[0-9.]+$|:/.test(host) ? 'STATIC' : 'STRICT_DNS',
+    type: isAddress(host) ? 'STATIC' : 'STRICT_DNS',
     connectTimeout: '5s',
     typedExtensionProtocolOptions: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
@@ -76,7 +75,9 @@ function clusterOf(name: string, { host, port }: BootstrapInput['server'], tls: 
                 tlsCertificates: [{ certificateChain: { filename: tls.cert }, privateKey: { filename: tls.key } }],
                 validationContext: {
                   trustedCa: { filename: tls.ca },
-                  matchTypedSubjectAltNames: [{ sanType: 'DNS', matcher: { exact: tls.serverName } }],
+                  matchTypedSubjectAltNames: [
+                    { sanType: isAddress(tls.serverName) ? 'IP_ADDRESS' : 'DNS', matcher: { exact: tls.serverName } },
+                  ],
                 },
               },
             },

@@ -4,11 +4,22 @@
  */
 import { ALWAYS, any, type NativeIssuer } from '../../core/token.ts'
 import { CHECKED, IDENTITY, PARTS } from '../../envoy/metadata.ts'
-import { bothPermissions, eitherPermission, noPermission, permissionAbout, permissionOf, policiesOf, type Json } from '../../envoy/rbac.ts'
+import {
+  bothPermissions,
+  eitherPermission,
+  noPermission,
+  permissionAbout,
+  permissionOf,
+  policiesOf,
+  type Json,
+  type Policies,
+} from '../../envoy/rbac.ts'
 import { NOBODY, type NativeResource } from '../../policy/native/native.ts'
 import type { KeySets } from '../target.ts'
-import { FILTERS, HTTP, JWT, SERVER_SECRET, TYPE } from './filters.ts'
+import type { RevocationTarget } from '../../store/revocations.ts'
+import { FILTERS, HTTP, isAddress, JWT, SERVER_SECRET, TYPE } from './filters.ts'
 import { listenerOf } from './listener.ts'
+import { revokedOf } from './revoked.ts'
 
 export { FILTERS } from './filters.ts'
 
@@ -26,6 +37,7 @@ export interface EnvoyResource {
 export interface EnvoyUpstream {
   readonly host: string
   readonly port: number
+  /** `ca`: PEM; undefined for the authorities of the Envoy's machine. */
   readonly tls: { readonly serverName: string; readonly ca: string | undefined } | undefined
   readonly http2: boolean
   /** Milliseconds. */
@@ -41,6 +53,10 @@ export interface EnvoyInput {
   readonly tls: { readonly cert: string; readonly key: string } | undefined
   /** Name of the cluster that takes access logs; undefined for none. */
   readonly logs: string | undefined
+  /** What was revoked; default: nothing. */
+  readonly revoked?: readonly RevocationTarget[]
+  /** Longest life of a request or an upgraded connection, in milliseconds; default: an hour. */
+  readonly maxDuration?: number
   /** Name of the cluster where the gateway is asked about delegated resources; undefined for nowhere. */
   readonly checks?: string | undefined
 }
@@ -64,19 +80,16 @@ const ESCAPES = '%(?:2[0235]|3[CEF]|5[BDE]|60|7[BCD]|[89A-F][0-9A-F])'
 export const CANONICAL_PATH = `/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|${ESCAPES})*`
 
 export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
-  const { name, resources, keys, tls, checks } = input
+  const { name, resources, keys, tls, checks, revoked = [] } = input
+  const native = resources.filter(({ delegated }) => delegated !== true)
+  const issuers = [...new Map(native.flatMap((one) => one.native.issuers.map((issuer) => [issuer.form, issuer] as const))).values()]
   return {
     clusters: resources.map(clusterOf),
     listeners: [listenerOf(input)],
     routes: [{ name, virtualHosts: resources.map((one) => virtualHostOf(one, checks)) }],
     extensions: [
-      {
-        name: FILTERS.tokens,
-        typedConfig: tokensOf(
-          resources.filter(({ delegated }) => delegated !== true),
-          keys,
-        ),
-      },
+      { name: FILTERS.tokens, typedConfig: tokensOf(native, issuers, keys) },
+      { name: FILTERS.revoked, typedConfig: revokedOf(issuers, revoked) },
     ],
     secrets:
       tls === undefined
@@ -91,11 +104,10 @@ export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
 }
 
 /** What verifies tokens: each resource lets in those of its issuers, and nobody's. */
-function tokensOf(resources: readonly EnvoyResource[], keys: KeySets): Json {
-  const issuers = new Map(resources.flatMap(({ native }) => native.issuers.map((issuer) => [issuer.form, issuer] as const)))
+function tokensOf(resources: readonly EnvoyResource[], issuers: readonly NativeIssuer[], keys: KeySets): Json {
   return {
     '@type': JWT,
-    providers: Object.fromEntries([...issuers].map(([name, issuer]) => [name, providerOf(issuer, keys.get(name))])),
+    providers: Object.fromEntries(issuers.map((issuer) => [issuer.form, providerOf(issuer, keys.get(issuer.form))])),
     requirementMap: Object.fromEntries(resources.map(({ native }) => [native.name, requirementOf(native.issuers)])),
   }
 }
@@ -125,10 +137,9 @@ function requirementOf(issuers: readonly NativeIssuer[]): Json {
 
 function clusterOf({ native, upstream }: EnvoyResource): Json {
   const { host, port, tls, http2, connectTimeout } = upstream
-  const isAddress = /^[0-9.]+$|:/.test(host)
   return {
     name: native.name,
-    type: isAddress ? 'STATIC' : 'STRICT_DNS',
+    type: isAddress(host) ? 'STATIC' : 'STRICT_DNS',
     connectTimeout: `${connectTimeout / 1000}s`,
     loadAssignment: {
       clusterName: native.name,
@@ -154,8 +165,10 @@ function clusterOf({ native, upstream }: EnvoyResource): Json {
               sni: tls.serverName,
               commonTlsContext: {
                 validationContext: {
-                  trustedCa: { filename: tls.ca ?? '/etc/ssl/certs/ca-certificates.crt' },
-                  matchTypedSubjectAltNames: [{ sanType: isAddress ? 'IP_ADDRESS' : 'DNS', matcher: { exact: tls.serverName } }],
+                  trustedCa: tls.ca === undefined ? { filename: '/etc/ssl/certs/ca-certificates.crt' } : { inlineString: tls.ca },
+                  matchTypedSubjectAltNames: [
+                    { sanType: isAddress(tls.serverName) ? 'IP_ADDRESS' : 'DNS', matcher: { exact: tls.serverName } },
+                  ],
                 },
               },
             },
@@ -166,6 +179,7 @@ function clusterOf({ native, upstream }: EnvoyResource): Json {
 
 /** Headers by which somebody could tell the upstream who calls. */
 const IDENTITY_HEADERS = [
+  'ostiary-decision',
   'ostiary-assertion',
   'ostiary-issuer',
   'ostiary-subject',
@@ -233,7 +247,7 @@ function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Jso
   }
 }
 
-const WRITTEN: ReadonlySet<string> = new Set(Object.values(IDENTITY))
+const WRITTEN: ReadonlySet<string> = new Set([...Object.values(IDENTITY), 'ostiary-decision'])
 
 /** Each request is put to the gateway. Should the filter that asks ever be missing, nothing passes the last one. */
 function askedOf(resource: string): Json {
@@ -251,10 +265,11 @@ function askedOf(resource: string): Json {
   }
 }
 
-type Policies = readonly (readonly [string, Json])[]
-
 function perRoute(action: 'ALLOW' | 'DENY', policies: Policies): Json {
-  return { '@type': `${HTTP}.rbac.v3.RBACPerRoute`, rbac: { rules: { action, policies: Object.fromEntries(policies) } } }
+  const byName = Object.fromEntries(policies)
+  // Of two with one name, one would be lost.
+  if (Object.keys(byName).length < policies.length) throw new Error('two policies have the same name')
+  return { '@type': `${HTTP}.rbac.v3.RBACPerRoute`, rbac: { rules: { action, policies: byName } } }
 }
 
 const CANONICAL: Json = bothPermissions(
@@ -280,6 +295,9 @@ function rulesOf({ rules, issuers }: NativeResource): Policies {
   )
 }
 
+/** No guardrail can have this name. */
+const SCOPE = '(scope)'
+
 function guardrailsOf({ guardrails, issuers, scopes }: NativeResource): Policies {
   const own = guardrails.flatMap(({ id, patterns, applies }) =>
     [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
@@ -289,7 +307,7 @@ function guardrailsOf({ guardrails, issuers, scopes }: NativeResource): Policies
     const inScope = scopes.scopes.map(({ patterns, has }) =>
       bothPermissions(permissionOf(patterns), permissionAbout(has.get(caller) ?? any())),
     )
-    return policiesOf('scope', noPermission(eitherPermission(...inScope)), issuerOf(caller, issuers), formula)
+    return policiesOf(SCOPE, noPermission(eitherPermission(...inScope)), issuerOf(caller, issuers), formula)
   })
   return [...own, ...capped]
 }

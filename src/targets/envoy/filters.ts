@@ -2,6 +2,7 @@
 
 export const FILTERS = {
   tokens: 'ostiary.jwt_authn',
+  revoked: 'ostiary.revoked',
   callers: 'ostiary.callers',
   guardrails: 'ostiary.guardrails',
   checks: 'ostiary.ext_authz',
@@ -15,3 +16,8 @@ export const JWT = `${HTTP}.jwt_authn.v3.JwtAuthentication`
 
 /** Name of what a listener shows to callers. */
 export const SERVER_SECRET = 'ostiary.server'
+
+/** Whether a host is an address, and no name that is looked up. */
+export function isAddress(host: string): boolean {
+  return /^[0-9.]+$|:/.test(host)
+}

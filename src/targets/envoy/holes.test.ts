@@ -8,6 +8,8 @@ import { readKey, type VerificationKey } from '../../identity/jose/jwk.ts'
 import { jwksOf, signingFor } from '../../identity/nativekeys.ts'
 import { oidcClaims } from '../../identity/oidc/claims.ts'
 import { nativeOidc } from '../../identity/oidc/native.ts'
+import { all } from '../../core/token.ts'
+import type { NativeScopes } from '../../policy/native/native.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import type { JsonObject } from '../../identity/jose/json.ts'
@@ -48,13 +50,15 @@ const issuers = new Map([
   ['ci', [issuer('ci')]],
 ])
 
-function emitted(policyText: string): EnvoyConfiguration {
+function emitted(policyText: string, known = issuers, scope?: NativeScopes['scopes'][number]): EnvoyConfiguration {
   const { policy, diagnostics } = load(policyText)
   assert.ok(policy !== undefined, JSON.stringify(diagnostics))
-  const { native, refused } = compileNative({ model: policy.model, resource: 'orders', issuers })
+  const { native, refused } = compileNative({ model: policy.model, resource: 'orders', issuers: known })
   assert.deepEqual(refused, [])
   const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }
-  const resource = { native, hosts: ['orders.example'], upstream, websocket: false, forwardAuthorization: false }
+  const capped = new Map([...known].flatMap(([, forms]) => forms.map((one) => [one.form, one.capped] as const)))
+  const scopes = scope === undefined ? native.scopes : { capped, scopes: [scope] }
+  const resource = { native: { ...native, scopes }, hosts: ['orders.example'], upstream, websocket: false, forwardAuthorization: false }
   return emitEnvoy({
     name: 'edge',
     address: { host: '127.0.0.1', port: 1 },
@@ -298,6 +302,18 @@ describe('holes', () => {
     assert.equal(allows(made, { token: { exp: seconds + 3601 } }), false)
     assert.equal(allows(made, { token: { exp: undefined } }), false)
   })
+})
+
+test('no guardrail can take the name of what caps by scopes, and none is lost by its name', () => {
+  const capped = { ...issuer('entra'), capped: all() }
+  const made = emitted(
+    `${ROLES}${rule('authenticated')}guardrails: [{ id: scope, for: [everyone], resource: orders, deny: [GET /b] }]\n`,
+    new Map([...issuers, ['entra', [capped]]]),
+    { scope: 's', patterns: [], has: new Map() },
+  )
+  const names = [...JSON.stringify(made.routes).matchAll(/"(\(?scope\)?@entra)":/g)].map(([, name]) => name)
+  assert.deepEqual(names, ['scope@entra', '(scope)@entra'])
+  assert.equal(ask(made, { token: {} }).policy, '(scope)@entra')
 })
 
 function key(jwk: JsonObject, kid: string): VerificationKey {

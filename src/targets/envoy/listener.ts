@@ -4,7 +4,7 @@ import type { Json } from '../../envoy/rbac.ts'
 import type { EnvoyInput } from './emit.ts'
 import { FILTERS, HTTP, JWT, RBAC, SERVER_SECRET, TYPE } from './filters.ts'
 
-export function listenerOf({ name, address, tls, logs, checks }: EnvoyInput): Json {
+export function listenerOf({ name, address, tls, logs, checks, maxDuration = 3_600_000 }: EnvoyInput): Json {
   const deny = (filter: string, action: 'ALLOW' | 'DENY'): Json => ({
     name: filter,
     // Wherever no route says otherwise, everything is denied.
@@ -50,12 +50,19 @@ export function listenerOf({ name, address, tls, logs, checks }: EnvoyInput): Js
               stripTrailingHostDot: true,
               useRemoteAddress: true,
               skipXffAppend: false,
-              commonHttpProtocolOptions: { headersWithUnderscoresAction: 'REJECT_REQUEST', idleTimeout: '300s', maxHeadersCount: 100 },
+              commonHttpProtocolOptions: {
+                headersWithUnderscoresAction: 'REJECT_REQUEST',
+                idleTimeout: '300s',
+                maxHeadersCount: 100,
+                // Whoever is denied from now on doesn't go on for ever with what was begun before.
+                maxStreamDuration: `${maxDuration / 1000}s`,
+              },
               httpProtocolOptions: { acceptHttp10: false },
               requestHeadersTimeout: '15s',
               streamIdleTimeout: '300s',
               httpFilters: [
                 { name: FILTERS.tokens, configDiscovery: { configSource: ads, typeUrls: [JWT] } },
+                { name: FILTERS.revoked, configDiscovery: { configSource: ads, typeUrls: [RBAC] } },
                 deny(FILTERS.callers, 'ALLOW'),
                 deny(FILTERS.guardrails, 'DENY'),
                 ...(checks === undefined ? [] : [checksOf(checks)]),

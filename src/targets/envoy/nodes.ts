@@ -1,10 +1,13 @@
 /** What each Envoy of the wiring is to enforce, or why it can't. */
+import { resolve } from 'node:path'
 import type { Wiring } from '../../config/schema.ts'
-import { diagnostic, type Diagnostic } from '../../core/errors.ts'
+import { diagnostic, OstiaryError, type Diagnostic } from '../../core/errors.ts'
 import { all, payload, test, type NativeIssuer } from '../../core/token.ts'
-import type { CompiledPolicy } from '../../policy/index.ts'
+import { MAX_POLICIES, takesTooMany } from '../../envoy/rbac.ts'
+import { OWN_RESOURCE, type CompiledPolicy } from '../../policy/index.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import type { NativeResource, NotNative } from '../../policy/native/native.ts'
+import { readCertificates } from '../../secrets/pem.ts'
 import type { NativeIssuers } from '../target.ts'
 import type { EnvoyResource, EnvoyUpstream } from './emit.ts'
 
@@ -47,13 +50,22 @@ export interface NodePlan {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-const OWN = 'ostiary'
+export interface NodeInput {
+  /** Its name in the wiring. */
+  readonly name: string
+  readonly node: NodeWiring
+  readonly wiring: Wiring
+  readonly policy: CompiledPolicy
+  readonly issuers: NativeIssuers
+  /** Where relative file names of the wiring start. */
+  readonly folder: string
+}
 
-/** Plans one node. @param name Its name in the wiring */
-export function planNode(name: string, node: NodeWiring, wiring: Wiring, policy: CompiledPolicy, issuers: NativeIssuers): NodePlan {
+/** Plans one node. */
+export function planNode({ name, node, wiring, policy, issuers, folder }: NodeInput): NodePlan {
   const diagnostics: Diagnostic[] = []
   const target = `Envoy \`${name}\``
-  const speaksHttp = (resource: string): boolean => wiring.resources[resource]?.protocol === 'http' && resource !== OWN
+  const speaksHttp = (resource: string): boolean => wiring.resources[resource]?.protocol === 'http' && resource !== OWN_RESOURCE
   const names = node.resources ?? Object.keys(wiring.resources).filter(speaksHttp)
   const resources: EnvoyResource[] = []
   for (const resource of names) {
@@ -64,21 +76,41 @@ export function planNode(name: string, node: NodeWiring, wiring: Wiring, policy:
     const wired = wiring.resources[resource] as unknown as WiredResource
     const isDelegated = node.delegate?.includes(resource) === true
     const { native, refused } = isDelegated ? delegated(resource) : compileNative({ model: policy.model, resource, issuers })
-    const unkept: readonly NotNative[] = !isDelegated && wantsRecordFirst(wired) ? [RECORD_FIRST] : []
+    const unkept = isDelegated ? [] : [...(wantsRecordFirst(wired) ? [RECORD_FIRST] : []), ...tooMuch(native)]
+    const authorities = authoritiesOf(wired, folder)
     const leave = `leave it out of \`doors.envoy.nodes.${name}.resources\``
     const ask = `add it to \`doors.envoy.nodes.${name}.delegate\`, which needs \`doors.envoy.checks\``
     const found = [
       ...[...refused, ...unkept].map(({ id, why, span }) =>
         diagnostic('target/not-native', { what: id ?? resource, target, why, resource, leave, ask }, span),
       ),
-      ...wiringProblems(wired).map((why) => diagnostic('target/not-carried', { target, why, resource, leave }, undefined)),
+      ...[...wiringProblems(wired), ...(authorities.problem === undefined ? [] : [authorities.problem])].map((why) =>
+        diagnostic('target/not-carried', { target, why, resource, leave }, undefined),
+      ),
     ]
     diagnostics.push(...found)
-    if (found.length === 0) resources.push({ ...resourceOf(native, wired), delegated: isDelegated })
+    if (found.length === 0) resources.push({ ...resourceOf(native, wired, authorities.ca), delegated: isDelegated })
   }
   for (const resource of node.delegate ?? [])
     if (!names.includes(resource)) diagnostics.push(diagnostic('target/no-resource', { target, resource }, undefined))
   return { resources, diagnostics }
+}
+
+/** Statements that would be more policies of Envoy than it should be given. */
+function tooMuch({ rules, guardrails }: NativeResource): readonly NotNative[] {
+  return [...rules, ...guardrails].flatMap(({ id, span, applies }) =>
+    [...applies.values()].some(takesTooMany) ? [{ id, span, why: `it would take more than ${MAX_POLICIES} policies of Envoy` }] : [],
+  )
+}
+
+function authoritiesOf({ upstream: { ca } }: WiredResource, folder: string): { readonly ca?: string; readonly problem?: string } {
+  if (ca === undefined) return {}
+  try {
+    return { ca: readCertificates(resolve(folder, ca)) }
+  } catch (error) {
+    if (!(error instanceof OstiaryError)) throw error
+    return { problem: `\`upstream.ca\`: ${error.message}` }
+  }
 }
 
 /** Of what the gateway is asked about, an Envoy knows the name alone. */
@@ -109,6 +141,7 @@ function wiringProblems({ hosts, upstream, routes, body, cors }: WiredResource):
 function resourceOf(
   native: NativeResource,
   { hosts, upstream, websocket, forwardAuthorization, maxTokenLifetime }: WiredResource,
+  ca: string | undefined,
 ): EnvoyResource {
   return {
     native:
@@ -116,7 +149,7 @@ function resourceOf(
         ? native
         : { ...native, issuers: native.issuers.map((issuer) => shortLived(issuer, maxTokenLifetime)) },
     hosts,
-    upstream: upstreamOf(upstream),
+    upstream: upstreamOf(upstream, ca),
     websocket: websocket !== false,
     forwardAuthorization,
   }
@@ -127,7 +160,7 @@ function shortLived(issuer: NativeIssuer, most: number): NativeIssuer {
   return { ...issuer, credential: all(issuer.credential, span) }
 }
 
-function upstreamOf({ url: text, ca, serverName, http2, connectTimeout }: WiredResource['upstream']): EnvoyUpstream {
+function upstreamOf({ url: text, serverName, http2, connectTimeout }: WiredResource['upstream'], ca: string | undefined): EnvoyUpstream {
   const url = new URL(text)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const secure = url.protocol === 'https:'

@@ -139,6 +139,27 @@ admin: { listen: 127.0.0.1:0 }
     await eventually('the old key is not', async () => (await ask('GET', '/items/7', token(['reader']))) === 401 || undefined)
   })
 
+  test('what is revoked is refused on an open connection, within a second or two, and let in when that is taken back', async () => {
+    const admin = token(['writer'], second)
+    const api = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
+      const address = gateway!.admin.url
+      const response = await fetch(`${address}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${admin}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      assert.ok(response.ok, `${response.status} ${await response.clone().text()}`)
+      return (response.status === 204 ? {} : await response.json()) as Record<string, unknown>
+    }
+    const revoked = token(['reader'], second, { jti: 'stolen' })
+    assert.equal(await ask('GET', '/items/7', revoked), 200)
+    const { id } = await api('POST', '/api/revocations', { kind: 'token', issuer: 'svc', token: 'stolen', reason: 'lost' })
+    await eventually('it is refused', async () => (await ask('GET', '/items/7', revoked)) === 403 || undefined)
+    assert.equal(await ask('GET', '/items/7', token(['reader'], second)), 200)
+    await api('DELETE', `/api/revocations/${String(id)}`)
+    await eventually('it is good again', async () => (await ask('GET', '/items/7', revoked)) === 200 || undefined)
+  })
+
   test('what can not be enforced there is not handed out, and what was stays', async () => {
     const said = lines.length
     writeFileSync(
