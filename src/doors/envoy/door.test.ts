@@ -16,7 +16,7 @@ import { ManualClock } from '../../testing/clock.ts'
 import { certifiedBy, testAuthority } from '../../testing/pki.ts'
 import type { CheckedHead } from './actions.ts'
 import { answering, createEnvoyDoor, type Judge, type Judged } from './door.ts'
-import { DEFAULT_CHECK_LIMITS, type ChecksTrust } from './wire.ts'
+import { DEFAULT_CHECK_LIMITS, type ChecksTrust, type Wire } from './wire.ts'
 
 const NOW = Date.UTC(2026, 2, 2, 12)
 
@@ -159,7 +159,10 @@ async function call(port: number, request: CheckRequest, secure = credentials.cr
 }
 
 describe('the server that Envoys ask', () => {
-  const serving = async (trust: ChecksTrust, use: (port: number, nodes: (string | undefined)[]) => Promise<void>): Promise<void> => {
+  const serving = async (
+    trust: ChecksTrust,
+    use: (port: number, nodes: (string | undefined)[], wire: Wire) => Promise<void>,
+  ): Promise<void> => {
     const { parts, allowed } = world(() => allowed)
     const nodes: (string | undefined)[] = []
     const wire = createEnvoyDoor({
@@ -173,7 +176,7 @@ describe('the server that Envoys ask', () => {
     })
     const port = await wire.listen()
     try {
-      await use(port, nodes)
+      await use(port, nodes, wire)
     } finally {
       wire.server.forceShutdown()
     }
@@ -213,6 +216,26 @@ describe('the server that Envoys ask', () => {
       assert.equal(await call(port, question(), by(stranger)), status.PERMISSION_DENIED)
       assert.equal(await call(port, question(), credentials.createSsl(Buffer.from(authority.cert))), status.UNAVAILABLE)
       assert.deepEqual(nodes, ['edge'])
+    })
+  })
+
+  test('takes other authorities while it runs: from then on the old ones vouch for nobody', async () => {
+    const [authority, next] = [await testAuthority('authority'), await testAuthority('next')]
+    const leaf = { names: [{ type: 'url' as const, value: 'spiffe://e.example/edge' }] }
+    const [server, edge, renewed] = await Promise.all([
+      certifiedBy(authority, { names: [{ type: 'dns', value: 'gateway.example' }], usages: ['1.3.6.1.5.5.7.3.1'] }),
+      certifiedBy(authority, leaf),
+      certifiedBy(next, leaf),
+    ])
+    const { cert, key } = server
+    const by = (pair: { cert: string; key: string }) =>
+      credentials.createSsl(Buffer.from(authority.cert), Buffer.from(pair.key), Buffer.from(pair.cert))
+    await serving({ tls: { cert, key, ca: authority.cert }, nodeOf: () => 'edge' }, async (port, nodes, wire) => {
+      assert.deepEqual(((await call(port, question(), by(edge))) as CheckResponse).dynamicMetadata, { ostiary: 'orders' })
+      wire.renew({ cert, key, ca: next.cert })
+      assert.equal(await call(port, question(), by(edge)), status.UNAVAILABLE)
+      assert.deepEqual(((await call(port, question(), by(renewed))) as CheckResponse).dynamicMetadata, { ostiary: 'orders' })
+      assert.deepEqual(nodes, ['edge', 'edge'])
     })
   })
 })
