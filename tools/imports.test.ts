@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   identity: ['core', 'config', 'secrets', 'store'],
   policy: ['core', 'config'],
   audit: ['core', 'config', 'secrets', 'store'],
-  envoy: ['core', 'config'],
+  envoy: ['core', 'config', 'policy'],
   doors: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy'],
   targets: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy'],
   server: ['core', 'config', 'secrets', 'store', 'identity', 'policy', 'audit', 'envoy', 'doors', 'targets'],

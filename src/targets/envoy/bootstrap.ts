@@ -1,5 +1,5 @@
 import type { Json } from '../../envoy/rbac.ts'
-import { isAddress, TYPE } from './filters.ts'
+import { isAddress, TYPE } from '../../envoy/filters.ts'
 
 /** Files on the machine of an Envoy, and the name in the gateway's certificate. */
 export interface BootstrapTls {

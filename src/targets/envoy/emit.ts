@@ -2,26 +2,18 @@
  * A policy as configuration of Envoy, in protobuf's JSON. Policy and keys are never in the listener, whose open connections would keep
  * what they began with: policies come with the routes (RDS), keys as extension configuration (ECDS), and what has neither denies.
  */
-import { ALWAYS, any, type NativeIssuer } from '../../core/token.ts'
-import { CHECKED, IDENTITY, PARTS } from '../../envoy/metadata.ts'
-import {
-  bothPermissions,
-  eitherPermission,
-  noPermission,
-  permissionAbout,
-  permissionOf,
-  policiesOf,
-  type Json,
-  type Policies,
-} from '../../envoy/rbac.ts'
-import { NOBODY, type NativeResource } from '../../policy/native/native.ts'
-import type { KeySets } from '../target.ts'
+import { FILTERS, HTTP, isAddress, SERVER_SECRET, TYPE } from '../../envoy/filters.ts'
+import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
+import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, rulesOf } from '../../envoy/policies.ts'
+import type { Json, Policies } from '../../envoy/rbac.ts'
+import { tokensOf } from '../../envoy/tokens.ts'
+import type { NativeResource } from '../../policy/native/native.ts'
 import type { RevocationTarget } from '../../store/revocations.ts'
-import { FILTERS, HTTP, isAddress, JWT, SERVER_SECRET, TYPE } from './filters.ts'
+import type { KeySets } from '../target.ts'
 import { listenerOf } from './listener.ts'
 import { revokedOf } from './revoked.ts'
 
-export { FILTERS } from './filters.ts'
+export { FILTERS } from '../../envoy/filters.ts'
 
 /** One resource with what of it isn't policy. */
 export interface EnvoyResource {
@@ -72,13 +64,6 @@ export interface EnvoyConfiguration {
 
 const PER_CHECK = `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`
 
-/**
- * Paths as they are forwarded: what RFC 3986 allows in a segment stands plain, and nothing else does but an escape in upper case that
- * stands for neither a plain character nor a separator nor a control character. So a template is compared with one spelling only.
- */
-const ESCAPES = '%(?:2[0235]|3[CEF]|5[BDE]|60|7[BCD]|[89A-F][0-9A-F])'
-export const CANONICAL_PATH = `/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|${ESCAPES})*`
-
 export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
   const { name, resources, keys, tls, checks, revoked = [] } = input
   const native = resources.filter(({ delegated }) => delegated !== true)
@@ -88,7 +73,14 @@ export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
     listeners: [listenerOf(input)],
     routes: [{ name, virtualHosts: resources.map((one) => virtualHostOf(one, checks)) }],
     extensions: [
-      { name: FILTERS.tokens, typedConfig: tokensOf(native, issuers, keys) },
+      {
+        name: FILTERS.tokens,
+        typedConfig: tokensOf(
+          native.map((one) => one.native),
+          issuers,
+          keys,
+        ),
+      },
       { name: FILTERS.revoked, typedConfig: revokedOf(issuers, revoked) },
     ],
     secrets:
@@ -101,38 +93,6 @@ export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
             },
           ],
   }
-}
-
-/** What verifies tokens: each resource lets in those of its issuers, and nobody's. */
-function tokensOf(resources: readonly EnvoyResource[], issuers: readonly NativeIssuer[], keys: KeySets): Json {
-  return {
-    '@type': JWT,
-    providers: Object.fromEntries(issuers.map((issuer) => [issuer.form, providerOf(issuer, keys.get(issuer.form))])),
-    requirementMap: Object.fromEntries(resources.map(({ native }) => [native.name, requirementOf(native.issuers)])),
-  }
-}
-
-function providerOf({ form, iss, audiences }: NativeIssuer, keys: string | undefined): Json {
-  // To Envoy, none named means any.
-  if (audiences.length === 0) throw new Error(`tokens of \`${form}\` have no audience`)
-  return {
-    issuer: iss,
-    audiences,
-    localJwks: { inlineString: keys ?? '{"keys":[]}' },
-    requireExpiration: true,
-    clockSkewSeconds: 30,
-    forward: true,
-    // Named, because by default a token in the query counts as well.
-    fromHeaders: [{ name: 'authorization', valuePrefix: 'Bearer ' }],
-    payloadInMetadata: PARTS.payload,
-    headerInMetadata: PARTS.header,
-    jwtCacheConfig: { jwtCacheSize: 1000, jwtMaxTokenSize: 16_384 },
-  }
-}
-
-function requirementOf(issuers: readonly NativeIssuer[]): Json {
-  if (issuers.length === 0) return { allowMissing: {} }
-  return { requiresAny: { requirements: [...issuers.map(({ form }) => ({ providerName: form })), { allowMissing: {} }] } }
 }
 
 function clusterOf({ native, upstream }: EnvoyResource): Json {
@@ -177,41 +137,6 @@ function clusterOf({ native, upstream }: EnvoyResource): Json {
   }
 }
 
-/** Headers by which somebody could tell the upstream who calls. */
-const IDENTITY_HEADERS = [
-  'ostiary-decision',
-  'ostiary-assertion',
-  'ostiary-issuer',
-  'ostiary-subject',
-  'ostiary-tenant',
-  'ostiary-object',
-  'ostiary-kind',
-  'ostiary-roles',
-  'x-forwarded-user',
-  'x-forwarded-email',
-  'x-forwarded-groups',
-  'x-forwarded-preferred-username',
-  'x-forwarded-access-token',
-  'x-auth-request-user',
-  'x-auth-request-email',
-  'x-auth-request-groups',
-  'x-auth-request-access-token',
-  'x-remote-user',
-  'remote-user',
-  'x-user',
-  'x-original-url',
-  'x-rewrite-url',
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-] as const
-
-const says = (header: string, path: string): Json => ({
-  header: { key: header, value: `%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:${path})%` },
-  appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD',
-  keepEmptyValue: false,
-})
-
 function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Json {
   const { native, hosts, websocket, forwardAuthorization, delegated } = resource
   if (delegated === true && checks === undefined) throw new Error(`nobody could be asked about \`${native.name}\``)
@@ -233,9 +158,7 @@ function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Jso
     ...(delegated === true
       ? { typedPerFilterConfig: askedOf(native.name) }
       : {
-          requestHeadersToAdd: [...new Set(['iss', ...native.issuers.flatMap(({ subject }) => subject)])].map((claim) =>
-            says(IDENTITY[claim] ?? `ostiary-${claim}`, claim),
-          ),
+          requestHeadersToAdd: saidOf(native.issuers),
           typedPerFilterConfig: {
             [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
             [FILTERS.callers]: perRoute('ALLOW', callersOf(native)),
@@ -247,21 +170,14 @@ function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Jso
   }
 }
 
-const WRITTEN: ReadonlySet<string> = new Set([...Object.values(IDENTITY), 'ostiary-decision'])
-
 /** Each request is put to the gateway. Should the filter that asks ever be missing, nothing passes the last one. */
 function askedOf(resource: string): Json {
-  const answered: Json = {
-    sourcedMetadata: {
-      metadataMatcher: { filter: CHECKED.filter, path: [{ key: CHECKED.key }], value: { stringMatch: { exact: resource } } },
-    },
-  }
   return {
     [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, disabled: true },
     [FILTERS.callers]: perRoute('ALLOW', [['canonical', { permissions: [CANONICAL], principals: [ANYBODY] }]]),
     [FILTERS.guardrails]: perRoute('DENY', []),
     [FILTERS.checks]: { '@type': PER_CHECK, checkSettings: { contextExtensions: { resource }, disableRequestBodyBuffering: true } },
-    [FILTERS.rules]: perRoute('ALLOW', [['checked', { permissions: [answered], principals: [ANYBODY] }]]),
+    [FILTERS.rules]: perRoute('ALLOW', [['checked', { permissions: [checkedOf(resource)], principals: [ANYBODY] }]]),
   }
 }
 
@@ -270,51 +186,6 @@ function perRoute(action: 'ALLOW' | 'DENY', policies: Policies): Json {
   // Of two with one name, one would be lost.
   if (Object.keys(byName).length < policies.length) throw new Error('two policies have the same name')
   return { '@type': `${HTTP}.rbac.v3.RBACPerRoute`, rbac: { rules: { action, policies: byName } } }
-}
-
-const CANONICAL: Json = bothPermissions(
-  { urlPath: { path: { safeRegex: { regex: CANONICAL_PATH } } } },
-  { header: { name: ':method', stringMatch: { safeRegex: { regex: '[^a-z]+' } } } },
-)
-const ANYBODY: Json = { any: true }
-const HAS_CREDENTIAL: Json = { header: { name: 'authorization', presentMatch: true } }
-/** One of them, and of the one scheme that was looked at. */
-const ONE_TOKEN: Json = { header: { name: 'authorization', stringMatch: { safeRegex: { regex: 'Bearer [A-Za-z0-9_.-]+' } } } }
-
-/** Who is let in at all, and with what request: a bad credential is refused also where none is needed. */
-function callersOf({ issuers }: NativeResource): Policies {
-  return [
-    ...policiesOf('nobody', bothPermissions(CANONICAL, noPermission(HAS_CREDENTIAL)), undefined, ALWAYS),
-    ...issuers.flatMap((issuer) => policiesOf('token', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential)),
-  ]
-}
-
-function rulesOf({ rules, issuers }: NativeResource): Policies {
-  return rules.flatMap(({ id, patterns, applies }) =>
-    [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
-  )
-}
-
-/** No guardrail can have this name. */
-const SCOPE = '(scope)'
-
-function guardrailsOf({ guardrails, issuers, scopes }: NativeResource): Policies {
-  const own = guardrails.flatMap(({ id, patterns, applies }) =>
-    [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
-  )
-  if (scopes === undefined) return own
-  const capped = [...scopes.capped].flatMap(([caller, formula]) => {
-    const inScope = scopes.scopes.map(({ patterns, has }) =>
-      bothPermissions(permissionOf(patterns), permissionAbout(has.get(caller) ?? any())),
-    )
-    return policiesOf(SCOPE, noPermission(eitherPermission(...inScope)), issuerOf(caller, issuers), formula)
-  })
-  return [...own, ...capped]
-}
-
-function issuerOf(name: string, issuers: readonly NativeIssuer[]): NativeIssuer | undefined {
-  if (name === NOBODY) return undefined
-  return issuers.find((issuer) => issuer.form === name)!
 }
 
 /** The same as one file that an Envoy without a control plane can be started with: then policies and keys change by a restart alone. */

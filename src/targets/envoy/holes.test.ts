@@ -13,7 +13,8 @@ import type { NativeScopes } from '../../policy/native/native.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import type { JsonObject } from '../../identity/jose/json.ts'
-import { asStatic, CANONICAL_PATH, emitEnvoy, FILTERS, type EnvoyConfiguration } from './emit.ts'
+import { CANONICAL_PATH } from '../../envoy/policies.ts'
+import { asStatic, emitEnvoy, FILTERS, type EnvoyConfiguration } from './emit.ts'
 import { evaluateEnvoy, type Evaluated, type Regexes } from '../../envoy/evaluate.ts'
 
 const regexes: Regexes = {

@@ -2,40 +2,11 @@
 import { resolve } from 'node:path'
 import type { Wiring } from '../../config/schema.ts'
 import { diagnostic, OstiaryError, type Diagnostic } from '../../core/errors.ts'
-import { all, payload, test, type NativeIssuer } from '../../core/token.ts'
-import { MAX_POLICIES, takesTooMany } from '../../envoy/rbac.ts'
-import { OWN_RESOURCE, type CompiledPolicy } from '../../policy/index.ts'
-import { compileNative } from '../../policy/native/compile.ts'
-import type { NativeResource, NotNative } from '../../policy/native/native.ts'
+import type { CompiledPolicy } from '../../policy/index.ts'
 import { readCertificates } from '../../secrets/pem.ts'
 import type { NativeIssuers } from '../target.ts'
+import { carriedOf, speaksHttp, type Carried, type WiredResource } from '../wired.ts'
 import type { EnvoyResource, EnvoyUpstream } from './emit.ts'
-
-/** A resource with `protocol: http`, as far as an Envoy carries it. */
-export interface WiredResource {
-  readonly hosts: readonly string[]
-  readonly upstream: {
-    readonly url: string
-    readonly ca?: string | undefined
-    readonly serverName?: string | undefined
-    readonly http2: boolean
-    readonly socketPath?: string | undefined
-    readonly hostField: 'request' | 'upstream'
-    readonly connectTimeout: number
-  }
-  readonly websocket: unknown
-  readonly forwardAuthorization: boolean
-  readonly record: string
-  readonly routes: readonly {
-    readonly path: string
-    readonly record?: string | undefined
-    readonly body?: unknown
-    readonly forwardAuthorization?: unknown
-  }[]
-  readonly body?: unknown
-  readonly cors?: unknown
-  readonly maxTokenLifetime?: number | undefined
-}
 
 export interface NodeWiring {
   /** Undefined for every resource that speaks http. */
@@ -65,45 +36,29 @@ export interface NodeInput {
 export function planNode({ name, node, wiring, policy, issuers, folder }: NodeInput): NodePlan {
   const diagnostics: Diagnostic[] = []
   const target = `Envoy \`${name}\``
-  const speaksHttp = (resource: string): boolean => wiring.resources[resource]?.protocol === 'http' && resource !== OWN_RESOURCE
-  const names = node.resources ?? Object.keys(wiring.resources).filter(speaksHttp)
+  const leave = `leave it out of \`doors.envoy.nodes.${name}.resources\``
+  const ask = `add it to \`doors.envoy.nodes.${name}.delegate\`, which needs \`doors.envoy.checks\``
+  const carrier = { target, wiring, policy, issuers, leave, ask }
+  const names = node.resources ?? Object.keys(wiring.resources).filter((resource) => speaksHttp(wiring, resource))
   const resources: EnvoyResource[] = []
   for (const resource of names) {
-    if (!speaksHttp(resource)) {
-      diagnostics.push(diagnostic('target/no-resource', { target, resource }, undefined))
-      continue
-    }
-    const wired = wiring.resources[resource] as unknown as WiredResource
-    const isDelegated = node.delegate?.includes(resource) === true
-    const { native, refused } = isDelegated ? delegated(resource) : compileNative({ model: policy.model, resource, issuers })
-    const unkept = isDelegated ? [] : [...(wantsRecordFirst(wired) ? [RECORD_FIRST] : []), ...tooMuch(native)]
-    const authorities = authoritiesOf(wired, folder)
-    const leave = `leave it out of \`doors.envoy.nodes.${name}.resources\``
-    const ask = `add it to \`doors.envoy.nodes.${name}.delegate\`, which needs \`doors.envoy.checks\``
-    const found = [
-      ...[...refused, ...unkept].map(({ id, why, span }) =>
-        diagnostic('target/not-native', { what: id ?? resource, target, why, resource, leave, ask }, span),
-      ),
-      ...[...wiringProblems(wired), ...(authorities.problem === undefined ? [] : [authorities.problem])].map((why) =>
-        diagnostic('target/not-carried', { target, why, resource, leave }, undefined),
-      ),
-    ]
+    const { ca, problem } = authoritiesOf(wiring.resources[resource] as unknown as WiredResource | undefined, folder)
+    const { carried, diagnostics: found } = carriedOf(
+      resource,
+      node.delegate?.includes(resource) === true,
+      carrier,
+      problem === undefined ? [] : [problem],
+    )
     diagnostics.push(...found)
-    if (found.length === 0) resources.push({ ...resourceOf(native, wired, authorities.ca), delegated: isDelegated })
+    if (carried !== undefined) resources.push(resourceOf(carried, ca))
   }
   for (const resource of node.delegate ?? [])
     if (!names.includes(resource)) diagnostics.push(diagnostic('target/no-resource', { target, resource }, undefined))
   return { resources, diagnostics }
 }
 
-/** Statements that would be more policies of Envoy than it should be given. */
-function tooMuch({ rules, guardrails }: NativeResource): readonly NotNative[] {
-  return [...rules, ...guardrails].flatMap(({ id, span, applies }) =>
-    [...applies.values()].some(takesTooMany) ? [{ id, span, why: `it would take more than ${MAX_POLICIES} policies of Envoy` }] : [],
-  )
-}
-
-function authoritiesOf({ upstream: { ca } }: WiredResource, folder: string): { readonly ca?: string; readonly problem?: string } {
+function authoritiesOf(wired: WiredResource | undefined, folder: string): { readonly ca?: string; readonly problem?: string } {
+  const ca = wired?.upstream?.ca
   if (ca === undefined) return {}
   try {
     return { ca: readCertificates(resolve(folder, ca)) }
@@ -113,51 +68,9 @@ function authoritiesOf({ upstream: { ca } }: WiredResource, folder: string): { r
   }
 }
 
-/** Of what the gateway is asked about, an Envoy knows the name alone. */
-function delegated(name: string): { readonly native: NativeResource; readonly refused: readonly NotNative[] } {
-  return { native: { name, issuers: [], rules: [], guardrails: [], scopes: undefined }, refused: [] }
-}
-
-const RECORD_FIRST: NotNative = { id: undefined, why: '`record: strict` wants a record before the effect', span: undefined }
-
-/** Whoever is asked records first, and answers then; an Envoy by itself does neither. */
-function wantsRecordFirst({ record, routes }: WiredResource): boolean {
-  return record === 'strict' || routes.some((route) => route.record === 'strict')
-}
-
-/** What of the wiring an Envoy would leave out: by which it would do something else than Ostiary's own door. */
-function wiringProblems({ hosts, upstream, routes, body, cors }: WiredResource): readonly string[] {
-  return [
-    ...hosts.filter((host) => host.startsWith('*.')).map((host) => `\`${host}\` stands for one label here, and for any number to Envoy`),
-    ...hosts.filter((host) => host.includes(':')).map((host) => `\`${host}\` binds a host to a port, which Envoy looks past`),
-    ...(upstream.socketPath === undefined ? [] : ['`upstream.socketPath` is of this machine']),
-    ...(upstream.hostField === 'request' ? [] : ['`upstream.hostField: upstream` is not carried out']),
-    ...(body !== undefined || routes.some((route) => route.body !== undefined) ? ['`body` limits are not kept'] : []),
-    ...(routes.some((route) => route.forwardAuthorization !== undefined) ? ['`forwardAuthorization` of a route is not carried out'] : []),
-    ...(cors === undefined ? [] : ['`cors` preflights are not answered']),
-  ]
-}
-
-function resourceOf(
-  native: NativeResource,
-  { hosts, upstream, websocket, forwardAuthorization, maxTokenLifetime }: WiredResource,
-  ca: string | undefined,
-): EnvoyResource {
-  return {
-    native:
-      maxTokenLifetime === undefined
-        ? native
-        : { ...native, issuers: native.issuers.map((issuer) => shortLived(issuer, maxTokenLifetime)) },
-    hosts,
-    upstream: upstreamOf(upstream, ca),
-    websocket: websocket !== false,
-    forwardAuthorization,
-  }
-}
-
-function shortLived(issuer: NativeIssuer, most: number): NativeIssuer {
-  const span = test({ is: 'span', path: payload('exp'), since: payload('iat'), most: most / 1000 })
-  return { ...issuer, credential: all(issuer.credential, span) }
+function resourceOf({ native, wired, delegated }: Carried, ca: string | undefined): EnvoyResource {
+  const { hosts, upstream, websocket, forwardAuthorization } = wired
+  return { native, delegated, hosts, upstream: upstreamOf(upstream, ca), websocket: websocket !== false, forwardAuthorization }
 }
 
 function upstreamOf({ url: text, serverName, http2, connectTimeout }: WiredResource['upstream'], ca: string | undefined): EnvoyUpstream {

@@ -10,7 +10,7 @@ import { issuers } from '../../policy/testdata/native.ts'
 import { NOW, someone } from '../../policy/testdata/world.ts'
 import type { RevocationTarget } from '../../store/revocations.ts'
 import { evaluateEnvoy, type Evaluated } from '../../envoy/evaluate.ts'
-import { FILTERS } from './filters.ts'
+import { FILTERS } from '../../envoy/filters.ts'
 import { revokedOf } from './revoked.ts'
 
 const [first] = issuers.get('ci') as readonly [NativeIssuer]

@@ -3,7 +3,7 @@ import { all, any, ALWAYS, not, payload, quoted, test, type Formula, type Native
 import { policiesOf, type Json, type Policies } from '../../envoy/rbac.ts'
 import { isGuid } from '../../identity/revocations/match.ts'
 import type { RevocationTarget } from '../../store/revocations.ts'
-import { RBAC } from './filters.ts'
+import { RBAC } from '../../envoy/filters.ts'
 
 /** The filter as a whole: nothing is revoked, nothing is denied. */
 export function revokedOf(issuers: readonly NativeIssuer[], revoked: readonly RevocationTarget[]): Json {

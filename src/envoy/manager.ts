@@ -1,0 +1,79 @@
+/** Settings of an http connection manager by which a policy means what it says, and filters that speak with the gateway. */
+import { FILTERS, HTTP, TYPE } from './filters.ts'
+import { METADATA, PARTS } from './metadata.ts'
+import type { Json } from './rbac.ts'
+
+/** One reading of every request: what can be refused is, and the rest is decided as it is forwarded. @param maxDuration In milliseconds */
+export function oneReading(maxDuration: number): Json {
+  return {
+    normalizePath: true,
+    mergeSlashes: true,
+    pathWithEscapedSlashesAction: 'REJECT_REQUEST',
+    stripAnyHostPort: true,
+    stripTrailingHostDot: true,
+    useRemoteAddress: true,
+    skipXffAppend: false,
+    commonHttpProtocolOptions: {
+      headersWithUnderscoresAction: 'REJECT_REQUEST',
+      idleTimeout: '300s',
+      maxHeadersCount: 100,
+      // Whoever is denied from now on doesn't go on for ever with what was begun before.
+      maxStreamDuration: `${maxDuration / 1000}s`,
+    },
+    httpProtocolOptions: { acceptHttp10: false },
+    requestHeadersTimeout: '15s',
+    streamIdleTimeout: '300s',
+  }
+}
+
+/** How the gateway is asked: with each field as it came, and when it doesn't answer, nothing passes. */
+export function checksOf(cluster: string): Json {
+  return {
+    name: FILTERS.checks,
+    typedConfig: {
+      '@type': `${HTTP}.ext_authz.v3.ExtAuthz`,
+      grpcService: { envoyGrpc: { clusterName: cluster }, timeout: '1s' },
+      transportApiVersion: 'V3',
+      failureModeAllow: false,
+      statusOnError: { code: 503 },
+      encodeRawHeaders: true,
+    },
+  }
+}
+
+/** Whoever shows no credential and is denied may come back with one (RFC 9110 §15.5.2). */
+export const UNAUTHENTICATED: Json = {
+  filter: {
+    andFilter: {
+      filters: [
+        { statusCodeFilter: { comparison: { op: 'EQ', value: { defaultValue: 403, runtimeKey: 'ostiary.denied' } } } },
+        { headerFilter: { header: { name: 'authorization', presentMatch: true, invertMatch: true } } },
+      ],
+    },
+  },
+  statusCode: 401,
+  headersToAdd: [{ header: { key: 'www-authenticate', value: 'Bearer' } }],
+}
+
+/** Tells the gateway of each request, with chosen claims. */
+export function accessLogOf(name: string, cluster: string): Json {
+  return {
+    name: 'envoy.access_loggers.http_grpc',
+    typedConfig: {
+      '@type': `${TYPE}envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig`,
+      commonConfig: {
+        logName: name,
+        transportApiVersion: 'V3',
+        grpcService: { envoyGrpc: { clusterName: cluster } },
+        // Chosen claims, and nothing else of a token.
+        customTags: ['iss', 'sub'].map((claim) => ({
+          tag: claim,
+          metadata: {
+            kind: { request: {} },
+            metadataKey: { key: METADATA, path: [{ key: PARTS.payload }, { key: claim }] },
+          },
+        })),
+      },
+    },
+  }
+}

@@ -1,0 +1,78 @@
+/** A native policy as policies of `rbac` filters: who is let in at all, what guardrails take away, what rules grant. */
+import { ALWAYS, any, type NativeIssuer } from '../core/token.ts'
+import { NOBODY, type NativeResource } from '../policy/native/native.ts'
+import { CHECKED } from './metadata.ts'
+import {
+  bothPermissions,
+  eitherPermission,
+  noPermission,
+  permissionAbout,
+  permissionOf,
+  policiesOf,
+  type Json,
+  type Policies,
+} from './rbac.ts'
+
+/**
+ * Paths as they are forwarded: what RFC 3986 allows in a segment stands plain, and nothing else does but an escape in upper case that
+ * stands for neither a plain character nor a separator nor a control character. So a template is compared with one spelling only.
+ */
+const ESCAPES = '%(?:2[0235]|3[CEF]|5[BDE]|60|7[BCD]|[89A-F][0-9A-F])'
+export const CANONICAL_PATH = `/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|${ESCAPES})*`
+
+/** A request in the one form that is decided. */
+export const CANONICAL: Json = bothPermissions(
+  { urlPath: { path: { safeRegex: { regex: CANONICAL_PATH } } } },
+  { header: { name: ':method', stringMatch: { safeRegex: { regex: '[^a-z]+' } } } },
+)
+export const ANYBODY: Json = { any: true }
+const HAS_CREDENTIAL: Json = { header: { name: 'authorization', presentMatch: true } }
+/** One of them, and of the one scheme that was looked at. */
+const ONE_TOKEN: Json = { header: { name: 'authorization', stringMatch: { safeRegex: { regex: 'Bearer [A-Za-z0-9_.-]+' } } } }
+
+/** Who is let in at all, and with what request: a bad credential is refused also where none is needed. */
+export function callersOf({ issuers }: NativeResource): Policies {
+  return [
+    ...policiesOf('nobody', bothPermissions(CANONICAL, noPermission(HAS_CREDENTIAL)), undefined, ALWAYS),
+    ...issuers.flatMap((issuer) => policiesOf('token', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential)),
+  ]
+}
+
+/** One of them is enough. */
+export function rulesOf({ rules, issuers }: NativeResource): Policies {
+  return rules.flatMap(({ id, patterns, applies }) =>
+    [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
+  )
+}
+
+/** No guardrail can have this name. */
+const SCOPE = '(scope)'
+
+/** Each of them denies. */
+export function guardrailsOf({ guardrails, issuers, scopes }: NativeResource): Policies {
+  const own = guardrails.flatMap(({ id, patterns, applies }) =>
+    [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
+  )
+  if (scopes === undefined) return own
+  const capped = [...scopes.capped].flatMap(([caller, formula]) => {
+    const inScope = scopes.scopes.map(({ patterns, has }) =>
+      bothPermissions(permissionOf(patterns), permissionAbout(has.get(caller) ?? any())),
+    )
+    return policiesOf(SCOPE, noPermission(eitherPermission(...inScope)), issuerOf(caller, issuers), formula)
+  })
+  return [...own, ...capped]
+}
+
+function issuerOf(name: string, issuers: readonly NativeIssuer[]): NativeIssuer | undefined {
+  if (name === NOBODY) return undefined
+  return issuers.find((issuer) => issuer.form === name)!
+}
+
+/** What the gateway said of a request that it was asked about and lets through. */
+export function checkedOf(resource: string): Json {
+  return {
+    sourcedMetadata: {
+      metadataMatcher: { filter: CHECKED.filter, path: [{ key: CHECKED.key }], value: { stringMatch: { exact: resource } } },
+    },
+  }
+}
