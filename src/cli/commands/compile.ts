@@ -30,7 +30,7 @@ function compileEnvoy(group: Command, action: Parameters<Register>[1]): void {
           import('../../server/configuration.ts'),
           import('../../targets/envoy/nodes.ts'),
           import('../../targets/envoy/emit.ts'),
-          import('../../targets/envoy/bootstrap.ts'),
+          import('../../envoy/gateway.ts'),
           import('../../server/families.ts'),
         ])
         const folder = String(dir)

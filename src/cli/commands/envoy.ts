@@ -3,7 +3,7 @@ import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { EnvoyDoor } from '../../doors/envoy/schema.ts'
 import type { NodeStatus } from '../../envoy/xds/status.ts'
 import { adminClient, adminOptions } from '../admin.ts'
-import type { BootstrapTls } from '../../targets/envoy/bootstrap.ts'
+import type { GatewayTls } from '../../envoy/gateway.ts'
 import type { Register } from './index.ts'
 import { clean, paint } from '../output.ts'
 
@@ -48,7 +48,7 @@ export const envoy: Register = (root, action) => {
         if (door === undefined || !Object.hasOwn(door.nodes, name)) throw noNode(name, Object.keys(door?.nodes ?? {}))
         const server = options.server === undefined ? door.listen : addressOf(options.server, '--server')
         const { cert, key, ca } = options
-        const tlsOf = (host: string): BootstrapTls => ({ cert, key, ca, serverName: options.serverName ?? host })
+        const tlsOf = (host: string): GatewayTls => ({ cert, key, ca, serverName: options.serverName ?? host })
         const checks =
           options.checks === undefined
             ? door.checks && { host: options.server === undefined ? door.checks.listen.host : server.host, port: door.checks.listen.port }

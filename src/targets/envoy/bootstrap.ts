@@ -1,16 +1,5 @@
 import type { Json } from '../../envoy/rbac.ts'
-import { isAddress, TYPE } from '../../envoy/filters.ts'
-
-/** Files on the machine of an Envoy, and the name in the gateway's certificate. */
-export interface BootstrapTls {
-  readonly cert: string
-  readonly key: string
-  readonly ca: string
-  readonly serverName: string
-}
-
-/** The cluster where an Envoy asks the gateway about requests. It is of the bootstrap, which alone knows how an Envoy proves itself. */
-export const CHECKS_CLUSTER = 'ostiary.checks'
+import { CHECKS_CLUSTER, gatewayCluster, type GatewayTls } from '../../envoy/gateway.ts'
 
 /** How an Envoy reaches this gateway and proves itself. */
 export interface BootstrapInput {
@@ -18,9 +7,9 @@ export interface BootstrapInput {
   /** Where the gateway listens for Envoys, as they reach it. */
   readonly server: { readonly host: string; readonly port: number }
   /** Files on the machine of the Envoy; undefined for none, on loopback. */
-  readonly tls: BootstrapTls | undefined
+  readonly tls: GatewayTls | undefined
   /** Where the gateway answers questions about requests, as they reach it; default: nowhere. */
-  readonly checks?: { readonly host: string; readonly port: number; readonly tls: BootstrapTls | undefined } | undefined
+  readonly checks?: { readonly host: string; readonly port: number; readonly tls: GatewayTls | undefined } | undefined
   /** Where its administration is; undefined for nowhere. */
   readonly admin: { readonly host: string; readonly port: number } | undefined
 }
@@ -42,46 +31,11 @@ export function bootstrapOf({ node, server, tls, checks, admin }: BootstrapInput
       ldsConfig: ads,
     },
     staticResources: {
-      clusters: [clusterOf('ostiary', server, tls), ...(checks === undefined ? [] : [clusterOf(CHECKS_CLUSTER, checks, checks.tls)])],
+      clusters: [
+        gatewayCluster('ostiary', server, tls),
+        ...(checks === undefined ? [] : [gatewayCluster(CHECKS_CLUSTER, checks, checks.tls)]),
+      ],
     },
     layeredRuntime: { layers: [{ name: 'static', staticLayer: { 're2.max_program_size.error_level': 1000 } }] },
-  }
-}
-
-function clusterOf(name: string, { host, port }: BootstrapInput['server'], tls: BootstrapTls | undefined): Json {
-  return {
-    name,
-    type: isAddress(host) ? 'STATIC' : 'STRICT_DNS',
-    connectTimeout: '5s',
-    typedExtensionProtocolOptions: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-        '@type': `${TYPE}envoy.extensions.upstreams.http.v3.HttpProtocolOptions`,
-        explicitHttpConfig: { http2ProtocolOptions: { connectionKeepalive: { interval: '30s', timeout: '10s' } } },
-      },
-    },
-    loadAssignment: {
-      clusterName: name,
-      endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: host, portValue: port } } } }] }],
-    },
-    ...(tls === undefined
-      ? {}
-      : {
-          transportSocket: {
-            name: 'envoy.transport_sockets.tls',
-            typedConfig: {
-              '@type': `${TYPE}envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext`,
-              sni: tls.serverName,
-              commonTlsContext: {
-                tlsCertificates: [{ certificateChain: { filename: tls.cert }, privateKey: { filename: tls.key } }],
-                validationContext: {
-                  trustedCa: { filename: tls.ca },
-                  matchTypedSubjectAltNames: [
-                    { sanType: isAddress(tls.serverName) ? 'IP_ADDRESS' : 'DNS', matcher: { exact: tls.serverName } },
-                  ],
-                },
-              },
-            },
-          },
-        }),
   }
 }

@@ -8,7 +8,7 @@ import type { Json } from '../../envoy/rbac.ts'
 import { needsOf } from '../../envoy/xds/references.ts'
 import { resourceOf, SCHEMAS, snapshotFrom, type Snapshot } from '../../envoy/xds/snapshot.ts'
 import { keyOf, type Kind, type Need, type Resource } from '../../envoy/xds/types.ts'
-import { CHECKS_CLUSTER } from './bootstrap.ts'
+import { CHECKS_CLUSTER } from '../../envoy/gateway.ts'
 import type { EnvoyConfiguration } from './emit.ts'
 
 interface Piece {
