@@ -15,6 +15,22 @@ export interface EvaluatedRequest {
   readonly token: { readonly header: unknown; readonly payload: unknown } | undefined
   /** What `ext_authz` was answered along with an allow; undefined where it wasn't asked. */
   readonly checked?: unknown
+  /** The value of `upgrade`; undefined for none. */
+  readonly upgrade?: string | undefined
+  /** URIs in the certificate that the other end of the connection showed; default: none. */
+  readonly peer?: readonly string[]
+  /** Port that the connection was made to. */
+  readonly port?: number
+  /** Other header fields, by their names in small letters. Without any, a matcher of one isn't known. */
+  readonly fields?: Readonly<Record<string, string>>
+  /** Name that the TLS handshake asked for. */
+  readonly serverName?: string
+  /** Whether the address that is connected from, or to, is in a network. */
+  readonly isFrom?: (address: string, bits: number) => boolean
+  readonly isTo?: (address: string, bits: number) => boolean
+  /** What filters and connections left behind, each by its name. */
+  readonly metadata?: Json
+  readonly filterState?: Readonly<Record<string, string>>
   /** Whether the caller's address is in a network. */
   readonly isIn?: (address: string, bits: number) => boolean
   /** Milliseconds since the epoch. */
@@ -51,6 +67,15 @@ export function evaluateEnvoy(routes: Json, filters: readonly string[], request:
   )
 }
 
+/** The first policy of `rules` that matches, in the order of names. @throws Error for what it doesn't know */
+export function matchedPolicy({ policies = {} }: Json, request: EvaluatedRequest, regexes: Regexes): string | undefined {
+  const evaluator = new Evaluator(request, regexes)
+  const all = policies as Json
+  return Object.keys(all)
+    .toSorted()
+    .find((name) => evaluator.policy(all[name] as Json))
+}
+
 /** `rules` of `rbac` filters, by the filters' names, one after the other. @throws Error for what it doesn't know */
 export function evaluateFilters(filters: readonly (readonly [string, Json])[], request: EvaluatedRequest, regexes: Regexes): Evaluated {
   const evaluator = new Evaluator(request, regexes)
@@ -84,6 +109,7 @@ class Evaluator {
     this.#metadata = {
       ...(request.token && { 'envoy.filters.http.jwt_authn': { payload: request.token.payload, header: request.token.header } }),
       ...(request.checked === undefined ? {} : { 'envoy.filters.http.ext_authz': request.checked }),
+      ...request.metadata,
     }
   }
 
@@ -115,43 +141,68 @@ class Evaluator {
         return !this.#rule(inner)
       case 'remoteIp':
         return this.#request.isIn?.(inner['addressPrefix'] as string, inner['prefixLen'] as number) === true
+      case 'destinationPort':
+        return this.#request.port === value
+      case 'authenticated':
+        return (this.#request.peer ?? []).some((uri) => this.#text(inner['principalName'] as Json, uri))
       case 'header':
         return this.#header(inner)
       case 'urlPath':
         return this.#text(inner['path'] as Json, this.#request.path.replace(/[?#].*$/s, ''))
-      case 'sourcedMetadata': {
-        const { filter, path, value: matcher } = inner['metadataMatcher'] as Json
-        let at: unknown = valueIn(this.#metadata, filter as string)
-        for (const { key } of path as readonly Json[]) at = valueIn(at, key as string)
-        return at !== ABSENT && this.#value(matcher as Json, at)
+      case 'sourcedMetadata':
+        return this.#metadataMatcher(inner['metadataMatcher'] as Json)
+      case 'metadata':
+        return this.#metadataMatcher(inner)
+      case 'directRemoteIp':
+        return given(this.#request.isFrom)(inner['addressPrefix'] as string, inner['prefixLen'] as number)
+      case 'destinationIp':
+        return given(this.#request.isTo)(inner['addressPrefix'] as string, inner['prefixLen'] as number)
+      case 'requestedServerName':
+        return this.#text(inner, this.#request.serverName ?? '')
+      case 'filterState': {
+        const found = this.#request.filterState?.[inner['key'] as string]
+        return found !== undefined && this.#text(inner['stringMatch'] as Json, found)
       }
+      case 'uriTemplate':
+        return templateOf((inner['typedConfig'] as Json)['pathTemplate'] as string).test(this.#request.path.replace(/[?#].*$/s, ''))
       default:
         throw new Error(`\`${kind}\` is not known`)
     }
   }
 
-  #header({ name, stringMatch, presentMatch }: Json): boolean {
-    const { method, host, authorization } = this.#request
+  #metadataMatcher({ filter, path, value }: Json): boolean {
+    let at: unknown = valueIn(this.#metadata, filter as string)
+    for (const { key } of path as readonly Json[]) at = valueIn(at, key as string)
+    return at !== ABSENT && this.#value(value as Json, at)
+  }
+
+  #header({ name: written, stringMatch, presentMatch }: Json): boolean {
+    const name = (written as string).toLowerCase()
+    const { method, host, path, authorization, upgrade, fields } = this.#request
     const known = new Map([
       [':method', method],
       [':authority', host],
       ['authorization', authorization],
+      ['upgrade', upgrade],
+      ...(fields === undefined ? [] : [[':path', path] as const, ['host', host] as const]),
     ])
-    if (!known.has(name as string)) throw new Error(`header \`${String(name)}\` is not known`)
-    const value = known.get(name as string)
+    if (!known.has(name) && fields === undefined) throw new Error(`header \`${name}\` is not known`)
+    const value = known.has(name) ? known.get(name) : valueOf(fields!, name)
     if (presentMatch !== undefined) return presentMatch === (value !== undefined)
     return value !== undefined && this.#text(stringMatch as Json, value)
   }
 
   #text({ ignoreCase, ...matcher }: Json, text: string): boolean {
     const [kind, value] = only(matcher)
-    if (ignoreCase === true && kind === 'exact') return text.toLowerCase() === (value as string).toLowerCase()
-    if (ignoreCase !== undefined) throw new Error('`ignoreCase` of this is not known')
+    if (ignoreCase === true && typeof value === 'string') return this.#text({ [kind]: lower(value) }, lower(text))
+    if (ignoreCase !== undefined && ignoreCase !== false) throw new Error('`ignoreCase` of this is not known')
     switch (kind) {
       case 'exact':
         return text === value
       case 'prefix':
         return text.startsWith(value as string)
+      case 'suffix':
+        return text.endsWith(value as string)
       case 'safeRegex':
         return this.#regexes.wholly((value as Json)['regex'] as string, text)
       default:
@@ -269,6 +320,29 @@ function only(value: Json): readonly [string, unknown] {
   const [entry, ...others] = Object.entries(value)
   if (entry === undefined || others.length > 0) throw new Error(`${JSON.stringify(value)} is not one thing`)
   return entry
+}
+
+/** Envoy's letters are those of ASCII. */
+function lower(text: string): string {
+  return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
+function given<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('an address is not known')
+  return value
+}
+
+function valueOf(fields: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(fields, name) ? fields[name] : undefined
+}
+
+/** `*` is one segment and `**` the rest, of the signs that a path may have. */
+function templateOf(template: string): RegExp {
+  const signs = String.raw`a-zA-Z0-9\-._~%!$&'()+,;:@=`
+  const pattern = template
+    .split(/(\*\*|\*)/)
+    .map((part) => (part === '**' ? `[${signs}/]*` : part === '*' ? `[${signs}]+` : part.replaceAll(/[\\.+?()|[\]{}^$]/g, String.raw`\$&`)))
+  return new RegExp(`^${pattern.join('')}$`)
 }
 
 function valueIn(value: unknown, name: string): unknown {
