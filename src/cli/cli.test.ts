@@ -45,6 +45,7 @@ test('every command is there, with a description', () => {
       'check',
       'test',
       'plan',
+      'policy',
       'compile',
       'envoy',
       'doctor',

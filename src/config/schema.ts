@@ -183,6 +183,12 @@ export function wiringSchema(families: Families) {
       .min(1)
       .default('data')
       .describe('Keys, sessions, records and kept policy versions; relative to the configuration folder'),
+    onWiden: z
+      .enum(['apply', 'hold'])
+      .default('apply')
+      .describe(
+        'What becomes of a new version that gives anybody more than the one in force, or of which that is not proven: it is in force at once, or waits until somebody releases it',
+      ),
     issuers: z.record(name(), kinds('kind', families.issuers)).describe('Who is believed about whom, by names of yours'),
     resources: z.record(name(), kinds('protocol', families.resources)).describe('What is guarded and where it is, by names of yours'),
     doors: z.strictObject(doors).describe('Where the gateway listens, by protocol'),
@@ -217,6 +223,7 @@ export type TargetBase = z.output<typeof targetBase>
 export interface Wiring {
   readonly name: string
   readonly dataDir: string
+  readonly onWiden: 'apply' | 'hold'
   readonly issuers: Readonly<Record<string, IssuerBase>>
   readonly resources: Readonly<Record<string, ResourceBase>>
   readonly doors: Readonly<Record<string, unknown>>

@@ -5,11 +5,14 @@ import type { EnvoyFeed } from './envoy.ts'
 import { openApiFiles } from '../config/openapi.ts'
 import type { Wiring } from '../config/schema.ts'
 import type { Sources } from '../config/wiring.ts'
+import type { Principal } from '../core/principal.ts'
 import type { CompiledPolicy } from '../policy/index.ts'
 import type { ReloadStatus } from './admin/parts.ts'
 import { Candidate, candidateLimits, type Answer, type CandidateLimits } from './candidate/candidate.ts'
 import type { Question, SharedSources } from './candidate/messages.ts'
 import { unpacked } from './candidate/unpacked.ts'
+import type { Change } from './compared.ts'
+import { changeDetails, changeInShort, type Beginning, type Held } from './held.ts'
 import { fingerprintOf, lookAt, lookBy } from './look.ts'
 import { httpResources, withoutDoor, type Parts } from './parts.ts'
 import { watchFolder } from './watch.ts'
@@ -28,6 +31,8 @@ export interface ReloaderParts {
   /** In place of reading the folder. */
   readonly read: (() => Sources) | undefined
   readonly running: Running
+  /** What it is next to what was in force before. */
+  readonly beginning: Omit<Beginning, 'running'>
   /** What was found about it at start. */
   readonly diagnostics: readonly Diagnostic[]
   /** What the folder held at start, whether that is what runs or was refused. */
@@ -57,6 +62,10 @@ export class Reloader {
   #next: Promise<ReloadStatus> | undefined
   /** What is being read. */
   #candidate: Candidate | undefined
+  /** What is in force, and is being compared with what was. */
+  #comparing: Candidate | undefined
+  /** What was read, and waits until somebody releases it. */
+  #held: Held | undefined
   #expiry: Timer | undefined
   #tidying: Timer | undefined
   #closed = false
@@ -76,10 +85,20 @@ export class Reloader {
   begin(): void {
     this.#awaitExpiry()
     this.#tidyLater()
+    const { held, change, previous } = this.#parts.beginning
+    if (held !== undefined) this.#hold(held, [])
+    if (change !== undefined) this.#noteChange(change)
+    if (previous === undefined) return
+    const { version, sources } = previous
+    this.#queue = this.#reading({ sources: this.#running.sources, running: version, before: sources }, (answer, candidate) => {
+      if (answer.kind === 'ready') this.#compare(candidate)
+    }).catch((error: Error) => this.#closed || this.#parts.parts.log(`policy: what it changes could not be told: ${error.message}`))
   }
 
   get status(): ReloadStatus {
-    return this.#status
+    if (this.#held === undefined) return this.#status
+    const { version, change } = this.#held
+    return { ...this.#status, held: { version, change } }
   }
 
   /** Reads the folder and takes it on if nothing in it is wrong. Never rejects; the status says what came of it. */
@@ -90,6 +109,16 @@ export class Reloader {
       return this.#reload()
     })
     this.#queue = this.#next = next
+    return next
+  }
+
+  /**
+   * Takes on the version that is held.
+   * @throws OstiaryError `server/not-held` where it is another, or is not what was compared any more
+   */
+  release(version: string, by: Principal): Promise<ReloadStatus> {
+    const next = this.#queue.then(() => this.#release(version, by))
+    this.#queue = next.catch(() => undefined)
     return next
   }
 
@@ -105,6 +134,7 @@ export class Reloader {
     this.#expiry?.cancel()
     this.#tidying?.cancel()
     await this.#candidate?.end()
+    await this.#comparing?.end()
     await this.#queue.catch(() => undefined)
   }
 
@@ -113,6 +143,7 @@ export class Reloader {
     const { clock, log, policies } = parts
     const failed = (message: string, diagnostics: readonly Diagnostic[]): ReloadStatus => {
       log(`reload: ${message}`)
+      this.#held = undefined
       return (this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics })
     }
     try {
@@ -121,8 +152,9 @@ export class Reloader {
         if (answer.kind === 'unreadable') return failed(answer.message, diagnostics)
         this.#documents = answer.documents
         if (answer.kind === 'refused') return this.#refuse(diagnostics)
-        if (answer.kind === 'same') return (this.#status = { time: clock.now(), accepted: true, version: answer.version, diagnostics })
-        return this.#adopt(answer, candidate)
+        if (answer.kind === 'ready') return this.#adoptOrHold(answer, candidate)
+        this.#held = undefined
+        return (this.#status = { time: clock.now(), accepted: true, version: answer.version, diagnostics })
       })
     } catch (error) {
       if (this.#closed) return this.#status
@@ -132,15 +164,26 @@ export class Reloader {
     }
   }
 
-  /** Reads a configuration in a thread of its own, which is gone when this is over. Rejects where the gateway ends meanwhile. */
+  /** Reads a configuration in a thread of its own, which is gone when this is over, or compared. Rejects where the gateway ends meanwhile. */
   async #reading<T>(
-    what: Pick<Question, 'environment' | 'sources'>,
+    what: Partial<Pick<Question, 'environment' | 'running' | 'before'>> & Pick<Question, 'sources'>,
     use: (answer: Answer, candidate: Candidate) => T | Promise<T>,
   ): Promise<T> {
     const { parts, limits = candidateLimits() } = this.#parts
     const { folder, clock, policies, versions } = parts
     this.#open()
-    const question = { ...what, folder, now: clock.now(), running: policies.current.version, versions: versions.dir }
+    // Two at a time would need twice the memory.
+    await this.#comparing?.end('another change came before that was known')
+    this.#open()
+    const question: Question = {
+      environment: undefined,
+      folder,
+      now: clock.now(),
+      running: policies.current.version,
+      before: this.#running.sources,
+      versions: versions.dir,
+      ...what,
+    }
     const candidate = (this.#candidate = new Candidate(question, clock, limits))
     try {
       const answer = await candidate.answer
@@ -148,7 +191,7 @@ export class Reloader {
       return await use(answer, candidate)
     } finally {
       this.#candidate = undefined
-      await candidate.end()
+      if (this.#comparing !== candidate) await candidate.end()
     }
   }
 
@@ -157,11 +200,55 @@ export class Reloader {
     if (this.#closed) throw new Error('the gateway ends')
   }
 
-  async #adopt(answer: Ready, candidate: Candidate): Promise<ReloadStatus> {
+  /** What is in force says whether what widens it has to wait: a change can't let itself through. */
+  async #adoptOrHold(answer: Ready, candidate: Candidate): Promise<ReloadStatus> {
+    const { policies, clock } = this.#parts.parts
+    const { version } = answer.policy
+    if (this.#running.wiring.onWiden !== 'hold') return this.#adopt(answer, candidate)
+    const { current } = policies
+    // It was compared before, and waits on.
+    if (this.#held?.version === version && this.#held.change.from === current.version) {
+      this.#status = { ...this.#status, time: clock.now(), diagnostics: answer.diagnostics }
+      return this.status
+    }
+    const change = await candidate.compare()
+    this.#open()
+    if (!change.widens) return this.#adopt(answer, candidate, { change })
+    return this.#hold({ version, sources: answer.sources, change }, answer.diagnostics)
+  }
+
+  #hold(held: Held, diagnostics: readonly Diagnostic[]): ReloadStatus {
+    const { clock, audit, policies, log } = this.#parts.parts
+    const time = clock.now()
+    const { version } = policies.current
+    log(`reload: version ${held.version.slice(0, 19)} is held (${changeInShort(held.change)}); ${version.slice(0, 19)} stays in force`)
+    log(`reload: see it with \`ostiary policy status\`, release it with \`ostiary policy release ${held.version}\``)
+    audit.note({ kind: 'policy-held', time, details: changeDetails(held.change) })
+    this.#held = held
+    this.#status = { time, accepted: false, version, diagnostics }
+    return this.status
+  }
+
+  async #release(version: string, by: Principal): Promise<ReloadStatus> {
+    const held = this.#held
+    const no = (cause: string): OstiaryError => new OstiaryError('server/not-held', { version: version.slice(0, 80), cause })
+    if (held === undefined) throw no('nothing is held')
+    if (held.version !== version) throw no(`what is held is ${held.version}`)
+    if (held.change.from !== this.#parts.parts.policies.current.version)
+      throw no('what is in force is another version than it was compared with; reload, and look at what it changes again')
+    return this.#reading({ sources: held.sources }, (answer, candidate) => {
+      if (answer.kind !== 'ready' || answer.policy.version !== version)
+        throw no('it is another by now; reload, and look at what it changes again')
+      return this.#adopt(answer, candidate, { change: held.change, by })
+    })
+  }
+
+  /** @param known What it changes, where that was looked at, and who released it */
+  async #adopt(answer: Ready, candidate: Candidate, known?: { readonly change: Change; readonly by?: Principal }): Promise<ReloadStatus> {
     const { parts, door, envoys } = this.#parts
     const { clock, audit, policies, log } = parts
     const { wiring, diagnostics } = answer
-    const held = FIXED.filter((key) => JSON.stringify(wiring[key]) !== JSON.stringify(this.#running.wiring[key]))
+    const waiting = FIXED.filter((key) => JSON.stringify(wiring[key]) !== JSON.stringify(this.#running.wiring[key]))
     const policy = await unpacked(answer.policy, policies.current)
     try {
       // Before it is in force it is kept: no record may cite a version that nobody can look up.
@@ -169,7 +256,14 @@ export class Reloader {
       await audit.noteDurably({
         kind: 'policy-changed',
         time: clock.now(),
-        details: { from: policies.current.version, to: policy.version, needsRestart: held },
+        principal: known?.by,
+        details: {
+          ...(known === undefined ? {} : changeDetails(known.change)),
+          ...(known?.by === undefined ? {} : { released: true }),
+          from: policies.current.version,
+          to: policy.version,
+          needsRestart: waiting,
+        },
       })
       this.#open()
       door?.update(httpResources(wiring))
@@ -177,13 +271,34 @@ export class Reloader {
     } catch (error) {
       if (this.#closed) return this.#status
       log(`reload: refused, ${error instanceof Error ? error.message : String(error)}`)
-      return (this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics })
+      this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics }
+      return this.status
     }
     this.#run(policy, answer)
-    for (const key of held) log(`reload: a change of \`${key}\` takes effect only after a restart`)
+    for (const key of waiting) log(`reload: a change of \`${key}\` takes effect only after a restart`)
     for (const line of withoutDoor(wiring)) log(line)
     log(`policy ${policy.version.slice(0, 19)} is in force`)
-    return (this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics })
+    this.#held = undefined
+    this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics, change: known?.change }
+    if (known === undefined) this.#compare(candidate)
+    return this.#status
+  }
+
+  /** What is in force need not wait for what is to be said of it. */
+  #compare(candidate: Candidate): void {
+    this.#comparing = candidate
+    void candidate.compare().then(async (change) => {
+      this.#noteChange(change)
+      if (this.#comparing === candidate) this.#comparing = undefined
+      await candidate.end()
+    })
+  }
+
+  #noteChange(change: Change): void {
+    const { clock, audit, log } = this.#parts.parts
+    audit.note({ kind: 'policy-compared', time: clock.now(), details: changeDetails(change) })
+    if (this.#status.version === change.to) this.#status = { ...this.#status, change }
+    if (!this.#closed) log(`policy ${change.to.slice(0, 19)} next to ${change.from.slice(0, 19)}: ${changeInShort(change)}`)
   }
 
   #run(policy: CompiledPolicy, { wiring, sources }: Running): void {
@@ -215,7 +330,7 @@ export class Reloader {
     const { parts } = this.#parts
     // Decisions look at the time themselves: what is open ends now, however long the version that says so takes.
     parts.pipeline.open.redecide()
-    await this.#reading({ environment: undefined, sources: this.#running.sources }, async (answer, candidate) => {
+    await this.#reading({ sources: this.#running.sources }, async (answer, candidate) => {
       // The same sources compiled before; should they not now, waiting a second is better than spinning.
       if (answer.kind !== 'ready') {
         this.#expiry = parts.clock.after(1000, () => this.#awaitExpiry())
@@ -251,6 +366,7 @@ export class Reloader {
     for (const { message, span } of errors.slice(0, 5))
       log(`reload: ${span === undefined ? '' : `${span.file}:${span.line}:${span.column} `}${message}`)
     log(`reload: refused whole, version ${policies.current.version.slice(0, 19)} stays in force`)
+    this.#held = undefined
     audit.note({
       kind: 'policy-refused',
       time: clock.now(),

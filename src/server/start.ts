@@ -18,12 +18,13 @@ import { memoryLimiter } from '../store/memory-limits.ts'
 import { openSqliteRevocations } from '../store/sqlite-revocations.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner } from './adapters.ts'
-import type { CandidateLimits } from './candidate/candidate.ts'
+import { candidateLimits, type CandidateLimits } from './candidate/candidate.ts'
 import { shareSources } from './candidate/messages.ts'
 import { slimmed } from './candidate/unpacked.ts'
 import { compile, type Configuration } from './configuration.ts'
 import { Ending } from './ending.ts'
 import { feedEnvoys, type EnvoyFeed } from './envoy.ts'
+import { beginWith } from './held.ts'
 import { createMetrics } from './metrics.ts'
 import { httpResources, withoutDoor, type Parts } from './parts.ts'
 import { PolicyHolder } from './policies.ts'
@@ -74,7 +75,11 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
   const first = compile(folder, read(), clock.now())
   const dataDir = dataDirectory(folder, options.dataDir ?? first.wiring?.dataDir)
   const versions = new PolicyVersions(join(dataDir, 'policies'))
-  const running = first.policy === undefined ? lastGood(first, versions, clock, log) : first
+  const beginning =
+    first.policy === undefined
+      ? { running: lastGood(first, versions, clock, log) }
+      : await beginWith(first, versions, clock, options.reloadLimits ?? candidateLimits())
+  const { running } = beginning
   const wiring = running.wiring!
   const policy = slimmed(running.policy!)
 
@@ -154,6 +159,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       environment: options.environment,
       read: options.read,
       running: { wiring, sources: shareSources(running.sources) },
+      beginning,
       diagnostics: running.diagnostics,
       known: first.sources,
       door,

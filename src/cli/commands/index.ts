@@ -14,6 +14,7 @@ import { keys } from './keys.ts'
 import { login, logout, whoami } from './login.ts'
 import { lsp } from './lsp.ts'
 import { plan } from './plan.ts'
+import { policy } from './policy.ts'
 import { test } from './test.ts'
 import { token } from './token.ts'
 import { up } from './up.ts'
@@ -33,6 +34,7 @@ export const commands: readonly Register[] = [
   check,
   test,
   plan,
+  policy,
   compile,
   envoy,
   doctor,

@@ -4,12 +4,12 @@ import { decisionInputs, PolicyVersions } from '../../audit/index.ts'
 import { readDecisions } from '../../audit/replay.ts'
 import type { Wiring } from '../../config/schema.ts'
 import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
-import { comparePolicies, type NotProven, type PolicyComparison } from '../../policy/compare/index.ts'
+import type { PolicyComparison } from '../../policy/compare/index.ts'
 import { Replayer, type ReadThen, type Replay } from '../../policy/compare/replay.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
+import { compareConfigurations } from '../../server/compared.ts'
 import { compile } from '../../server/configuration.ts'
 import type { Version } from './refs.ts'
-import { wiringChanges } from './wiring.ts'
 
 export interface Plan {
   readonly from: string
@@ -43,24 +43,12 @@ export interface PlanOptions {
 export async function makePlan({ from, to, folder, record, skip, days, now }: PlanOptions): Promise<Plan> {
   const before = compiled(from, folder, now)
   const after = compiled(to, folder, now)
-  const comparison = comparePolicies(before.policy, after.policy, { now })
-  const { beyond, beside } = wiringChanges(before.wiring, after.wiring)
-  const notProven: readonly NotProven[] =
-    beyond.length === 0
-      ? comparison.notProven
-      : [
-          ...comparison.notProven,
-          {
-            resource: 'ostiary.yaml',
-            actions: undefined,
-            why: `${beyond.map((path) => `\`${path}\``).join(', ')} ${beyond.length === 1 ? 'is' : 'are'} different, which can change who is believed and what is asked`,
-          },
-        ]
+  const { comparison, beside } = compareConfigurations(before, after, now)
   const dir = skip ? undefined : recordFolder(record, folder, after.wiring)
   return {
     from: from.label,
     to: to.label,
-    comparison: { ...comparison, notProven },
+    comparison,
     notes: beside.length === 0 ? [] : [`also different, without changing access: ${beside.map((path) => `\`${path}\``).join(', ')}`],
     replay: dir === undefined ? undefined : await replayed(dir, before.policy, after.policy, days, now),
   }

@@ -39,5 +39,16 @@ export const server = {
     message: 'reading the configuration ended before its time ({cause}); what runs goes on',
     help: 'try again; if it happens again, it is a fault of the program',
   },
+  'server/not-held': {
+    message: 'version `{version}` is not to be released: {cause}',
+    help: 'see what waits with `ostiary policy status`',
+    status: 409,
+    exit: 1,
+  },
+  'server/hold-unreadable': {
+    message: 'the version that was in force last holds what widens access, and can not be compared with any more ({cause})',
+    help: 'run the version of Ostiary that it was in force with, or, to begin with what the folder holds whatever it widens, move `{dir}` away',
+    exit: 78,
+  },
   'server/not-found': { message: 'there is nothing here', help: 'see docs/admin-api.md', status: 404 },
 } as const satisfies Record<string, CatalogueEntry>

@@ -137,6 +137,26 @@ function would(shift: Shift): string {
   return `would have answered ${after} instead of ${before} to ${of}`
 }
 
+/** One line each, of as many changes as are wanted, those that gain first: for whoever has no room for more. */
+export function comparisonInShort({ changes, notProven }: PolicyComparison, most: number): readonly string[] {
+  const lines = [
+    ...ORDER.flatMap((direction) => changes.filter((one) => one.direction === direction).toSorted(byWords)).map(
+      (one) => `${HEADS[one.direction]}: ${one.who.text} on ${one.resource}: ${arrow(one)}: ${listed(one.actions)}`,
+    ),
+    ...notProven.map(
+      ({ resource, actions, why }) => `not proven: on ${resource}: ${why}${actions === undefined ? '' : `: ${listed(actions)}`}`,
+    ),
+  ].map((line) => clean(line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE - 1)}…`))
+  return lines.length <= most ? lines : [...lines.slice(0, most - 1), `and ${lines.length - most + 1} more`]
+}
+
+/** Characters of a line of `comparisonInShort`. */
+const MAX_LINE = 500
+
+function listed(actions: readonly string[]): string {
+  return shortened(actions).join(', ')
+}
+
 /** For the description of a pull request. */
 export function markdownComparison(
   { changes, notProven, cells, unchanged }: PolicyComparison,

@@ -37,6 +37,9 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url, envoy
     identities.revocations.status().healthy ? 1 : 0,
   )
   metrics.gauge('policy_accepted', '1 if the last change of the configuration was taken on', () => (reloader.status.accepted ? 1 : 0))
+  metrics.gauge('policy_held', '1 while a version of the configuration waits to be released', () =>
+    reloader.status.held === undefined ? 0 : 1,
+  )
 
   const budget = new Budget(clock, QUESTIONS)
   return {
@@ -48,11 +51,13 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url, envoy
     sources: () => versions.read(policies.current.version).sources,
     lastReload: () => reloader.status,
     reload: () => reloader.reload(),
+    release: (version, by) => reloader.release(version, by),
     status: () => ({
       name: wiring.name,
       startedAt: new Date(started).toISOString(),
       doors: doors.map(({ host, port, secure }) => ({ host, port, secure })),
       policyVersion: policies.current.version,
+      lastReload: reloader.status,
       ...(envoys === undefined ? {} : { envoys: envoys.status() }),
       record: audit.status(),
       revocations: identities.revocations.status(),

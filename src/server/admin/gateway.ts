@@ -46,7 +46,12 @@ export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
 
   routes.post('/policy/reload', async (context) => {
     const status = await parts.reload()
-    return context.json(status, status.accepted ? 200 : 422)
+    return context.json(status, status.accepted ? 200 : status.held === undefined ? 422 : 409)
+  })
+
+  routes.post('/policy/release/:version', async (context) => {
+    const status = await parts.release(context.req.param('version'), context.get('passage').principal)
+    return context.json(status, status.accepted ? 200 : 503)
   })
 
   routes.post('/keys/:purpose/rotate', async (context) => {

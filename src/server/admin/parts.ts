@@ -8,6 +8,7 @@ import type { Sources } from '../../config/wiring.ts'
 import type { Diagnostic } from '../../core/errors.ts'
 import type { SessionList, SessionQuery } from '../../identity/index.ts'
 import type { StoredRevocation } from '../../store/revocations.ts'
+import type { Change } from '../compared.ts'
 import type { Ending } from '../ending.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Seen } from '../seen.ts'
@@ -35,6 +36,10 @@ export interface ReloadStatus {
   readonly accepted: boolean
   readonly version: string | undefined
   readonly diagnostics: readonly Diagnostic[]
+  /** What it changes, once that is known. */
+  readonly change?: Change | undefined
+  /** What was read and waits until somebody releases it. */
+  readonly held?: { readonly version: string; readonly change: Change } | undefined
 }
 
 /** What the admin API shows and does; the composition fills it in. */
@@ -50,6 +55,8 @@ export interface AdminParts {
   sources(): Sources
   lastReload(): ReloadStatus
   reload(): Promise<ReloadStatus>
+  /** Takes on a version that is held. Rejects with OstiaryError `server/not-held` where it isn't that one. */
+  release(version: string, by: Principal): Promise<ReloadStatus>
   status(): Readonly<Record<string, unknown>>
   rotate(purpose: 'assertion' | 'checkpoint', principal: Principal): { readonly kid: string; readonly previous: string }
   search(query: AuditQuery): AsyncIterable<ShownRecord>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -25,7 +25,8 @@ function temporary(): { readonly path: string } & Disposable {
 }
 
 function candidate(path: string, more: Partial<Question> = {}, limits: CandidateLimits = LIMITS, clock: Clock = systemClock, thread?: URL) {
-  const question = { folder: join(path, 'demo'), environment: undefined, sources: undefined, now: NOW, running: 'sha256:none' }
+  const before = shareSources(readSources(demo))
+  const question = { folder: join(path, 'demo'), environment: undefined, sources: undefined, now: NOW, running: 'sha256:none', before }
   const made = new Candidate({ ...question, versions: join(path, 'versions'), ...more }, clock, limits, thread)
   return Object.assign(made, { [Symbol.asyncDispose]: () => made.end() })
 }
@@ -86,6 +87,65 @@ test('what can not be kept says why', async () => {
   await using one = candidate(dir.path)
   assert.equal((await one.answer).kind, 'ready')
   await assert.rejects(one.keep(), /EEXIST|ENOTDIR/)
+})
+
+test('what a version changes is told of it and of the one in force, also after it was handed over and kept', async () => {
+  using dir = temporary()
+  const file = join(dir.path, 'demo/policy/orders.yaml')
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(
+    file,
+    text.replace(
+      'role: [publisher, admin], resource: orders, actions: [POST /orders]',
+      'role: [publisher, admin, reader], resource: orders, actions: [POST /orders]',
+    ),
+  )
+  await using one = candidate(dir.path)
+  const answer = await one.answer
+  assert.ok(answer.kind === 'ready')
+  await one.keep()
+  const counts = { widens: true, gained: 1, lost: 0, different: 0, notProven: 0, cells: 1 }
+  const lines = ['gained: holders of `reader` on orders: deny → allow: POST /orders']
+  assert.deepEqual(await one.compare(), { from: 'sha256:none', to: answer.policy.version, ...counts, lines })
+})
+
+test('what can not be told of a change is not proven, and counts as widening', async () => {
+  using dir = temporary()
+  writeFileSync(
+    join(dir.path, 'demo/policy/orders.yaml'),
+    `${readFileSync(join(dir.path, 'demo/policy/orders.yaml'), 'utf8')}\n# another\n`,
+  )
+  const open = (to: string, why: string) => {
+    const counts = { gained: 0, lost: 0, different: 0, notProven: 1, cells: 0 }
+    return { from: 'sha256:none', to, widens: true, ...counts, lines: [`not proven: ${why}`] }
+  }
+  const clock = new ManualClock()
+  await using slow = candidate(dir.path, {}, LIMITS, clock)
+  const answer = await slow.answer
+  assert.ok(answer.kind === 'ready')
+  const { version } = answer.policy
+  const late = slow.compare()
+  clock.advance(LIMITS.time)
+  assert.deepEqual(await late, open(version, 'comparing it took longer than 60 s'))
+
+  const sources = readSources(demo)
+  await using other = candidate(dir.path, { before: shareSources({ ...sources, policy: [{ path: 'policy/x.yaml', text: 'rules: 1' }] }) })
+  await other.answer
+  assert.deepEqual(await other.compare(), open(version, 'the version in force can not be read again'))
+  await using broken = candidate(dir.path, { before: new Uint8Array(new SharedArrayBuffer(1)) })
+  await broken.answer
+  assert.match((await broken.compare()).lines.join('\n'), /^not proven: .*JSON/)
+  const falling = `import { parentPort as port } from 'node:worker_threads'
+    port.on('message', () => process.exit(3)); port.postMessage({ kind: 'ready', policy: { version: '${version}' } })`
+  await using fallen = candidate(dir.path, {}, LIMITS, clock, new URL(`data:text/javascript,${encodeURIComponent(falling)}`))
+  await fallen.answer
+  assert.deepEqual(await fallen.compare(), open(version, 'comparing it ended before its time (exit code 3)'))
+  const ending = candidate(dir.path)
+  await ending.answer
+  const never = ending.compare()
+  await ending.end('another change came')
+  assert.deepEqual(await never, open(version, 'another change came'))
+  assert.deepEqual(await ending.compare(), open(version, 'the gateway ends'))
 })
 
 test('whatever reading costs is bounded, and whatever happens to the thread is told', async () => {

@@ -5,11 +5,12 @@ import type { Clock, Timer } from '../../core/clock.ts'
 import { OstiaryError, type Diagnostic } from '../../core/errors.ts'
 import type { Wiring } from '../../config/schema.ts'
 import type { PackedPolicy } from '../../policy/index.ts'
-import type { Question, SharedSources, Told } from './messages.ts'
+import { unknownChange, type Change } from '../compared.ts'
+import type { Asked, Question, SharedSources, Told } from './messages.ts'
 
-/** What reading a configuration may cost at most. */
+/** What reading a configuration, and comparing it, may cost at most. */
 export interface CandidateLimits {
-  /** Milliseconds until it has to be read. */
+  /** Milliseconds until it has to be read, and again until it has to be compared. */
   readonly time: number
   /** MiB of heap. */
   readonly memory: number
@@ -53,19 +54,28 @@ export class Candidate {
   /** Rejects with OstiaryError `server/reload-time`, `server/reload-memory`, `server/reload-ended`. */
   readonly answer: Promise<Answer>
   readonly #worker: Worker
-  readonly #timer: Timer
+  readonly #question: Question
+  readonly #clock: Clock
+  readonly #limits: CandidateLimits
+  #timer: Timer
+  #version: string | undefined
+  #comparing: { readonly promise: Promise<Change>; readonly resolve: (change: Change) => void } | undefined
   #keeping: { readonly promise: Promise<void>; readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
   #ended = false
   #fail: (error: Error) => void = () => undefined
 
   /** @param thread In place of the one that reads: for tests of one that fails */
-  constructor(question: Question, clock: Clock, { time, memory }: CandidateLimits, thread = THREAD) {
+  constructor(question: Question, clock: Clock, limits: CandidateLimits, thread = THREAD) {
+    const { time, memory } = limits
+    this.#question = question
+    this.#clock = clock
+    this.#limits = limits
     this.#worker = new Worker(thread, {
       name: 'ostiary-candidate',
       workerData: question,
       resourceLimits: { maxOldGenerationSizeMb: memory },
     })
-    this.answer = this.#answered(memory)
+    this.answer = this.#answered()
     this.#timer = clock.after(time, () => this.#fail(new OstiaryError('server/reload-time', { limit: `${time / 1000} s` })))
   }
 
@@ -74,25 +84,45 @@ export class Candidate {
     this.#keeping = Promise.withResolvers<void>()
     this.#keeping.promise.catch(() => undefined)
     if (this.#ended) this.#keeping.reject(ENDED())
-    else this.#more()
+    else this.#ask('keep')
     return this.#keeping.promise
   }
 
-  /** Ends the thread, whatever it does; but what it writes is written whole. */
-  async end(): Promise<void> {
+  /** Compares the version that was answered with the one in force. Never rejects: whatever can't be told is not proven. */
+  compare(): Promise<Change> {
+    const { promise, resolve } = Promise.withResolvers<Change>()
+    this.#comparing = { promise, resolve }
+    if (this.#ended) this.#openChange('the gateway ends')
+    else {
+      const { time } = this.#limits
+      this.#timer = this.#clock.after(time, () => this.#openChange(`comparing it took longer than ${time / 1000} s`))
+      this.#ask('compare')
+    }
+    return promise
+  }
+
+  /** Nobody will know what it changes. */
+  #openChange(why: string): void {
+    this.#comparing?.resolve(unknownChange(this.#question.running, this.#version ?? 'unknown', why))
+  }
+
+  /** Ends the thread, whatever it does; but what it writes is written whole. @param why What there is to say of a comparison that goes on */
+  async end(why = 'the gateway ends'): Promise<void> {
     this.#timer.cancel()
+    this.#openChange(why)
     await this.#keeping?.promise.catch(() => undefined)
     this.#ended = true
     this.#fail(ENDED())
     await this.#worker.terminate()
   }
 
-  #more(): void {
+  #ask(what: Asked): void {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    this.#worker.postMessage('more')
+    this.#worker.postMessage(what)
   }
 
-  #answered(memory: number): Promise<Answer> {
+  #answered(): Promise<Answer> {
+    const { memory } = this.#limits
     const diagnostics: Diagnostic[] = []
     const resources: [string, Wiring['resources'][string]][] = []
     let others: Omit<Wiring, 'resources'> | undefined
@@ -102,9 +132,12 @@ export class Candidate {
     this.#fail = (error) => {
       reject(error)
       this.#keeping?.reject(error)
+      const { code, details } = error instanceof OstiaryError ? error : { code: undefined, details: {} }
+      const cause = code === 'server/reload-memory' ? `comparing it needs more than ${memory} MiB` : `comparing it ended before its time`
+      this.#openChange(code === 'server/reload-ended' ? `${cause} (${String(details['cause'])})` : cause)
     }
     // The next is asked for once others had their turn: together they would stop decisions for long.
-    const more = (): void => void setImmediate(() => this.#more())
+    const more = (): void => void setImmediate(() => this.#ask('more'))
     this.#worker.on('message', (told: Told) => {
       switch (told.kind) {
         case 'diagnostics':
@@ -120,8 +153,13 @@ export class Candidate {
           if (told.problem === undefined) this.#keeping?.resolve()
           else this.#keeping?.reject(new Error(told.problem))
           return
+        case 'compared':
+          this.#timer.cancel()
+          this.#comparing?.resolve(told.change)
+          return
         case 'ready':
           this.#timer.cancel()
+          this.#version = told.policy.version
           return resolve({ ...told, diagnostics, wiring: { ...others!, resources: Object.fromEntries(resources) } })
         default:
           this.#timer.cancel()

@@ -3,6 +3,7 @@ import type { Diagnostic } from '../../core/errors.ts'
 import type { Sources } from '../../config/wiring.ts'
 import type { Wiring } from '../../config/schema.ts'
 import type { PackedPolicy } from '../../policy/index.ts'
+import type { Change } from '../compared.ts'
 
 /** Sources as octets that threads share: neither copied where they are handed over nor anything for a garbage collector to look into. */
 export type SharedSources = Uint8Array<SharedArrayBuffer>
@@ -17,6 +18,8 @@ export interface Question {
   readonly now: number
   /** The version that runs. Where it comes out again, nothing more is handed over. */
   readonly running: string
+  /** What that version was made of: what the new one is compared with. */
+  readonly before: SharedSources
   /** Where versions are kept. */
   readonly versions: string
 }
@@ -30,8 +33,13 @@ export type Told =
   | { readonly kind: 'refused'; readonly documents: readonly string[] }
   | { readonly kind: 'same'; readonly version: string; readonly documents: readonly string[] }
   | { readonly kind: 'ready'; readonly policy: PackedPolicy; readonly sources: SharedSources; readonly documents: readonly string[] }
-  /** Whether the version was kept, which is asked for once it is to be in force. */
+  /** Whether the version was kept, where that was asked for. */
   | { readonly kind: 'kept'; readonly problem: string | undefined }
+  /** What it changes, where that was asked for. */
+  | { readonly kind: 'compared'; readonly change: Change }
+
+/** What the thread is asked for: the next of what it tells, and, of a version that is ready, to keep it and to compare it. */
+export type Asked = 'more' | 'keep' | 'compare'
 
 export function shareSources(sources: Sources): SharedSources {
   const octets = new TextEncoder().encode(JSON.stringify(sources))

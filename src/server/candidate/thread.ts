@@ -1,4 +1,4 @@
-/** The thread that reads, checks and compiles one configuration, and keeps it once it is to be in force. Ends when it is told to. */
+/** The thread that reads, checks and compiles one configuration, and keeps and compares it where it is asked to. Ends when it is told to. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { DiagnosticsError, type Diagnostic } from '../../core/errors.ts'
 import { PolicyVersions } from '../../audit/index.ts'
@@ -6,8 +6,9 @@ import { readSources } from '../../config/load.ts'
 import { openApiFiles } from '../../config/openapi.ts'
 import type { Sources } from '../../config/wiring.ts'
 import { packPolicy, transferOf } from '../../policy/index.ts'
+import { changeBetween, unknownChange, type Change, type Compiled } from '../compared.ts'
 import { compile, type Configuration } from '../configuration.ts'
-import { shareSources, sourcesOf, type Question, type Told } from './messages.ts'
+import { shareSources, sourcesOf, type Asked, type Question, type Told } from './messages.ts'
 
 /** Findings, or resources, in a message. */
 const SOME = 50
@@ -47,29 +48,49 @@ function* telling(): Telling {
   for (const part of some(Object.entries(resources))) yield { told: { kind: 'resources', some: part } }
   const packed = packPolicy(policy)
   yield { told: { kind: 'ready', policy: packed, sources: shareSources(sources), documents }, transfer: transferOf(packed) }
-  // Asked for more, it is to be in force.
-  yield { told: { kind: 'kept', problem: keep(version, sources) } }
+  ready = { policy, wiring, sources }
 }
+
+/** What was read, where nothing is wrong with it. */
+let ready: (Compiled & { readonly sources: Sources }) | undefined
 
 function* findings(diagnostics: readonly Diagnostic[]): Telling {
   for (const part of some(diagnostics)) yield { told: { kind: 'diagnostics', some: part } }
 }
 
 /** Answers why it could not be kept. */
-function keep(version: string, sources: Sources): string | undefined {
+function keep({ policy, sources }: NonNullable<typeof ready>): string | undefined {
   try {
-    new PolicyVersions(question.versions).keep(version, sources, question.now)
+    new PolicyVersions(question.versions).keep(policy.version, sources, question.now)
     return undefined
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
 }
 
+/** Whatever goes wrong here leaves open what changes. */
+function compare(after: Compiled): Change {
+  const unknown = (why: string): Change => unknownChange(question.running, after.policy.version, why)
+  try {
+    const { policy, wiring } = compile(question.folder, sourcesOf(question.before), question.now)
+    if (policy === undefined || wiring === undefined) return unknown('the version in force can not be read again')
+    return { ...changeBetween({ policy, wiring }, after, question.now), from: question.running }
+  } catch (error) {
+    return unknown(error instanceof Error ? error.message : String(error))
+  }
+}
+
 const all = telling()
 function tell(): void {
   const { value } = all.next()
-  if (value === undefined) port.close()
-  else port.postMessage(value.told, value.transfer ?? [])
+  if (value !== undefined) port.postMessage(value.told, value.transfer ?? [])
 }
-port.on('message', tell)
+port.on('message', (asked: Asked) => {
+  if (asked === 'more') return tell()
+  // What is ready was told before it is noted here: only then is anything else asked for.
+  all.next()
+  if (ready === undefined) return
+  const told: Told = asked === 'keep' ? { kind: 'kept', problem: keep(ready) } : { kind: 'compared', change: compare(ready) }
+  port.postMessage(told)
+})
 tell()

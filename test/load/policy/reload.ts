@@ -12,6 +12,7 @@ import { systemClock } from '../../../src/core/clock.ts'
 import type { Principal } from '../../../src/core/principal.ts'
 import type { CompiledPolicy } from '../../../src/policy/index.ts'
 import { Candidate, candidateLimits } from '../../../src/server/candidate/candidate.ts'
+import { shareSources, type SharedSources } from '../../../src/server/candidate/messages.ts'
 import { slimmed, unpacked } from '../../../src/server/candidate/unpacked.ts'
 import { compile } from '../../../src/server/configuration.ts'
 import { PolicyHolder } from '../../../src/server/policies.ts'
@@ -128,8 +129,8 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 const mebibytes = (): number => process.memoryUsage.rss() / 2 ** 20
 
 /** Takes on what the folder holds, as the gateway does. */
-async function takeOn(folder: string, policies: PolicyHolder<CompiledPolicy>): Promise<void> {
-  const question = { folder, environment: undefined, sources: undefined, now: Date.now(), running: policies.current.version }
+async function takeOn(folder: string, before: SharedSources, policies: PolicyHolder<CompiledPolicy>): Promise<void> {
+  const question = { folder, environment: undefined, sources: undefined, now: Date.now(), running: policies.current.version, before }
   const candidate = new Candidate({ ...question, versions: join(folder, 'versions') }, systemClock, candidateLimits())
   try {
     const answer = await candidate.answer
@@ -149,6 +150,7 @@ export async function measureReload(size: number, reloads: number): Promise<Relo
     const { policy: common, allowed, denied } = generate(size, ASKS)
     writeFolder(folder, common)
     const policies = new PolicyHolder(load(folder))
+    const sources = shareSources(readSources(folder))
     const decides = [...allowed, ...denied].map(deciding(policies))
     for (let i = 0; i < 5; i++) for (const decide of decides) decide()
     // What was needed to read the first version goes.
@@ -161,7 +163,7 @@ export async function measureReload(size: number, reloads: number): Promise<Relo
       writeFileSync(join(folder, 'policy/own.yaml'), OWN.replace('administrators', `administrators-${i}`))
       const started = performance.now()
       // A little longer, for what comes after it.
-      const reload = takeOn(folder, policies).then(() => totals.push(performance.now() - started))
+      const reload = takeOn(folder, sources, policies).then(() => totals.push(performance.now() - started))
       pauses.push(
         await longestPause(
           decides,

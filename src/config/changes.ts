@@ -1,5 +1,5 @@
 /** What differs between two wirings that the policy doesn't speak of. */
-import type { Wiring } from '../../config/schema.ts'
+import type { Wiring } from './schema.ts'
 
 export interface WiringChanges {
   /** What may change whose credentials are believed, or which requests come to which resource: no comparison of policies covers it. */
@@ -21,6 +21,10 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   resources: 'description upstream record body routes assertion forwardAuthorization signIn authorizationUri publicUrl'.split(' '),
 }
 
+/**
+ * Where what widens is held, whatever lets go of that counts as such: not to hold any more, and another data directory, which knows of no
+ * version that was in force.
+ */
 export function wiringChanges(before: Wiring, after: Wiring): WiringChanges {
   const beyond: string[] = []
   const beside: string[] = []
@@ -29,7 +33,9 @@ export function wiringChanges(before: Wiring, after: Wiring): WiringChanges {
     const [left, right] = [before, after].map((one) => valueOf(one, key))
     if (text(left) === text(right)) continue
     if (key !== 'issuers' && key !== 'resources') {
-      sort('', key, key)
+      if (key === 'onWiden') (right === 'hold' ? beside : beyond).push(key)
+      else if (key === 'dataDir' && before.onWiden === 'hold') beyond.push(key)
+      else sort('', key, key)
       continue
     }
     for (const name of keysOf(left, right)) {
