@@ -1,4 +1,8 @@
+import { compileIstio } from './istio/emit.ts'
+import { istioSchema } from './istio/schema.ts'
 import type { TargetKind } from './target.ts'
 
 /** Every kind of target that the policy is compiled for. (Envoys that are fed by this gateway are a door's: `doors.envoy`.) */
-export const targetKinds: Readonly<Record<string, TargetKind>> = {}
+export const targetKinds: Readonly<Record<string, TargetKind>> = {
+  istio: { schema: istioSchema, compile: compileIstio },
+}

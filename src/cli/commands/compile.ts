@@ -143,7 +143,12 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
         }
         const isRefused = results.some(({ diagnostics: found }) => found.some(({ severity }) => severity === 'error'))
         if (!isRefused)
-          output.answer(results.flatMap(({ documents }) => documents.map((one) => stringify(one, { lineWidth: 0 }))).join('---\n'), results)
+          output.answer(
+            results
+              .flatMap(({ documents }) => documents.map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false })))
+              .join('---\n'),
+            results,
+          )
         else if (output.json) output.answer('', results)
         return isRefused ? 1 : 0
       }),

@@ -11,6 +11,16 @@ export const target = {
     help: 'change it, or let the gateway’s own door serve `{resource}`: {leave}',
     exit: 65,
   },
+  'target/can-not-tell': {
+    message: '{target} can not tell {what}',
+    help: 'where {ensure}, write `{assumption}` under `targets.{name}.assume`; or let the gateway’s own door serve {resources}',
+    exit: 65,
+  },
+  'target/no-keys': {
+    message: '{target} has no keys of issuer `{issuer}`: {why}',
+    help: '{help}',
+    exit: 65,
+  },
   'target/no-resource': {
     message: '{target} is to carry `{resource}`, which is no resource that speaks http',
     help: 'write names of `resources:` with `protocol: http`',

@@ -1,0 +1,54 @@
+/** What is refused of every request to a workload. Headers by which a caller could pretend to be somebody, or ask for something else than is decided: who sends one is refused. */
+import type { Attachment, Documents } from './documents.ts'
+import type { TargetDocument } from '../target.ts'
+import type { Conditions } from './conditions.ts'
+import { ISS } from './rules.ts'
+
+const NAMES = [
+  'ostiary-assertion',
+  'ostiary-issuer',
+  'ostiary-subject',
+  'ostiary-tenant',
+  'ostiary-object',
+  'ostiary-kind',
+  'ostiary-roles',
+  'x-forwarded-user',
+  'x-forwarded-email',
+  'x-forwarded-groups',
+  'x-forwarded-preferred-username',
+  'x-forwarded-access-token',
+  'x-auth-request-user',
+  'x-auth-request-email',
+  'x-auth-request-groups',
+  'x-auth-request-access-token',
+  'x-remote-user',
+  'remote-user',
+  'x-user',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+] as const
+
+export function headersDenied(documents: Documents, attachment: Attachment, ports: readonly string[]): TargetDocument {
+  const names = NAMES.flatMap((name) => [name, name.replaceAll('-', '_')])
+  return documents.authorization({ what: 'identity-headers' }, attachment, {
+    action: 'DENY',
+    // Without ports it would deny whatever isn't http, too.
+    rules: names.map((name) => ({ to: [{ operation: { ports } }], when: [{ key: `request.headers[${name}]`, values: ['*'] }] })),
+  })
+}
+
+/** Tokens that show what none may have: each is denied, whatever else it says. */
+export function tokensDenied(
+  documents: Documents,
+  attachment: Attachment,
+  unfit: ReadonlyMap<string, Conditions>,
+  ports: readonly string[],
+): readonly TargetDocument[] {
+  const rules = [...unfit].flatMap(([iss, conditions]) =>
+    conditions.map((one) => ({ to: [{ operation: { ports } }], when: [{ key: ISS, values: [iss] }, one] })),
+  )
+  return rules.length === 0 ? [] : [documents.authorization({ what: 'unfit-tokens' }, attachment, { action: 'DENY', rules })]
+}

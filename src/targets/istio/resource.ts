@@ -1,0 +1,199 @@
+/** One resource of the policy for the workload that carries it, or why it can't. */
+import type { CompiledPolicy } from '../../policy/index.ts'
+import { all, payload, test, type NativeIssuer } from '../../core/token.ts'
+import { compileNative } from '../../policy/native/compile.ts'
+import { NoNativeForm, type NativeResource, type NativeStatement, type NotNative } from '../../policy/native/native.ts'
+import type { NativeIssuers, TargetDocument } from '../target.ts'
+import { settledBy, type Assumption } from './assume.ts'
+import { hostsOf, wantsRecordFirst, wiringProblems, type WiredResource } from './carried.ts'
+import type { Asking, Conditions } from './conditions.ts'
+import { toldCredential, type ToldCredential } from './credential.ts'
+import { attachmentOf, MAX_POLICIES, type Attachment, type Documents } from './documents.ts'
+import { Rules, type IstioRule } from './rules.ts'
+import type { IstioTarget, IstioWorkload } from './schema.ts'
+
+export interface PlannedResource {
+  readonly name: string
+  readonly workload: IstioWorkload
+  readonly attachment: Attachment
+  readonly hosts: readonly string[]
+  readonly ports: readonly string[]
+  readonly forwardsToken: boolean
+  readonly issuers: readonly NativeIssuer[]
+  /** What tokens must not show, by the `iss` of their issuer. */
+  readonly unfit: ReadonlyMap<string, Conditions>
+  readonly denials: readonly TargetDocument[]
+  readonly grants: readonly TargetDocument[]
+  readonly rules: number
+  readonly guardrails: number
+  /** Classes that it relies on, with what of which issuer each is about. */
+  readonly assumed: ReadonlyMap<Assumption, ReadonlySet<string>>
+  readonly narrower: readonly string[]
+  /** Errors: as long as there is one, nothing of it may be applied. */
+  readonly refused: readonly NotNative[]
+  readonly unkept: readonly string[]
+}
+
+export interface ResourceInput {
+  readonly name: string
+  readonly wired: WiredResource
+  readonly workload: IstioWorkload
+  readonly config: IstioTarget
+  readonly policy: CompiledPolicy
+  readonly issuers: NativeIssuers
+  readonly documents: Documents
+}
+
+/** Claims that are words in one text, besides those that Istio takes apart anyway: from this minor version on it can be told to. */
+const SPLITS_SINCE = 28
+export const SPLIT = ['scp'] as const
+
+export function splitBy({ version }: Pick<IstioTarget, 'version'>): readonly string[] {
+  return Number(version.split('.')[1]) >= SPLITS_SINCE ? SPLIT : []
+}
+
+export function planResource(input: ResourceInput): PlannedResource {
+  const { name, wired, workload, config, policy, documents } = input
+  const assumed = new Map<Assumption, Set<string>>()
+  const assume = (one: Assumption, what: Iterable<string> = []): void => {
+    const all = assumed.get(one) ?? new Set()
+    assumed.set(one, all)
+    for (const about of what) all.add(about)
+  }
+  const narrower = new Set<string>()
+  const refused: NotNative[] = []
+  const asking: Asking = {
+    settled: settledBy(new Set(config.assume), assume),
+    split: new Set(splitBy(config)),
+    addresses: config.addresses,
+    needs: (one) => assume(one),
+    narrower: (text) => void narrower.add(text),
+  }
+  const compiled = compileNative({ model: policy.model, resource: name, issuers: input.issuers })
+  const native = withLifetime(compiled.native, wired.maxTokenLifetime)
+  refused.push(...compiled.refused)
+  if (wantsRecordFirst(wired)) refused.push(refusal('`record: strict` wants a record before the effect'))
+  const told = credentialsOf(native, asking, assume, (why) => void refused.push(refusal(why)))
+  const credentials = new Map([...told].map(([form, { conditions }]) => [form, conditions]))
+  const attachment = attachmentOf(workload)
+  const hosts = hostsOf(wired, workload.ports)
+  const ports = workload.ports.map(String).toSorted()
+  const rules = new Rules({
+    native,
+    asking,
+    credentials,
+    hosts,
+    ports,
+    always: wired.websocket === false ? [{ key: 'request.headers[upgrade]', notValues: ['*'] }] : [],
+    forwardsToken: wired.forwardAuthorization,
+  })
+  const emitted = (
+    what: string,
+    action: 'ALLOW' | 'DENY',
+    { id, span }: NativeStatement,
+    made: () => readonly IstioRule[],
+  ): readonly TargetDocument[] => {
+    try {
+      const all = documents.authorizations({ what, resource: name, id }, attachment, action, made())
+      if (all === undefined) throw new NoNativeForm(`it takes more than ${MAX_POLICIES} policies`)
+      return all
+    } catch (error) {
+      if (!(error instanceof NoNativeForm)) throw error
+      // A denial beside the others only says who denied: they have it cut out.
+      if (action === 'ALLOW') refused.push({ id, why: error.message, span })
+      return []
+    }
+  }
+  const sees = workload.mode !== 'ztunnel'
+  if (!sees)
+    for (const { id, span } of native.rules)
+      refused.push({ id, why: 'a ztunnel sees neither token nor host, method or path: it would have to let everything through', span })
+  const grants = sees ? native.rules.flatMap((rule) => emitted('allow', 'ALLOW', rule, () => rules.allowing(rule))) : []
+  const denials = sees ? native.guardrails.flatMap((one) => emitted('deny', 'DENY', one, () => rules.denying(one))) : []
+  for (const one of generalOf(native, config, grants.length > 0, rules.hasOpenPaths)) assume(one)
+  return {
+    name,
+    workload,
+    attachment,
+    hosts,
+    ports,
+    forwardsToken: wired.forwardAuthorization,
+    issuers: sees ? native.issuers : [],
+    unfit: new Map(sees ? native.issuers.map(({ iss, form }) => [iss, told.get(form)?.unfit ?? []]) : []),
+    denials,
+    grants,
+    rules: native.rules.length,
+    guardrails: native.guardrails.length,
+    assumed,
+    narrower: [...narrower, ...native.issuers.flatMap((issuer) => issuer.narrower), ...(grants.length > 0 ? NARROWER : [])],
+    refused,
+    unkept: [...wiringProblems(wired), ...pathProblems(config)],
+  }
+}
+
+function refusal(why: string): NotNative {
+  return { id: undefined, why, span: undefined }
+}
+
+/** What a mesh refuses that Ostiary's own door may accept, whatever the policy says. */
+const NARROWER = [
+  'methods that neither are standard nor stand in the policy',
+  'hosts with another port than 80, 443 and those of the workload, or with a dot at their end',
+  'segments with a `*` in place of a `{parameter}`',
+  'paths in another spelling than the policy’s, where a segment is written out',
+  'requests with a header by which somebody could say who calls',
+]
+
+/** Without it a path that is decided on could be another than the one that the workload reads. */
+function pathProblems({ pathNormalization }: IstioTarget): readonly string[] {
+  if (pathNormalization === 'MERGE_SLASHES' || pathNormalization === 'DECODE_AND_MERGE_SLASHES') return []
+  return [`with \`pathNormalization: ${pathNormalization}\` a path has many spellings: \`MERGE_SLASHES\` is the least`]
+}
+
+/** What no token shows: it is there as soon as anything is let through. */
+function generalOf(
+  { issuers }: NativeResource,
+  { keys, pathNormalization }: IstioTarget,
+  grants: boolean,
+  isOpen: boolean,
+): readonly Assumption[] {
+  if (!grants) return []
+  return [
+    'no-identity-headers',
+    ...(issuers.length === 0 ? [] : (['first-credential-counts', 'longer-clock-skew', 'unrevoked-tokens'] as const)),
+    ...(issuers.length === 0 || keys === 'inline' ? [] : (['published-keys'] as const)),
+    ...(isOpen ? (['escaped-characters'] as const) : []),
+    ...(isOpen && pathNormalization !== 'DECODE_AND_MERGE_SLASHES' ? (['escaped-slashes'] as const) : []),
+  ]
+}
+
+function credentialsOf(
+  { issuers }: NativeResource,
+  asking: Asking,
+  assume: (one: Assumption, what: Iterable<string>) => void,
+  refuse: (why: string) => void,
+): ReadonlyMap<string, ToldCredential> {
+  return new Map(
+    issuers.flatMap((issuer) => {
+      try {
+        const told = toldCredential(issuer, asking)
+        for (const [one, names] of told.assumed)
+          assume(
+            one,
+            [...names].map((about) => `\`${about}\` of \`${issuer.name}\``),
+          )
+        return [[issuer.form, told] as const]
+      } catch (error) {
+        if (!(error instanceof NoNativeForm)) throw error
+        refuse(`of tokens of issuer \`${issuer.name}\`, ${error.message}`)
+        return []
+      }
+    }),
+  )
+}
+
+function withLifetime(native: NativeResource, most: number | undefined): NativeResource {
+  if (most === undefined) return native
+  const span = test({ is: 'span', path: payload('exp'), since: payload('iat'), most: most / 1000 })
+  return { ...native, issuers: native.issuers.map((issuer) => ({ ...issuer, credential: all(issuer.credential, span) })) }
+}
