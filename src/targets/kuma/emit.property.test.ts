@@ -1,0 +1,122 @@
+/** What is emitted, through Kuma's translation and Envoy's filters, against the meaning of the native policy. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { RE2JS } from 're2js'
+import { FILTERS } from '../../envoy/filters.ts'
+import type { Regexes } from '../../envoy/evaluate.ts'
+import { statementOf } from '../../envoy/rbac.ts'
+import { compileNative } from '../../policy/native/compile.ts'
+import { decideNative } from '../../policy/native/decide.ts'
+import { issuers, tokenOf } from '../../policy/testdata/native.ts'
+import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
+import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
+import { load, NOW } from '../../policy/testdata/world.ts'
+import { evaluateKuma, translateKuma } from './evaluate.ts'
+import { MESH_TLS, plainInbound } from './testdata/inbound.ts'
+import { compiled, kumaConfig, LABELS } from './testdata/world.ts'
+
+const regexes: Regexes = {
+  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
+  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
+}
+const WEB = 'spiffe://default.zone1.mesh.local/ns/shop/sa/web'
+const HOSTS: Readonly<Record<string, readonly string[]>> = { orders: ['orders.example'], wiki: ['wiki.example', 'Pages.example'] }
+
+/** Both behind one inbound, or each behind its own. */
+const shape = fc.record({ apart: fc.boolean(), peers: fc.boolean(), version: fc.constantFrom('2.13', '2.14', '3.0') })
+
+describe('a policy as filters of a mesh', () => {
+  test('means what the native policy means, for several resources of the same dataplanes', () => {
+    const told = { allowed: 0, denied: 0, byGuardrail: 0, elsewhere: 0, byPeer: 0 }
+    fc.assert(
+      fc.property(
+        policyData,
+        shape,
+        fc.array(
+          fc.tuple(
+            fc.option(identity, { freq: 6 }),
+            action,
+            fc.constantFrom(NOW, NOW + 2000),
+            fc.constantFrom(8000, 8000, 8000, 8001),
+            fc.constantFrom(WEB, WEB, `${WEB}x`, undefined),
+          ),
+          { minLength: 20, maxLength: 20 },
+        ),
+        (data, { apart, peers, version }, requests) => {
+          const { policy } = load(filesOf(data))
+          fc.pre(policy !== undefined)
+          const portOf = (resource: string): number => (apart && resource === 'wiki' ? 8001 : 8000)
+          const workload = (resource: string): object => ({
+            labels: LABELS,
+            inbound: { port: portOf(resource), protocol: 'http' },
+            ...(peers ? { peers: [{ exact: WEB }] } : {}),
+          })
+          const config = kumaConfig({ version, workloads: { orders: workload('orders'), wiki: workload('wiki') } })
+          const { documents, diagnostics } = compiled({ policy, config })
+          if (documents.length === 0) {
+            assert.ok(diagnostics.length > 0)
+            return
+          }
+          const inbounds = [8000, 8001].map((port) => ({
+            port,
+            listener: plainInbound({ port, service: `localhost:${port}`, protocol: 'http', transports: [peers ? MESH_TLS : undefined] }),
+          }))
+          const { listeners } = translateKuma(documents, { mesh: 'default', labels: { ...LABELS, tier: 'x' } }, inbounds)
+          const byPort = new Map([
+            [8000, listeners[0]!],
+            [8001, listeners[1]!],
+          ])
+          for (const name of ['orders', 'wiki']) {
+            const { native } = compileNative({ model: policy.model, resource: name, issuers })
+            for (const [index, [caller, { method, path }, time, port, peer]] of requests.entries()) {
+              const ip = parseAddress(index % 2 === 0 ? '10.0.0.1' : '192.0.2.1')!
+              const inNetwork = (address: string, bits: number): boolean => contains(parseNetwork(`${address}/${bits}`)!, ip)
+              // What isn't in its one form is refused before.
+              if (method !== method.toUpperCase() || !regexes.wholly('/(?:[A-Za-z0-9:]|/)*', path) || path.includes('//')) continue
+              const token = caller === null ? undefined : tokenOf(caller)
+              const from = caller === null ? undefined : issuers.get(caller.issuer)![0]!
+              const isTaken = from === undefined || native.issuers.some(({ form }) => form === from.form)
+              const host = HOSTS[name]![index % HOSTS[name]!.length]!
+              const made = evaluateKuma(
+                byPort.get(port)!,
+                {
+                  host: index % 7 === 0 ? `${host}.other` : host,
+                  method,
+                  path: `${path}?q`,
+                  authorization: token && 'Bearer a.b.c',
+                  token: token && { header: {}, payload: { ...token.payload, iss: from!.iss } },
+                  isIn: inNetwork,
+                  time,
+                  port,
+                  ...(peers ? { peer: peer === undefined ? [] : [peer] } : {}),
+                },
+                regexes,
+              )
+              const meant = decideNative(
+                native,
+                { method, path, token, isIn: (all) => all.some(({ address, bits }) => inNetwork(address, bits)), time },
+                regexes.wholly,
+              )
+              const isHere = index % 7 !== 0 && port === portOf(name)
+              const isPeer = !peers || peer === WEB
+              const context = JSON.stringify([data, name, token, method, path, made, meant])
+              assert.equal(made.allowed, isHere && isPeer && isTaken && meant.allowed, context)
+              if (made.allowed) told.allowed++
+              else told.denied++
+              if (meant.allowed && !isHere) told.elsewhere++
+              if (meant.allowed && !isPeer) told.byPeer++
+              if (made.filter === FILTERS.guardrails && !made.policy!.startsWith('(')) {
+                told.byGuardrail++
+                assert.ok(meant.guardrails.includes(statementOf(made.policy!)), context)
+              }
+            }
+          }
+        },
+      ),
+      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 60) },
+    )
+    for (const count of Object.values(told)) assert.ok(count > 5, JSON.stringify(told))
+    assert.ok(told.allowed > 40 && told.denied > 200, JSON.stringify(told))
+  })
+})

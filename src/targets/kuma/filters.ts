@@ -1,0 +1,182 @@
+/** What is put into the inbounds of dataplanes: one chain of filters for all of their resources, which are told apart by port and host. */
+import { FILTERS, HTTP, JWT, RBAC, TYPE } from '../../envoy/filters.ts'
+import { CHECKS_CLUSTER, gatewayCluster } from '../../envoy/gateway.ts'
+import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
+import { accessLogOf, checksOf, oneReading, UNAUTHENTICATED } from '../../envoy/manager.ts'
+import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, rulesOf } from '../../envoy/policies.ts'
+import { bothPermissions, eitherPermission, noPermission, type Json, type Policies } from '../../envoy/rbac.ts'
+import { providerOf, requirementOf } from '../../envoy/tokens.ts'
+import type { NativeResource } from '../../policy/native/native.ts'
+import type { KeySets } from '../target.ts'
+import type { KumaPeer, KumaTarget } from './schema.ts'
+
+/** A resource as dataplanes carry it. */
+export interface Inbound {
+  readonly native: NativeResource
+  readonly delegated: boolean
+  readonly hosts: readonly string[]
+  readonly port: number
+  /** Undefined for whoever the mesh lets in. */
+  readonly peers: readonly KumaPeer[] | undefined
+  readonly websocket: boolean
+}
+
+/** The resources of the same dataplanes. */
+export interface Dataplanes {
+  readonly inbounds: readonly Inbound[]
+  readonly forwardAuthorization: boolean
+}
+
+type Around = Pick<KumaTarget, 'mesh' | 'gateway' | 'logs' | 'maxDuration'> & { readonly name: string; readonly keys: KeySets }
+
+/** What the last of our filters is called, which says who calls. */
+export const HEADERS_FILTER = 'ostiary.headers'
+
+/** `spec.default.appendModifications` of a MeshProxyPatch. */
+export function modificationsOf({ inbounds, forwardAuthorization }: Dataplanes, around: Around): readonly Json[] {
+  const { gateway, logs } = around
+  const asked = inbounds.find(({ delegated }) => delegated)
+  const tells = logs !== undefined && 'gateway' in logs
+  const filters = [
+    { name: FILTERS.tokens, typedConfig: tokensOf(inbounds, around.keys) },
+    rbac(FILTERS.callers, 'ALLOW', inbounds, (one) => admittedBy(one, around.mesh)),
+    rbac(FILTERS.guardrails, 'DENY', inbounds, ({ native }) => guardrailsOf(native)),
+    ...(asked === undefined ? [] : [checksOf(CHECKS_CLUSTER)]),
+    rbac(FILTERS.rules, 'ALLOW', inbounds, ({ native, delegated }) => (delegated ? checked(native.name) : rulesOf(native))),
+    { name: HEADERS_FILTER, typedConfig: headersOf(inbounds, forwardAuthorization) },
+  ]
+  return [
+    ...(gateway !== undefined && (tells || asked !== undefined)
+      ? [{ cluster: { operation: 'Add', value: text(gatewayCluster(CHECKS_CLUSTER, gateway, gateway.tls)) } }]
+      : []),
+    {
+      networkFilter: {
+        operation: 'Patch',
+        match: { name: MANAGER, origin: 'inbound' },
+        value: text({ name: MANAGER, typedConfig: managerOf(around, tells) }),
+      },
+    },
+    // Each lands after the one before it.
+    ...filters.map((filter) => ({
+      httpFilter: { operation: 'AddBefore', match: { name: ROUTER, origin: 'inbound' }, value: text(filter) },
+    })),
+    ...(asked === undefined
+      ? []
+      : [{ virtualHost: { operation: 'Patch', match: { origin: 'inbound' }, value: text({ typedPerFilterConfig: askedOf(asked) }) } }]),
+  ]
+}
+
+const MANAGER = 'envoy.filters.network.http_connection_manager'
+const ROUTER = 'envoy.filters.http.router'
+
+/**
+ * JSON, because its YAML would be read by older rules, to which `yes` is a truth value and `0123` a number. What is no character to YAML
+ * is escaped.
+ */
+function text(value: Json): string {
+  return `${JSON.stringify(value, undefined, 1).replaceAll(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g, escaped)}\n`
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+function managerOf({ name, mesh, maxDuration }: Around, tells: boolean): Json {
+  return {
+    '@type': `${TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+    ...oneReading(maxDuration),
+    localReplyConfig: { mappers: [UNAUTHENTICATED] },
+    ...(tells ? { accessLog: [accessLogOf(`${mesh}/${name}`, CHECKS_CLUSTER)] } : {}),
+  }
+}
+
+/** Verifies the tokens of each resource's issuers. Of what the gateway is asked about, nothing is looked at here. */
+function tokensOf(inbounds: readonly Inbound[], keys: KeySets): Json {
+  const own = inbounds.filter(({ delegated }) => !delegated)
+  const issuers = new Map(own.flatMap(({ native }) => native.issuers.map((issuer) => [issuer.form, issuer] as const)))
+  return {
+    '@type': JWT,
+    providers: Object.fromEntries([...issuers].map(([form, issuer]) => [form, providerOf(issuer, keys.get(form))])),
+    rules: own.flatMap(({ native, hosts }) =>
+      hosts.map((host) => ({ match: { prefix: '/', headers: [authority(host)] }, requires: requirementOf(native.issuers) })),
+    ),
+  }
+}
+
+function authority(host: string): Json {
+  return { name: ':authority', stringMatch: { exact: host, ignoreCase: true } }
+}
+
+/** A filter that decides for each resource by the policies of that resource: no other's has anything to say there. */
+function rbac(name: string, action: 'ALLOW' | 'DENY', inbounds: readonly Inbound[], policiesOf: (one: Inbound) => Policies): Json {
+  const policies = inbounds.flatMap((inbound) => policiesOf(inbound).map((one) => placed(one, inbound)))
+  const byName = Object.fromEntries(policies)
+  // Of two with one name, one would be lost.
+  if (Object.keys(byName).length < policies.length) throw new Error('two policies have the same name')
+  return { name, typedConfig: { '@type': RBAC, rules: { action, policies: byName } } }
+}
+
+function placed([id, policy]: Policies[number], { native, hosts, port }: Inbound): Policies[number] {
+  const here = bothPermissions({ destinationPort: port }, eitherPermission(...hosts.map((host) => ({ header: authority(host) }))))
+  const permissions = policy['permissions'] as readonly Json[]
+  // What follows a `#` is no part of the statement's name.
+  return [`${id}#${native.name}`, { ...policy, permissions: permissions.map((one) => bothPermissions(here, one)) }]
+}
+
+/** Who is let in at all: by the mesh's own certificates too, whatever else lets callers into the mesh. */
+function admittedBy({ native, delegated, peers, websocket }: Inbound, mesh: string): Policies {
+  const admitted: Policies = delegated ? [['canonical', { permissions: [CANONICAL], principals: [ANYBODY] }]] : callersOf(native)
+  return admitted.map(([id, policy]) => {
+    const { permissions, principals } = policy as { readonly permissions: readonly Json[]; readonly principals: readonly Json[] }
+    return [
+      id,
+      {
+        ...policy,
+        permissions: websocket ? permissions : permissions.map((one) => bothPermissions(NO_UPGRADE, one)),
+        principals: peers === undefined ? principals : principals.map((one) => ({ andIds: { ids: [peerOf(peers, mesh), one] } })),
+      },
+    ]
+  })
+}
+
+const NO_UPGRADE = noPermission({ header: { name: 'upgrade', presentMatch: true } })
+
+/** Whoever is at the other end has one of these names in the certificate; who shows none has none. */
+function peerOf(peers: readonly KumaPeer[], mesh: string): Json {
+  const ids = peers.map((peer) => ({ authenticated: { principalName: nameOf(peer, mesh) } }))
+  return ids.length === 1 ? ids[0]! : { orIds: { ids } }
+}
+
+function nameOf(peer: KumaPeer, mesh: string): Json {
+  // Without workload identity, the certificate names the service so.
+  return 'service' in peer ? { exact: `spiffe://${mesh}/${peer.service}` } : { ...peer }
+}
+
+/** What the gateway let through. Should the filter that asks ever be missing, nothing passes. */
+function checked(resource: string): Policies {
+  return [['checked', { permissions: [checkedOf(resource)], principals: [ANYBODY] }]]
+}
+
+function askedOf({ native }: Inbound): Json {
+  return {
+    [FILTERS.checks]: {
+      '@type': `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`,
+      checkSettings: { contextExtensions: { resource: native.name }, disableRequestBodyBuffering: true },
+    },
+  }
+}
+
+/** Removes what callers could say of themselves, and says who calls. */
+function headersOf(inbounds: readonly Inbound[], forwardAuthorization: boolean): Json {
+  const asked = inbounds.some(({ delegated }) => delegated)
+  const removed = [
+    // What the gateway writes when it is asked has been written by now, over whatever the caller sent.
+    ...(asked ? IDENTITY_HEADERS.filter((header) => !WRITTEN.has(header)) : IDENTITY_HEADERS),
+    ...(forwardAuthorization ? [] : ['authorization']),
+  ]
+  const said = asked ? [] : saidOf(inbounds.flatMap(({ native }) => native.issuers))
+  return {
+    '@type': `${HTTP}.header_mutation.v3.HeaderMutation`,
+    mutations: { requestMutations: [...removed.map((remove) => ({ remove })), ...said.map((append) => ({ append }))] },
+  }
+}

@@ -1,0 +1,56 @@
+/** Mesh documents of a policy, for tests: two resources of the small world of policies, in the same dataplanes. */
+import { issuers } from '../../../policy/testdata/native.ts'
+import type { CompiledPolicy } from '../../../policy/index.ts'
+import type { Wiring } from '../../../config/schema.ts'
+import type { KeySets, NativeIssuers, TargetResult } from '../../target.ts'
+import { compileKuma } from '../emit.ts'
+import { kumaSchema, type KumaTarget } from '../schema.ts'
+
+const wired = {
+  protocol: 'http',
+  upstream: { url: 'http://127.0.0.1:9', http2: false, hostField: 'request', connectTimeout: 1000 },
+  websocket: {},
+  forwardAuthorization: false,
+  record: 'spool',
+  routes: [],
+}
+
+export function wiringOf(resources: Readonly<Record<string, object>> = {}): Wiring {
+  const all = { orders: { hosts: ['orders.example'] }, wiki: { hosts: ['wiki.example', 'pages.example'] }, ...resources }
+  return {
+    name: 'gate',
+    resources: Object.fromEntries(Object.entries(all).map(([name, one]) => [name, { ...wired, ...one }])),
+  } as unknown as Wiring
+}
+
+export const LABELS = { app: 'shop' }
+const inbound = (port: number): object => ({ labels: LABELS, inbound: { port, name: 'http', protocol: 'http' } })
+
+/** `targets.mesh` of these tests; what is given stands in place of what is there. */
+export function kumaConfig(more: object = {}): KumaTarget {
+  return kumaSchema.parse({
+    kind: 'kuma',
+    version: '2.14',
+    mode: 'universal',
+    workloads: { orders: inbound(8000), wiki: inbound(8000) },
+    ...more,
+  })
+}
+
+export interface Compiled {
+  readonly policy: CompiledPolicy
+  readonly config?: KumaTarget
+  readonly wiring?: Wiring
+  readonly issuers?: NativeIssuers
+  readonly keys?: KeySets | undefined
+}
+
+export const NO_KEYS_AT_ALL: KeySets = new Map([
+  ['entra', '{"keys":[]}'],
+  ['ci', '{"keys":[]}'],
+])
+
+export function compiled({ policy, config = kumaConfig(), wiring = wiringOf(), ...more }: Compiled): TargetResult {
+  const keys = 'keys' in more ? more.keys : NO_KEYS_AT_ALL
+  return compileKuma({ name: 'mesh', config, wiring, policy, issuers: more.issuers ?? issuers, keys, revision: 'a1'.repeat(32) })
+}
