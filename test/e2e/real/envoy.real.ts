@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { createServer, type Server } from 'node:http'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { RE2JS } from 're2js'
@@ -16,30 +16,11 @@ import { compileNative } from '../../../src/policy/native/compile.ts'
 import { path as anyPath } from '../../../src/policy/testdata/random.ts'
 import { asStatic, emitEnvoy, type EnvoyResource } from '../../../src/targets/envoy/emit.ts'
 import { RealEnvoy } from '../../../src/testing/envoy.ts'
-import { credential, DECLARED, policies, ROLES, SPELLINGS, type Credential } from './envoyworld.ts'
-import { keyFixture, signToken, testKey, type JsonObject, type KeyFixture } from '../../../src/testing/tokens.ts'
+import { AUDIENCE, credential, credentialOf, DECLARED, es, policies, policyText, send, sign, SPELLINGS } from './envoyworld.ts'
+import { keyFixture, type KeyFixture } from '../../../src/testing/tokens.ts'
 
-const AUDIENCE = 'https://orders.example'
 const POLICIES = 40
 const REQUESTS = 120
-const es = testKey('es', 'ES256')
-const stranger = testKey('es', 'ES256')
-
-/** One raw exchange: what Envoy answers to just these bytes. */
-function send(port: number, bytes: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let said = ''
-    const socket: Socket = connect(port, '127.0.0.1', () => void socket.write(bytes, 'latin1'))
-    socket.setEncoding('latin1')
-    socket.setTimeout(10_000, () => void socket.destroy(new Error(`no answer to ${bytes}`)))
-    socket.on('data', (chunk: string) => {
-      said += chunk
-      if (said.includes('\r\n\r\n')) socket.destroy()
-    })
-    socket.on('error', reject)
-    socket.on('close', () => resolve(Number(/^HTTP\/1\.1 (\d{3})/.exec(said)?.[1] ?? 0)))
-  })
-}
 
 describe('a real Envoy decides as the engine does', () => {
   let fixture: KeyFixture
@@ -78,36 +59,7 @@ describe('a real Envoy decides as the engine does', () => {
     for (const data of fc.sample(policies, { numRuns: POLICIES * 3, seed })) {
       if (resources.length === POLICIES) break
       const index = resources.length
-      const open = data.rules.some(({ role }) => role.includes('everyone'))
-      const text = {
-        apiVersion: 'ostiary.dev/v1',
-        roles: Object.fromEntries(
-          ROLES.map((role, i) => [
-            role,
-            {
-              bind: data.bind[i]!.map(([{ issuer, claim, match, values }, kind]) => ({
-                issuer,
-                claim,
-                [match]: values,
-                ...(kind === undefined ? {} : { kind }),
-              })),
-            },
-          ]),
-        ),
-        rules: data.rules.map(({ when, ...rule }, i) => ({
-          id: `rule-${i}`,
-          resource: 'api',
-          ...rule,
-          ...(when === undefined || rule.role.includes('everyone') ? {} : { when }),
-        })),
-        guardrails: data.guardrails.map(({ roles, actions, when, does }, i) => ({
-          id: `guard-${i}`,
-          [open ? 'allBut' : 'for']: roles,
-          resource: 'api',
-          ...(when === undefined ? {} : { when }),
-          ...(does === 'deny' ? { deny: actions } : { actions, require: { mfa: true } }),
-        })),
-      }
+      const text = policyText(data)
       const wiring = {
         issuers: Object.fromEntries(Object.entries(issuers).map(([name, config]) => [name, issuerConfig(config)])),
         resources: {
@@ -249,65 +201,4 @@ describe('a real Envoy decides as the engine does', () => {
     process.stderr.write(`${requests.length} requests of ${POLICIES} policies: ${JSON.stringify(told)}\n`)
     assert.ok(told.allowed > 200 && told.denied > 500 && told.narrower > 5 && told.spelled > 5, JSON.stringify(told))
   })
-
-  function sign(issuer: string, at: number, more: JsonObject = {}, header: JsonObject | string = { typ: 'at+jwt' }, key = es): string {
-    return signToken(key, { iss: issuer, aud: AUDIENCE, sub: 'reader-1', client_id: 'orders-web', iat: at, exp: at + 300, ...more }, header)
-  }
-
-  function credentialOf(
-    who: Credential,
-    at: number,
-    people: string,
-  ): {
-    readonly lines: readonly string[]
-    readonly token?: { readonly issuer: string; readonly header: JsonObject; readonly payload: JsonObject }
-  } {
-    const bearer = (token: string): readonly string[] => [`Authorization: Bearer ${token}`]
-    if (who.kind === 'none') return { lines: [] }
-    if (who.kind === 'bad') {
-      switch (who.how) {
-        case 'lower':
-          return { lines: [`Authorization: bearer ${sign(people, at)}`] }
-        case 'basic':
-          return { lines: ['Authorization: Basic YTpi'] }
-        case 'twice':
-          return { lines: [...bearer(sign(people, at)), ...bearer(sign(people, at))] }
-        case 'two':
-          return { lines: bearer(`${sign(people, at)}, Bearer ${sign(people, at)}`) }
-        case 'dpop':
-          return { lines: [`Authorization: DPoP ${sign(people, at)}`] }
-        case 'query':
-          return { lines: [] }
-        case 'foreign':
-          return { lines: bearer(sign('https://elsewhere.example', at)) }
-        case 'signature':
-          return { lines: bearer(sign(people, at, {}, { typ: 'at+jwt' }, stranger)) }
-        case 'audience':
-          return { lines: bearer(sign(people, at, { aud: 'https://other.example' })) }
-        case 'none':
-          return {
-            lines: bearer(
-              `${Buffer.from('{"alg":"none","typ":"at+jwt","kid":"es"}').toString('base64url')}.${sign(people, at).split('.')[1]}.`,
-            ),
-          }
-        case 'no kid':
-          return { lines: bearer(sign(people, at, {}, '{"alg":"ES256","typ":"at+jwt"}')) }
-        default:
-          return { lines: bearer(sign(people, at, {}, { typ: 'at+jwt', crit: ['exp'] })) }
-      }
-    }
-    const issuer = who.issuer === 'people' ? people : 'services'
-    const times: JsonObject = {
-      good: { iat: at, exp: at + 300 },
-      expired: { iat: at - 600, exp: at - 100 },
-      'no exp': { iat: at },
-      'no iat': { exp: at + 300 },
-      future: { iat: at + 120, exp: at + 300 },
-      long: { iat: at, exp: at + 40 * 3600 },
-      nbf: { iat: at, nbf: at + 120, exp: at + 300 },
-    }[who.times]!
-    const payload: JsonObject = { iss: issuer, aud: AUDIENCE, ...times, ...who.claims }
-    const header: JsonObject = { alg: 'ES256', kid: 'es', ...(who.typ === undefined ? {} : { typ: who.typ }) }
-    return { lines: bearer(signToken(es, payload, JSON.stringify(header))), token: { issuer: who.issuer, header, payload } }
-  }
 })

@@ -1,7 +1,8 @@
 /** Random policies, credentials and spellings of paths that a real Envoy and the engine are both asked about. */
+import { connect, type Socket } from 'node:net'
 import * as fc from 'fast-check'
 import { actionText } from '../../../src/policy/testdata/random.ts'
-import type { JsonObject } from '../../../src/testing/tokens.ts'
+import { signToken, testKey, type JsonObject } from '../../../src/testing/tokens.ts'
 
 export const DECLARED = {
   department: 'string',
@@ -78,6 +79,8 @@ export const policies = fc.record({
   ),
   scoped: fc.boolean(),
 })
+
+export type PolicyOfWorld = typeof policies extends fc.Arbitrary<infer T> ? T : never
 
 const ABSENT = Symbol('absent')
 function mostly<T>(usual: readonly T[], unusual: readonly unknown[]): fc.Arbitrary<unknown> {
@@ -173,3 +176,121 @@ export const SPELLINGS: readonly (readonly [string, string])[] = [
   ['/a', '/a%e4'],
   ['/a', '/a|'],
 ]
+
+/** One of them as the text of a file. */
+export function policyText(data: PolicyOfWorld): JsonObject {
+  const open = data.rules.some(({ role }) => role.includes('everyone'))
+  return {
+    apiVersion: 'ostiary.dev/v1',
+    roles: Object.fromEntries(
+      ROLES.map((role, i) => [
+        role,
+        {
+          bind: data.bind[i]!.map(([{ issuer, claim, match, values }, kind]) => ({
+            issuer,
+            claim,
+            [match]: values,
+            ...(kind === undefined ? {} : { kind }),
+          })),
+        },
+      ]),
+    ),
+    rules: data.rules.map(({ when, ...rule }, i) => ({
+      id: `rule-${i}`,
+      resource: 'api',
+      ...rule,
+      ...(when === undefined || rule.role.includes('everyone') ? {} : { when }),
+    })),
+    guardrails: data.guardrails.map(({ roles, actions, when, does }, i) => ({
+      id: `guard-${i}`,
+      [open ? 'allBut' : 'for']: roles,
+      resource: 'api',
+      ...(when === undefined ? {} : { when }),
+      ...(does === 'deny' ? { deny: actions } : { actions, require: { mfa: true } }),
+    })),
+  }
+}
+
+/** One raw exchange: what Envoy answers to just these bytes. */
+export function send(port: number, bytes: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    const socket: Socket = connect(port, '127.0.0.1', () => void socket.write(bytes, 'latin1'))
+    socket.setEncoding('latin1')
+    socket.setTimeout(10_000, () => void socket.destroy(new Error(`no answer to ${bytes}`)))
+    socket.on('data', (chunk: string) => {
+      said += chunk
+      if (said.includes('\r\n\r\n')) socket.destroy()
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(Number(/^HTTP\/1\.1 (\d{3})/.exec(said)?.[1] ?? 0)))
+  })
+}
+
+/** The audience of every good token, and the keys of the issuers and of somebody else. */
+export const AUDIENCE = 'https://orders.example'
+export const es = testKey('es', 'ES256')
+const stranger = testKey('es', 'ES256')
+
+/** A good token, but for what is given. @param at Seconds since the epoch */
+export function sign(issuer: string, at: number, more: JsonObject = {}, header: JsonObject | string = { typ: 'at+jwt' }, key = es): string {
+  return signToken(key, { iss: issuer, aud: AUDIENCE, sub: 'reader-1', client_id: 'orders-web', iat: at, exp: at + 300, ...more }, header)
+}
+
+/** The lines of a request that show a credential, and the token where Ostiary's own verifier would read one. @param people The first issuer's URL */
+export function credentialOf(
+  who: Credential,
+  at: number,
+  people: string,
+): {
+  readonly lines: readonly string[]
+  readonly token?: { readonly issuer: string; readonly header: JsonObject; readonly payload: JsonObject }
+} {
+  const bearer = (token: string): readonly string[] => [`Authorization: Bearer ${token}`]
+  if (who.kind === 'none') return { lines: [] }
+  if (who.kind === 'bad') {
+    switch (who.how) {
+      case 'lower':
+        return { lines: [`Authorization: bearer ${sign(people, at)}`] }
+      case 'basic':
+        return { lines: ['Authorization: Basic YTpi'] }
+      case 'twice':
+        return { lines: [...bearer(sign(people, at)), ...bearer(sign(people, at))] }
+      case 'two':
+        return { lines: bearer(`${sign(people, at)}, Bearer ${sign(people, at)}`) }
+      case 'dpop':
+        return { lines: [`Authorization: DPoP ${sign(people, at)}`] }
+      case 'query':
+        return { lines: [] }
+      case 'foreign':
+        return { lines: bearer(sign('https://elsewhere.example', at)) }
+      case 'signature':
+        return { lines: bearer(sign(people, at, {}, { typ: 'at+jwt' }, stranger)) }
+      case 'audience':
+        return { lines: bearer(sign(people, at, { aud: 'https://other.example' })) }
+      case 'none':
+        return {
+          lines: bearer(
+            `${Buffer.from('{"alg":"none","typ":"at+jwt","kid":"es"}').toString('base64url')}.${sign(people, at).split('.')[1]}.`,
+          ),
+        }
+      case 'no kid':
+        return { lines: bearer(sign(people, at, {}, '{"alg":"ES256","typ":"at+jwt"}')) }
+      default:
+        return { lines: bearer(sign(people, at, {}, { typ: 'at+jwt', crit: ['exp'] })) }
+    }
+  }
+  const issuer = who.issuer === 'people' ? people : 'services'
+  const times: JsonObject = {
+    good: { iat: at, exp: at + 300 },
+    expired: { iat: at - 600, exp: at - 100 },
+    'no exp': { iat: at },
+    'no iat': { exp: at + 300 },
+    future: { iat: at + 120, exp: at + 300 },
+    long: { iat: at, exp: at + 40 * 3600 },
+    nbf: { iat: at, nbf: at + 120, exp: at + 300 },
+  }[who.times]!
+  const payload: JsonObject = { iss: issuer, aud: AUDIENCE, ...times, ...who.claims }
+  const header: JsonObject = { alg: 'ES256', kid: 'es', ...(who.typ === undefined ? {} : { typ: who.typ }) }
+  return { lines: bearer(signToken(es, payload, JSON.stringify(header))), token: { issuer: who.issuer, header, payload } }
+}
