@@ -1,0 +1,143 @@
+/** What tests of this target share: a small world in a mesh, and what a proxy of it answers. */
+import { RE2JS } from 're2js'
+import type { Wiring } from '../../config/schema.ts'
+import type { NativeIssuer } from '../../core/token.ts'
+import type { Regexes } from '../../envoy/evaluate.ts'
+import { declaredClaims } from '../../identity/claims.ts'
+import { oidcClaims } from '../../identity/oidc/claims.ts'
+import { nativeOidc } from '../../identity/oidc/native.ts'
+import type { CompiledPolicy } from '../../policy/index.ts'
+import { NOW } from '../../policy/testdata/world.ts'
+import type { NativeIssuers, TargetDocument, TargetInput, TargetResult } from '../target.ts'
+import { assumptionNames, type Assumption } from './assume.ts'
+import { compileIstio } from './emit.ts'
+import { istioSchema, type IstioTarget } from './schema.ts'
+import { evaluateIstio, type IstioRequest, type IstioVerdict } from './translate/evaluate.ts'
+import { DEFAULT_MESH } from './translate/mesh.ts'
+import { istioOf } from './translate/read.ts'
+import { translateIstio, type Translated } from './translate/translate.ts'
+
+const patterns = new Map<string, RE2JS>()
+function compiledPattern(pattern: string): RE2JS {
+  const known = patterns.get(pattern) ?? RE2JS.compile(pattern)
+  patterns.set(pattern, known)
+  return known
+}
+export const regexes: Regexes = {
+  wholly: (pattern, text) => compiledPattern(pattern).matches(text),
+  anywhere: (pattern, text) => compiledPattern(pattern).matcher(text).find(),
+}
+
+export const CLAIMS = {
+  level: 'number',
+  rank: 'number',
+  vip: 'boolean',
+  department: 'string',
+  repository: 'string',
+  groups: 'list',
+  roles: 'list',
+} as const
+
+export function issuerOf(name: string, more: Partial<Parameters<typeof nativeOidc>[0]> = {}): NativeIssuer {
+  return nativeOidc({
+    name,
+    iss: `https://${name}.example`,
+    audiences: ['api'],
+    algorithms: ['ES256', 'RS256'],
+    clients: [],
+    agents: [],
+    declared: declaredClaims(oidcClaims, CLAIMS),
+    maxLifetime: 3_600_000,
+    type: { pattern: 'at\\+jwt', absent: false },
+    client: { claim: 'client_id', when: 'always' },
+    appOnly: 'by-subject',
+    ...more,
+  })
+}
+
+export const issuers: NativeIssuers = new Map(['entra', 'ci'].map((name) => [name, [issuerOf(name)]]))
+
+const resource = {
+  protocol: 'http',
+  upstream: { hostField: 'request' },
+  websocket: true,
+  forwardAuthorization: false,
+  record: 'spool',
+  routes: [],
+}
+export function wiringOf(more: Readonly<Record<string, unknown>> = {}): Wiring {
+  return {
+    resources: { orders: { ...resource, hosts: ['orders.example'], ...more }, wiki: { ...resource, hosts: ['wiki.example'], ...more } },
+  } as unknown as Wiring
+}
+
+const workload = { namespace: 'shop', selector: { app: 'web' }, ports: [8080] }
+
+export function targetOf(more: Readonly<Record<string, unknown>> = {}): IstioTarget {
+  return istioSchema.parse({
+    kind: 'istio',
+    version: '1.28',
+    pathNormalization: 'DECODE_AND_MERGE_SLASHES',
+    assume: assumptionNames,
+    workloads: { orders: workload },
+    ...more,
+  })
+}
+
+export const BOTH = { workloads: { orders: workload, wiki: workload } }
+
+export function without(...gone: readonly Assumption[]): Readonly<Record<string, unknown>> {
+  return { assume: assumptionNames.filter((one) => !gone.includes(one)) }
+}
+
+export function compiled(
+  policy: CompiledPolicy,
+  config: IstioTarget = targetOf(),
+  more: Partial<TargetInput<IstioTarget>> = {},
+): TargetResult {
+  const keys = new Map(
+    [...issuers.values()].flatMap((one) => ('refused' in one ? [] : one.map(({ form }) => [form, '{"keys":[{}]}'] as const))),
+  )
+  return compileIstio({ name: 'mesh', config, wiring: wiringOf(), policy, issuers, keys, revision: 'a'.repeat(64), ...more })
+}
+
+/** What the control plane makes of documents for the one workload, when they have been there and back. */
+export function proxyOf(
+  documents: readonly TargetDocument[],
+  { pathNormalization }: Pick<IstioTarget, 'pathNormalization'> = targetOf(),
+): Translated {
+  return translateIstio({
+    resources: istioOf(JSON.parse(JSON.stringify(documents)) as readonly unknown[]),
+    mesh: { ...DEFAULT_MESH, pathNormalization },
+    workload: { kind: 'sidecar', namespace: 'shop', labels: { app: 'web' } },
+    keys: new Map(),
+  })
+}
+
+export interface Call extends Partial<IstioRequest> {
+  readonly token?: Readonly<Record<string, unknown>> | undefined
+  readonly iss?: string
+}
+
+export const SECONDS = NOW / 1000
+
+export function payloadOf(token: Readonly<Record<string, unknown>>, iss = 'https://entra.example'): Readonly<Record<string, unknown>> {
+  return { iss, aud: 'api', sub: 's', client_id: 'c', iat: SECONDS, exp: SECONDS + 300, ...token }
+}
+
+export function ask(proxy: Translated, { token, iss, ...more }: Call): IstioVerdict {
+  return evaluateIstio(
+    proxy,
+    {
+      method: 'GET',
+      path: '/a',
+      host: 'orders.example',
+      port: 8080,
+      source: '192.0.2.1',
+      time: NOW,
+      tokens: token === undefined ? [] : [{ payload: payloadOf(token, iss) }],
+      ...more,
+    },
+    regexes,
+  )
+}
