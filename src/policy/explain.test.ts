@@ -61,6 +61,39 @@ test('what the provider calls a value is told beside it, and why one can not be 
   assert.match(unknown.text, /\? contractor: can not be told, because claim `groups` can not: the directory is down\n/)
 })
 
+test('what is told of a role is that of the binding that tells', () => {
+  const roles = (among: number, match: string, from = 1) =>
+    `{ issuer: entra, claim: groups, ${match}: [${Array.from({ length: among }, (_, i) => i + from)
+      .map((i) => `g${i}`)
+      .join(', ')}] }`
+  const { policy, diagnostics } = load(`roles:
+  eight: { bind: [${roles(8, 'any')}] }
+  nine: { bind: [${roles(9, 'all')}] }
+  lead: { includes: [helper], eligible: [${roles(1, 'any')}] }
+  helper: { eligible: [${roles(1, 'any', 2)}] }
+rules:
+  - { id: read, role: [eight, nine, lead, helper], resource: orders, actions: ['GET /**'], when: "claims.department == 'a'" }
+`)
+  assert.deepEqual(diagnostics, [])
+  const told = (who: Parameters<typeof someone>[0]) => {
+    const { roles: all, rules } = policy!.explain(policy!.bind(someone(who)), act('GET /x'), 'orders', AT).parties[0]!
+    return { role: (name: string) => all.find(({ role }) => role === name)!, rule: rules.find(({ id }) => id === 'read')! }
+  }
+  const nobody = told({ claims: { groups: [] } })
+  const listed = (count: number) => Array.from({ length: count }, (_, i) => `\`g${i + 1}\``).join(', ')
+  assert.deepEqual(nobody.role('eight').wouldGive, [`claim \`groups\` of issuer \`entra\` containing one of ${listed(8)}`])
+  assert.deepEqual(nobody.role('nine').wouldGive, [`claim \`groups\` of issuer \`entra\` containing all of ${listed(8)} and 1 more`])
+  // A condition is looked at where the role is held.
+  assert.deepEqual([nobody.rule.role, nobody.rule.condition], ['not-held', 'none'])
+  const held = told({ claims: { groups: ['g1'] }, unknownBecause: { groups: 'the directory is down' } })
+  assert.deepEqual([held.role('eight').state, held.role('eight').because], ['held', undefined])
+  assert.deepEqual([held.rule.role, held.rule.condition], ['held', 'error'])
+  const could = (name: string, group: string) => told({ claims: { groups: [group] } }).role(name).eligible
+  const by = (group: string) => `for which they are eligible: claim \`groups\` of issuer \`entra\` containing \`${group}\``
+  assert.equal(could('helper', 'g2'), `activate role \`helper\`, ${by('g2')}`)
+  assert.equal(could('helper', 'g1'), `activate role \`lead\`, ${by('g1')}, which gives role \`lead\` and so this one`)
+})
+
 test('what helps depends on what is missing', () => {
   const policy = orders()
   const help = (who: Parameters<typeof someone>[0] | undefined, does: string, on = 'orders', time = NOW) =>

@@ -8,6 +8,8 @@ export interface Equivalent {
   readonly line: string
   /** The same of the line before, where there are several such lines. */
   readonly after?: string
+  /** How many such lines there are, where the reason is that of each. Default: 1. */
+  readonly lines?: number
   /** As `npm run load -- mutants --list` tells it. */
   readonly change: string
   readonly because: string
@@ -254,6 +256,148 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       line: "if ('problem' in parsed) throw new Error(parsed.problem)",
       change: "'problem' in parsed → false",
       because: 'a text that could be read before can be read again',
+    },
+  ],
+  'src/policy/cells.ts': [
+    {
+      line: 'if (guards === BUT_FOR || ways > MANY * roles.length) return undefined',
+      change: '> → >=',
+      because: 'whether it is decided quickly or at length, it is decided the same',
+    },
+    { line: 'only = number', change: 'only = number → ;', because: 'whether it is decided quickly or at length, it is decided the same' },
+    {
+      line: 'if (only !== -1 && grant === undefined) return undefined',
+      change: '!== → ===',
+      because: 'whether it is decided quickly or at length, it is decided the same',
+    },
+    {
+      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(only)',
+      change: 'this.#decisions[words[only + DECISIONS]!] ?? this.#deny(o… → undefined',
+      because: 'whether it is decided quickly or at length, it is decided the same',
+    },
+    {
+      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(only)',
+      change: '?? → &&',
+      because: 'whether it is decided quickly or at length, it is decided the same',
+    },
+  ],
+  'src/policy/compiled.ts': [
+    { line: '.toSorted((a, b) => (a.name < b.name ? -1 : 1))', change: '< → <=', because: 'no two resources have one name' },
+    {
+      line: ".map(([name, info]) => ({ name, ...info, exampleAction: vocabularyOf(info.protocol)?.exampleAction ?? '' }))",
+      change: '?. → .',
+      because: 'a protocol without a vocabulary is refused before',
+    },
+  ],
+  'src/policy/demands.ts': [
+    {
+      line: 'return () => false',
+      change: 'false → true',
+      because: 'a policy with a pattern that is none is refused: nothing is asked of it',
+    },
+    {
+      line: '(issuer) => anybody || about.met.some((role) => roles.get(role)?.bindings.some((binding) => binding.issuer === issuer) === true),',
+      change: '?. → .',
+      because: 'a guardrail for a role that is not there is refused before',
+    },
+  ],
+  'src/policy/packed/model.ts': [
+    {
+      line: 'if (i % STEP === 0) yield',
+      lines: 2,
+      change: 'i % STEP === 0 → false',
+      because: 'other work gets its turn more or less often, and the policy is the same',
+    },
+  ],
+  'src/policy/packed/policy.ts': [
+    { line: 'yield', lines: 2, change: 'yield → ;', because: 'other work gets its turn more or less often, and the policy is the same' },
+  ],
+  'src/policy/packed/pages.ts': [
+    {
+      line: 'while (octets.length - end < text.length * 3) {',
+      change: '< → <=',
+      because: 'there is more room than is needed, and what is written is the same',
+    },
+    {
+      line: 'return { octets: octets.slice(0, end), starts }',
+      change: '.slice(…) → nothing',
+      because: 'there is more room than is needed, and what is written is the same',
+    },
+  ],
+  'src/policy/packed/tables.ts': [
+    {
+      line: 'const pattern = vocabularyOf(protocol)?.parse(text, side).pattern',
+      change: '?. → .',
+      because: 'the pattern was read from the same text before',
+    },
+    {
+      line: 'if (pattern === undefined) throw new Error(`\\`${text}\\` is no action of ${protocol}`)',
+      change: 'throw new Error(`\\`${text}\\` is no action of ${protocol}`) → ;',
+      because: 'the pattern was read from the same text before',
+    },
+  ],
+  'src/policy/quick.ts': [
+    { line: 'return table', change: 'table → undefined', because: 'whether it is decided quickly or at length, it is decided the same' },
+  ],
+  'src/policy/when/check.ts': [
+    {
+      line: 'const fitting = overloads.find((one) => fits(one, receiver, args))',
+      change: 'find → findLast',
+      because: 'overloads that fit the same arguments have the same result',
+    },
+    {
+      line: 'if (iterRange === undefined || accuInit === undefined || loopCondition === undefined || loopStep === undefined || result === undefined)',
+      change: '|| → && (3)',
+      because: 'a loop that was read has all of its parts',
+    },
+  ],
+  'src/policy/when/extent.ts': [
+    {
+      line: 'return { from: before.from, to: (at === -1 ? own : at) + field.length }',
+      change: 'at === -1 → false',
+      because: 'the name of a field stands behind what it is a field of',
+    },
+  ],
+  'src/policy/when/functions.ts': [
+    {
+      line: 'if (cache.size >= MAX_KEPT) cache.delete(cache.keys().next().value!)',
+      change: '>= → >',
+      because: 'one more is kept, and what is kept is the same as what is made anew',
+    },
+    {
+      line: "if (address === undefined || range === undefined) throw new Error('the address can not be read')",
+      change: '|| → &&',
+      because: 'what is no address is in no range without an error, either',
+    },
+  ],
+  'src/policy/when/operators.ts': [
+    {
+      line: 'if (a === undefined || b === undefined) return undefined',
+      lines: 3,
+      change: '|| → &&',
+      because: 'such an operator has two operands',
+    },
+    {
+      line: "'@not_strictly_false': logical('all'),",
+      change: "'all' → 'any'",
+      because: 'the condition of a loop is written by the parser, and never told',
+    },
+  ],
+  'src/policy/when/parse.ts': [
+    {
+      line: 'unlistedVariablesAreDyn: true,',
+      change: 'true → false',
+      because: 'nothing but its parser is asked, which knows no variables',
+    },
+    {
+      line: 'if (expr !== undefined && sourceInfo !== undefined) return { expr, source: sourceInfo }',
+      change: '&& → ||',
+      because: 'what could be read has both',
+    },
+    {
+      line: 'const to = Math.max(from, Math.min(range?.end ?? text.length, text.length))',
+      change: '?. → .',
+      because: 'every error of that parser has its place',
     },
   ],
 }

@@ -83,12 +83,12 @@ function isOf({ line, after, change }: Equivalent, mutant: Mutant): boolean {
   return line === mutant.source && change === mutant.change && (after === undefined || after === mutant.after)
 }
 
-/** Entries that meet no mutant, or more than one of which only one was looked at. */
+/** Entries that meet no mutant, or more than were looked at. */
 function checkEquivalent(all: readonly Mutant[]): readonly string[] {
   return Object.entries(EQUIVALENT).flatMap(([file, entries]) =>
     entries.flatMap((entry) => {
       const met = all.filter((one) => one.file === file && isOf(entry, one)).length
-      return met === 1 ? [] : [`equivalent.ts: ${met} mutants of ${file} are ${entry.change} in ${entry.line}`]
+      return met === (entry.lines ?? 1) ? [] : [`equivalent.ts: ${met} mutants of ${file} are ${entry.change} in ${entry.line}`]
     }),
   )
 }

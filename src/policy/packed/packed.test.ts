@@ -14,6 +14,7 @@ function packed(policy: CompiledPolicy): CompiledPolicy {
   const whole = packPolicy(policy)
   const sent = structuredClone(whole, { transfer: [...transferOf(whole)] })
   // All of it was handed over, nothing copied.
+  assert.ok(transferOf(whole).length > 3)
   for (const buffer of transferOf(whole)) assert.equal(buffer.byteLength, 0)
   return atOnce(unpackingPolicy(sent, ['orders', 'nowhere']))
 }
