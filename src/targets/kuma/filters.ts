@@ -29,7 +29,10 @@ export interface Dataplanes {
 
 type Around = Pick<KumaTarget, 'mesh' | 'gateway' | 'logs' | 'maxDuration'> & { readonly name: string; readonly keys: KeySets }
 
-/** What the last of our filters is called, which says who calls. */
+/** The first of our filters, which looks at who is at the other end. */
+export const PEERS_FILTER = 'ostiary.peers'
+
+/** The last of them, which says who calls. */
 export const HEADERS_FILTER = 'ostiary.headers'
 
 /** `spec.default.appendModifications` of a MeshProxyPatch. */
@@ -38,8 +41,11 @@ export function modificationsOf({ inbounds, forwardAuthorization }: Dataplanes, 
   const asked = inbounds.find(({ delegated }) => delegated)
   const tells = logs !== undefined && 'gateway' in logs
   const filters = [
+    ...(inbounds.some(({ peers }) => peers !== undefined)
+      ? [rbac(PEERS_FILTER, 'ALLOW', inbounds, (one) => peersOf(one, around.mesh))]
+      : []),
     { name: FILTERS.tokens, typedConfig: tokensOf(inbounds, around.keys) },
-    rbac(FILTERS.callers, 'ALLOW', inbounds, (one) => admittedBy(one, around.mesh)),
+    rbac(FILTERS.callers, 'ALLOW', inbounds, admittedBy),
     rbac(FILTERS.guardrails, 'DENY', inbounds, ({ native }) => guardrailsOf(native)),
     ...(asked === undefined ? [] : [checksOf(CHECKS_CLUSTER)]),
     rbac(FILTERS.rules, 'ALLOW', inbounds, ({ native, delegated }) => (delegated ? checked(native.name) : rulesOf(native))),
@@ -74,7 +80,7 @@ const ROUTER = 'envoy.filters.http.router'
  * is escaped.
  */
 function text(value: Json): string {
-  return `${JSON.stringify(value, undefined, 1).replaceAll(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g, escaped)}\n`
+  return `${JSON.stringify(value).replaceAll(/[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g, escaped)}\n`
 }
 
 function escaped(character: string): string {
@@ -107,45 +113,52 @@ function authority(host: string): Json {
   return { name: ':authority', stringMatch: { exact: host, ignoreCase: true } }
 }
 
-/** A filter that decides for each resource by the policies of that resource: no other's has anything to say there. */
+/**
+ * A filter that decides for each resource by the policies of that resource: no other's has anything to say there. What resources have in
+ * common is written once, because what tells a good token from others is long.
+ */
 function rbac(name: string, action: 'ALLOW' | 'DENY', inbounds: readonly Inbound[], policiesOf: (one: Inbound) => Policies): Json {
-  const policies = inbounds.flatMap((inbound) => policiesOf(inbound).map((one) => placed(one, inbound)))
-  const byName = Object.fromEntries(policies)
-  // Of two with one name, one would be lost.
-  if (Object.keys(byName).length < policies.length) throw new Error('two policies have the same name')
-  return { name, typedConfig: { '@type': RBAC, rules: { action, policies: byName } } }
+  const merged = new Map<string, Policies[number]>()
+  for (const inbound of inbounds) {
+    const names = new Set<string>()
+    for (const [id, { permissions, ...rest }] of policiesOf(inbound)) {
+      // Of two with one name, one would be lost.
+      if (names.has(id)) throw new Error(`two policies are called \`${id}\``)
+      names.add(id)
+      const key = JSON.stringify([id, rest])
+      // What follows a `#` is no part of the statement's name.
+      const [called, before] = merged.get(key) ?? [`${id}#${inbound.native.name}`, { permissions: [] }]
+      const here = (permissions as readonly Json[]).map((one) => bothPermissions(placeOf(inbound), one))
+      merged.set(key, [called, { ...rest, permissions: [...(before['permissions'] as readonly Json[]), ...here] }])
+    }
+  }
+  return { name, typedConfig: { '@type': RBAC, rules: { action, policies: Object.fromEntries(merged.values()) } } }
 }
 
-function placed([id, policy]: Policies[number], { native, hosts, port }: Inbound): Policies[number] {
-  const here = bothPermissions({ destinationPort: port }, eitherPermission(...hosts.map((host) => ({ header: authority(host) }))))
-  const permissions = policy['permissions'] as readonly Json[]
-  // What follows a `#` is no part of the statement's name.
-  return [`${id}#${native.name}`, { ...policy, permissions: permissions.map((one) => bothPermissions(here, one)) }]
+/** The host alone would not do: on another port it leads to something else. */
+function placeOf({ hosts, port }: Inbound): Json {
+  return bothPermissions({ destinationPort: port }, eitherPermission(...hosts.map((host) => ({ header: authority(host) }))))
 }
 
-/** Who is let in at all: by the mesh's own certificates too, whatever else lets callers into the mesh. */
-function admittedBy({ native, delegated, peers, websocket }: Inbound, mesh: string): Policies {
+/** Who may call at all by the mesh's own certificates, whatever else lets callers into the mesh. */
+function peersOf({ peers }: Inbound, mesh: string): Policies {
+  return [['peer', { permissions: [ANYBODY], principals: peers === undefined ? [ANYBODY] : [...peerIds(peers, mesh)] }]]
+}
+
+function peerIds(peers: readonly KumaPeer[], mesh: string): readonly Json[] {
+  return peers.map((peer) => ({ authenticated: { principalName: nameOf(peer, mesh) } }))
+}
+
+function admittedBy({ native, delegated, websocket }: Inbound): Policies {
   const admitted: Policies = delegated ? [['canonical', { permissions: [CANONICAL], principals: [ANYBODY] }]] : callersOf(native)
-  return admitted.map(([id, policy]) => {
-    const { permissions, principals } = policy as { readonly permissions: readonly Json[]; readonly principals: readonly Json[] }
-    return [
-      id,
-      {
-        ...policy,
-        permissions: websocket ? permissions : permissions.map((one) => bothPermissions(NO_UPGRADE, one)),
-        principals: peers === undefined ? principals : principals.map((one) => ({ andIds: { ids: [peerOf(peers, mesh), one] } })),
-      },
-    ]
-  })
+  if (websocket) return admitted
+  return admitted.map(([id, policy]) => [
+    id,
+    { ...policy, permissions: (policy['permissions'] as readonly Json[]).map((one) => bothPermissions(NO_UPGRADE, one)) },
+  ])
 }
 
 const NO_UPGRADE = noPermission({ header: { name: 'upgrade', presentMatch: true } })
-
-/** Whoever is at the other end has one of these names in the certificate; who shows none has none. */
-function peerOf(peers: readonly KumaPeer[], mesh: string): Json {
-  const ids = peers.map((peer) => ({ authenticated: { principalName: nameOf(peer, mesh) } }))
-  return ids.length === 1 ? ids[0]! : { orIds: { ids } }
-}
 
 function nameOf(peer: KumaPeer, mesh: string): Json {
   // Without workload identity, the certificate names the service so.

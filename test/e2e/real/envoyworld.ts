@@ -1,5 +1,6 @@
 /** Random policies, credentials and spellings of paths that a real Envoy and the engine are both asked about. */
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import * as fc from 'fast-check'
 import { actionText } from '../../../src/policy/testdata/random.ts'
 import { signToken, testKey, type JsonObject } from '../../../src/testing/tokens.ts'
@@ -211,11 +212,13 @@ export function policyText(data: PolicyOfWorld): JsonObject {
   }
 }
 
-/** One raw exchange: what Envoy answers to just these bytes. */
-export function send(port: number, bytes: string): Promise<number> {
+/** One raw exchange: what Envoy answers to just these bytes; 0 where it ends the connection. @param tls How, where it isn't in the open */
+export function send(port: number, bytes: string, tls?: ConnectionOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     let said = ''
-    const socket: Socket = connect(port, '127.0.0.1', () => void socket.write(bytes, 'latin1'))
+    const begin = (): void => void socket.write(bytes, 'latin1')
+    const at = { port, host: '127.0.0.1' }
+    const socket: Socket = tls === undefined ? connect(at, begin) : connectTls({ ...at, ...tls }, begin)
     socket.setEncoding('latin1')
     socket.setTimeout(10_000, () => void socket.destroy(new Error(`no answer to ${bytes}`)))
     socket.on('data', (chunk: string) => {
