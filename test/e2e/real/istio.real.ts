@@ -1,0 +1,259 @@
+/**
+ * A real Envoy with what Istio's control plane would make of Istio's resources, against the evaluator of that translation: the same
+ * requests, the same answers. Not part of `npm test`: it needs the binary, which `src/testing/envoybinary.ts` finds or downloads.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
+import * as fc from 'fast-check'
+import { RE2JS } from 're2js'
+import type { Regexes } from '../../../src/envoy/evaluate.ts'
+import { evaluateIstio, evaluateIstioTcp, type IstioRequest } from '../../../src/targets/istio/translate/evaluate.ts'
+import { DEFAULT_MESH, type Mesh, type Workload } from '../../../src/targets/istio/translate/mesh.ts'
+import { readPath } from '../../../src/targets/istio/translate/paths.ts'
+import { parseIstio } from '../../../src/targets/istio/translate/read.ts'
+import { DETAILS, staticEnvoy, type StaticWorld } from '../../../src/targets/istio/translate/static.ts'
+import { translateIstio, type Translated } from '../../../src/targets/istio/translate/translate.ts'
+import type { ShownToken } from '../../../src/targets/istio/translate/tokens.ts'
+import { RealEnvoy } from '../../../src/testing/envoy.ts'
+import { certifiedBy, testAuthority, type Pair } from '../../../src/testing/pki.ts'
+import { base64url, signToken, testKey, type JsonObject, type TestKey } from '../../../src/testing/tokens.ts'
+import { PEERS, requests, SERVICES, WORLDS, type RandomRequest, type ShownInWorld } from './istioworld.ts'
+
+const REQUESTS_A_WORLD = 400
+const people = testKey('people', 'ES256')
+const services = testKey('services', 'ES256')
+const KEYS = new Map([
+  ['https://people.example/keys', JSON.stringify({ keys: [people.jwk] })],
+  ['https://services.example/keys', JSON.stringify({ keys: [services.jwk] })],
+])
+const patterns = new Map<string, RE2JS>()
+function compiled(pattern: string): RE2JS {
+  const known = patterns.get(pattern) ?? RE2JS.compile(pattern)
+  patterns.set(pattern, known)
+  return known
+}
+const regexes: Regexes = {
+  wholly: (pattern, text) => compiled(pattern).matches(text),
+  anywhere: (pattern, text) => compiled(pattern).matcher(text).find(),
+}
+
+interface Answer {
+  readonly status: number
+  readonly details: string
+}
+
+/** One raw exchange: what Envoy answers to just these bytes. */
+function exchange(socket: Socket, bytes: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    socket.setEncoding('latin1')
+    socket.setTimeout(10_000, () => void socket.destroy(new Error(`no answer to ${bytes}`)))
+    socket.on('data', (chunk: string) => {
+      said += chunk
+      if (said.includes('\r\n\r\n')) socket.destroy()
+    })
+    socket.on('error', (error) => (said === '' ? reject(error) : undefined))
+    socket.on('close', () => {
+      const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(said)?.[1] ?? 0)
+      resolve({ status, details: new RegExp(`^${DETAILS}: (.*)\r$`, 'm').exec(said)?.[1] ?? '' })
+    })
+    socket.write(bytes, 'latin1')
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+describe('a real Envoy with translated resources of Istio', () => {
+  let folder: string
+  let upstream: Server
+  let envoy: RealEnvoy | undefined
+  let authority: Pair
+  const certificates = new Map<string, Pair>()
+  const worlds: { readonly world: StaticWorld; readonly translated: Translated }[] = []
+  const seen = new Map<string, string>()
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'ostiary-istio-'))
+    upstream = createServer((request, response) => {
+      seen.set(String(request.headers['x-test']), request.url!)
+      response.end('ok')
+    })
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    authority = await testAuthority('mesh')
+    for (const peer of PEERS)
+      if (peer !== undefined) certificates.set(peer, await certifiedBy(authority, { names: [{ type: 'url', value: peer }] }))
+    const server = await certifiedBy(authority, { names: [{ type: 'dns', value: 'orders.example' }], usages: ['1.3.6.1.5.5.7.3.1'] })
+    const { port: to } = upstream.address() as AddressInfo
+    for (const { name, resources, normalization = 'DEFAULT', workload = {}, isTls } of WORLDS)
+      for (const chain of isTls ? (['http', 'tcp'] as const) : (['http'] as const)) {
+        const port = await freePort()
+        const mesh: Mesh = { ...DEFAULT_MESH, trustDomain: 'td.new', trustDomainAliases: ['old.local'], pathNormalization: normalization }
+        const own: Workload = { kind: 'sidecar', namespace: 'shop', labels: { app: 'orders' }, ...workload }
+        const input = { resources: parseIstio(name, resources.replaceAll('PORT', String(port))), mesh, workload: own, keys: KEYS }
+        const tls = isTls ? { tls: { cert: server.cert, key: server.key, authority: authority.cert } } : {}
+        worlds.push({ world: { ...input, name: `${name}-${chain}`, chain, port, upstream: to, ...tls }, translated: translateIstio(input) })
+      }
+    envoy = await RealEnvoy.start(folder, staticEnvoy(worlds.map(({ world }) => world)))
+    for (const { world } of worlds) assert.equal(await envoy.port(world.name), world.port)
+  })
+  after(async () => {
+    await envoy?.stop()
+    upstream.close()
+    upstream.closeAllConnections()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('answers as the evaluator says, by the same policy', async () => {
+    const seed = Number(process.env['OSTIARY_SEED'] ?? Date.now() % 1_000_000)
+    process.stderr.write(`seed ${seed}\n`)
+    const told: Record<string, number> = {}
+    const differences: string[] = []
+    const policies = new Set<string>()
+    let number = 0
+    const http = worlds.filter(({ world }) => world.chain === 'http')
+    const one = async (random: RandomRequest, { world, translated }: (typeof worlds)[number]): Promise<void> => {
+      const now = Date.now()
+      const id = String(++number)
+      const { bytes, request } = written(random, world, now, id)
+      const socket = open(random, world)
+      const answer = await exchange(socket, bytes)
+      const verdict = evaluateIstio(translated, request, regexes)
+      const arrived = seen.get(id)
+      const context = (): string => JSON.stringify({ world: world.name, random, answer, verdict, arrived })
+      assert.equal(answer.status === 200, arrived !== undefined, context())
+      const read = readPath(request.path, translated.connection)
+      const policy = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(answer.details)?.[1]
+      const isSame =
+        answer.status === verdict.status &&
+        (verdict.filter !== 'rbac' || policy === (verdict.policy ?? 'none')) &&
+        (arrived === undefined || !('path' in read) || arrived.replace(/\?.*$/s, '') === read.path.replace(/\?.*$/s, ''))
+      if (!isSame) differences.push(context())
+      if (verdict.policy !== undefined) policies.add(verdict.policy)
+      const kind = verdict.allowed ? 'allowed' : `${verdict.filter} ${verdict.status}`
+      told[kind] = (told[kind] ?? 0) + 1
+    }
+    for (const each of http) {
+      const all = fc.sample(requests, { numRuns: REQUESTS_A_WORLD, seed: seed + worlds.indexOf(each) })
+      for (let at = 0; at < all.length; at += 16) await Promise.all(all.slice(at, at + 16).map((random) => one(random, each)))
+    }
+    process.stderr.write(
+      `${number} requests of ${http.length} workloads, ${policies.size} rules met: ${JSON.stringify(told)}, ${differences.length} differences\n`,
+    )
+    assert.deepEqual(differences.slice(0, 5), [])
+    assert.ok(
+      told['allowed']! > 500 && told['jwt_authn 401']! > 300 && told['jwt_authn 403']! > 20 && told['rbac 403']! > 500,
+      JSON.stringify(told),
+    )
+    assert.ok(policies.size > 15)
+  })
+
+  test('lets connections in as the evaluator says', async () => {
+    const [{ world, translated }] = worlds.filter(({ world: each }) => each.chain === 'tcp') as [(typeof worlds)[number]]
+    const told = { allowed: 0, denied: 0 }
+    for (const peer of PEERS)
+      for (const serverName of ['orders.example', 'a.special.example']) {
+        const socket = openTls(peer, serverName, world)
+        const { status } = await exchange(socket, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+        const verdict = evaluateIstioTcp(translated, { ...(peer && { peer }), serverName, port: world.port, source: '127.0.0.1' }, regexes)
+        assert.equal(status === 200, verdict.allowed, JSON.stringify({ peer, serverName, status, verdict }))
+        told[verdict.allowed ? 'allowed' : 'denied']++
+      }
+    process.stderr.write(`connections: ${JSON.stringify(told)}\n`)
+    assert.ok(told.allowed > 0 && told.denied > 0)
+  })
+
+  function openTls(peer: string | undefined, servername: string, { port }: StaticWorld): Socket {
+    const own = peer === undefined ? {} : { cert: certificates.get(peer)!.cert, key: certificates.get(peer)!.key }
+    return connectTls({ host: '127.0.0.1', port, servername, rejectUnauthorized: false, ...own })
+  }
+
+  function open({ peer, serverName }: RandomRequest, world: StaticWorld): Socket {
+    return world.tls === undefined ? connect(world.port, '127.0.0.1') : openTls(peer, serverName, world)
+  }
+})
+
+/** The bytes of a request, and what the evaluator is told of it. */
+function written(
+  { method, path, host, fields, isPreflight, tokens, peer, serverName }: RandomRequest,
+  world: StaticWorld,
+  now: number,
+  id: string,
+): { readonly bytes: string; readonly request: IstioRequest } {
+  const texts = tokens.map((token) => textOf(token, Math.floor(now / 1000)))
+  const lines = [
+    ...fields,
+    ...(isPreflight
+      ? [
+          ['origin', 'https://b.example'],
+          ['access-control-request-method', 'PUT'],
+        ]
+      : []),
+  ] as [string, string][]
+  const occupied = new Set(tokens.flatMap(({ at }) => (at.kind === 'header' ? [at.name] : [])))
+  const own = lines.filter(([name], index) => !occupied.has(name) && lines.findLastIndex(([other]) => other === name) === index)
+  let target = Buffer.from(path).toString('latin1')
+  const shown = [...own]
+  for (const [index, { at }] of tokens.entries()) {
+    const { text } = texts[index]!
+    if (at.kind === 'header') shown.push([at.name, `${at.prefix}${text}`])
+    else if (at.kind === 'cookie') shown.push(['cookie', `${at.name}=${text}`])
+    else target = target.replace(/(#.*)?$/s, `${target.includes('?') ? '&' : '?'}${at.name}=${text}$1`)
+  }
+  const bytes = [
+    `${isPreflight ? 'OPTIONS' : method} ${target} HTTP/1.1`,
+    `Host: ${host}`,
+    `x-test: ${id}`,
+    'Content-Length: 0',
+    'Connection: close',
+    ...shown.map(([name, value]) => `${name}: ${value}`),
+    '',
+    '',
+  ].join('\r\n')
+  const isTls = world.tls !== undefined
+  const request: IstioRequest = {
+    method: isPreflight ? 'OPTIONS' : method,
+    path: target,
+    host,
+    headers: Object.fromEntries(own),
+    tokens: tokens.map(({ at }, index) => ({ at, ...texts[index]!.shown })),
+    ...(isTls && peer !== undefined ? { peer } : {}),
+    ...(isTls ? { serverName } : {}),
+    port: world.port,
+    source: '127.0.0.1',
+    remote: remoteOf(own, world),
+    time: now,
+  }
+  return { bytes, request }
+}
+
+/** A sidecar believes what it is told of the client, a gateway doesn't. */
+function remoteOf(fields: readonly (readonly [string, string])[], { workload }: StaticWorld): string {
+  const told = fields.find(([name]) => name === 'x-forwarded-for')?.[1]
+  return workload.kind === 'sidecar' && told !== undefined ? told : '127.0.0.1'
+}
+
+function textOf({ claims, how }: ShownInWorld, now: number): { readonly text: string; readonly shown: ShownToken } {
+  const payload = Object.fromEntries(
+    Object.entries(claims).map(([name, value]) => {
+      const isTime = (name === 'exp' || name === 'nbf') && typeof value === 'string' && /^[-+]\d+$/.test(value)
+      return [name, isTime ? now + Number(value) : value]
+    }),
+  ) as JsonObject
+  const key: TestKey = payload['iss'] === SERVICES ? services : people
+  if (how === 'malformed') return { text: `${base64url('{"alg":"ES256"')}.x.y`, shown: { payload, isMalformed: true } }
+  const signer = how === 'stranger' ? testKey(key.kid, 'ES256') : how === 'alien' ? testKey('alien', 'ES256') : key
+  const isSignedBy = (jwks: string): boolean => how === 'good' && (JSON.parse(jwks) as { keys: { kid: string }[] }).keys[0]!.kid === key.kid
+  return { text: signToken(signer, payload), shown: { payload, isSignedBy } }
+}
