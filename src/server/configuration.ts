@@ -22,6 +22,7 @@ import {
 import { operationsOf } from './operations.ts'
 import type { EnvoyDoor } from '../doors/envoy/schema.ts'
 import { planNode } from '../targets/envoy/nodes.ts'
+import { targetKinds } from '../targets/index.ts'
 import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims, nativeIssuers } from './families.ts'
 
 /** One version of the whole configuration: what was read, and what came of it. */
@@ -47,15 +48,23 @@ export function loadConfiguration(folder: string, environment?: string, now = Da
 /** What is allowed in a configuration but probably not meant. */
 export function doubts({ policy, wiring, root, folder }: Configuration, now: number): readonly Diagnostic[] {
   if (policy === undefined || wiring === undefined) return []
-  return [...checkWiring(wiring, root, now), ...checkPolicy(policy, now), ...envoyProblems(wiring, policy, folder)]
+  return [...checkWiring(wiring, root, now), ...checkPolicy(policy, now), ...targetProblems(wiring, policy, folder)]
 }
 
-/** What Envoys of the wiring can't be told: nothing new would be handed out to them. */
-function envoyProblems(wiring: Wiring, policy: CompiledPolicy, folder: string): readonly Diagnostic[] {
+/** What Envoys and targets of the wiring can't be told: nothing new would be handed out to them, or applied. */
+function targetProblems(wiring: Wiring, policy: CompiledPolicy, folder: string): readonly Diagnostic[] {
   const nodes = Object.entries((wiring.doors['envoy'] as EnvoyDoor | undefined)?.nodes ?? {})
-  if (nodes.length === 0) return []
+  const targets = Object.entries(wiring.targets)
+  if (nodes.length === 0 && targets.length === 0) return []
   const issuers = nativeIssuers(wiring)
-  return nodes.flatMap(([name, node]) => planNode({ name, node, wiring, policy, issuers, folder }).diagnostics)
+  return [
+    ...nodes.flatMap(([name, node]) => planNode({ name, node, wiring, policy, issuers, folder }).diagnostics),
+    ...targets.flatMap(([name, config]) => {
+      const { compile: compiled } = targetKinds[config.kind]!
+      // Nobody is asked for keys here, and nothing is applied.
+      return compiled({ name, config: config as never, wiring, policy, issuers, keys: undefined, revision: '' }).diagnostics
+    }),
+  ]
 }
 
 /** Compiles sources that were read before, such as a version kept for the record. */

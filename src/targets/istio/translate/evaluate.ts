@@ -28,8 +28,8 @@ export interface IstioRequest extends IstioConnection {
   readonly path: string
   /** As sent, with a port if it has one. */
   readonly host: string
-  /** Other fields, by their names in small letters; several of one name joined by a comma. */
-  readonly headers?: Readonly<Record<string, string>>
+  /** Other fields, by their names in small letters; a list for several lines of one name. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly tokens?: readonly ShownToken[]
   /** Milliseconds since the epoch. */
   readonly time: number
@@ -58,21 +58,18 @@ export function evaluateIstio({ http, connection }: Translated, request: IstioRe
     if (typeOf(filter) === 'JwtAuthentication')
       verified = verifyTokens(filter.typedConfig, shown, request.time, isUnverified(filter, request, read.path))
     const { payload, removed, fields, status } = verified
-    const headers: Record<string, string> = { ...request.headers }
+    const headers: Record<string, readonly string[]> = linesOf(request.headers)
     for (const { at = BEARER } of shown.filter((token) => !removed.has(token)))
-      if (at.kind === 'header') headers[at.name.toLowerCase()] = `${at.prefix}…`
-    for (const [name, value] of fields) {
-      if (value === undefined) delete headers[name]
-      else headers[name] = value
-    }
+      if (at.kind === 'header') headers[at.name.toLowerCase()] = [...(headers[at.name.toLowerCase()] ?? []), `${at.prefix}…`]
+    for (const [name, lines] of fields) headers[name] = lines
     return {
       status,
       seen: {
         method: request.method,
         host: request.host,
         path: read.path,
-        authorization: headers['authorization'],
-        upgrade: headers['upgrade'],
+        authorization: joined(headers['authorization']),
+        upgrade: joined(headers['upgrade']),
         token: undefined,
         fields: headers,
         metadata: { [JWT_METADATA]: metadataOf(payload) },
@@ -138,9 +135,29 @@ function typeOf({ typedConfig }: NamedFilter): string {
   return (typedConfig['@type'] as string).split('.').at(-1)!
 }
 
+/** Fields that Envoy knows by itself: several lines of one are one line, with commas. Of all others each line stands for itself. */
+const KNOWN_FIELDS = new Set(
+  'accept,authorization,cache-control,connection,content-length,content-type,expect,grpc-timeout,keep-alive,origin,proxy-connection,referer,te,transfer-encoding,upgrade,user-agent,via,x-forwarded-client-cert,x-forwarded-for,x-forwarded-host,x-forwarded-proto,x-request-id'.split(
+    ',',
+  ),
+)
+
+function linesOf(headers: IstioRequest['headers'] = {}): Record<string, readonly string[]> {
+  const lines = (name: string, value: string | readonly string[]): readonly string[] =>
+    KNOWN_FIELDS.has(name) ? [[value].flat().join(',')] : [value].flat()
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, lines(name, value)]))
+}
+
+function joined(lines: readonly string[] = []): string | undefined {
+  return lines.length === 0 ? undefined : lines.join(',')
+}
+
 /** A preflight of CORS passes `jwt_authn` as it is, and so does what has no path. */
 function isUnverified({ typedConfig }: NamedFilter, { method, headers = {} }: IstioRequest, path: string): boolean {
-  const isPreflight = method === 'OPTIONS' && Boolean(headers['origin']) && Boolean(headers['access-control-request-method'])
+  const isPreflight =
+    method === 'OPTIONS' &&
+    Boolean(joined([headers['origin'] ?? []].flat())) &&
+    Boolean(joined([headers['access-control-request-method'] ?? []].flat()))
   return (isPreflight && typedConfig['bypassCorsPreflight'] === true) || !path.startsWith('/')
 }
 

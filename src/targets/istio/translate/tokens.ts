@@ -44,8 +44,8 @@ export interface Verified {
   readonly payload: Json | undefined
   /** Tokens that aren't passed on. */
   readonly removed: ReadonlySet<ShownToken>
-  /** Header fields that were written, or, where undefined, taken away, by their names in small letters. */
-  readonly fields: ReadonlyMap<string, string | undefined>
+  /** Header fields that were taken away, by their names in small letters, with what was written instead, a line each. */
+  readonly fields: ReadonlyMap<string, readonly string[]>
 }
 
 /**
@@ -68,7 +68,7 @@ class Verifier {
   readonly #now: number
   payload: Json | undefined
   readonly removed = new Set<ShownToken>()
-  readonly fields = new Map<string, string | undefined>()
+  readonly fields = new Map<string, readonly string[]>()
 
   constructor(providers: Readonly<Record<string, Provider>>, tokens: readonly ShownToken[], now: number) {
     this.#providers = providers
@@ -80,7 +80,7 @@ class Verifier {
     // What callers write into the fields that stand for claims goes away, whoever they are.
     for (const { forwardPayloadHeader, claimToHeaders = [] } of Object.values(providers))
       for (const name of [forwardPayloadHeader ?? [], claimToHeaders.map(({ headerName }) => headerName)].flat())
-        this.fields.set(name.toLowerCase(), undefined)
+        this.fields.set(name.toLowerCase(), [])
   }
 
   check(requirement: Json): Status {
@@ -135,13 +135,14 @@ class Verifier {
 
   #accept(token: ShownToken, provider: Provider): void {
     if (provider.forward !== true) this.removed.add(token)
-    const set = (name: string, value: string): void => void this.fields.set(name.toLowerCase(), value)
+    const add = (name: string, value: string): void =>
+      void this.fields.set(name.toLowerCase(), [...(this.fields.get(name.toLowerCase()) ?? []), value])
     if (provider.forwardPayloadHeader !== undefined)
-      set(provider.forwardPayloadHeader, Buffer.from(JSON.stringify(token.payload)).toString('base64url'))
+      add(provider.forwardPayloadHeader, Buffer.from(JSON.stringify(token.payload)).toString('base64url'))
     for (const { headerName, claimName } of provider.claimToHeaders ?? []) {
       const value = claimName.split('.').reduce<unknown>((at, name) => (isObject(at) ? own(at, name) : undefined), token.payload)
       const text = headerText(value)
-      if (text !== '') set(headerName, text)
+      if (text !== '') add(headerName, text)
     }
     this.payload = normalized(token.payload, provider.normalizePayloadInMetadata.spaceDelimitedClaims)
   }
