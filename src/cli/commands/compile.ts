@@ -108,14 +108,16 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
     .argument('[dir]', 'folder with ostiary.yaml', '.')
     .option('--env <name>', 'environment to lay over it')
     .option('--target <name>', 'one of them; default: all')
+    .option('--keys', 'ask the issuers for their keys, and put them in: without them, what is written accepts no token')
     .action(
       action(async ({ output }, [dir], command) => {
-        const [{ loadConfiguration }, { nativeIssuers }] = await Promise.all([
+        const [{ loadConfiguration }, { nativeIssuers }, { keysOf }] = await Promise.all([
           import('../../server/configuration.ts'),
           import('../../server/families.ts'),
+          import('../../server/targetkeys.ts'),
         ])
         const folder = String(dir)
-        const options = command.opts<{ env?: string; target?: string }>()
+        const options = command.opts<{ env?: string; target?: string; keys?: boolean }>()
         const { wiring, policy, diagnostics, sources } = loadConfiguration(folder, options.env)
         if (wiring === undefined || policy === undefined)
           throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
@@ -130,9 +132,11 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
           )
         const issuers = nativeIssuers(wiring)
         const revision = createHash('sha256').update(JSON.stringify(sources)).digest('hex')
+        const asked = options.keys === true ? await keysOf(wiring, issuers, { folder }) : undefined
+        for (const [issuer, why] of asked?.failures ?? []) process.stderr.write(`issuer ${issuer}: ${why}\n`)
         const results = chosen.map(([name, config]) => ({
           name,
-          ...targetKinds[kind]!.compile({ name, config: config as never, wiring, policy, issuers, keys: undefined, revision }),
+          ...targetKinds[kind]!.compile({ name, config: config as never, wiring, policy, issuers, keys: asked?.keys, revision }),
         }))
         for (const { name, resources, residues, diagnostics: found } of results) {
           for (const one of found) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
