@@ -31,6 +31,31 @@ export const target = {
     help: 'write it first, as docs/{document} says',
     exit: 66,
   },
+  'target/no-control-plane': {
+    message: 'target `{name}` names no control plane',
+    help: 'write `targets.{name}.controlPlane.url`, or apply what `ostiary compile kuma` writes in another way',
+    exit: 64,
+  },
+  'target/control-plane': {
+    message: 'the control plane at {url} did not answer {asked} as it should: {problem}',
+    help: 'look at its address, its certificate and the token; what was applied before is still in force',
+    exit: 69,
+  },
+  'target/control-plane-version': {
+    message: 'the control plane is version {found}, and target `{name}` is compiled for {version}',
+    help: 'write its version as `targets.{name}.version`: what another version knows, it drops without a word',
+    exit: 65,
+  },
+  'target/rejected': {
+    message: 'the control plane rejects `{document}`: {problem}',
+    help: 'nothing after it was applied; look at `targets` and at the version of the control plane',
+    exit: 65,
+  },
+  'target/read-only': {
+    message: 'the control plane at {url} takes no documents: it keeps them in Kubernetes',
+    help: 'write `mode: kubernetes`, and apply with `ostiary compile kuma --keys | kubectl apply --server-side -f -`',
+    exit: 65,
+  },
   'target/no-target': {
     message: 'there is no target `{name}` of kind `{kind}` in `targets`',
     help: 'there are {known}',

@@ -1,0 +1,143 @@
+/** Brings documents to a control plane, and looks at what became of them. */
+import { OstiaryError } from '../../core/errors.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { TargetDocument } from '../target.ts'
+import type { KumaClient } from './client.ts'
+import { differences } from './compare.ts'
+import { KINDS, LABELS, type Kind } from './documents.ts'
+import { configProblems, describedProblems, expectedOf, isSelected, type Running } from './running.ts'
+import type { KumaTarget } from './schema.ts'
+
+export interface PushInput {
+  /** Names of the target and of the gateway. */
+  readonly name: string
+  readonly gateway: string
+  readonly config: KumaTarget
+  readonly documents: readonly TargetDocument[]
+}
+
+/** One document, and how what is there differs from it; `missing` where there is none. */
+export interface Kept {
+  readonly kind: Kind
+  readonly name: string
+  readonly missing: boolean
+  readonly differences: readonly string[]
+}
+
+/** What was applied for this target once, and is no part of it any more. */
+export interface Stale {
+  readonly kind: Kind
+  readonly name: string
+}
+
+export interface Looked {
+  readonly documents: readonly Kept[]
+  readonly stale: readonly Stale[]
+  readonly dataplanes: readonly Running[]
+  /** What isn't wrong by itself, for people to look at. */
+  readonly warnings: readonly string[]
+}
+
+/** @throws OstiaryError `target/control-plane`, `target/control-plane-version` */
+export async function checkVersion(client: KumaClient, { name, config: { version } }: Pick<PushInput, 'name' | 'config'>): Promise<string> {
+  const found = await client.version()
+  if (!new RegExp(`^v?${version.replace('.', '\\.')}(\\.|-|\\+|$)`).test(found))
+    throw new OstiaryError('target/control-plane-version', { found, name, version })
+  return found
+}
+
+/** Writes documents in their order, and ends at the first that isn't taken. @returns Warnings. @throws OstiaryError as `KumaClient.put` */
+export async function putAll(client: KumaClient, { documents }: PushInput): Promise<readonly string[]> {
+  const warnings: string[] = []
+  for (const document of documents)
+    for (const warning of await client.put(document)) warnings.push(`\`${String(document['name'])}\`: ${warning}`)
+  return warnings
+}
+
+/** Removes what is no part of the target any more: what lets callers in first, and what takes away last. */
+export async function prune(client: KumaClient, stale: readonly Stale[]): Promise<void> {
+  const last = (kind: Kind): number => Object.keys(KINDS).toReversed().indexOf(kind)
+  for (const { kind, name } of stale.toSorted((a, b) => last(a.kind) - last(b.kind))) await client.remove(kind, name)
+}
+
+/** What there is, against what there should be; nothing is changed. @throws OstiaryError `target/control-plane` */
+export async function look(client: KumaClient, input: PushInput): Promise<Looked> {
+  const { config, documents } = input
+  const lists = new Map<Kind, readonly JsonObject[]>()
+  // On Kubernetes, documents are kept under other names, and `kubectl diff` compares them.
+  if (config.mode === 'universal') for (const kind of Object.keys(KINDS) as Kind[]) lists.set(kind, await client.list(kind))
+  const kept = config.mode === 'universal' ? documents.map((document) => keptOf(document, lists)) : []
+  const dataplanes = await client.dataplanes()
+  return {
+    documents: kept,
+    stale: staleOf(lists, input),
+    dataplanes: await runningOf(client, dataplanes, input),
+    warnings: othersOf(lists, input),
+  }
+}
+
+function keptOf(document: TargetDocument, lists: ReadonlyMap<Kind, readonly JsonObject[]>): Kept {
+  const [kind, name] = [document['type'] as Kind, document['name'] as string]
+  const found = lists.get(kind)?.find((one) => one['name'] === name)
+  return { kind, name, missing: found === undefined, differences: found === undefined ? [] : differences(document, found) }
+}
+
+function labelsOf(document: JsonObject): JsonObject {
+  return (document['labels'] ?? {}) as JsonObject
+}
+
+function staleOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, { name, gateway, documents }: PushInput): readonly Stale[] {
+  const wanted = new Set(documents.map((one) => `${String(one['type'])} ${String(one['name'])}`))
+  return [...lists].flatMap(([kind, all]) =>
+    all
+      .filter((one) => labelsOf(one)[LABELS.gateway] === gateway && labelsOf(one)[LABELS.target] === name)
+      .map((one) => ({ kind, name: String(one['name']) }))
+      .filter((one) => !wanted.has(`${kind} ${one.name}`)),
+  )
+}
+
+/** Whoever else changes the same proxies comes after or before us, and may take our filters away. */
+function othersOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, { gateway, documents, config }: PushInput): readonly string[] {
+  const expected = expectedOf(documents, config)
+  return (lists.get('MeshProxyPatch') ?? []).flatMap((one) => {
+    if (labelsOf(one)[LABELS.gateway] === gateway) return []
+    const { kind, labels = {} } = ((one['spec'] as JsonObject | undefined)?.['targetRef'] ?? {}) as {
+      readonly kind?: string
+      readonly labels?: JsonObject
+    }
+    const meets =
+      kind !== 'Dataplane' ||
+      expected.some((ours) => Object.entries(labels).every(([key, value]) => !(key in ours.labels) || ours.labels[key] === value))
+    return meets ? [`MeshProxyPatch \`${String(one['name'])}\` of somebody else changes the same dataplanes`] : []
+  })
+}
+
+async function runningOf(
+  client: KumaClient,
+  dataplanes: readonly JsonObject[],
+  { documents, config }: PushInput,
+): Promise<readonly Running[]> {
+  const found: Running[] = []
+  for (const expected of expectedOf(documents, config)) {
+    const selected = dataplanes.filter((one) => isSelected(one, expected))
+    if (selected.length === 0) {
+      const labels = Object.entries(expected.labels).map(([key, value]) => `${key}: ${value}`)
+      found.push({ dataplane: `{ ${labels.join(', ')} }`, problems: ['no dataplane has these labels'] })
+    }
+    for (const one of selected) {
+      const dataplane = String(one['name'])
+      const described = describedProblems(one, expected, config.version)
+      found.push({ dataplane, problems: [...described, ...configProblems(await client.configOf(dataplane), expected)] })
+    }
+  }
+  return found
+}
+
+/** Whether everything is as it should be. */
+export function isEnforced({ documents, stale, dataplanes }: Looked): boolean {
+  return (
+    documents.every((one) => !one.missing && one.differences.length === 0) &&
+    stale.length === 0 &&
+    dataplanes.every(({ problems }) => problems.length === 0)
+  )
+}
