@@ -1,5 +1,6 @@
 /** The policy as documents of a mesh. A pure function of its input. */
 import { diagnostic, type Diagnostic } from '../../core/errors.ts'
+import type { NativeIssuer } from '../../core/token.ts'
 import type { Json } from '../../envoy/rbac.ts'
 import type { KeySets, Residue, TargetDocument, TargetInput, TargetResult } from '../target.ts'
 import { carriedOf, type Carried } from '../wired.ts'
@@ -10,8 +11,6 @@ import { documentProblems } from './validate.ts'
 
 /** Larger documents are refused, in bytes: a Kubernetes API server takes one and a half million. */
 const MAX_DOCUMENT = 1_000_000
-
-const NO_KEYS = 'run it with `--keys`: without them every token of it is refused there'
 
 interface Member {
   readonly resource: string
@@ -41,6 +40,11 @@ export function compileKuma(input: TargetInput<KumaTarget>): TargetResult {
   const refuse = (resource: string, why: string): void =>
     void diagnostics.push(diagnostic('target/not-carried', { target, resource, why, leave }, undefined))
   for (const group of all) for (const why of groupProblems(group)) refuse(group[0].resource, why)
+  for (const issuer of issuersOf(all)) {
+    const why = keyProblem(issuer, keys)
+    if (why !== undefined)
+      diagnostics.push(diagnostic('target/no-keys', { target, issuer: issuer.name, why, help: LOOK_AT_KEYS }, undefined))
+  }
   if (diagnostics.length > 0) return { documents: [], diagnostics, resources: [], residues: [] }
 
   const described = all.flatMap((group) => describe(group, input, keys ?? new Map<string, string>()))
@@ -54,11 +58,6 @@ export function compileKuma(input: TargetInput<KumaTarget>): TargetResult {
     // What the control plane does not know, it drops without a word: a document that isn't its own is a fault of this compiler.
     if (problem !== undefined) throw new Error(`a document that Kuma ${config.version} doesn't know: ${problem}`)
   }
-  const missing = formsOf(all).filter((form) => keys?.has(form) !== true)
-  for (const issuer of missing)
-    diagnostics.push(
-      diagnostic('target/no-keys', { target, issuer, why: 'they were not fetched', help: NO_KEYS }, undefined, { severity: 'warning' }),
-    )
   return {
     documents: diagnostics.some(({ severity }) => severity === 'error') ? [] : inOrder(documents, described),
     diagnostics,
@@ -70,7 +69,7 @@ export function compileKuma(input: TargetInput<KumaTarget>): TargetResult {
         guardrails: native.guardrails.length,
       })),
     ),
-    residues: residuesOf(all, config, missing),
+    residues: residuesOf(all, config, keys),
   }
 }
 
@@ -78,8 +77,23 @@ function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]
   return a < b ? -1 : 1
 }
 
-function formsOf(groups: readonly Group[]): readonly string[] {
-  return [...new Set(groups.flatMap((group) => group.flatMap(({ carried }) => carried.native.issuers.map(({ form }) => form))))].toSorted()
+function issuersOf(groups: readonly Group[]): readonly NativeIssuer[] {
+  const all = groups.flatMap((group) => group.flatMap(({ carried }) => carried.native.issuers))
+  return [...new Map(all.map((issuer) => [issuer.form, issuer] as const)).entries()].toSorted(byName).map(([, issuer]) => issuer)
+}
+
+const LOOK_AT_KEYS = 'see `ostiary doctor issuer` for what the issuer answers, and `audiences` of the issuer'
+
+/** Why no token of an issuer, or too many, would be good; undefined where nobody asked it. */
+function keyProblem({ form, audiences }: NativeIssuer, keys: KeySets | undefined): string | undefined {
+  if (audiences.length === 0) return 'it has no audience, and tokens for anybody would count'
+  if (keys === undefined) return undefined
+  const text = keys.get(form)
+  const { keys: all } = (text === undefined ? { keys: [] } : JSON.parse(text)) as { readonly keys: readonly Json[] }
+  if (all.length === 0) return 'none came when it was asked'
+  // Whoever reads a document must not be able to sign with what is in it.
+  const isPublic = all.every((key) => ['RSA', 'EC', 'OKP'].includes(key['kty'] as string) && !('d' in key) && !('k' in key))
+  return isPublic ? undefined : 'not all that came are public'
 }
 
 /** What resources of the same dataplanes can't differ in, because filters there are for all of them. */
@@ -100,7 +114,7 @@ function describe(group: Group, { config }: TargetInput<KumaTarget>, keys: KeySe
   const targetRef = { kind: 'Dataplane', labels: Object.fromEntries(Object.entries(first.workload.labels).toSorted(byName)) }
   const inbounds = group.map(inboundOf)
   const { forwardAuthorization } = first.carried.wired
-  const appendModifications = modificationsOf({ inbounds, forwardAuthorization }, { ...config, name: workload, keys: checkedKeys(keys) })
+  const appendModifications = modificationsOf({ inbounds, forwardAuthorization }, { ...config, name: workload, keys })
   const strict = group.some((one) => one.workload.strictTls)
   return [
     ...(strict ? [{ kind: 'MeshTLS' as const, workload, spec: { targetRef, rules: [{ default: { mode: 'Strict' } }] } }] : []),
@@ -174,16 +188,6 @@ function backendOf(logs: Exclude<NonNullable<KumaTarget['logs']>, { readonly gat
   return { type: 'OpenTelemetry', openTelemetry: { ...where, attributes } }
 }
 
-/** Whoever could read a key set must not be able to sign with it. @throws Error for keys that aren't public */
-function checkedKeys(keys: KeySets): KeySets {
-  for (const [form, text] of keys) {
-    const { keys: all } = JSON.parse(text) as { readonly keys: readonly Json[] }
-    const isPublic = all.every(({ kty, ...key }) => (kty === 'RSA' || kty === 'EC' || kty === 'OKP') && !('d' in key) && !('k' in key))
-    if (!isPublic) throw new Error(`keys of \`${form}\` that are not public`)
-  }
-  return keys
-}
-
 /** What is applied first takes away, and what lets callers in comes after it; what only tells comes last. */
 const ORDER = ['MeshTLS', 'MeshProxyPatch', 'MeshTrafficPermission', 'MeshAccessLog']
 
@@ -194,7 +198,7 @@ function inOrder(documents: readonly TargetDocument[], described: readonly Descr
     .map(([, document]) => document)
 }
 
-function residuesOf(groups: readonly Group[], { version, workloads }: KumaTarget, missing: readonly string[]): readonly Residue[] {
+function residuesOf(groups: readonly Group[], { version, workloads }: KumaTarget, keys: KeySets | undefined): readonly Residue[] {
   const narrower = groups.flatMap((group) => group.flatMap(({ carried }) => carried.native.issuers.flatMap((issuer) => issuer.narrower)))
   const protocol = version === '3.0' ? '`networking.inbound[].protocol`' : 'the tag `kuma.io/protocol`'
   const assumed = Object.entries(workloads).map(
@@ -203,7 +207,9 @@ function residuesOf(groups: readonly Group[], { version, workloads }: KumaTarget
   )
   return [
     ...[...new Set(narrower)].toSorted().map((one) => ({ effect: 'narrower' as const, text: one })),
-    ...missing.map((form) => ({ effect: 'narrower' as const, text: `every token of \`${form}\`: its keys were not fetched` })),
+    ...(keys === undefined && issuersOf(groups).length > 0
+      ? [{ effect: 'narrower' as const, text: 'every token: it was compiled without keys (`--keys` asks the issuers)' }]
+      : []),
     ...assumed.toSorted().map((one) => ({ effect: 'assumed' as const, text: one })),
     {
       effect: 'assumed',

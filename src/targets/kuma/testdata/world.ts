@@ -45,12 +45,14 @@ export interface Compiled {
   readonly keys?: KeySets | undefined
 }
 
-export const NO_KEYS_AT_ALL: KeySets = new Map([
-  ['entra', '{"keys":[]}'],
-  ['ci', '{"keys":[]}'],
+/** A public key of nobody: what is compiled with it has keys. */
+const KEY = '{"keys":[{"kty":"EC","crv":"P-256","x":"x","y":"y","kid":"k","alg":"ES256","use":"sig"}]}'
+export const KEYS: KeySets = new Map([
+  ['entra', KEY],
+  ['ci', KEY],
 ])
 
 export function compiled({ policy, config = kumaConfig(), wiring = wiringOf(), ...more }: Compiled): TargetResult {
-  const keys = 'keys' in more ? more.keys : NO_KEYS_AT_ALL
+  const keys = 'keys' in more ? more.keys : KEYS
   return compileKuma({ name: 'mesh', config, wiring, policy, issuers: more.issuers ?? issuers, keys, revision: 'a1'.repeat(32) })
 }
