@@ -21,8 +21,8 @@ export interface EvaluatedRequest {
   readonly peer?: readonly string[]
   /** Port that the connection was made to. */
   readonly port?: number
-  /** Other header fields, by their names in small letters. Without any, a matcher of one isn't known. */
-  readonly fields?: Readonly<Record<string, string>>
+  /** Other header fields, by their names in small letters, with the value of each line. Without any, a matcher of one isn't known. */
+  readonly fields?: Readonly<Record<string, readonly string[]>>
   /** Name that the TLS handshake asked for. */
   readonly serverName?: string
   /** Whether the address that is connected from, or to, is in a network. */
@@ -187,9 +187,11 @@ class Evaluator {
       ...(fields === undefined ? [] : [[':path', path] as const, ['host', host] as const]),
     ])
     if (!known.has(name) && fields === undefined) throw new Error(`header \`${name}\` is not known`)
-    const value = known.has(name) ? known.get(name) : valueOf(fields!, name)
-    if (presentMatch !== undefined) return presentMatch === (value !== undefined)
-    return value !== undefined && this.#text(stringMatch as Json, value)
+    const own = known.get(name)
+    const values = known.has(name) ? (own === undefined ? [] : [own]) : valuesOf(fields!, name)
+    if (presentMatch !== undefined) return presentMatch === values.length > 0
+    // Each line by itself: what one says isn't hidden by another.
+    return values.some((value) => this.#text(stringMatch as Json, value))
   }
 
   #text({ ignoreCase, ...matcher }: Json, text: string): boolean {
@@ -332,8 +334,8 @@ function given<T>(value: T | undefined): T {
   return value
 }
 
-function valueOf(fields: Readonly<Record<string, string>>, name: string): string | undefined {
-  return Object.hasOwn(fields, name) ? fields[name] : undefined
+function valuesOf(fields: Readonly<Record<string, readonly string[]>>, name: string): readonly string[] {
+  return Object.hasOwn(fields, name) ? fields[name]! : []
 }
 
 /** `*` is one segment and `**` the rest, of the signs that a path may have. */

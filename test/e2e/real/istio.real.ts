@@ -26,6 +26,8 @@ import { base64url, signToken, testKey, type JsonObject, type TestKey } from '..
 import { PEERS, requests, SERVICES, WORLDS, type RandomRequest, type ShownInWorld } from './istioworld.ts'
 
 const REQUESTS_A_WORLD = 400
+/** Fields of which a request may have several lines. */
+const MANY = new Set(['x-kind', 'x-department', 'x-level', 'authorization', 'user-agent'])
 const people = testKey('people', 'ES256')
 const services = testKey('services', 'ES256')
 const KEYS = new Map([
@@ -202,7 +204,9 @@ function written(
       : []),
   ] as [string, string][]
   const occupied = new Set(tokens.flatMap(({ at }) => (at.kind === 'header' ? [at.name] : [])))
-  const own = lines.filter(([name], index) => !occupied.has(name) && lines.findLastIndex(([other]) => other === name) === index)
+  const own = lines.filter(
+    ([name], index) => !occupied.has(name) && (MANY.has(name) || lines.findLastIndex(([other]) => other === name) === index),
+  )
   let target = Buffer.from(path).toString('latin1')
   const shown = [...own]
   for (const [index, { at }] of tokens.entries()) {
@@ -226,7 +230,7 @@ function written(
     method: isPreflight ? 'OPTIONS' : method,
     path: target,
     host,
-    headers: Object.fromEntries(own),
+    headers: Object.fromEntries(own.map(([name]) => [name, own.filter(([other]) => other === name).map(([, value]) => value)])),
     tokens: tokens.map(({ at }, index) => ({ at, ...texts[index]!.shown })),
     ...(isTls && peer !== undefined ? { peer } : {}),
     ...(isTls ? { serverName } : {}),

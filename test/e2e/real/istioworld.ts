@@ -129,6 +129,19 @@ export const WORLDS: readonly World[] = [
       ),
   },
   {
+    name: 'fields',
+    resources:
+      policy(
+        'by-field',
+        `rules:
+- when: [{key: "request.headers[X-Kind]", values: [a, "*-b"]}]
+- when: [{key: "request.headers[user-agent]", values: [nice-bot]}, {key: "request.headers[x-kind]", notValues: ["c*"]}]
+- when: [{key: "request.headers[:path]", values: ["*?x=/public"]}, {key: "request.headers[Host]", values: ["orders.example"]}]
+- when: [{key: "request.headers[x-empty]", values: ["*"]}]
+- when: [{key: "request.headers[authorization]", values: ["Basic*", "*x"]}]`,
+      ) + policy('no-kind', 'action: DENY\nrules: [{when: [{key: "request.headers[x-kind]", values: ["c*"]}]}]'),
+  },
+  {
     name: 'tried',
     resources:
       people +
@@ -239,6 +252,7 @@ const HOSTS = [
 const FIELDS: readonly (readonly [string, string])[] = [
   ['x-department', 'a'], ['x-level', '2'], ['x-team', 'spoofed'], ['user-agent', 'bad-bot'], ['user-agent', 'nice-bot'], ['user-agent', ''],
   ['x-forwarded-for', '10.1.2.3'], ['x_under', '1'], ['authorization', 'Basic YTpi'], ['authorization', 'bearer x'], ['origin', 'https://a.example'],
+  ['x-kind', 'a'], ['x-kind', 'c'], ['x-kind', 'x-b'], ['x-kind', 'a,c'], ['x-empty', ''], ['x-kind', 'd'], ['authorization', 'x'],
 ] // oxfmt-ignore
 export const PEERS = [
   undefined, 'spiffe://cluster.local/ns/shop/sa/web', 'spiffe://td.new/ns/shop/sa/web', 'spiffe://old.local/ns/shop/sa/web', 'spiffe://old.local/ns/a/sa/b',
@@ -255,7 +269,7 @@ export const requests = fc.record({
   host: fc.constantFrom(...HOSTS),
   fields: fc.oneof(
     { weight: 6, arbitrary: fc.constant([]) },
-    { weight: 4, arbitrary: fc.uniqueArray(fc.constantFrom(...FIELDS), { maxLength: 2, selector: ([name]) => name }) },
+    { weight: 4, arbitrary: fc.uniqueArray(fc.constantFrom(...FIELDS), { maxLength: 3 }) },
   ),
   isPreflight: fc.oneof({ weight: 19, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   tokens: fc.oneof(

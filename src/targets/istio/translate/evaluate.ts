@@ -144,7 +144,14 @@ const KNOWN_FIELDS = new Set(
 
 function linesOf(headers: IstioRequest['headers'] = {}): Record<string, readonly string[]> {
   const lines = (name: string, value: string | readonly string[]): readonly string[] =>
-    KNOWN_FIELDS.has(name) ? [[value].flat().join(',')] : [value].flat()
+    KNOWN_FIELDS.has(name)
+      ? [
+          [value]
+            .flat()
+            .filter((line) => line !== '')
+            .join(','),
+        ]
+      : [value].flat()
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, lines(name, value)]))
 }
 
