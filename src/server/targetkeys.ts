@@ -26,7 +26,8 @@ export async function keysOf(
         const issuer = issuerKinds[config.kind]!.create(name, config, surroundings.deps)
         try {
           await settled(issuer, surroundings, clock)
-          const trouble = surroundings.linesOf(name)[0]
+          // Without what it means for a gateway that runs.
+          const trouble = surroundings.linesOf(name)[0]?.split('; ')[0]
           if (!issuer.status().ready) failures.set(name, trouble ?? issuer.status().detail)
           return forms.map(({ form, iss, algorithms }) => [form, jwksOf(issuer.publicKeys?.(iss) ?? [], algorithms)] as const)
         } finally {

@@ -3,6 +3,7 @@
  * an error, unless the wiring says that such a thing never comes.
  */
 import type { Formula, TokenTest } from '../../core/token.ts'
+import { NoNativeForm } from '../../policy/native/native.ts'
 
 /** By name: what it is that Istio can't tell, and what one has to make sure of. */
 export const ASSUMPTIONS = {
@@ -63,6 +64,11 @@ export const ASSUMPTIONS = {
   'no-identity-headers': {
     what: 'every header by which a caller could say who calls: the usual ones are refused',
     ensure: 'the workload believes no header about who calls, and of what it is told by the mesh only what was verified',
+  },
+  'one-way-in': {
+    what: 'whether there is another way to the workload than through its proxy',
+    ensure:
+      'nothing reaches it but through what enforces: no pod without a proxy, no port that is excluded from it, nobody who passes by the gateway; no other Service leads through the waypoint to it, which is for services alone (`istio.io/waypoint-for: service`); nobody else may write policies that allow',
   },
   'plain-headers': {
     what: 'what stands in the header of a token (`crit`, `jwk`, `kid`, …)',
@@ -128,7 +134,13 @@ const BY_CLAIM: Readonly<Record<string, Assumption>> = {
 const CLIENTS: ReadonlySet<string> = new Set(['azp', 'appid', 'client_id'])
 const TIMES: ReadonlySet<string> = new Set(['exp', 'iat', 'nbf'])
 
-/** The classes that a question comes down to which Istio can't ask. Total: what isn't known by its name is a question of form. */
+/** Claims of which Ostiary asks in passing what only their documented form answers. */
+const FORMS: ReadonlySet<string> = new Set(['acct', 'oid', 'scp', 'tid', 'ver'])
+
+/**
+ * The classes that a question comes down to which Istio can't ask.
+ * @throws NoNativeForm for one that is of no class: then nothing could be assumed that answers it
+ */
 export function classesOf(formula: Formula): ReadonlySet<Assumption> {
   if ('not' in formula) return classesOf(formula.not)
   if ('test' in formula) return new Set([classOf(formula.test)])
@@ -136,7 +148,7 @@ export function classesOf(formula: Formula): ReadonlySet<Assumption> {
 }
 
 function classOf(test: TokenTest): Assumption {
-  if (test.is === 'address' || test.is === 'before') throw new Error(`\`${test.is}\` asks nothing of a token`)
+  if (test.is === 'address' || test.is === 'before') throw new NoNativeForm('it asks nothing of a token')
   const first = test.path.names[0] ?? ''
   if (test.path.part === 'header') return first === 'typ' ? 'access-tokens-only' : 'plain-headers'
   if (test.is === 'past') return 'issued-in-the-past'
@@ -144,5 +156,9 @@ function classOf(test: TokenTest): Assumption {
   if (test.is === 'same') return 'consistent-clients'
   if (TIMES.has(first)) return 'limited-lifetime'
   if (test.is === 'present' && CLIENTS.has(first)) return 'consistent-clients'
-  return (test.path.names.length === 1 && Object.hasOwn(BY_CLAIM, first) ? BY_CLAIM[first] : undefined) ?? 'declared-claim-types'
+  const named = test.path.names.length === 1 && Object.hasOwn(BY_CLAIM, first) ? BY_CLAIM[first] : undefined
+  if (named !== undefined) return named
+  if (test.is !== 'present' && test.is !== 'type' && test.is !== 'length' && !FORMS.has(first))
+    throw new NoNativeForm(`Istio can not ask what the issuer asks of \`${test.path.names.join('.')}\``)
+  return 'declared-claim-types'
 }

@@ -165,8 +165,11 @@ function literal(test: TokenTest, isSo: boolean, asking: Asking): readonly Condi
       const word = plainValue(test.word)
       const key = claimKey(test.path)
       asking.needs('declared-claim-types')
-      if (isSplit(test.path, asking)) return one(key, [word])
-      if (!isSo) throw new NoNativeForm(`this version of Istio does not take \`${test.path.names.join('.')}\` apart into words`)
+      if (isSplit(test.path, asking) && (isSo || !asking.split.has(test.path.names[0]!))) return one(key, [word])
+      if (!isSo)
+        throw new NoNativeForm(
+          `not every version of Istio takes \`${test.path.names.join('.')}\` apart into words, and what it does not see it would let in`,
+        )
       asking.narrower(
         `tokens with a scope between others in \`${test.path.names.join('.')}\`, which this version of Istio does not take apart`,
       )

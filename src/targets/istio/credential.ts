@@ -19,8 +19,9 @@ export function toldCredential({ credential }: NativeIssuer, { settled, narrower
   let [conditions, unfit]: readonly [Conditions, Conditions] = [[], []]
   for (const part of partsOf(settle(credential, settled))) {
     if (isAbsence(part)) unfit = conjunction(unfit, shownBy(part.not.test.path))
-    else conditions = conjunction(conditions, conditionsOf(part, narrower))
-    for (const one of classesOf(part)) {
+    const told = isAbsence(part) ? [] : conditionsOf(part, narrower)
+    conditions = conjunction(conditions, told)
+    for (const one of isToldWholly(part, told) ? (['declared-claim-types'] as const) : classesOf(part)) {
       const names = assumed.get(one) ?? new Set()
       assumed.set(one, names)
       for (const name of namesOf(part))
@@ -52,6 +53,12 @@ interface Absence {
 
 function isAbsence(part: Formula): part is Formula & Absence {
   return 'not' in part && 'test' in part.not && part.not.test.is === 'present' && part.not.test.path.part === 'payload'
+}
+
+/** Whether nothing is left open but the type: a text could be in a list. */
+function isToldWholly(part: Formula, told: Conditions): boolean {
+  const inner = 'not' in part ? part.not : part
+  return told.length > 0 && 'test' in inner && (inner.test.is === 'value' || inner.test.is === 'matches')
 }
 
 /** Each is true only of a token that has something there. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { test as question } from '../../core/token.ts'
 import { nativeEntra } from '../../identity/entra/native.ts'
 import type { EntraConfig } from '../../identity/entra/schema.ts'
 import { load } from '../../policy/testdata/world.ts'
@@ -87,7 +88,7 @@ describe('what Istio can not tell', () => {
     const { residues } = compiled(policyOf(rule('everyone', '[GET /a]')), targetOf(), { issuers: new Map() })
     assert.deepEqual(
       residues.filter(({ effect }) => effect === 'assumed').map(({ text: told }) => told.split(':')[0]),
-      ['no-identity-headers'],
+      ['no-identity-headers', 'one-way-in'],
     )
   })
 })
@@ -117,6 +118,22 @@ describe('a policy in Istio', () => {
       [true, true, true, true, true, false, false],
     )
     assert.equal(may('PURGE', '/c'), true)
+  })
+
+  test('what a method or a question would be taken for is refused', () => {
+    assert.match(refused(rule('everyone', "['FOO* /a']")).join('\n'), /at an end of `FOO\*`/)
+    const asking = issuerOf('entra')
+    for (const [formula, why] of [
+      [
+        question({ is: 'value', path: { part: 'payload', names: ['verified'] }, type: 'boolean', values: [true] }),
+        /what the issuer asks of `verified`/,
+      ],
+      [{ any: [question({ is: 'matches', path: { part: 'payload', names: ['site'] }, pattern: 'a+' }), asking.appOnly] }, /asks of `site`/],
+      [{ not: question({ is: 'matches', path: { part: 'payload', names: ['site'] }, pattern: 'a+' }) }, /no patterns \(claim `site`\)/],
+    ] as const) {
+      const more = { issuers: new Map([...issuers, ['entra', [{ ...asking, credential: formula }]]]) }
+      assert.match(refused(rule('admin', '[GET /a]'), {}, more).join('\n'), why)
+    }
   })
 
   test('templates, with others cut out of them', () => {

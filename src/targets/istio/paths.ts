@@ -1,6 +1,7 @@
 /** Sets of requests, as operations of an AuthorizationPolicy: methods, one path template, and templates that are cut out of it. */
 import { STANDARD_METHODS, type HttpPattern, type Segment } from '../../policy/actions/http/template.ts'
 import { NoNativeForm } from '../../policy/native/native.ts'
+import { plainValue } from './conditions.ts'
 
 export interface Template {
   readonly segments: readonly Segment[]
@@ -113,7 +114,7 @@ export function operationsOf(regions: readonly Region[], hosts: readonly string[
   const written = regions.map(({ methods, path, without }) => {
     const isNarrow = without.some(hasParameter)
     return {
-      methods: methods.toSorted(),
+      methods: methods.map((one) => plainValue(one)).toSorted(),
       path: textOf(path, isNarrow),
       not: [...new Set(without.map((one) => textWithout(one)))].toSorted(),
     }

@@ -160,6 +160,7 @@ function generalOf(
   if (!grants) return []
   return [
     'no-identity-headers',
+    'one-way-in',
     ...(issuers.length === 0 ? [] : (['first-credential-counts', 'longer-clock-skew', 'unrevoked-tokens'] as const)),
     ...(issuers.length === 0 || keys === 'inline' ? [] : (['published-keys'] as const)),
     ...(isOpen ? (['escaped-characters'] as const) : []),
