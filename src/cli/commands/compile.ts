@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { EnvoyDoor } from '../../doors/envoy/schema.ts'
 import { targetKinds } from '../../targets/index.ts'
 import { counted, paint, renderDiagnostic } from '../output.ts'
+import { compileTargets, isRefusedWhole, reportCompiled, type CompileOptions } from '../targets.ts'
 import { noNode } from './envoy.ts'
 import type { Register } from './index.ts'
 
@@ -111,41 +111,10 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
     .option('--keys', 'ask the issuers for their keys, and put them in: without them, what is written accepts no token')
     .action(
       action(async ({ output }, [dir], command) => {
-        const [{ loadConfiguration }, { nativeIssuers }, { keysOf }] = await Promise.all([
-          import('../../server/configuration.ts'),
-          import('../../server/families.ts'),
-          import('../../server/targetkeys.ts'),
-        ])
         const folder = String(dir)
-        const options = command.opts<{ env?: string; target?: string; keys?: boolean }>()
-        const { wiring, policy, diagnostics, sources } = loadConfiguration(folder, options.env)
-        if (wiring === undefined || policy === undefined)
-          throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
-        const all = Object.entries(wiring.targets).filter(([, config]) => config.kind === kind)
-        const chosen = all.filter(([name]) => options.target === undefined || name === options.target)
-        if (all.length === 0) throw new OstiaryError('target/none', { where: `\`targets\` of kind \`${kind}\``, document: `${kind}.md` })
-        if (chosen.length === 0)
-          throw noTarget(
-            options.target ?? '',
-            kind,
-            all.map(([name]) => name),
-          )
-        const issuers = nativeIssuers(wiring)
-        const revision = createHash('sha256').update(JSON.stringify(sources)).digest('hex')
-        const asked = options.keys === true ? await keysOf(wiring, issuers, { folder }) : undefined
-        for (const [issuer, why] of asked?.failures ?? []) process.stderr.write(`issuer ${issuer}: ${why}\n`)
-        const results = chosen.map(([name, config]) => ({
-          name,
-          ...targetKinds[kind]!.compile({ name, config: config as never, wiring, policy, issuers, keys: asked?.keys, revision }),
-        }))
-        for (const { name, resources, residues, diagnostics: found } of results) {
-          for (const one of found) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
-          const carried = resources.map(({ name: resource, delegated, rules, guardrails }) =>
-            delegated ? `${resource} (delegated)` : `${resource} (${counted(rules, 'rule')}, ${counted(guardrails, 'guardrail')})`,
-          )
-          process.stderr.write(`${name}: ${carried.join(', ')}\n${residues.map(({ effect, text }) => `  ${effect}: ${text}\n`).join('')}`)
-        }
-        const isRefused = results.some(({ diagnostics: found }) => found.some(({ severity }) => severity === 'error'))
+        const results = await compileTargets(kind, folder, command.opts<CompileOptions>())
+        for (const one of results) reportCompiled(one, folder)
+        const isRefused = results.some((one) => isRefusedWhole(one))
         if (!isRefused)
           output.answer(
             results
@@ -157,12 +126,4 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
         return isRefused ? 1 : 0
       }),
     )
-}
-
-function noTarget(name: string, kind: string, known: readonly string[]): OstiaryError {
-  return new OstiaryError('target/no-target', {
-    name,
-    kind,
-    known: known.length === 0 ? 'none: write `targets` first' : known.map((one) => `\`${one}\``).join(', '),
-  })
 }
