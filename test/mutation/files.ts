@@ -48,6 +48,9 @@ const COMPARER = [
   'actions/sets/sets',
 ]
 
+/** What compares a policy with what is made of it elsewhere: the tests of the targets have to notice there. */
+const OF_TARGETS = ['src/policy/compare/enforced.ts']
+
 const TESTS = ['src/policy/**/*.test.ts', 'test/corpus/decisions/*.test.ts', 'test/corpus/language/*.test.ts']
 /** Whether a page of the docs is current says nothing of a decision. */
 const NO_TESTS = ['src/policy/**/docs.test.ts']
@@ -71,7 +74,7 @@ export function sources(): readonly Source[] {
   const found = (names: readonly string[]): readonly string[] =>
     matching(
       names.map((name) => `src/policy/${name}.ts`),
-      ['src/policy/**/*.test.ts'],
+      ['src/policy/**/*.test.ts', ...OF_TARGETS],
     )
   const comparer = found(COMPARER)
   return [

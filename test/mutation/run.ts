@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EQUIVALENT, type Equivalent } from './equivalent.ts'
+import { EQUIVALENT, type Equivalent } from './equivalent/index.ts'
 import { ROOT, sources, testFiles, type Part as PartOfPolicy } from './files.ts'
 import type { Baseline, Part } from './messages.ts'
 import { OPEN } from './open.ts'
@@ -88,7 +88,7 @@ function checkEquivalent(all: readonly Mutant[]): readonly string[] {
   return Object.entries(EQUIVALENT).flatMap(([file, entries]) =>
     entries.flatMap((entry) => {
       const met = all.filter((one) => one.file === file && isOf(entry, one)).length
-      return met === (entry.lines ?? 1) ? [] : [`equivalent.ts: ${met} mutants of ${file} are ${entry.change} in ${entry.line}`]
+      return met === (entry.lines ?? 1) ? [] : [`equivalent/: ${met} mutants of ${file} are ${entry.change} in ${entry.line}`]
     }),
   )
 }

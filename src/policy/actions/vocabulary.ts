@@ -56,6 +56,8 @@ export interface Vocabulary<A extends Action, P extends PatternBase> {
   readonly overlaps: (a: P, b: P) => boolean
   /** Whether nothing is left out. */
   readonly isAll: (pattern: P) => boolean
+  /** Patterns of a guardrail that together meet every action; undefined where some can't be written. */
+  readonly everything?: readonly string[]
   /**
    * The actions that some of the patterns cover, cut into cells: each such action is in exactly one.
    * @throws TooManyCells

@@ -12,6 +12,8 @@ import type { Guardrail, Rule } from '../model.ts'
 import { namedIn, requestFields } from './condition.ts'
 import { compareCell, isTrueOf, outlineCell, type Case, type CellDifference, type CellTask, type Outline } from './difference.ts'
 import { notUnderstood, type Side } from './formula.ts'
+import { addTo, type Group } from './groups.ts'
+import { letThrough } from './observed.ts'
 import { Numbers } from './roles.ts'
 import { plainPattern, resourceText, statementText } from './statement.ts'
 import { toldBy } from './told.ts'
@@ -114,11 +116,6 @@ function listed(numbers: ReadonlySet<number>): string {
   return [...numbers].toSorted((a, b) => a - b).join(' ')
 }
 
-interface Group<T> {
-  readonly value: T
-  readonly cells: ActionCell[]
-}
-
 class ResourceComparison {
   readonly #name: string
   readonly #versions: readonly [Version, Version]
@@ -148,10 +145,12 @@ class ResourceComparison {
     const [before, after] = this.#versions.map(({ policy }) => policy.model.world.resources[this.#name])
     const protocols = new Set([before, after].flatMap((one) => one?.protocol ?? []))
     const [protocol] = protocols
-    this.#cover(0)
-    this.#cover(1)
     const texts = this.#versions.map(({ policy }) => resourceText(policy.model.world, this.#name))
     const sameResource = texts[0] === texts[1]
+    this.#cover(0)
+    this.#cover(1)
+    const beyond = sameResource ? [] : [before, after].map((one) => letThrough(one, this.#options.now))
+    for (const side of [0, 1] as const) for (const pattern of beyond[side] ?? []) this.#coverings.push(this.#observed(side, pattern))
     const changed = this.#changedPatterns(sameResource)
     if (sameResource && changed.size === 0) return { same: true, cells: 0, changes: [], notProven: [] }
     const nothing = { same: false, cells: 0, changes: [] }
@@ -159,6 +158,7 @@ class ResourceComparison {
     const partition = vocabularyOf(protocol!)?.cells
     if (partition === undefined) return { ...nothing, notProven: [this.#all(`actions of ${protocol!} are not compared yet`)] }
     const bounds: NotProven[] = []
+    if (beyond.includes(undefined)) bounds.push(this.#all('it is only observed, and what no rule speaks of is not compared then'))
     try {
       this.#compare(partition, sameResource, changed)
     } catch (error) {
@@ -189,6 +189,10 @@ class ResourceComparison {
 
   #all(why: string): NotProven {
     return { resource: this.#name, actions: undefined, why }
+  }
+
+  #observed(side: 0 | 1, pattern: ActionPattern): Covering {
+    return { side, pattern, statement: undefined, scope: undefined, meaning: this.#numbers.of('everything'), looks: false }
   }
 
   #cover(side: 0 | 1): void {
@@ -367,9 +371,9 @@ class ResourceComparison {
     if (difference.kind === 'equal') return
     for (const one of difference.cases) {
       const key = caseKey(one)
-      add(this.#changes, key, one, cell)
+      addTo(this.#changes, key, one, cell)
     }
-    if (difference.kind === 'not-proven') add(this.#notProven, difference.why, difference.why, cell)
+    if (difference.kind === 'not-proven') addTo(this.#notProven, difference.why, difference.why, cell)
   }
 
   #told(cells: readonly ActionCell[]): readonly string[] {
@@ -386,10 +390,4 @@ const MAX_WITNESSES = 16
 
 function caseKey({ direction, before, after, who }: Outline): string {
   return JSON.stringify([direction, before, after, who])
-}
-
-function add<T>(groups: Map<string, Group<T>>, key: string, value: T, cell: ActionCell): void {
-  const group = groups.get(key)
-  if (group === undefined) groups.set(key, { value, cells: [cell] })
-  else group.cells.push(cell)
 }

@@ -1,9 +1,11 @@
 /** Conditions that mean the same are no change, however they are written; those that don't are one, and a question shows it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { load, NOW } from '../testdata/world.ts'
+import { load, NOW, wiring as base } from '../testdata/world.ts'
+import type { PolicyWiring } from '../world.ts'
 import { comparePolicies, type PolicyComparison } from './index.ts'
 import { directionOf, showOutcome, type Outcome } from './outcome.ts'
+import { foreignKeys } from './roles.ts'
 import { ask } from './witness.ts'
 
 function policy(text: string) {
@@ -45,6 +47,11 @@ describe('conditions', () => {
     [`inCidr(context.ip, '10.0.0.0/8')`, `inCidr(context.ip, '10.0.0.0/8') || inCidr(context.ip, '10.1.0.0/16')`],
     [`context.time < timestamp('2026-06-01T00:00:00Z')`, `!(context.time >= timestamp('2026-06-01T02:00:00+02:00'))`],
     [`claims.vip ? claims.level > 3.0 : false`, `claims.vip && claims.level > 3.0`],
+    [`!inCidr(context.ip, '10.0.0.0/8')`, `!(inCidr(context.ip, '10.0.0.0/9') || inCidr(context.ip, '10.128.0.0/9'))`],
+    [`claims.department.matches('^ab') || claims.department == 'abc'`, `claims.department.matches('^ab')`],
+    [`claims.department.matches('^ab') && claims.department == 'xyz'`, `claims.department == 'xyz' && claims.department != 'xyz'`],
+    [`int(claims.sub) > 3 || claims.sub == '5'`, `int(claims.sub) > 3`],
+    [`(claims.vip ? claims.department : 'a').matches('^a')`, `(claims.vip  ?  claims.department : 'a').matches( '^a' )`],
   ]
   for (const [a, b] of same)
     test(`${a} is ${b}`, () => {
@@ -63,6 +70,11 @@ describe('conditions', () => {
     [`inCidr(context.ip, '10.0.0.0/8') && claims.vip`, `claims.vip`],
     [`context.time < timestamp('2026-06-01T00:00:00Z')`, `context.time <= timestamp('2026-06-01T00:00:00Z')`],
     [`params.x == claims.sub && claims.vip`, `params.x == claims.sub`],
+    [`!inCidr(context.ip, '10.0.0.0/8')`, `!inCidr(context.ip, '10.0.0.0/9')`],
+    [`!inCidr(context.ip, '10.0.0.0/8') && claims.vip`, `!inCidr(context.ip, '10.1.0.0/16') && claims.vip`],
+    [`claims.department.matches('^ab')`, `claims.department.matches('^ab') || claims.department == 'xyz'`],
+    [`int(claims.sub) > 3`, `int(claims.sub) > 3 || claims.sub == '2'`],
+    [`(claims.vip ? claims.department : 'b').matches('^a')`, `(claims.vip ? claims.department : 'b').matches('^a') || claims.vip == false`],
     [`claims.department.startsWith('ab')`, `claims.department.startsWith('a') || claims.department.startsWith('ab')`],
   ]
   for (const [a, b] of wider)
@@ -169,8 +181,122 @@ describe('roles', () => {
       directions(compare(bound('claim: groups, any: [a]', glass('2026-03-01T00:00:00Z')), bound('claim: groups, any: [a]'))),
       [],
     ))
+  test('bound until now, or not at all', () =>
+    assert.deepEqual(
+      directions(compare(bound('claim: groups, any: [a]', glass(new Date(NOW).toISOString())), bound('claim: groups, any: [a]'))),
+      [],
+    ))
+  test('bound by all of fewer values', () =>
+    assert.deepEqual(directions(compare(bound('claim: groups, all: [a, b]'), bound('claim: groups, all: [a]'))), ['wider']))
+  test('bound by the same in another order, it is told by its name', () => {
+    const [one, other] = ['claim: groups, any: [a]', 'claim: groups, any: [b], kind: workload']
+    const { changes } = compare(bound(one, other), bound(other, one).replace('GET /a', 'GET /a, POST /a'))
+    assert.deepEqual(
+      changes.map(({ who }) => who.text),
+      ['holders of `r` not by a delegated token'],
+    )
+  })
+  test('an app is authenticated by any role that is bound by what a claim has', () => {
+    const apps = (...roles: string[]): string =>
+      `roles:\n${roles.map((one, i) => `  r${i}: { bind: [{ issuer: entra, claim: groups, ${one} }] }`).join('\n')}\nrules: [{ id: a, role: authenticated, resource: wiki, actions: [GET /a] }]`
+    const asked = (before: string, after: string) => {
+      const { changes, notProven } = compare(before, after)
+      assert.deepEqual(notProven, [])
+      for (const { witness } of changes) assert.equal(witness.identity?.appOnly, true)
+      return [...new Set(changes.map(({ direction }) => direction))]
+    }
+    assert.deepEqual(asked(apps('all: [a]'), apps('all: [a]', 'all: [b]')), ['wider'])
+    assert.deepEqual(asked(apps('all: [a]', 'all: [b]'), apps('all: [a, b]')), ['narrower'])
+    assert.deepEqual(asked(apps('any: [a]'), apps('any: [a, b]')), ['wider'])
+    assert.deepEqual(asked(apps('any: [a]', 'any: [b]'), apps('any: [b, a]')), [])
+    assert.deepEqual(asked(apps('any: [a]', 'none: [b]'), apps('any: [a]')), [])
+  })
   test('bound for longer', () =>
     assert.deepEqual(directions(compare(bound(glass('2026-06-01T00:00:00Z')), bound(glass('2026-07-01T00:00:00Z')))), ['wider']))
   test('of another kind of principal', () =>
     assert.deepEqual(directions(compare(bound('claim: groups, any: [a], kind: workload'), bound('claim: groups, any: [a]'))), ['wider']))
+})
+
+describe('resources', () => {
+  const { orders, wiki } = base.resources
+  const rules = 'rules: [{ id: a, role: authenticated, resource: orders, actions: [GET /a] }]'
+  const worlds = (resources: PolicyWiring['resources'], text: string) => {
+    const { policy: loaded, diagnostics } = load(text, { wiring: { ...base, resources } })
+    assert.ok(loaded !== undefined, JSON.stringify(diagnostics.map(({ message }) => message)))
+    return loaded
+  }
+  const both = (before: ReturnType<typeof worlds>, after: ReturnType<typeof worlds>) => [
+    directions(comparePolicies(before, after, { now: NOW })),
+    directions(comparePolicies(after, before, { now: NOW })),
+  ]
+  test('one more is wider, also where it is only observed', () => {
+    const without = worlds({ wiki: wiki! }, 'rules: []')
+    assert.deepEqual(both(without, worlds({ wiki: wiki!, orders: orders! }, rules)), [['wider'], ['narrower']])
+    const observed = { ...orders!, observe: { until: new Date(NOW + 1000).toISOString() } }
+    assert.deepEqual(both(without, worlds({ wiki: wiki!, orders: observed }, 'rules: []')), [['wider'], ['narrower']])
+  })
+  test('what is only observed lets through what nothing speaks of, whoever may come', () => {
+    const soon = { until: new Date(NOW + 1000).toISOString() }
+    const open = 'rules: [{ id: a, role: everyone, resource: orders, actions: [GET /a] }]'
+    const enforced = worlds({ orders: orders! }, open)
+    const observed = worlds({ orders: { ...orders!, observe: soon } }, open)
+    assert.deepEqual(both(enforced, observed), [['wider'], ['narrower']])
+    const { changes } = comparePolicies(enforced, observed, { now: NOW })
+    assert.deepEqual(
+      changes.flatMap(({ actions }) => actions),
+      ['* /**, except `a`', '* /a, except `GET`', '* /a/**'],
+    )
+    const over = worlds({ orders: { ...orders!, observe: { until: new Date(NOW).toISOString() } } }, open)
+    assert.deepEqual(both(enforced, over), [[], []])
+    // An issuer more, whose principals are let through as well.
+    const { entra } = base.issuers
+    const fewer = load(open, { wiring: { issuers: { entra: entra! }, resources: { orders: { ...orders!, observe: soon } } } }).policy!
+    assert.deepEqual(both(fewer, observed), [['wider'], ['narrower']])
+  })
+  test('of a protocol whose actions can not all be written, that is not proven', () => {
+    const soon = { until: new Date(NOW + 1000).toISOString() }
+    const hosts = { ...orders!, protocol: 'ssh' }
+    const [why] = both(worlds({ orders: hosts }, 'rules: []'), worlds({ orders: { ...hosts, observe: soon } }, 'rules: []'))
+    assert.deepEqual(why, ['not proven: it is only observed, and what no rule speaks of is not compared then'])
+    const models = { ...orders!, protocol: 'llm' }
+    assert.deepEqual(both(worlds({ orders: models }, 'rules: []'), worlds({ orders: { ...models, observe: soon } }, 'rules: []')), [
+      ['wider'],
+      ['narrower'],
+    ])
+  })
+  test('one that is observed for longer is wider', () => {
+    const until = (ms: number) => worlds({ orders: { ...orders!, observe: { until: new Date(NOW + ms).toISOString() } } }, rules)
+    assert.deepEqual(both(until(1000), until(2000)), [['wider'], ['narrower']])
+    assert.deepEqual(both(until(0), worlds({ orders: orders! }, rules)), [[], []])
+  })
+  test('an issuer whose roles are one text', () => {
+    const ci = { ...base.issuers['ci']!, claims: { ...base.issuers['ci']!.claims, roles: 'string' as const } }
+    const made = (role: string) => {
+      const { policy: loaded } = load(
+        `roles: { r: { bind: [{ issuer: ci, claim: roles, any: [a] }] } }\nrules: [{ id: a, role: ${role}, resource: orders, actions: [GET /a] }]`,
+        { wiring: { ...base, issuers: { ...base.issuers, ci } } },
+      )
+      return loaded!
+    }
+    const { changes, notProven } = comparePolicies(made('r'), made('authenticated'), { now: NOW })
+    assert.deepEqual([[...new Set(changes.map(({ direction }) => direction))], notProven], [['wider'], []])
+    for (const { witness, after } of changes) assert.equal(ask(made('authenticated'), witness)?.effect, after.effect)
+  })
+})
+
+test('as many cells as may be are compared, and not one more', () => {
+  const made = (...actions: string[]) =>
+    policy(`rules: [{ id: a, role: authenticated, resource: orders, actions: [${actions.map((one) => JSON.stringify(one)).join(', ')}] }]`)
+  assert.equal(comparePolicies(made('GET /a'), made('GET /a', 'DELETE /a'), { now: NOW }).cells, 1)
+  for (const more of [['DELETE /a'], ['GET /b/{x}', 'POST /**']]) {
+    const [before, after] = [made('GET /a'), made('GET /a', ...more)]
+    const whole = comparePolicies(before, after, { now: NOW })
+    assert.deepEqual(whole.notProven, [])
+    assert.deepEqual(comparePolicies(before, after, { now: NOW, maxCells: whole.cells }), whole)
+    assert.match(comparePolicies(before, after, { now: NOW, maxCells: whole.cells - 1 }).notProven[0]!.why, /overlap in too many ways/)
+  }
+})
+
+test('what is unknown to the comparison is found', () => {
+  assert.deepEqual(foreignKeys({ a: 1, b: undefined, c: 2 }, new Set(['a'])), ['c'])
 })

@@ -52,6 +52,7 @@ export const container: Vocabulary<ContainerAction, ContainerPattern> = {
   },
   covers,
   overlaps,
+  everything: ['*'],
   isAll: ({ operations, images, names }) =>
     operations.size > MOST && images.repositories === undefined && images.versions === undefined && isAnyValue(names),
   cells: (patterns, wanted) => spaceCells(space, patterns, wanted),

@@ -36,6 +36,7 @@ export const http: Vocabulary<HttpAction, HttpPattern> = {
     ]),
   covers,
   overlaps,
+  everything: ['* /**'],
   isAll: ({ method, rest, segments }) => method === '*' && rest && segments.length === 0,
   cells: httpCells,
   index: (entries, combine) => HttpIndex.build(entries, combine),

@@ -36,6 +36,7 @@ export const llm: Vocabulary<LlmAction, LlmPattern> = {
     ]),
   covers,
   overlaps,
+  everything: ['*'],
   isAll: ({ operations, models }) => isAnyValue(models) && WITH_MODEL.filter((one) => one !== 'tune').every((one) => operations.has(one)),
   cells: (patterns, wanted) => spaceCells(space, patterns, wanted),
   index: (entries, combine) => BucketIndex.build(bucketing, entries, combine),

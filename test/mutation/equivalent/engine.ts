@@ -1,90 +1,7 @@
-/**
- * Mutants that no input tells from what is written, each with the reason. They are passed over; an entry that meets no mutant any more is an
- * error, so that none outlives its line.
- */
+/** Mutants of what decides that nothing tells from what is written. */
+import type { Equivalents } from './index.ts'
 
-export interface Equivalent {
-  /** The line's text without what surrounds it. */
-  readonly line: string
-  /** The same of the line before, where there are several such lines. */
-  readonly after?: string
-  /** How many such lines there are, where the reason is that of each. Default: 1. */
-  readonly lines?: number
-  /** As `npm run load -- mutants --list` tells it. */
-  readonly change: string
-  readonly because: string
-}
-
-export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
-  'src/policy/actions/buckets.ts': [
-    { line: 'if (!this.#how.isCanonical(action)) return found', change: 'found → []', because: 'nothing was found yet: `found` is empty' },
-  ],
-  'src/policy/actions/container/index.ts': [
-    {
-      line: 'const repository = images.repositories === undefined ? undefined : literalPath(images.repositories)',
-      change: 'images.repositories === undefined → true',
-      because: 'a pattern that is looked at besides has to meet the action all the same',
-    },
-    {
-      line: 'operations.size > MOST && images.repositories === undefined && images.versions === undefined && isAnyValue(names),',
-      change: '> → >=',
-      because: 'half of an odd number of operations is no number of operations',
-    },
-  ],
-  'src/policy/actions/http/scan.ts': [
-    {
-      line: 'return (Math.imul(hash, 31) + code) | 0',
-      change: '+ → -',
-      because: 'numbers of another spread: texts of the same number are compared',
-    },
-  ],
-  'src/policy/actions/http/trie.ts': [
-    {
-      line: 'for (let i = 0; i < text.length; i += 4) {',
-      change: '< → <=',
-      because: 'one number more behind a text whose length is said before it',
-    },
-  ],
-  'src/policy/actions/kubernetes/known.ts': [
-    {
-      line: 'const found = resources.find((one) => one === resource || one === `${resource}s` || one === `${resource}es`)',
-      change: 'find → findLast',
-      because: 'no list has two of a name, the same with `s` and the same with `es`',
-    },
-  ],
-  'src/policy/actions/llm/cells.ts': [
-    {
-      line: "tag: WITH_MODEL.includes(value) ? 'model' : 'none',",
-      change: "'none' → 'any'",
-      because: 'the tag is only asked for being `model`',
-    },
-  ],
-  'src/policy/actions/llm/compare.ts': [
-    {
-      line: 'const anyModel = b.models.any && [...b.operations].every((one) => !WITH_MODEL.includes(one))',
-      change: '&& → ||',
-      because: 'a pattern with an operation on no model is for any model, which covers all',
-    },
-    {
-      line: 'const anyModel = b.models.any && [...b.operations].every((one) => !WITH_MODEL.includes(one))',
-      change: '! → nothing',
-      because: 'a pattern with an operation on no model is for any model, which covers all',
-    },
-  ],
-  'src/policy/actions/mcp/index.ts': [
-    {
-      line: "buckets: ({ name }) => (name.kind === 'glob' && isLiteral(name.glob) ? [name.glob.pieces[0]!] : undefined),",
-      change: "name.kind === 'glob' && isLiteral(name.glob) → false",
-      because: 'a pattern that is looked at besides has to meet the action all the same',
-    },
-  ],
-  'src/policy/actions/sql/canonical.ts': [
-    {
-      line: 'if (!CLASSES.includes(statement)) return false',
-      change: 'false → true (2)',
-      because: 'no pattern has a class that is none, and none is read',
-    },
-  ],
+export const ENGINE: Equivalents = {
   'src/policy/bind.ts': [
     {
       line: "if (match === 'none' || value === undefined) return undefined",
@@ -166,11 +83,27 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
     },
     { line: 'if (value === undefined) continue', change: 'continue → ;', because: 'no binding is found by a value that is not there' },
   ],
-  'src/policy/compare/bdd.ts': [
+  'src/policy/cells.ts': [
     {
-      line: 'this.#ands.set(key, made)',
-      change: 'this.#ands.set(key, made) → ;',
-      because: "what isn't remembered is made again, and made the same",
+      line: 'if (guards === BUT_FOR || ways > MANY * roles.length) return undefined',
+      change: '> → >=',
+      because: 'whether it is decided quickly or at length, it is decided the same',
+    },
+    { line: 'only = number', change: 'only = number → ;', because: 'whether it is decided quickly or at length, it is decided the same' },
+    {
+      line: 'if (only !== -1 && grant === undefined) return undefined',
+      change: '!== → ===',
+      because: 'whether it is decided quickly or at length, it is decided the same',
+    },
+    {
+      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(only)',
+      change: 'this.#decisions[words[only + DECISIONS]!] ?? this.#deny(o… → undefined',
+      because: 'whether it is decided quickly or at length, it is decided the same',
+    },
+    {
+      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(only)',
+      change: '?? → &&',
+      because: 'whether it is decided quickly or at length, it is decided the same',
     },
   ],
   'src/policy/compile.ts': [
@@ -178,6 +111,14 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       line: 'const patterns = statement.actions.map(({ pattern }) => pattern).filter((pattern) => pattern.protocol === protocol)',
       change: '.filter(…) → nothing',
       because: 'the index of a protocol leaves out the patterns of others',
+    },
+  ],
+  'src/policy/compiled.ts': [
+    { line: '.toSorted((a, b) => (a.name < b.name ? -1 : 1))', change: '< → <=', because: 'no two resources have one name' },
+    {
+      line: ".map(([name, info]) => ({ name, ...info, exampleAction: vocabularyOf(info.protocol)?.exampleAction ?? '' }))",
+      change: '?. → .',
+      because: 'a protocol without a vocabulary is refused before',
     },
   ],
   'src/policy/decide.ts': [
@@ -201,6 +142,56 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       change: '> → >= (2)',
       because: 'guardrails of none come to nothing',
     },
+  ],
+  'src/policy/demands.ts': [
+    {
+      line: 'return () => false',
+      change: 'false → true',
+      because: 'a policy with a pattern that is none is refused: nothing is asked of it',
+    },
+    {
+      line: '(issuer) => anybody || about.met.some((role) => roles.get(role)?.bindings.some((binding) => binding.issuer === issuer) === true),',
+      change: '?. → .',
+      because: 'a guardrail for a role that is not there is refused before',
+    },
+  ],
+  'src/policy/packed/model.ts': [
+    {
+      line: 'if (i % STEP === 0) yield',
+      lines: 2,
+      change: 'i % STEP === 0 → false',
+      because: 'other work gets its turn more or less often, and the policy is the same',
+    },
+  ],
+  'src/policy/packed/pages.ts': [
+    {
+      line: 'while (octets.length - end < text.length * 3) {',
+      change: '< → <=',
+      because: 'there is more room than is needed, and what is written is the same',
+    },
+    {
+      line: 'return { octets: octets.slice(0, end), starts }',
+      change: '.slice(…) → nothing',
+      because: 'there is more room than is needed, and what is written is the same',
+    },
+  ],
+  'src/policy/packed/policy.ts': [
+    { line: 'yield', lines: 2, change: 'yield → ;', because: 'other work gets its turn more or less often, and the policy is the same' },
+  ],
+  'src/policy/packed/tables.ts': [
+    {
+      line: 'const pattern = vocabularyOf(protocol)?.parse(text, side).pattern',
+      change: '?. → .',
+      because: 'the pattern was read from the same text before',
+    },
+    {
+      line: 'if (pattern === undefined) throw new Error(`\\`${text}\\` is no action of ${protocol}`)',
+      change: 'throw new Error(`\\`${text}\\` is no action of ${protocol}`) → ;',
+      because: 'the pattern was read from the same text before',
+    },
+  ],
+  'src/policy/quick.ts': [
+    { line: 'return table', change: 'table → undefined', because: 'whether it is decided quickly or at length, it is decided the same' },
   ],
   'src/policy/resources.ts': [
     {
@@ -251,94 +242,6 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       because: 'roles that are not there are refused before',
     },
   ],
-  'src/policy/when/condition.ts': [
-    {
-      line: "if ('problem' in parsed) throw new Error(parsed.problem)",
-      change: "'problem' in parsed → false",
-      because: 'a text that could be read before can be read again',
-    },
-  ],
-  'src/policy/cells.ts': [
-    {
-      line: 'if (guards === BUT_FOR || ways > MANY * roles.length) return undefined',
-      change: '> → >=',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-    { line: 'only = number', change: 'only = number → ;', because: 'whether it is decided quickly or at length, it is decided the same' },
-    {
-      line: 'if (only !== -1 && grant === undefined) return undefined',
-      change: '!== → ===',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-    {
-      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(only)',
-      change: 'this.#decisions[words[only + DECISIONS]!] ?? this.#deny(o… → undefined',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-    {
-      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(only)',
-      change: '?? → &&',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-  ],
-  'src/policy/compiled.ts': [
-    { line: '.toSorted((a, b) => (a.name < b.name ? -1 : 1))', change: '< → <=', because: 'no two resources have one name' },
-    {
-      line: ".map(([name, info]) => ({ name, ...info, exampleAction: vocabularyOf(info.protocol)?.exampleAction ?? '' }))",
-      change: '?. → .',
-      because: 'a protocol without a vocabulary is refused before',
-    },
-  ],
-  'src/policy/demands.ts': [
-    {
-      line: 'return () => false',
-      change: 'false → true',
-      because: 'a policy with a pattern that is none is refused: nothing is asked of it',
-    },
-    {
-      line: '(issuer) => anybody || about.met.some((role) => roles.get(role)?.bindings.some((binding) => binding.issuer === issuer) === true),',
-      change: '?. → .',
-      because: 'a guardrail for a role that is not there is refused before',
-    },
-  ],
-  'src/policy/packed/model.ts': [
-    {
-      line: 'if (i % STEP === 0) yield',
-      lines: 2,
-      change: 'i % STEP === 0 → false',
-      because: 'other work gets its turn more or less often, and the policy is the same',
-    },
-  ],
-  'src/policy/packed/policy.ts': [
-    { line: 'yield', lines: 2, change: 'yield → ;', because: 'other work gets its turn more or less often, and the policy is the same' },
-  ],
-  'src/policy/packed/pages.ts': [
-    {
-      line: 'while (octets.length - end < text.length * 3) {',
-      change: '< → <=',
-      because: 'there is more room than is needed, and what is written is the same',
-    },
-    {
-      line: 'return { octets: octets.slice(0, end), starts }',
-      change: '.slice(…) → nothing',
-      because: 'there is more room than is needed, and what is written is the same',
-    },
-  ],
-  'src/policy/packed/tables.ts': [
-    {
-      line: 'const pattern = vocabularyOf(protocol)?.parse(text, side).pattern',
-      change: '?. → .',
-      because: 'the pattern was read from the same text before',
-    },
-    {
-      line: 'if (pattern === undefined) throw new Error(`\\`${text}\\` is no action of ${protocol}`)',
-      change: 'throw new Error(`\\`${text}\\` is no action of ${protocol}`) → ;',
-      because: 'the pattern was read from the same text before',
-    },
-  ],
-  'src/policy/quick.ts': [
-    { line: 'return table', change: 'table → undefined', because: 'whether it is decided quickly or at length, it is decided the same' },
-  ],
   'src/policy/when/check.ts': [
     {
       line: 'const fitting = overloads.find((one) => fits(one, receiver, args))',
@@ -349,6 +252,13 @@ export const EQUIVALENT: Readonly<Record<string, readonly Equivalent[]>> = {
       line: 'if (iterRange === undefined || accuInit === undefined || loopCondition === undefined || loopStep === undefined || result === undefined)',
       change: '|| → && (3)',
       because: 'a loop that was read has all of its parts',
+    },
+  ],
+  'src/policy/when/condition.ts': [
+    {
+      line: "if ('problem' in parsed) throw new Error(parsed.problem)",
+      change: "'problem' in parsed → false",
+      because: 'a text that could be read before can be read again',
     },
   ],
   'src/policy/when/extent.ts': [
