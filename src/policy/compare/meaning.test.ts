@@ -1,6 +1,7 @@
 /** Conditions that mean the same are no change, however they are written; those that don't are one, and a question shows it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { formatAction } from '../../core/action.ts'
 import { load, NOW, wiring as base } from '../testdata/world.ts'
 import type { PolicyWiring } from '../world.ts'
 import { comparePolicies, type PolicyComparison } from './index.ts'
@@ -51,6 +52,9 @@ describe('conditions', () => {
     [`claims.department.matches('^ab') || claims.department == 'abc'`, `claims.department.matches('^ab')`],
     [`claims.department.matches('^ab') && claims.department == 'xyz'`, `claims.department == 'xyz' && claims.department != 'xyz'`],
     [`int(claims.sub) > 3 || claims.sub == '5'`, `int(claims.sub) > 3`],
+    [`context.ip == '10.0.0.1' && !inCidr(context.ip, '10.0.0.0/8')`, `context.ip == '10.0.0.1' && context.ip == '10.0.0.2'`],
+    [`context.time > timestamp('2026-06-01T00:00:00Z')`, `!(context.time <= timestamp('2026-06-01T00:00:00Z'))`],
+    [`claims.groups.exists(g, g.matches('^ab'))`, `claims.groups.exists( one, one.matches('^ab') )`],
     [`(claims.vip ? claims.department : 'a').matches('^a')`, `(claims.vip  ?  claims.department : 'a').matches( '^a' )`],
   ]
   for (const [a, b] of same)
@@ -74,6 +78,9 @@ describe('conditions', () => {
     [`!inCidr(context.ip, '10.0.0.0/8') && claims.vip`, `!inCidr(context.ip, '10.1.0.0/16') && claims.vip`],
     [`claims.department.matches('^ab')`, `claims.department.matches('^ab') || claims.department == 'xyz'`],
     [`int(claims.sub) > 3`, `int(claims.sub) > 3 || claims.sub == '2'`],
+    [`context.ip == '10.0.0.1'`, `context.ip in ['10.0.0.1', '10.0.0.2']`],
+    [`context.time == timestamp('2026-06-01T00:00:00Z')`, `context.time >= timestamp('2026-06-01T00:00:00Z')`],
+    [`context.time > timestamp('2026-06-01T00:00:00Z')`, `context.time >= timestamp('2026-06-01T00:00:00Z')`],
     [`(claims.vip ? claims.department : 'b').matches('^a')`, `(claims.vip ? claims.department : 'b').matches('^a') || claims.vip == false`],
     [`claims.department.startsWith('ab')`, `claims.department.startsWith('a') || claims.department.startsWith('ab')`],
   ]
@@ -81,6 +88,28 @@ describe('conditions', () => {
     test(`${b} is wider than ${a}`, () => {
       assert.deepEqual(directions(compare(when(a), when(b))), ['wider'])
       assert.deepEqual(directions(compare(when(b), when(a))), ['narrower'])
+    })
+})
+
+describe('what conditions read of the request', () => {
+  const asking = (actions: readonly string[], condition: string): string =>
+    `rules: [{ id: r, role: authenticated, resource: orders, actions: ${JSON.stringify(actions)}, when: ${JSON.stringify(condition)} }]`
+  // In each cell a condition may mean another thing, whatever else is the same there.
+  const cases: readonly (readonly [actions: readonly string[], before: string, after: string, told: readonly string[]])[] = [
+    [['GET /a', 'GET /b', 'GET /c'], `request.path != '/b'`, `request.path != '/c'`, ['narrower GET /c', 'wider GET /b']],
+    [['GET /x/{id}', 'GET /x/{id}/{at}'], `params.id != 'a'`, `params.id != 'a' || request.path == '/x/a'`, ['wider GET /x/a']],
+    [['* /a'], `request.method == 'GET'`, `request.method in ['GET', 'POST']`, ['wider POST /a']],
+    [['* /a'], `!(request.method == 'GET')`, `!(request.method in ['GET', 'POST'])`, ['narrower POST /a']],
+    [['GET /{x}/{y}'], `params.x == 'a'`, `params.y == 'a'`, ['narrower GET /a/{y}', 'wider GET /{x}/a']],
+  ]
+  for (const [actions, before, after, told] of cases)
+    test(`${before} to ${after} at ${actions.join(', ')}`, () => {
+      const { changes, notProven } = compare(asking(actions, before), asking(actions, after))
+      assert.deepEqual(notProven, [])
+      const directed = changes.map(({ direction, witness: { action } }) => `${direction} ${formatAction(action)}`).toSorted()
+      const where = (text: string): RegExp => new RegExp(`^${text.replaceAll(/\{\w+\}/g, '[^/]+')}$`)
+      assert.equal(directed.length, told.length, directed.join())
+      for (const [i, one] of told.entries()) assert.match(directed[i]!, where(one))
     })
 })
 
@@ -144,6 +173,12 @@ describe('guardrails', () => {
     assert.deepEqual(directions(compare(masks('hash', 'drop'), masks('drop'))), [])
     assert.deepEqual(directions(compare(masks('drop', 'hash'), masks('drop', "'null'", 'hash'))), [])
     assert.deepEqual(directions(compare(masks('hash'), masks('hash', 'drop'))).length, 1)
+  })
+  test('a proof of possession, and another', () => {
+    const proof = (how: string) => guardrails(`require: { proofOfPossession: ${how} }`)
+    assert.deepEqual(outcomes(`${roles}${rules}`, proof('any')).length, 1)
+    assert.deepEqual(directions(compare(`${roles}${rules}`, proof('any'))), ['narrower'])
+    assert.deepEqual(directions(compare(proof('dpop'), proof('any'))), ['wider'])
   })
   test('one for two roles as one for each', () => {
     const strong = (...all: string[]) =>

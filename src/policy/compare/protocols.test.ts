@@ -236,6 +236,45 @@ describe('conditions over a request are held to what its cell has', () => {
     test(`${protocol}: ${name}`, () => assert.deepEqual(told(compare(protocol, before, after)), expected))
 })
 
+describe('what is tried', () => {
+  const widens = (protocol: Protocol, rule: readonly string[], before: string, after: string): PolicyComparison => {
+    const result = compare(protocol, { rule, when: before }, { rule, when: after })
+    assert.deepEqual(result.notProven, [], `${before} ${after}`)
+    assert.deepEqual([...new Set(result.changes.map(({ direction }) => direction))], ['wider'], `${before} ${after}`)
+    return result
+  }
+  test('whole numbers next to those that are named, none of them below 0', () => {
+    for (const more of ['(int(request.tokens) + 1) % 1000 == 0', '(int(request.tokens) - 1) % 1000 == 0', 'int(request.tokens) * 3 == 0'])
+      widens('llm', ['chat m'], 'request.tokens < 0', `request.tokens < 0 || ${more}`)
+    assert.deepEqual(
+      told(compare('llm', { rule: ['chat m'], when: 'request.tokens >= 0' }, { rule: ['chat m'], when: 'request.tokens > -2' })),
+      [],
+    )
+  })
+  test('arguments of a call next to those that are named', () => {
+    const rule = ['tools/call x']
+    for (const more of ['(int(request.arguments.n) + 1) % 1000 == 0', '(int(request.arguments.n) - 1) % 1000 == 0'])
+      widens('mcp', rule, 'request.arguments.m == 1', `request.arguments.m == 1 || ${more}`)
+    // What is no number is not above 100, and not below either: an error is neither.
+    const notAbove = '!(request.arguments.n > 100)'
+    widens('mcp', rule, notAbove, `${notAbove} || !(request.arguments.n == 5)`)
+    widens('mcp', rule, `${notAbove} && request.arguments.n != 7`, notAbove)
+  })
+  test('what is denied of a field', () => {
+    const rule = ['get pods']
+    const [change] = widens('kubernetes', rule, 'request.namespace == "dev"', '!(request.namespace == "prod")').changes
+    assert.notEqual((change!.witness.action as { namespace: string }).namespace, 'prod')
+    widens('kubernetes', rule, '!(request.namespace in ["prod", "test"])', '!(request.namespace == "prod")')
+  })
+  test('a command that can not be told is met by a guardrail on any', () => {
+    const rule = ['exec as deploy: rm **']
+    const [change, ...more] = compare('ssh', { rule, guardrail: ['exec as *: rm **'] }, { rule, guardrail: ['exec as *: rm'] }).changes
+    assert.equal(change?.direction, 'wider')
+    assert.deepEqual(more, [])
+    assert.match(formatAction(change.witness.action), /rm .+/)
+  })
+})
+
 describe('bounds', () => {
   test('patterns that overlap in too many ways are not proven, with the reason', () => {
     const letters = 'abcdefghijklmnop'.split('')
