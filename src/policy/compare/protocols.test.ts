@@ -243,9 +243,7 @@ describe('what is tried', () => {
     assert.deepEqual([...new Set(result.changes.map(({ direction }) => direction))], ['wider'], `${before} ${after}`)
     return result
   }
-  test('whole numbers next to those that are named, none of them below 0', () => {
-    for (const more of ['(int(request.tokens) + 1) % 1000 == 0', '(int(request.tokens) - 1) % 1000 == 0', 'int(request.tokens) * 3 == 0'])
-      widens('llm', ['chat m'], 'request.tokens < 0', `request.tokens < 0 || ${more}`)
+  test('no number of tokens is below 0', () => {
     assert.deepEqual(
       told(compare('llm', { rule: ['chat m'], when: 'request.tokens >= 0' }, { rule: ['chat m'], when: 'request.tokens > -2' })),
       [],
