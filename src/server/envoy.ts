@@ -12,6 +12,7 @@ import { jwksOf } from '../identity/nativekeys.ts'
 import { CHECKS_CLUSTER } from '../envoy/gateway.ts'
 import { emitEnvoy } from '../targets/envoy/emit.ts'
 import type { Pieces } from '../targets/envoy/pieces.ts'
+import { askingMeshes, meshOf, resourceInMesh } from './meshes.ts'
 import { planNode } from '../targets/envoy/nodes.ts'
 import type { NativeIssuers } from '../targets/target.ts'
 import { assertionSigner } from './adapters.ts'
@@ -83,7 +84,11 @@ async function answerEnvoys(
   const { checks, nodes } = config
   if (checks === undefined) return undefined
   const [{ createEnvoyDoor }, { judgeOf }] = await Promise.all([import('../doors/envoy/door.ts'), import('./checks.ts')])
-  const asked = Object.fromEntries(Object.entries(nodes).map(([name, { delegate = [] }]) => [name, new Set(delegate)]))
+  const meshes = askingMeshes(parts.wiring)
+  const asked = Object.fromEntries([
+    ...Object.entries(nodes).map(([name, { delegate = [] }]) => [name, new Set(delegate)] as const),
+    ...meshes.map(({ node, resources }) => [node, resources] as const),
+  ])
   const anyone = new Set(Object.values(asked).flatMap((names) => [...names]))
   const judgeIn = (wiring: Wiring): Judge =>
     judgeOf(
@@ -95,13 +100,17 @@ async function answerEnvoys(
   let judge = judgeIn(parts.wiring)
   const wire = createEnvoyDoor({
     ...checks.listen,
-    trust: checks.tls === undefined ? { loopback: true } : { tls: materialOf(files, CHECKS_TLS, checks.tls), nodeOf },
+    trust:
+      checks.tls === undefined
+        ? { loopback: true }
+        : { tls: materialOf(files, CHECKS_TLS, checks.tls), nodeOf: (identity) => nodeOf(identity) ?? meshOf(meshes, identity) },
     clock: parts.clock,
     meter: parts.metrics,
     note: (event) => parts.audit.note(event),
     where: '`doors.envoy.checks.listen` of `ostiary.yaml`',
     judge: { judge: (head) => judge.judge(head), problem: (code) => judge.problem(code) },
     mayAsk: (node, resource) => (node === undefined ? anyone : asked[node]!).has(resource),
+    resourceOf: (node, host) => resourceInMesh(meshes, node, host),
   })
   const port = await wire.listen()
   return { wire, address: { host: checks.listen.host, port }, update: (wiring) => void (judge = judgeIn(wiring)) }

@@ -40,6 +40,8 @@ export interface TargetResult {
   /** What of the wiring it carries. */
   readonly resources: readonly { readonly name: string; readonly delegated: boolean; readonly rules: number; readonly guardrails: number }[]
   readonly residues: readonly Residue[]
+  /** What has to be there besides and is somebody else's to set. */
+  readonly needs?: readonly { readonly text: string; readonly document: TargetDocument }[]
 }
 
 /** One kind of them. Its folder has `schema.ts`, `emit.ts` and `evaluate.ts`, and is listed in `index.ts`. */

@@ -59,4 +59,34 @@ describe('what an Envoy asks', () => {
     ['another host would be forwarded', asked({ headers: [[':authority', 'b.example']] })],
   ]
   for (const [why, request] of rows) test(`is not read where ${why}`, () => assert.equal(headOf(request), undefined))
+
+  describe('by a proxy that a mesh configures', () => {
+    const merged = (headers: Readonly<Record<string, string>>, more: object = {}) =>
+      asked({
+        attributes: { contextExtensions: {} },
+        http: { headerMap: undefined, headers: { ':method': 'GET', ':path': '/a?b', ...headers }, ...more },
+      })
+    const ofHost = (host: string) => (host === 'a.example' ? 'orders' : undefined)
+
+    test('is read by its host, with fields of one name merged', () => {
+      assert.deepEqual(headOf(merged({ accept: 'a/b,c/d', authorization: 'Bearer a' }), ofHost), {
+        resource: 'orders',
+        method: 'GET',
+        target: '/a?b',
+        host: 'a.example',
+        secure: false,
+        fields: ['accept', 'a/b,c/d', 'authorization', 'Bearer a'],
+        ip: '192.0.2.7',
+      })
+    })
+
+    const refused: readonly (readonly [why: string, request: ReturnType<typeof asked>])[] = [
+      ['there may have been two credentials', merged({ authorization: 'Bearer a,Bearer b' })],
+      ['there may have been two proofs', merged({ dpop: 'a,b' })],
+      ['the host is of no resource', merged({}, { host: 'b.example' })],
+      ['another path would be forwarded', merged({ ':path': '/other' })],
+      ['fields come one by one', asked({ attributes: { contextExtensions: {} } })],
+    ]
+    for (const [why, request] of refused) test(`is not read where ${why}`, () => assert.equal(headOf(request, ofHost), undefined))
+  })
 })

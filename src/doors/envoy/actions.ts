@@ -20,13 +20,17 @@ export interface CheckedHead {
 /** The key of `context_extensions` under which the configuration of a route says which resource it is. */
 export const RESOURCE = 'resource'
 
-/** Reads a request; undefined for what isn't asked as our configuration has Envoy ask. Total. */
-export function headOf({ attributes }: CheckRequest): CheckedHead | undefined {
+/**
+ * Reads a request; undefined for what isn't asked as our configuration has Envoy ask. Total.
+ * @param resourceOf For an Envoy that a mesh configures, which says neither the resource nor the fields one by one: which resource a host is of
+ */
+export function headOf({ attributes }: CheckRequest, resourceOf?: (host: string) => string | undefined): CheckedHead | undefined {
   const http = attributes?.request?.http
   const address = attributes?.source?.address?.address
-  const resource = attributes?.contextExtensions[RESOURCE]
-  // Fields come one by one and as bytes: merged into a map, two credentials would look like one.
-  if (http?.headerMap === undefined || Object.keys(http.headers).length > 0) return undefined
+  if (http === undefined) return undefined
+  const resource = resourceOf === undefined ? attributes?.contextExtensions[RESOURCE] : resourceOf(http.host)
+  const all = resourceOf === undefined ? fieldsOf(http) : mergedFieldsOf(http)
+  if (all === undefined) return undefined
   if (address?.case !== 'socketAddress' || address.value.address === '' || resource === undefined || resource === '') return undefined
   if (http.method === '' || http.path === '' || (http.scheme !== 'http' && http.scheme !== 'https')) return undefined
   const said: Readonly<Record<string, string>> = {
@@ -36,8 +40,7 @@ export function headOf({ attributes }: CheckRequest): CheckedHead | undefined {
     ':scheme': http.scheme,
   }
   const fields: string[] = []
-  for (const { key, value, rawValue } of http.headerMap.headers) {
-    const bytes = Buffer.from(rawValue.length > 0 ? rawValue : value).toString('latin1')
+  for (const [key, bytes] of all) {
     if (!key.startsWith(':')) fields.push(latin1(key), bytes)
     // What Envoy forwards has to be what is judged.
     else if (Object.hasOwn(said, key) && latin1(said[key]!) !== bytes) return undefined
@@ -52,6 +55,24 @@ export function headOf({ attributes }: CheckRequest): CheckedHead | undefined {
     ip: address.value.address,
   }
 }
+
+type Http = NonNullable<NonNullable<NonNullable<CheckRequest['attributes']>['request']>['http']>
+type NamedBytes = readonly (readonly [name: string, bytes: string])[]
+
+/** Fields come one by one and as bytes: merged into a map, two credentials would look like one. */
+function fieldsOf({ headerMap, headers }: Http): NamedBytes | undefined {
+  if (headerMap === undefined || Object.keys(headers).length > 0) return undefined
+  return headerMap.headers.map(({ key, value, rawValue }) => [key, Buffer.from(rawValue.length > 0 ? rawValue : value).toString('latin1')])
+}
+
+/** Fields of one name are one, with commas between. A credential has none: where there is a comma, there may have been two. */
+function mergedFieldsOf({ headerMap, headers }: Http): NamedBytes | undefined {
+  if (headerMap !== undefined) return undefined
+  const all = Object.entries(headers).map(([key, value]) => [key, latin1(value)] as const)
+  return all.some(([key, value]) => CREDENTIALS.has(key) && value.includes(',')) ? undefined : all
+}
+
+const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'dpop'])
 
 function latin1(text: string): string {
   return Buffer.from(text).toString('latin1')

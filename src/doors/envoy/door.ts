@@ -4,7 +4,7 @@ import { noMeter, type Meter } from '../../core/meter.ts'
 import type { Admitted } from '../../core/pipeline.ts'
 import type { Principal } from '../../core/principal.ts'
 import type { GatewayEvent, Outcome } from '../../core/record.ts'
-import type { CheckResponse } from '../../envoy/messages/envoy/service/auth/v3/external_auth_pb.ts'
+import type { CheckRequest, CheckResponse } from '../../envoy/messages/envoy/service/auth/v3/external_auth_pb.ts'
 import { IDENTITY } from '../../envoy/metadata.ts'
 import { AccessLogs } from './accesslog.ts'
 import { headOf, type CheckedHead } from './actions.ts'
@@ -42,6 +42,8 @@ export interface EnvoyDoorParts {
   readonly note: (event: GatewayEvent) => void
   /** Whether an Envoy is to ask about a resource; `node` is undefined where Envoys don't prove who they are. */
   readonly mayAsk: (node: string | undefined, resource: string) => boolean
+  /** For a node that a mesh configures: which resource a host is of. Undefined for an Envoy that says so by itself. */
+  readonly resourceOf?: (node: string | undefined, host: string) => { readonly resource: string | undefined } | undefined
 }
 
 /** @throws OstiaryError `xds/loopback` */
@@ -70,7 +72,7 @@ export function createEnvoyDoor(parts: EnvoyDoorParts): Wire {
 
 /** Answers questions. What it makes never rejects, and never allows what wasn't judged to be. */
 export function answering(
-  { clock, meter = noMeter, judge, mayAsk }: Pick<EnvoyDoorParts, 'clock' | 'meter' | 'judge' | 'mayAsk'>,
+  { clock, meter = noMeter, judge, mayAsk, resourceOf }: Pick<EnvoyDoorParts, 'clock' | 'meter' | 'judge' | 'mayAsk' | 'resourceOf'>,
   limits: CheckLimits,
 ): (asked: Asked) => Promise<CheckResponse> {
   let underWay = 0
@@ -82,7 +84,8 @@ export function answering(
     if (underWay >= limits.concurrent) return refused('http/unavailable', 'too-many')
     underWay++
     try {
-      const head = headOf(request)
+      const found = isFromMesh(request) ? resourceOf?.(node, request.attributes?.request?.http?.host ?? '') : undefined
+      const head = headOf(request, found && (() => found.resource))
       if (head === undefined) return refused('http/unavailable', 'not-understood')
       if (!mayAsk(node, head.resource)) return refused('http/denied', 'unknown-resource')
       const judged = await inTime(judge.judge(head), clock, limits.answerMs)
@@ -105,6 +108,11 @@ export function answering(
       underWay--
     }
   }
+}
+
+/** A mesh has no word for which resource a route is of. */
+function isFromMesh({ attributes }: CheckRequest): boolean {
+  return Object.keys(attributes?.contextExtensions ?? {}).length === 0
 }
 
 /** The answer, or undefined after the time; what is let through later than that has no effect, and its record says so. */

@@ -149,6 +149,36 @@ describe('a policy in Istio', () => {
     assert.deepEqual([may('GET', '/a*b/secret'), may('GET', '/a"b/secret'), may('GET', '/a|b/secret')], [false, false, false])
   })
 
+  test('what is cut out of everything below leaves no segment that evades it', () => {
+    const made = proxy(
+      `${rule('admin', "['GET /a/**']")}guardrails: [{ id: g, for: [admin], resource: orders, deny: ['* /a/{x}/secret'] }]\n`,
+    )
+    const may = (path: string): boolean => ask(made, { path, token: { groups: ['admins'] } }).allowed
+    assert.deepEqual(['/a/', '/a/b', '/a/b/c', '/a/b/secret/d', '/a/b/secrets'].map(may), [true, true, true, true, true])
+    assert.deepEqual(['/a/b/secret', '/a/b*c/secret', '/a/*/secret', '/a/b|c/secret', '/a/b"c/secret'].map(may), [
+      false,
+      false,
+      false,
+      false,
+      false,
+    ])
+  })
+
+  test('what is cut out of one path is not cut out of another, nor left in it', () => {
+    const text = `${rule('admin', "['GET /a/{x}', 'GET /b/{x}', 'GET /c']")}guardrails: [{ id: g, for: [admin], resource: orders, deny: [GET /a/x, GET /b/y] }]\n`
+    const made = proxy(text)
+    const may = (path: string): boolean => ask(made, { path, token: { groups: ['admins'] } }).allowed
+    assert.deepEqual(['/a/y', '/b/x', '/a/z', '/c'].map(may), [true, true, true, true])
+    assert.deepEqual(['/a/x', '/b/y'].map(may), [false, false])
+    // The denial would hide what is left in.
+    const { documents } = compiled(policyOf(text))
+    const allowing = proxyOf(documents.filter(({ spec }) => (spec as { readonly action?: string }).action !== 'DENY'))
+    assert.deepEqual(
+      ['/a/x', '/b/y', '/a/y', '/b/x'].map((path) => ask(allowing, { path, token: { groups: ['admins'] } }).allowed),
+      [false, false, true, true],
+    )
+  })
+
   test('addresses, by the one that the wiring names', () => {
     const text = rule('everyone', '[GET /a]', ', when: \'inCidr(context.ip, "10.0.0.0/8")\'')
     assert.match(refused(text).join('\n'), /`addresses` does not say/)
@@ -283,6 +313,56 @@ describe('a policy in Istio', () => {
       { nonce: 'x' },
     ])
       assert.equal(ask(made, { iss, token: { ...good, ...token } }).allowed, false, JSON.stringify(token))
+  })
+
+  test('a resource is delegated whole: everything is asked about, and nothing passes that was not', () => {
+    const provider = { name: 'ostiary', service: 'ostiary.example', port: 18001 }
+    const config = { ...BOTH, provider, delegate: ['wiki'] }
+    const text = `rules: [{ id: r, role: everyone, resource: [orders, wiki], actions: [GET /a] }]\nguardrails: [{ id: g, allBut: [admin], resource: wiki, actions: ['* /**'], limit: { requests: 1, in: 1m } }]\n`
+    assert.match(refused(text, BOTH).join('\n'), /`limit:` counts requests/)
+    const { documents, diagnostics, needs, resources, residues } = compiled(policyOf(text), targetOf(config))
+    assert.deepEqual(diagnostics, [])
+    assert.deepEqual(
+      resources.map(({ name, delegated }) => [name, delegated]),
+      [
+        ['orders', false],
+        ['wiki', true],
+      ],
+    )
+    const specs = documents
+      .filter(({ metadata }) => (metadata as { readonly labels: Record<string, string> }).labels['ostiary.dev/resource'] === 'wiki')
+      .map(({ spec }) => spec)
+    const hosts = ['wiki.example', 'wiki.example:443', 'wiki.example:80', 'wiki.example:8080']
+    const to = [{ operation: { hosts, ports: ['8080'] } }]
+    const selector = { matchLabels: { app: 'web' } }
+    assert.deepEqual(specs, [
+      { selector, action: 'CUSTOM', provider: { name: 'ostiary' }, rules: [{ to }] },
+      {
+        selector,
+        action: 'ALLOW',
+        rules: [{ to, when: [{ key: 'experimental.envoy.filters.http.ext_authz[ostiary]', values: ['wiki'] }] }],
+      },
+    ])
+    assert.deepEqual(
+      needs?.map(({ document }) => document),
+      [
+        {
+          extensionProviders: [
+            {
+              name: 'ostiary',
+              envoyExtAuthzGrpc: { service: 'ostiary.example', port: 18001, timeout: '1s', failOpen: false, statusOnError: '503' },
+            },
+          ],
+        },
+      ],
+    )
+    assert.ok(residues.some(({ text: told }) => told.startsWith('one-way-in')))
+    // Without whom to ask, and without what asks.
+    for (const some of [documents, documents.filter(({ spec }) => (spec as { readonly action?: string }).action !== 'CUSTOM')]) {
+      const made = proxyOf(some)
+      assert.equal(ask(made, { host: 'wiki.example', asks: () => true }).allowed, false)
+      assert.equal(ask(made, { host: 'orders.example' }).allowed, true)
+    }
   })
 
   test('what is enforced from an instant on is refused, for nobody would begin', () => {

@@ -11,7 +11,7 @@ import { wiredResource } from './carried.ts'
 import { Documents, podsOf } from './documents.ts'
 import { headersDenied, tokensDenied } from './refused.ts'
 import { jwtRulesOf, keyProblem } from './keys.ts'
-import { planResource, splitBy, type PlannedResource } from './resource.ts'
+import { planDelegated, planResource, splitBy, type PlannedResource } from './resource.ts'
 import type { IstioTarget } from './schema.ts'
 
 export function compileIstio(input: TargetInput<IstioTarget>): TargetResult {
@@ -23,7 +23,18 @@ export function compileIstio(input: TargetInput<IstioTarget>): TargetResult {
   for (const [resource, workload] of Object.entries(config.workloads)) {
     const wired = wiredResource(wiring, resource)
     if (wired === undefined) diagnostics.push(diagnostic('target/no-resource', { target, resource }, undefined))
-    else planned.push(planResource({ name: resource, wired, workload, config, policy, issuers, documents }))
+    else
+      planned.push(
+        (config.delegate.includes(resource) ? planDelegated : planResource)({
+          name: resource,
+          wired,
+          workload,
+          config,
+          policy,
+          issuers,
+          documents,
+        }),
+      )
   }
   diagnostics.push(...planned.flatMap((one) => refusals(one, name, target)))
   diagnostics.push(...unassumed(planned, config, name, target))
@@ -32,8 +43,9 @@ export function compileIstio(input: TargetInput<IstioTarget>): TargetResult {
   return {
     documents: diagnostics.length > 0 ? [] : documentsOf(planned, input, documents),
     diagnostics,
-    resources: planned.map(({ name: resource, rules, guardrails }) => ({ name: resource, delegated: false, rules, guardrails })),
+    resources: planned.map(({ name: resource, delegated, rules, guardrails }) => ({ name: resource, delegated, rules, guardrails })),
     residues: residuesOf(planned, config, input),
+    needs: planned.some(({ delegated }) => delegated) ? [extensionProvider(config)] : [],
   }
 }
 
@@ -53,7 +65,9 @@ function documentsOf(
       const [{ attachment }] = all
       const ports = unique(all.flatMap((one) => one.ports))
       const unfit = new Map(all.flatMap((one) => [...one.unfit]))
-      return [headersDenied(documents, attachment, ports), ...tokensDenied(documents, attachment, unfit, ports)]
+      // What the gateway says of a caller whom it was asked about comes in such headers, over whatever the caller sent.
+      const asked = unique(all.flatMap((one) => (one.delegated ? one.hosts : [])))
+      return [headersDenied(documents, attachment, ports, asked), ...tokensDenied(documents, attachment, unfit, ports)]
     }),
     ...planned.flatMap(({ denials }) => denials),
     ...pods.map(({ name, workload }) => {
@@ -72,6 +86,19 @@ function documentsOf(
       return jwtRules.length === 0 ? [] : [documents.requestAuthentication({ what: 'tokens' }, all[0].attachment, jwtRules)]
     }),
   ]
+}
+
+/** Whoever waits long, or lets through where nobody answers, has been asked in vain. */
+function extensionProvider({ provider }: IstioTarget): NonNullable<TargetResult['needs']>[number] {
+  const { name, service, port, timeout } = provider!
+  return {
+    text: 'the mesh has to know whom to ask (`meshConfig`); until it does, what is asked about is refused',
+    document: {
+      extensionProviders: [
+        { name, envoyExtAuthzGrpc: { service, port, timeout: `${timeout / 1000}s`, failOpen: false, statusOnError: '503' } },
+      ],
+    },
+  }
 }
 
 type Group = readonly [PlannedResource, ...PlannedResource[]]
@@ -106,7 +133,7 @@ function serviceEntries(planned: readonly PlannedResource[], { jwksUris }: Istio
 
 function refusals({ name: resource, refused, unkept }: PlannedResource, name: string, target: string): readonly Diagnostic[] {
   const leave = `leave it out of \`targets.${name}.workloads\``
-  const ask = 'which an Envoy of `doors.envoy.nodes` can, by `delegate`'
+  const ask = `add it to \`targets.${name}.delegate\`, which needs \`provider\` and \`doors.envoy.checks\``
   return [
     ...refused.map(({ id, why, span }) =>
       diagnostic('target/not-native', { what: id ?? resource, target, why, resource, leave, ask }, span),

@@ -284,7 +284,7 @@ describe('holes', () => {
     )
     // Somebody else's RequestAuthentication may believe other audiences: what allows asks for itself.
     const lax = JSON.parse(
-      JSON.stringify(documentsOf(ROLES + rule('admin'))).replace('"audiences":["api"]', '"audiences":["other"]'),
+      JSON.stringify(documentsOf(ROLES + rule('admin'))).replaceAll('"audiences":["api"]', '"audiences":["other"]'),
     ) as TargetDocument[]
     assert.equal(allows(proxyOf(lax), { token: { groups: ['admins'], aud: 'other' } }), false)
   })

@@ -31,12 +31,20 @@ const NAMES = [
   'x-method-override',
 ] as const
 
-export function headersDenied(documents: Documents, attachment: Attachment, ports: readonly string[]): TargetDocument {
+export function headersDenied(
+  documents: Documents,
+  attachment: Attachment,
+  ports: readonly string[],
+  notHosts: readonly string[],
+): TargetDocument {
   const names = NAMES.flatMap((name) => [name, name.replaceAll('-', '_')])
   return documents.authorization({ what: 'identity-headers' }, attachment, {
     action: 'DENY',
     // Without ports it would deny whatever isn't http, too.
-    rules: names.map((name) => ({ to: [{ operation: { ports } }], when: [{ key: `request.headers[${name}]`, values: ['*'] }] })),
+    rules: names.map((name) => ({
+      to: [{ operation: { ports, ...(notHosts.length === 0 ? {} : { notHosts }) } }],
+      when: [{ key: `request.headers[${name}]`, values: ['*'] }],
+    })),
   })
 }
 

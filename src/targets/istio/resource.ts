@@ -1,6 +1,7 @@
 /** One resource of the policy for the workload that carries it, or why it can't. */
 import type { CompiledPolicy } from '../../policy/index.ts'
 import { all, payload, test, type NativeIssuer } from '../../core/token.ts'
+import { CHECKED } from '../../envoy/metadata.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { NoNativeForm, type NativeResource, type NativeStatement, type NotNative } from '../../policy/native/native.ts'
 import type { NativeIssuers, TargetDocument } from '../target.ts'
@@ -23,6 +24,8 @@ export interface PlannedResource {
   /** What tokens must not show, by the `iss` of their issuer. */
   readonly unfit: ReadonlyMap<string, Conditions>
   readonly denials: readonly TargetDocument[]
+  /** Whether the gateway is asked about each request, and nothing of its policy is told to the mesh. */
+  readonly delegated: boolean
   readonly grants: readonly TargetDocument[]
   readonly rules: number
   readonly guardrails: number
@@ -50,6 +53,40 @@ export const SPLIT = ['scp'] as const
 
 export function splitBy({ version }: Pick<IstioTarget, 'version'>): readonly string[] {
   return Number(version.split('.')[1]) >= SPLITS_SINCE ? SPLIT : []
+}
+
+/** Each request is put to the gateway, and passes only with its answer: where nobody was asked, nothing is allowed. */
+export function planDelegated({ name, wired, workload, config, documents }: ResourceInput): PlannedResource {
+  const attachment = attachmentOf(workload)
+  const hosts = hostsOf(wired, workload.ports)
+  const ports = workload.ports.map(String).toSorted()
+  const to = [{ operation: { hosts, ports } }]
+  const answered = [{ key: `experimental.${CHECKED.filter}[${CHECKED.key}]`, values: [name] }]
+  return {
+    name,
+    workload,
+    attachment,
+    hosts,
+    ports,
+    forwardsToken: wired.forwardAuthorization,
+    delegated: true,
+    issuers: [],
+    unfit: new Map(),
+    denials: [
+      documents.authorization({ what: 'ask', resource: name }, attachment, {
+        action: 'CUSTOM',
+        provider: { name: config.provider!.name },
+        rules: [{ to }],
+      }),
+    ],
+    grants: [documents.authorization({ what: 'asked', resource: name }, attachment, { action: 'ALLOW', rules: [{ to, when: answered }] })],
+    rules: 0,
+    guardrails: 0,
+    assumed: new Map<Assumption, ReadonlySet<string>>([['one-way-in', new Set()]]),
+    narrower: ['hosts with another port than 80, 443 and those of the workload, or with a dot at their end'],
+    refused: [],
+    unkept: [...wiringProblems(wired), ...pathProblems(config)],
+  }
 }
 
 export function planResource(input: ResourceInput): PlannedResource {
@@ -118,6 +155,7 @@ export function planResource(input: ResourceInput): PlannedResource {
     hosts,
     ports,
     forwardsToken: wired.forwardAuthorization,
+    delegated: false,
     issuers: sees ? native.issuers : [],
     unfit: new Map(sees ? native.issuers.map(({ iss, form }) => [iss, told.get(form)?.unfit ?? []]) : []),
     denials,

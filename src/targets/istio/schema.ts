@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { name, secureUrl } from '../../config/fields.ts'
+import { duration, name, secureUrl } from '../../config/fields.ts'
 import { targetBase } from '../../config/schema.ts'
 import { ASSUMPTIONS, assumptionNames, type Assumption } from './assume.ts'
 
@@ -106,6 +106,31 @@ export const istioSchema = targetBase
       .describe(
         'Which address policy means by `context.ip`: of the connection, or the one that trusted proxies in front have told (`numTrustedProxies`)',
       ),
+    provider: z
+      .strictObject({
+        name: z
+          .string()
+          .regex(/^[a-z0-9-]{1,63}$/, 'write lower-case letters, digits and dashes')
+          .describe('Name of the extension provider in `meshConfig.extensionProviders`'),
+        service: z
+          .string()
+          .min(1)
+          .max(253)
+          .describe('Host of this gateway’s checks in the mesh')
+          .meta({ examples: ['ostiary.ostiary.svc.cluster.local'] }),
+        port: z.int().min(1).max(65_535).describe('Port of `doors.envoy.checks` there'),
+        timeout: duration()
+          .default(1000)
+          .describe('How long a proxy waits for an answer; then the request is refused. Istio’s own default is ten minutes'),
+        identities: z
+          .array(z.string().min(1).max(512))
+          .default([])
+          .describe('SPIFFE IDs of the proxies that may ask; needed where `doors.envoy.checks` has `tls`')
+          .meta({ examples: [['spiffe://cluster.local/ns/shop/sa/orders']] }),
+      })
+      .optional()
+      .describe('Where proxies of the mesh ask this gateway about requests'),
+    delegate: z.array(name()).default([]).describe('Of the resources, those that this gateway is asked about, request by request'),
     assume: z
       .array(z.enum(assumptionNames as [Assumption, ...Assumption[]]))
       .default([])
@@ -117,7 +142,14 @@ export const istioSchema = targetBase
       .refine((all) => Object.keys(all).length > 0, 'name a resource')
       .describe('By resource: where it is in the mesh. Hosts are those of the resource'),
   })
-  .superRefine(({ rootNamespace, workloads }, context) => {
+  .superRefine(({ rootNamespace, workloads, delegate, provider }, context) => {
+    if (delegate.length > 0 && provider === undefined)
+      context.addIssue({ code: 'custom', path: ['delegate'], message: 'needs `provider`, where to ask' })
+    for (const [index, resource] of delegate.entries())
+      if (!Object.hasOwn(workloads, resource))
+        context.addIssue({ code: 'custom', path: ['delegate', index], message: `names \`${resource}\`, which is not among \`workloads\`` })
+      else if (workloads[resource]!.mode === 'ztunnel')
+        context.addIssue({ code: 'custom', path: ['delegate', index], message: `names \`${resource}\`, whose ztunnel asks nobody` })
     for (const [resource, { namespace, selector }] of Object.entries(workloads))
       if (namespace === rootNamespace && selector !== undefined)
         context.addIssue({
