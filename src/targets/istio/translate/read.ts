@@ -4,7 +4,7 @@ import { diagnostic, OstiaryError, type Diagnostic } from '../../../core/errors.
 import type { Span } from '../../../core/span.ts'
 import { authorizationSpec } from './readauthorization.ts'
 import { authenticationSpec } from './readauthentication.ts'
-import { fields, isMap, Misfit, needed, oneOf, text, texts, type Path, type Shape } from './shapes.ts'
+import { fields, invalid, isMap, Misfit, needed, oneOf, text, texts, type Path, type Shape } from './shapes.ts'
 import type { IstioResource, Metadata } from './types.ts'
 
 export interface ReadIstio {
@@ -40,7 +40,13 @@ const resourceShape = fields({
   status: ignored,
 })
 
+/** Istio enforces a policy whose annotation it can't read, and only says so in its log. */
+const DRY_RUN = 'istio.io/dry-run'
+const BOOLEANS = new Set(['1', 't', 'T', 'TRUE', 'true', 'True', '0', 'f', 'F', 'FALSE', 'false', 'False'])
+
 function metadataOf(read: ReturnType<typeof metadataShape>): Metadata {
+  const dryRun = read.annotations?.[DRY_RUN]
+  if (dryRun !== undefined && !BOOLEANS.has(dryRun)) throw invalid('it is neither true nor false', ['metadata', 'annotations', DRY_RUN])
   return {
     name: needed(read.name, 'name', ['metadata']),
     namespace: needed(read.namespace, 'namespace', ['metadata']),
@@ -55,7 +61,7 @@ function resourceOf(value: unknown): IstioResource {
   needed(read.apiVersion, 'apiVersion', [])
   const kind = needed(read.kind, 'kind', [])
   const metadata = metadataOf(needed(read.metadata, 'metadata', []))
-  const spec = read.spec ?? {}
+  const spec = read.spec === undefined ? {} : read.spec
   if (kind === 'AuthorizationPolicy') return { kind, metadata, ...authorizationSpec(spec, ['spec']) }
   return { kind, metadata, ...authenticationSpec(spec, ['spec']) }
 }

@@ -3,10 +3,12 @@ import { attachmentOf, attachmentShapes } from './readattachment.ts'
 import { isAddressOrNetwork } from './networks.ts'
 import { fields, invalid, list, needed, oneOf, some, text, type Path, type Shape } from './shapes.ts'
 import { keyOf } from './keys.ts'
+import { isTemplate } from './matchers.ts'
 import type { AuthorizationPolicy, Condition, Operation, Rule, Source } from './types.ts'
 
 const MAX_RULES = 512
 const MAX_ACCOUNTS = 16
+const MAX_TEMPLATE = 256
 
 const values = some(text())
 const networks = some(text((value) => (isAddressOrNetwork(value) ? undefined : 'it is no address and no network')))
@@ -24,12 +26,15 @@ export function isPort(value: string): boolean {
   return /^[0-9]+$/.test(value) && Number(value) <= 65_535
 }
 
-/** Outside of `{*}` and `{**}`, a template has none of the signs that would be another template's. */
+/** A template that Envoy wouldn't take makes it keep what it had before, of everything. */
 function problemOfPath(value: string): string | undefined {
-  const isTemplate = value.includes('{*}') || value.includes('{**}')
-  if (!isTemplate) return undefined
+  if (!isTemplate(value)) return undefined
   const rest = value.replaceAll('{**}', '').replaceAll('{*}', '')
-  return /[*{}]/.test(rest) ? 'a template has `{*}` and `{**}` and no other wildcard or brace' : undefined
+  if (/[*{}]/.test(rest)) return 'a template has `{*}` and `{**}` and no other wildcard or brace'
+  if (!value.startsWith('/') || value.includes('//') || !/^[a-zA-Z0-9\-._~%!$&'()+,;:@=/]*$/.test(rest))
+    return 'a template begins with a slash, has no two of them together, and no sign that a path has not'
+  if (/\{\*\*\}.*\{|\}\{/.test(value)) return 'in a template `{**}` is the last wildcard, and no two stand together'
+  return value.length > MAX_TEMPLATE ? `a template has ${MAX_TEMPLATE} signs at the most` : undefined
 }
 
 const sourceShape = fields({
