@@ -8,27 +8,11 @@ import { openTestLog } from '../audit/testdata/record.ts'
 import { systemClock, systemEntropy } from '../core/clock.ts'
 import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
 import { openKeyring, readPublicKeys } from '../secrets/keyring.ts'
+import { run } from '../testing/cli.ts'
 import { testKey } from '../testing/tokens.ts'
 import { commands } from './commands/index.ts'
 import { program } from './main.ts'
 import { renderDiagnostic } from './output.ts'
-
-/** Runs the command line in process and answers what it wrote. */
-async function run(...args: readonly string[]): Promise<{ readonly exit: number; readonly out: string; readonly err: string }> {
-  const written = { out: '', err: '' }
-  const { write: out } = process.stdout
-  const { write: err } = process.stderr
-  process.stdout.write = (text: string | Uint8Array) => ((written.out += String(text)), true)
-  process.stderr.write = (text: string | Uint8Array) => ((written.err += String(text)), true)
-  const { main } = await import('./main.ts')
-  try {
-    const exit = await main(args)
-    return { exit, ...written }
-  } finally {
-    process.stdout.write = out
-    process.stderr.write = err
-  }
-}
 
 test('every command is there, with a description', () => {
   const root = program(() => {})
@@ -47,6 +31,7 @@ test('every command is there, with a description', () => {
       'plan',
       'policy',
       'compile',
+      'apply',
       'envoy',
       'doctor',
       'explain',

@@ -151,13 +151,17 @@ export async function startStandInKuma({
     return { status: 200, body: {} }
   }
   const server = createServer((request, response) => {
-    void bodyOf(request).then((body) => {
+    const answered = bodyOf(request).then((body) => {
       const url = new URL(request.url!, 'http://x')
       const { authorization } = request.headers
       asked.push({ method: request.method!, path: url.pathname, anonymous: authorization === undefined })
       const { status, body: said } = answer(request.method!, url, authorization === `Bearer ${token}`, body)
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(said))
     })
+    // What it can't translate would break a proxy's configuration.
+    answered.catch((error: unknown) =>
+      response.writeHead(500, { 'content-type': 'application/json' }).end(JSON.stringify({ title: String(error) })),
+    )
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../main.ts'
 import { revocations, revoke, sessions } from './access.ts'
+import { apply } from './apply.ts'
 import { access, canI, whoCan } from './ask.ts'
 import { audit } from './audit.ts'
 import { check } from './check.ts'
@@ -36,6 +37,7 @@ export const commands: readonly Register[] = [
   plan,
   policy,
   compile,
+  apply,
   envoy,
   doctor,
   explain,
