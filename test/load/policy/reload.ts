@@ -179,9 +179,15 @@ export async function measureReload(size: number, reloads: number): Promise<Relo
   }
 }
 
+/** What it wrote itself stands above it. */
+function whyEnded(status: number | null, signal: string | null): string {
+  if (status !== null) return `its process ended with ${status}`
+  return `its process was ended by ${signal}${signal === 'SIGKILL' ? ', as where the machine has no memory left' : ''}`
+}
+
 /** Measures one size in a process of its own, with the gateway's own settings of its memory. */
 export function reloadApart(size: number, reloads: number): Reload {
-  const { status, stdout, error } = spawnSync(
+  const { status, signal, stdout, error } = spawnSync(
     process.execPath,
     ['--max-semi-space-size=16', '--no-parallel-scavenge', import.meta.filename, String(size), String(reloads)],
     {
@@ -189,7 +195,7 @@ export function reloadApart(size: number, reloads: number): Reload {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   )
-  if (status !== 0) throw new Error(`the reload of ${size} rules could not be measured${error === undefined ? '' : `: ${error.message}`}`)
+  if (status !== 0) throw new Error(`the reload of ${size} rules could not be measured: ${error?.message ?? whyEnded(status, signal)}`)
   return JSON.parse(stdout) as Reload
 }
 
