@@ -23,9 +23,131 @@ export const COMPARER: Equivalents = {
   ],
   'src/policy/compare/bdd.ts': [
     {
+      line: 'const key = a < b ? a * WIDE + b : b * WIDE + a',
+      lines: 2,
+      change: '+ → - (2)',
+      because: "the number of a pair is another one, and no other pair's",
+    },
+    {
+      line: 'this.#xors.set(key, made)',
+      change: 'this.#xors.set(key, made) → ;',
+      because: "what isn't remembered is made again, and made the same",
+    },
+    {
+      line: 'if (a === NEVER || b === NEVER) return NEVER',
+      change: '|| → &&',
+      because: 'what is never so is found not to be by its branches as well, which only takes longer',
+    },
+    {
       line: 'this.#ands.set(key, made)',
       change: 'this.#ands.set(key, made) → ;',
       because: "what isn't remembered is made again, and made the same",
     },
+  ],
+  'src/policy/compare/condition.ts': [
+    { line: 'const step = loop?.loopStep?.exprKind', change: '?. → . (2)', because: 'a loop that was read has a step' },
+  ],
+  'src/policy/compare/difference.ts': [
+    {
+      line: "const opaque = this.#facts.all.filter((fact): fact is Extract<Fact, { about: 'opaque' }> => fact.about === 'opaque')",
+      change: "fact.about === 'opaque' → true",
+      because: 'nothing else can be an error',
+    },
+  ],
+  'src/policy/compare/index.ts': [
+    {
+      line: 'if (quick !== undefined) return quick',
+      change: 'quick !== undefined → false',
+      because: 'what is found the long way is the same, which only takes longer',
+    },
+    {
+      line: 'if (sameResource && left === right) continue',
+      change: 'continue → ;',
+      because: 'what means the same is compared and found equal, which only takes longer',
+    },
+    {
+      line: "return [...numbers].toSorted((a, b) => a - b).join(' ')",
+      change: '- → +',
+      because: 'the same in another order is compared and found equal, which only takes longer',
+    },
+  ],
+  'src/policy/compare/projected.ts': [
+    {
+      line: 'const about = parts.filter(({ support }) => support.has(variable))',
+      change: 'support.has(variable) → true',
+      because: 'what goes first, and with how much, changes only how large what is between becomes',
+    },
+    {
+      line: 'const about = parts.filter(({ support }) => support.has(variable))',
+      change: '.filter(…) → nothing',
+      because: 'what goes first, and with how much, changes only how large what is between becomes',
+    },
+    {
+      line: 'for (const { support } of parts) for (const one of support) if (hidden.has(one)) reach.set(one, (reach.get(one) ?? 0) + support.size)',
+      change: '+ → -',
+      because: 'what goes first, and with how much, changes only how large what is between becomes',
+    },
+    {
+      line: 'for (const { support } of parts) for (const one of support) if (hidden.has(one)) reach.set(one, (reach.get(one) ?? 0) + support.size)',
+      change: 'hidden.has(one) → true',
+      because: 'what goes first, and with how much, changes only how large what is between becomes',
+    },
+    {
+      line: 'return alone.size === 0 ? { node, support } : partOf(bdd.exists(node, (one) => alone.has(one)))',
+      change: '=== → !==',
+      because: 'what goes first, and with how much, changes only how large what is between becomes',
+    },
+    {
+      line: 'if (size < least) {',
+      change: '< → <=',
+      because: 'what goes first, and with how much, changes only how large what is between becomes',
+    },
+  ],
+  'src/policy/compare/restrictions.ts': [
+    {
+      line: 'return `mask ${field.path} ${JSON.stringify(Object.entries(field.mask).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`',
+      change: '.toSorted(…) → nothing',
+      because: 'a mask says one thing',
+    },
+    {
+      line: 'return `mask ${field.path} ${JSON.stringify(Object.entries(field.mask).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`',
+      change: '< → <=',
+      because: 'a mask says one thing',
+    },
+  ],
+  'src/policy/compare/statement.ts': [
+    {
+      line: "root === 'params' ? `segment ${names.indexOf(name) + 1}` : `${root}.${name}`,",
+      change: '+ → -',
+      because: 'another number, and no two places have one',
+    },
+    { line: 'switch (tree?.kind) {', change: '?. → .', because: 'a condition that was checked can be taken apart' },
+  ],
+  'src/policy/compare/replay.ts': [
+    {
+      line: '.toSorted((a, b) => b.requests - a.requests || (a.why < b.why ? -1 : 1)),',
+      change: '< → <=',
+      because: 'no two have one reason',
+    },
+  ],
+  'src/policy/compare/render.ts': [
+    { line: '.toSorted(([a], [b]) => (a < b ? -1 : 1))', change: '< → <=', because: 'no two claims have one name' },
+  ],
+  'src/policy/actions/sets/machine.ts': [
+    {
+      line: "const ANY: Characters = { key: 'any', has: () => true }",
+      change: "'any' → 'all'",
+      because: 'no other characters have that key',
+    },
+  ],
+  'src/policy/actions/kubernetes/cells.ts': [
+    {
+      line: "{ kind: 'value', value: '', tag: 'path', meets: ({ paths }) => paths !== undefined },",
+      change: 'paths !== undefined → true',
+      because: 'a pattern without paths is left out where the path is cut',
+    },
+  ],
+  'src/policy/actions/json.ts': [
+    { line: "else if (json === '') break", change: 'break → ;', because: 'nothing is written of what is absent' },
   ],
 }
