@@ -20,15 +20,19 @@ import {
 const ESCAPES = '%(?:2[0235]|3[CEF]|5[BDE]|60|7[BCD]|[89A-F][0-9A-F])'
 export const CANONICAL_PATH = `/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|${ESCAPES})*`
 
+/** Methods have no lower-case letter. */
+export const CANONICAL_METHOD = '[^a-z]+'
+/** One credential, of the one scheme that is looked at. */
+export const TOKEN_FORM = 'Bearer [A-Za-z0-9_.-]+'
+
 /** A request in the one form that is decided. */
 export const CANONICAL: Json = bothPermissions(
   { urlPath: { path: { safeRegex: { regex: CANONICAL_PATH } } } },
-  { header: { name: ':method', stringMatch: { safeRegex: { regex: '[^a-z]+' } } } },
+  { header: { name: ':method', stringMatch: { safeRegex: { regex: CANONICAL_METHOD } } } },
 )
 export const ANYBODY: Json = { any: true }
 const HAS_CREDENTIAL: Json = { header: { name: 'authorization', presentMatch: true } }
-/** One of them, and of the one scheme that was looked at. */
-const ONE_TOKEN: Json = { header: { name: 'authorization', stringMatch: { safeRegex: { regex: 'Bearer [A-Za-z0-9_.-]+' } } } }
+const ONE_TOKEN: Json = { header: { name: 'authorization', stringMatch: { safeRegex: { regex: TOKEN_FORM } } } }
 
 /** Who is let in at all, and with what request: a bad credential is refused also where none is needed. */
 export function callersOf({ issuers }: NativeResource): Policies {

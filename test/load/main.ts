@@ -11,7 +11,7 @@
  *     npm run load -- plan             compares two versions of 10,000 rules exactly; fails where the bar is missed
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
- *     npm run load -- envoy            how long 10,000 rules take to a real Envoy, and one changed rule to an open connection
+ *     npm run load -- envoy            how long 10,000 rules take to a real Envoy, one changed rule to an open connection, and a proof of them
  *     npm run load -- mutants          whether tests notice when one operator of the policy engine or of the comparer is another: one of each
  *                                      operator in each file; `--each 10` for every tenth of all, `--file decide` for files, `--list` to list
  *     npm run load -- engines          where Cedar, OPA and Casbin decide differently of the same policy
@@ -115,11 +115,16 @@ function plan(): Promise<boolean> {
 }
 
 async function envoy(): Promise<boolean> {
-  const { fleetTable, measureFleet } = await import('./envoy/fleet.ts')
-  const { text, good } = fleetTable(await measureFleet(say), madeBy(circumstances(COMMAND, 1, 0, 0)))
+  const [{ fleetTable, measureFleet }, { measureProof, proofRows }] = await Promise.all([
+    import('./envoy/fleet.ts'),
+    import('./envoy/proofs.ts'),
+  ])
+  const fleet = fleetTable(await measureFleet(say), madeBy(circumstances(COMMAND, 1, 0, 0)))
+  const proof = proofRows(measureProof())
+  const text = [fleet.text, ...proof.rows].join('\n')
   process.stdout.write(`${text}\n`)
   if (values.write) write('load envoy', text)
-  return good
+  return fleet.good && proof.good
 }
 
 /** OPA is compared with where it can be built. */

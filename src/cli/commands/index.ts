@@ -15,6 +15,7 @@ import { keys } from './keys.ts'
 import { login, logout, whoami } from './login.ts'
 import { lsp } from './lsp.ts'
 import { plan } from './plan.ts'
+import { prove } from './prove.ts'
 import { policy } from './policy.ts'
 import { test } from './test.ts'
 import { token } from './token.ts'
@@ -38,6 +39,7 @@ export const commands: readonly Register[] = [
   policy,
   compile,
   apply,
+  prove,
   envoy,
   doctor,
   explain,

@@ -7,6 +7,7 @@ import {
   type DeltaDiscoveryRequest,
   type DeltaDiscoveryResponse,
 } from '../../../src/envoy/messages/envoy/service/discovery/v3/discovery_pb.ts'
+import { FILTERS } from '../../../src/envoy/filters.ts'
 import { KINDS, TYPE_URLS } from '../../../src/envoy/xds/types.ts'
 
 /** A client of the protocol that asks for everything, and accepts what it gets without looking into it. */
@@ -21,7 +22,7 @@ export function follower(port: number, node: string): { close(): void } {
     method.requestSerialize as never,
     method.responseDeserialize as never,
   )
-  const names: Readonly<Record<string, readonly string[]>> = { route: ['edge'], extension: ['ostiary.jwt_authn'] }
+  const names: Readonly<Record<string, readonly string[]>> = { route: ['edge'], extension: [FILTERS.tokens, FILTERS.revoked] }
   call.on('error', () => undefined)
   call.on('data', ({ typeUrl, nonce }: DeltaDiscoveryResponse) => {
     call.write(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce }))

@@ -1,0 +1,137 @@
+/** The prover against the compiler: what is emitted is proven, and whatever is changed about it is found. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { RE2JS } from 're2js'
+import { evaluateEnvoy, type Regexes } from '../../envoy/evaluate.ts'
+import { FILTERS } from '../../envoy/filters.ts'
+import { compileNative } from '../../policy/native/compile.ts'
+import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
+import { issuers, tokenOf } from '../../policy/testdata/native.ts'
+import { load, NOW } from '../../policy/testdata/world.ts'
+import { emitEnvoy, type EnvoyConfiguration, type EnvoyResource } from './emit.ts'
+import { Pieces } from './pieces.ts'
+import { proveEnvoy, type ResourceProof } from './prove.ts'
+import type { CompiledPolicy } from '../../policy/index.ts'
+
+const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }
+const ORDER = [FILTERS.callers, FILTERS.guardrails, FILTERS.rules]
+const regexes: Regexes = {
+  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
+  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
+}
+
+function resourcesOf(policy: CompiledPolicy, names: readonly string[]): readonly EnvoyResource[] {
+  return names.flatMap((name) => {
+    const { native, refused } = compileNative({ model: policy.model, resource: name, issuers })
+    return refused.length > 0 ? [] : [{ native, hosts: [`${name}.example`], upstream, websocket: false, forwardAuthorization: false }]
+  })
+}
+
+function emitted(resources: readonly EnvoyResource[]): EnvoyConfiguration {
+  return emitEnvoy({ name: 'edge', address: { host: '127.0.0.1', port: 1 }, resources, keys: new Map(), tls: undefined, logs: undefined })
+}
+
+function proofs(policy: CompiledPolicy, resources: readonly EnvoyResource[], made = emitted(resources)): readonly ResourceProof[] {
+  return proveEnvoy({ snapshot: new Pieces().snapshot(made), resources, policy, now: NOW })
+}
+
+describe('what an Envoy is sent', () => {
+  test('is proven, whatever the policy', () => {
+    const told = { resources: 0, comparisons: 0 }
+    fc.assert(
+      fc.property(policyData, (data) => {
+        const { policy } = load(filesOf(data))
+        fc.pre(policy !== undefined)
+        const resources = resourcesOf(policy, ['orders', 'wiki'])
+        for (const { resource, counterexamples, problems, notProven, comparisons } of proofs(policy, resources)) {
+          told.resources++
+          told.comparisons += comparisons
+          assert.deepEqual(
+            { resource, counterexamples, problems, notProven },
+            { resource, counterexamples: [], problems: [], notProven: [] },
+            JSON.stringify(filesOf(data)),
+          )
+        }
+      }),
+      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 20) },
+    )
+    assert.ok(told.resources > 8 && told.comparisons > 300, JSON.stringify(told))
+  })
+
+  test('is not proven where a request shows that something was changed', () => {
+    const told = { changed: 0, shown: 0 }
+    const asked = fc.array(fc.tuple(fc.option(identity, { freq: 6 }), action), { minLength: 60, maxLength: 60 })
+    fc.assert(
+      fc.property(policyData, fc.array(fc.nat(), { minLength: 6, maxLength: 6 }), asked, (data, choices, requests) => {
+        const { policy } = load(filesOf(data))
+        fc.pre(policy !== undefined)
+        const resources = resourcesOf(policy, ['orders'])
+        fc.pre(resources.length > 0)
+        const made = emitted(resources)
+        for (const choice of choices) {
+          const changed = JSON.parse(JSON.stringify(made)) as EnvoyConfiguration
+          if (!damage(changed.routes[0]!, choice)) continue
+          told.changed++
+          const shows = requests.some(([caller, { method, path }]) => {
+            const issuer = resources[0]!.native.issuers.find((one) => one.name === caller?.issuer)
+            if (
+              method !== method.toUpperCase() ||
+              !/^(?:\/[A-Za-z0-9:]*)+$/.test(path) ||
+              path.includes('//') ||
+              (caller !== null && issuer === undefined)
+            )
+              return false
+            const token = caller === null ? undefined : { header: {}, payload: { ...tokenOf(caller).payload, iss: issuer!.iss } }
+            const request = { host: 'orders.example', method, path, authorization: token && 'Bearer a.b.c', token, time: NOW }
+            const allowed = (routes: EnvoyConfiguration['routes']): boolean => {
+              try {
+                return evaluateEnvoy(routes[0]!, ORDER, request, regexes).allowed
+              } catch {
+                return true // What nobody can read is no proof either way.
+              }
+            }
+            return allowed(made.routes) !== allowed(changed.routes)
+          })
+          if (!shows) continue
+          told.shown++
+          const [proof] = proofs(policy, resources, changed)
+          const { counterexamples, problems, notProven } = proof!
+          assert.ok(counterexamples.length + problems.length + notProven.length > 0, JSON.stringify([filesOf(data), choice]))
+        }
+      }),
+      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 20) },
+    )
+    assert.ok(told.changed > 40 && told.shown > 5, JSON.stringify(told))
+  })
+})
+
+type Tree = Record<string, unknown>
+
+/** Changes one thing of the filters: a text or a number is another, one of several is gone, what is asked is not asked. */
+function damage(route: object, choice: number): boolean {
+  const places: (() => void)[] = []
+  const texts: string[] = []
+  const visit = (value: unknown, set: (to: unknown) => void): void => {
+    if (typeof value === 'string') {
+      texts.push(value)
+      places.push(() => set(texts[(choice * 7) % texts.length] === value ? `${value}x` : texts[(choice * 7) % texts.length]))
+    }
+    if (typeof value === 'number') places.push(() => set(value + 1))
+    if (typeof value !== 'object' || value === null) return
+    for (const [key, inner] of Object.entries(value)) {
+      // Names of what is there say nothing by themselves, nor do numbers of nodes.
+      if (['id', '@type', 'action', 'filter', 'name', 'requirementName'].includes(key)) continue
+      const own = value as Tree
+      if (key === 'notId' || key === 'notRule') places.push(() => set(inner))
+      if (Array.isArray(inner) && inner.length > 1) places.push(() => void inner.splice(choice % inner.length, 1))
+      if (key === 'condition') places.push(() => void delete own['condition'])
+      visit(inner, (to) => (own[key] = to))
+    }
+  }
+  const [host] = (route as { readonly virtualHosts: readonly { readonly typedPerFilterConfig: Tree }[] }).virtualHosts
+  for (const filter of ORDER) visit(host!.typedPerFilterConfig[filter], () => undefined)
+  if (places.length === 0) return false
+  places[choice % places.length]!()
+  return true
+}

@@ -1,0 +1,164 @@
+/** Proves that what an Envoy is sent is what the policy says, from the bytes of the messages. */
+import { fromBinary, type JsonValue } from '@bufbuild/protobuf'
+import type { NativeIssuer } from '../../core/token.ts'
+import { readable } from '../../envoy/any.ts'
+import { TypedExtensionConfigSchema } from '../../envoy/messages/envoy/config/core/v3/extension_pb.ts'
+import { ListenerSchema } from '../../envoy/messages/envoy/config/listener/v3/listener_pb.ts'
+import { RouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/route_pb.ts'
+import { readResource } from '../../envoy/prove.ts'
+import type { Json } from '../../envoy/rbac.ts'
+import { NotRead } from '../../envoy/read.ts'
+import type { Snapshot } from '../../envoy/xds/snapshot.ts'
+import type { CompiledPolicy } from '../../policy/index.ts'
+import { proveEnforced, type EnforcedProof } from '../../policy/compare/enforced.ts'
+import { FILTERS } from '../../envoy/filters.ts'
+import type { EnvoyResource } from './emit.ts'
+
+export interface ResourceProof extends EnforcedProof {
+  readonly resource: string
+  /** Every request is put to the gateway: of this resource there is nothing else to prove. */
+  readonly delegated: boolean
+  readonly classes: number
+  /** What lets in somebody whom the policy isn't asked about. */
+  readonly problems: readonly string[]
+}
+
+export interface ProveInput {
+  readonly snapshot: Snapshot
+  readonly resources: readonly EnvoyResource[]
+  readonly policy: CompiledPolicy
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** One proof for each resource. */
+export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): readonly ResourceProof[] {
+  const hosts = [...snapshot.resources.route.values()].flatMap(
+    ({ bytes }) => json(RouteConfigurationSchema, bytes)['virtualHosts'] as readonly Json[],
+  )
+  const tokens = extensionOf(snapshot, FILTERS.tokens)
+  const ofListener = [...snapshot.resources.listener.values()].flatMap(({ bytes }) => listenerProblems(json(ListenerSchema, bytes)))
+  return resources.map(({ native, delegated, hosts: domains }) => {
+    const { name: resource, issuers } = native
+    const nothing = { resource, delegated: delegated === true, classes: 0, cells: 0, comparisons: 0, counterexamples: [] }
+    const host = hosts.find(({ name }) => name === resource)
+    const config = host?.['typedPerFilterConfig'] as Readonly<Record<string, Json>> | undefined
+    if (host === undefined || config === undefined) return { ...nothing, problems: [], notProven: ['it has no virtual host'] }
+    const problems = [...ofListener, ...hostProblems(host, domains)]
+    if (delegated === true) return { ...nothing, problems: [...problems, ...delegatedProblems(resource, config)], notProven: [] }
+    try {
+      const rules = (filter: string): Json => {
+        const { rbac } = config[filter] as { readonly rbac?: { readonly rules?: Json } }
+        if (rbac?.rules === undefined) throw new NotRead(`\`${filter}\` without rules`)
+        return rbac.rules
+      }
+      const sent = { callers: rules(FILTERS.callers), guardrails: rules(FILTERS.guardrails), rules: rules(FILTERS.rules) }
+      const read = readResource(sent, native)
+      const proof = proveEnforced({ policy, resource, issuers: read.issuers, enforced: read.enforced, now })
+      return {
+        ...proof,
+        resource,
+        delegated: false,
+        classes: issuers.length + 1,
+        problems: [...problems, ...tokenProblems(resource, issuers, tokens, config), ...read.problems],
+      }
+    } catch (error) {
+      if (!(error instanceof NotRead)) throw error
+      return { ...nothing, problems, notProven: [`what was sent can not be read back: ${error.message}`] }
+    }
+  })
+}
+
+function json(schema: Parameters<typeof fromBinary>[0], bytes: Uint8Array): Json {
+  return readable(schema, fromBinary(schema, bytes)) as Record<string, JsonValue>
+}
+
+function extensionOf(snapshot: Snapshot, name: string): Json {
+  const found = snapshot.resources.extension.get(name)
+  return found === undefined ? {} : ((json(TypedExtensionConfigSchema, found.bytes)['typedConfig'] ?? {}) as Json)
+}
+
+/** What of the connection manager makes one reading of every request, and denies where nothing else is said. */
+function listenerProblems(listener: Json): readonly string[] {
+  const chains = listener['filterChains'] as readonly { readonly filters: readonly { readonly typedConfig: Json }[] }[]
+  return chains.flatMap(({ filters }) => {
+    const manager = filters[0]?.typedConfig ?? {}
+    const wanted: Json = {
+      normalizePath: true,
+      mergeSlashes: true,
+      pathWithEscapedSlashesAction: 'REJECT_REQUEST',
+      stripAnyHostPort: true,
+      stripTrailingHostDot: true,
+    }
+    const wrong = Object.entries(wanted).filter(([key, value]) => manager[key] !== value)
+    const inner = (manager['httpFilters'] ?? []) as readonly { readonly name: string; readonly typedConfig?: Json }[]
+    const order = inner.map(({ name }) => name).filter((name) => name !== FILTERS.checks)
+    const expected = [FILTERS.tokens, FILTERS.revoked, FILTERS.callers, FILTERS.guardrails, FILTERS.rules, 'envoy.filters.http.router']
+    const byDefault = (name: string): Json => (inner.find((one) => one.name === name)?.typedConfig?.['rules'] ?? {}) as Json
+    const isOpen =
+      Object.keys((byDefault(FILTERS.callers)['policies'] ?? {}) as Json).length > 0 ||
+      Object.keys((byDefault(FILTERS.rules)['policies'] ?? {}) as Json).length > 0
+    return [
+      ...wrong.map(([key]) => `the listener’s \`${key}\` is not as it must be`),
+      ...(JSON.stringify(order) === JSON.stringify(expected) ? [] : ['the filters are others, or in another order']),
+      ...(filters.length === 1 ? [] : ['there is more than one connection manager']),
+      ...(isOpen ? ['where a route says nothing, something is let through'] : []),
+    ]
+  })
+}
+
+function hostProblems(host: Json, domains: readonly string[]): readonly string[] {
+  const [found, wanted] = [host['domains'], domains].map((all) => JSON.stringify([...(all as readonly string[])].toSorted()))
+  const routes = (host['routes'] ?? []) as readonly { readonly typedPerFilterConfig?: unknown }[]
+  return [
+    ...(found === wanted ? [] : ['it is reached under other hosts']),
+    ...(routes.every((route) => route.typedPerFilterConfig === undefined) ? [] : ['a route has filters of its own']),
+  ]
+}
+
+function delegatedProblems(resource: string, config: Readonly<Record<string, Json>>): readonly string[] {
+  const settings = config[FILTERS.checks]?.['checkSettings'] as { readonly contextExtensions?: Json } | undefined
+  return settings?.contextExtensions?.['resource'] === resource && config[FILTERS.checks]?.['disabled'] !== true
+    ? []
+    : ['the gateway is not asked about it']
+}
+
+/** Whether tokens are verified as the forms of the issuers say. */
+function tokenProblems(
+  resource: string,
+  issuers: readonly NativeIssuer[],
+  tokens: Json,
+  config: Readonly<Record<string, Json>>,
+): readonly string[] {
+  const problems: string[] = []
+  const own = config[FILTERS.tokens] ?? {}
+  if (own['requirementName'] !== resource || own['disabled'] === true) problems.push('tokens are not verified for it')
+  const requirement = ((tokens['requirementMap'] ?? {}) as Json)[resource] as
+    | { readonly requiresAny?: { readonly requirements: readonly Json[] }; readonly allowMissing?: unknown }
+    | undefined
+  const named = (requirement?.requiresAny?.requirements ?? []).flatMap((one) =>
+    one['allowMissing'] === undefined ? [one['providerName']] : [],
+  )
+  if (JSON.stringify(named.toSorted()) !== JSON.stringify(issuers.map(({ form }) => form).toSorted()))
+    problems.push('tokens of other issuers are let in')
+  for (const { form, iss, audiences, algorithms } of issuers) {
+    const provider = ((tokens['providers'] ?? {}) as Readonly<Record<string, Json>>)[form] ?? {}
+    const keys = (
+      JSON.parse(((provider['localJwks'] ?? {}) as { readonly inlineString?: string }).inlineString ?? '{"keys":[]}') as {
+        readonly keys: readonly Json[]
+      }
+    )['keys']
+    const right =
+      provider['issuer'] === iss &&
+      JSON.stringify([...((provider['audiences'] ?? []) as readonly string[])].toSorted()) === JSON.stringify([...audiences].toSorted()) &&
+      audiences.length > 0 &&
+      provider['requireExpiration'] === true &&
+      provider['clockSkewSeconds'] === 30 &&
+      JSON.stringify(provider['fromHeaders']) === JSON.stringify([{ name: 'authorization', valuePrefix: 'Bearer ' }]) &&
+      provider['fromParams'] === undefined &&
+      provider['fromCookies'] === undefined &&
+      keys.every(({ kty, alg, d, k }) => kty !== 'oct' && algorithms.includes(String(alg)) && d === undefined && k === undefined)
+    if (!right) problems.push(`tokens of \`${form}\` are not verified as they must be`)
+  }
+  return problems
+}
