@@ -34,7 +34,27 @@ interface PolicyAnswer {
       readonly help: string
       readonly span?: { readonly file: string; readonly line: number; readonly column: number }
     }[]
+    readonly held?: { readonly version: string; readonly change: { readonly lines: readonly string[] } }
   }
+}
+
+/** What waits, and what it would change. */
+function Held({ version, change }: NonNullable<PolicyAnswer['lastReload']['held']>) {
+  return (
+    <section class="panel" role="alert">
+      <h2>
+        <span class="tag bad">held</span> The last change widens access, or that is not proven
+      </h2>
+      <ul>
+        {change.lines.map((line) => (
+          <li>{line}</li>
+        ))}
+      </ul>
+      <p>
+        Release it with <code>ostiary policy release {version}</code>
+      </p>
+    </section>
+  )
 }
 
 /** What is in force, and what the last change met. */
@@ -48,7 +68,8 @@ export function Policy() {
         <h1>Policy in force</h1>
         <code class="quiet">{policy.version.slice(0, 19)}…</code>
       </div>
-      {!policy.lastReload.accepted && (
+      {policy.lastReload.held !== undefined && <Held {...policy.lastReload.held} />}
+      {!policy.lastReload.accepted && policy.lastReload.held === undefined && (
         <section class="panel" role="alert">
           <h2>
             <span class="tag bad">refused</span> The last change was not taken on
