@@ -4,6 +4,7 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { parse } from 'yaml'
 import { run } from '../testing/cli.ts'
 import { startStandInKuma, type StandInKuma } from '../testing/standin-kuma.ts'
 import { testKey } from '../testing/tokens.ts'
@@ -12,7 +13,7 @@ describe('apply kuma', () => {
   const key = testKey('es', 'ES256')
   let folder: string
   let plane: StandInKuma
-  const write = (url: string, keys = 'keys.json'): void =>
+  const write = (url: string, keys = 'keys.json', tier = 'a'): void =>
     writeFileSync(
       join(folder, 'ostiary.yaml'),
       `apiVersion: ostiary.dev/v1
@@ -28,7 +29,7 @@ targets:
     kind: kuma
     version: '2.14'
     mode: universal
-    workloads: { orders: { labels: { app: shop }, inbound: { port: 8000, protocol: http } } }
+    workloads: { orders: { labels: { app: shop, tier: '${tier}' }, inbound: { port: 8000, protocol: http } } }
     controlPlane: { url: '${url}', token: { env: KUMA_TOKEN } }
 `,
     )
@@ -49,7 +50,7 @@ rules:
     )
     plane = await startStandInKuma({
       version: '2.14.3',
-      dataplanes: [{ name: 'shop-1', labels: { app: 'shop' }, inbounds: [{ port: 8000, protocol: 'http' }] }],
+      dataplanes: [{ name: 'shop-1', labels: { app: 'shop', tier: 'a' }, inbounds: [{ port: 8000, protocol: 'http' }] }],
     })
     write(plane.origin)
     process.env['KUMA_TOKEN'] = 'user-token'
@@ -86,6 +87,7 @@ rules:
     assert.equal(told!.enforced, false)
     assert.deepEqual(told!.documents[0]!.differences, [
       '`spec.targetRef.labels.app` says something else',
+      '`spec.targetRef.labels.tier` is gone',
       '`spec.default.appendModifications` has 0 entries, and not 6',
     ])
   })
@@ -116,5 +118,14 @@ rules:
     const tokenless = await run('apply', 'kuma', folder)
     assert.match(tokenless.err, /`KUMA_TOKEN`, which a secret is read from, is not set/)
     assert.equal(plane.asked.length, before)
+  })
+
+  test('is handed what `compile` writes, which older readers of YAML take as it is meant', async () => {
+    write(plane.origin, 'keys.json', 'yes')
+    const { out, exit } = await run('compile', 'kuma', folder, '--keys')
+    assert.equal(exit, 0)
+    const [document] = JSON.parse((await run('compile', 'kuma', folder, '--keys', '--json')).out)[0].documents as readonly object[]
+    assert.match(out, /tier: "yes"/)
+    for (const version of ['1.1', '1.2'] as const) assert.deepEqual(parse(out, { version }), document)
   })
 })

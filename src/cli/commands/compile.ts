@@ -100,6 +100,9 @@ function compileEnvoy(group: Command, action: Parameters<Register>[1]): void {
     )
 }
 
+/** Older readers take `yes` for a truth value, unless it is quoted. */
+const YAML = { lineWidth: 0, aliasDuplicateObjects: false, version: '1.1' } as const
+
 /** `ostiary compile <kind>`: documents to apply, on standard output, and what there is to know about them, on standard error. */
 function compileTarget(kind: string, group: Command, action: Parameters<Register>[1]): void {
   group
@@ -116,12 +119,7 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
         for (const one of results) reportCompiled(one, folder)
         const isRefused = results.some((one) => isRefusedWhole(one))
         if (!isRefused)
-          output.answer(
-            results
-              .flatMap(({ documents }) => documents.map((one) => stringify(one, { lineWidth: 0, aliasDuplicateObjects: false })))
-              .join('---\n'),
-            results,
-          )
+          output.answer(results.flatMap(({ documents }) => documents.map((one) => stringify(one, YAML))).join('---\n'), results)
         else if (output.json) output.answer('', results)
         return isRefused ? 1 : 0
       }),
