@@ -13,7 +13,8 @@
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
  *     npm run load -- envoy            how long 10,000 rules take to a real Envoy, one changed rule to an open connection, and a proof of them
  *     npm run load -- mutants          whether tests notice when one operator of the policy engine or of the comparer is another: one of each
- *                                      operator in each file; `--each 10` for every tenth of all, `--file decide` for files, `--list` to list
+ *                                      operator in each file; `--thin 6` for every sixth of those, `--each 10` for every tenth of all, `--file decide` for
+ *                                      files (`--each sample` with it), `--list` to list
  *     npm run load -- engines          where Cedar, OPA and Casbin decide differently of the same policy
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -53,6 +54,7 @@ const { values, positionals } = parseArgs({
     part: { type: 'string' },
     list: { type: 'boolean', default: false },
     jobs: { type: 'string' },
+    thin: { type: 'string' },
     quick: { type: 'boolean', default: false },
     runs: { type: 'string' },
     'no-latency': { type: 'boolean', default: false },
@@ -68,7 +70,7 @@ function chosen(): readonly string[] | undefined {
   return only
 }
 
-function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm' | 'each' | 'jobs' | 'runs', otherwise?: number): number {
+function positive(name: 'repeats' | 'slice' | 'seconds' | 'warm' | 'each' | 'thin' | 'jobs' | 'runs', otherwise?: number): number {
   const value = Number(values[name] ?? otherwise)
   if (!(value > 0)) throw new Error(`--${name} must be a number above 0`)
   return value
@@ -186,6 +188,7 @@ try {
         quick: values.quick,
         runs: positive('runs', 20),
         jobs: positive('jobs', 1),
+        thin: positive('thin', 1),
         say,
       }),
   }
