@@ -82,8 +82,8 @@ function clausesOf({ from, to, when }: Rule, { action, metadata: { namespace } }
   return { clauses, why: [...why, ...trust] }
 }
 
-function asksHttp({ ports: _, notPorts: __, ...http }: Operation): boolean {
-  return Object.values(http).some(({ length }) => length > 0)
+function asksHttp(operation: Operation): boolean {
+  return Object.entries(operation).some(([key, { length }]) => key !== 'ports' && key !== 'notPorts' && length > 0)
 }
 
 function asksRequest({ remoteIpBlocks, notRemoteIpBlocks, requestPrincipals, notRequestPrincipals }: Source): boolean {

@@ -209,7 +209,12 @@ describe('hostile documents', () => {
     const swap = (value: unknown): readonly unknown[] => {
       if (typeof value === 'string') return [5, true, null, [value], { value }]
       if (Array.isArray(value))
-        return [value[0] ?? 'x', { ...value }, null, ...value.flatMap((each, at) => swap(each).map((other) => value.with(at, other)))]
+        return [
+          value[0] ?? 'x',
+          { first: value[0] as unknown },
+          null,
+          ...value.flatMap((each, at) => swap(each).map((other) => value.with(at, other))),
+        ]
       if (typeof value !== 'object' || value === null) return ['x']
       return [
         [value],

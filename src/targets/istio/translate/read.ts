@@ -74,7 +74,7 @@ export function readIstio(file: string, source: string): ReadIstio {
   let documents: readonly Document[]
   try {
     const parsed = parseAllDocuments(source, { version: '1.2', merge: false, stringKeys: true, prettyErrors: false, logLevel: 'error' })
-    documents = 'empty' in parsed ? [] : (parsed as readonly Document[])
+    documents = 'empty' in parsed ? [] : parsed
   } catch {
     return failed(diagnostic('config/yaml', { problem: 'it can not be read' }, whole))
   }

@@ -205,9 +205,10 @@ function isReadable(payload: Json): boolean {
 
 /** A claim as Envoy writes it into a header; empty for one that it doesn't. */
 function headerText(value: unknown): string {
-  if (value === undefined || value === null) return ''
+  if (typeof value === 'string') return value
+  if (typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0 && value < 2 ** 64 ? String(value) : value.toFixed(6)
-  return typeof value === 'object' ? Buffer.from(JSON.stringify(value)).toString('base64') : String(value as string | boolean)
+  return typeof value === 'object' && value !== null ? Buffer.from(JSON.stringify(value)).toString('base64') : ''
 }
 
 /** Texts that are lists of words become lists. */
