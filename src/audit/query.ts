@@ -19,6 +19,8 @@ export interface AuditQuery {
   readonly id?: string
   /** Name of an event of the gateway. */
   readonly event?: string
+  /** Id that another enforcement point gave the request that an event tells of. */
+  readonly request?: string
   /** Milliseconds since the epoch, inclusive. */
   readonly since?: number
   /** Milliseconds since the epoch, exclusive. */
@@ -41,6 +43,7 @@ export function matches(query: AuditQuery, record: AuditRecord): boolean {
   if (query.since !== undefined && at < query.since) return false
   if (query.until !== undefined && at >= query.until) return false
   if (query.event !== undefined && !(record.kind === 'event' && record.event === query.event)) return false
+  if (query.request !== undefined && !(record.kind === 'event' && record.details['request'] === query.request)) return false
   if (query.id !== undefined && !((record.kind === 'decision' || record.kind === 'outcome') && record.id === query.id)) return false
   const { principal, role } = query
   if (principal !== undefined && !parties(record).some((party) => isNamed(party, principal))) return false
@@ -84,7 +87,7 @@ function isNamed({ issuer, subject, display, client }: Who, name: string): boole
  * looked for, since they stand differently in the line.
  */
 export function prefilter(query: AuditQuery): (line: Buffer) => boolean {
-  const needles = [query.id, query.resource, query.role, query.rule, query.ip, query.trace, query.event]
+  const needles = [query.id, query.resource, query.role, query.rule, query.ip, query.trace, query.event, query.request]
     .filter((text) => text !== undefined)
     .filter((text) => /^[\w./: -]{1,256}$/.test(text))
     .map((text) => Buffer.from(`"${text}"`))

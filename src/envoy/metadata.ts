@@ -16,3 +16,7 @@ export const IDENTITY: Readonly<Record<string, string>> = {
   tid: 'ostiary-tenant',
   oid: 'ostiary-object',
 }
+
+/** Kind of the record of one request that an Envoy tells of, and of the record that tells how many of those there are not. */
+export const ACCESS = 'envoy-access'
+export const DROPPED = 'envoy-access-dropped'

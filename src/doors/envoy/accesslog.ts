@@ -8,11 +8,8 @@ import type { GatewayEvent } from '../../core/record.ts'
 import { AccessLogType, type HTTPAccessLogEntry } from '../../envoy/messages/envoy/data/accesslog/v3/accesslog_pb.ts'
 import { RequestMethod } from '../../envoy/messages/envoy/config/core/v3/base_pb.ts'
 import type { StreamAccessLogsMessage } from '../../envoy/messages/envoy/service/accesslog/v3/als_pb.ts'
+import { ACCESS, DROPPED } from '../../envoy/metadata.ts'
 import { statementOf } from '../../envoy/rbac.ts'
-
-/** Kind of the record of one request, and of the record that tells how many of those there are not. */
-export const ACCESS = 'envoy-access'
-export const DROPPED = 'envoy-access-dropped'
 
 /** Bounds of what Envoys tell. */
 export interface AccessLogLimits {

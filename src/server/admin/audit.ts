@@ -8,7 +8,13 @@ import { queryFrom } from './query.ts'
 import type { DecisionSummary } from './shapes.ts'
 import { summaryOf } from './summary.ts'
 
-/** Reading the record: `/api/decisions`, `/api/audit/search`, `/api/audit/tail`, `/api/audit/verify`. Each read is itself recorded. */
+function notFound(context: Context<AdminEnv>, title: string, id: string): Response {
+  return context.body(JSON.stringify({ type: 'urn:ostiary:server/not-found', title, status: 404, id }), 404, {
+    'content-type': 'application/problem+json',
+  })
+}
+
+/** Reading the record: `/api/decisions`, `/api/requests`, `/api/audit/search`, `/api/audit/tail`, `/api/audit/verify`. Each read is itself recorded. */
 export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
   const routes = new Hono<AdminEnv>()
 
@@ -36,13 +42,7 @@ export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
   routes.get('/decisions/:id', async (context) => {
     const id = context.req.param('id').slice(0, 64)
     const found = await parts.explain(id)
-    if (found === undefined) {
-      return context.body(
-        JSON.stringify({ type: 'urn:ostiary:server/not-found', title: 'there is no such decision in the record', status: 404, id }),
-        404,
-        { 'content-type': 'application/problem+json' },
-      )
-    }
+    if (found === undefined) return notFound(context, 'there is no such decision in the record', id)
     return context.json({
       id: found.summary.id,
       text: found.text,
@@ -51,6 +51,13 @@ export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
       record: found.found.record,
       principal: found.found.principal,
     })
+  })
+
+  routes.get('/requests/:id', async (context) => {
+    const id = context.req.param('id').slice(0, 640)
+    const found = await parts.explainElsewhere(id)
+    if (found === undefined) return notFound(context, 'there is no record that an Envoy told of such a request', id)
+    return context.json(found)
   })
 
   routes.get('/audit/search', (context) => lines(context, (query) => parts.search(query)))

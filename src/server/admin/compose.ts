@@ -12,6 +12,7 @@ import { GATEWAY_ISSUER, GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
 import { seenPrincipals } from '../seen.ts'
+import { explainElsewhere } from './elsewhere.ts'
 import type { AdminParts, Explained } from './parts.ts'
 import type { DecisionSummary } from './shapes.ts'
 import { summaryOf } from './summary.ts'
@@ -79,6 +80,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url, envoy
     },
     verify: () => verifyDataDirectory(dataDir, {}),
     explain: (id) => explain(parts, dir, id),
+    explainElsewhere: (asked) => explainElsewhere(dir, parts.policies.current, clock.now(), asked),
     seen: () => seenPrincipals(dir, clock.now() - SEEN_MS, clock.now() + 1),
     ending: new Ending(parts),
     sessions: (query) => identities.sessions.list(query),

@@ -7,6 +7,7 @@ import type { CompiledPolicy, Evaluation, Explanation, Search } from '../../poli
 import type { Sources } from '../../config/wiring.ts'
 import type { Diagnostic } from '../../core/errors.ts'
 import type { SessionList, SessionQuery } from '../../identity/index.ts'
+import type { ElsewhereExplained } from './elsewhere.ts'
 import type { StoredRevocation } from '../../store/revocations.ts'
 import type { Change } from '../compared.ts'
 import type { Ending } from '../ending.ts'
@@ -64,6 +65,8 @@ export interface AdminParts {
   verify(): Promise<{ readonly ok: boolean; readonly text: string }>
   /** `last` is the newest decision that isn't about the gateway itself. */
   explain(id: string): Promise<Explained | undefined>
+  /** By a request id of another enforcement point, or by what it said of a denial. */
+  explainElsewhere(asked: string): Promise<ElsewhereExplained | undefined>
   /** Who came here in the last thirty days, as the record has it. */
   seen(): Promise<Seen>
   readonly ending: Pick<Ending, 'endSession' | 'revoke' | 'lift'>

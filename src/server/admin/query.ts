@@ -21,6 +21,7 @@ export function queryFrom(
       case 'rule':
       case 'ip':
       case 'trace':
+      case 'request':
         query[name] = value
         break
       case 'verdict': {

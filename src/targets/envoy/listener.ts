@@ -43,6 +43,8 @@ export function listenerOf({ name, address, tls, logs, checks, maxDuration = 3_6
               statPrefix: name,
               rds: { configSource: ads, routeConfigName: name },
               ...oneReading(maxDuration),
+              // Whoever is denied can ask why (`ostiary explain`).
+              alwaysSetRequestIdInResponse: true,
               httpFilters: [
                 { name: FILTERS.tokens, configDiscovery: { configSource: ads, typeUrls: [JWT] } },
                 { name: FILTERS.revoked, configDiscovery: { configSource: ads, typeUrls: [RBAC] } },

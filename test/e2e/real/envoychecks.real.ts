@@ -229,6 +229,28 @@ guardrails:
         .find((line) => isIt(line) && (line['details'] as Line)['method'] === 'DELETE'),
     )
     assert.equal((denied['details'] as Line)['deniedBy'], 'kept')
+    // Whoever asks why is told, by the id in the answer or by what Envoy's log says.
+    const explained = async (what: string): Promise<Line> => {
+      const response = await fetch(`${gateway!.admin.url}/api/requests/${encodeURIComponent(what)}`, {
+        headers: { authorization: `Bearer ${token('boss', ['reader'])}` },
+      })
+      assert.equal(response.status, 200, await response.clone().text())
+      return (await response.json()) as Line
+    }
+    const byId = await explained(String((denied['details'] as Line)['request']))
+    assert.match(
+      String(byId['text']),
+      /answered with 403 {2}DELETE \/items {2}on native\n.*by Envoy `edge`, told of svc\n[^]*denied by {2}guardrail kept {2}\(policy\/p\.yaml:\d+:\d+, as the policy is now\)/,
+    )
+    assert.equal((byId['statement'] as Line)['id'], 'kept')
+    const unnamed = await explained(String(request))
+    assert.match(
+      String(unnamed['text']),
+      /no rule grants it, or its token is none that is let in there[^]*who may, by the policy as it is now\n {2}GET \/items {2}on native\n {2}by rule /,
+    )
+    assert.equal(unnamed['statement'], undefined)
+    const byDetails = await explained('rbac_access_denied_matched_policy[kept@svc]')
+    assert.match(String(byDetails['text']), /^denied by {2}guardrail kept/)
     const all = JSON.stringify(records().slice(before))
     for (const hidden of [secret, 'hidden', '4111', 'eyJ']) assert.equal(all.includes(hidden), false, hidden)
   })
