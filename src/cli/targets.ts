@@ -1,5 +1,6 @@
 /** Targets of the wiring, compiled: what `ostiary compile` shows and `ostiary apply` brings to where it is enforced. */
 import { createHash } from 'node:crypto'
+import { stringify } from 'yaml'
 import type { TargetBase, Wiring } from '../config/schema.ts'
 import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
 import { targetKinds } from '../targets/index.ts'
@@ -57,12 +58,13 @@ export async function openTargets(
 }
 
 /** Tells on standard error what one carries, what is wrong with it and what it tells apart otherwise. */
-export function reportCompiled({ name, resources, residues, diagnostics }: CompiledTarget, folder: string): void {
+export function reportCompiled({ name, resources, residues, needs = [], diagnostics }: CompiledTarget, folder: string): void {
   for (const one of diagnostics) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
   const carried = resources.map(({ name: resource, delegated, rules, guardrails }) =>
     delegated ? `${resource} (delegated)` : `${resource} (${counted(rules, 'rule')}, ${counted(guardrails, 'guardrail')})`,
   )
   process.stderr.write(`${name}: ${carried.join(', ')}\n${residues.map(({ effect, text }) => `  ${effect}: ${text}\n`).join('')}`)
+  for (const { text, document } of needs) process.stderr.write(`${name}: ${text}\n\n${stringify(document)}\n`)
 }
 
 /** Whether there is an error, and so nothing to apply. */

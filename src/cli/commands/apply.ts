@@ -6,6 +6,7 @@ import type { Looked } from '../../targets/kuma/push.ts'
 import { counted, paint } from '../output.ts'
 import { isRefusedWhole, openTargets, reportCompiled, type CompiledTarget, type CompileOptions } from '../targets.ts'
 import type { Register } from './index.ts'
+import { applyIstio } from './istio.ts'
 
 interface ApplyOptions extends CompileOptions {
   readonly diff?: boolean
@@ -15,6 +16,7 @@ interface ApplyOptions extends CompileOptions {
 /** `ostiary apply`. */
 export const apply: Register = (root, action) => {
   const group = root.command('apply').description('brings the policy to another enforcement point, and looks whether it is enforced there')
+  applyIstio(group, action)
   applyKuma(group, action)
 }
 

@@ -11,6 +11,7 @@ import { doctor } from './doctor.ts'
 import { envoy } from './envoy.ts'
 import { explain } from './explain.ts'
 import { init } from './init.ts'
+import { drift } from './istio.ts'
 import { keys } from './keys.ts'
 import { login, logout, whoami } from './login.ts'
 import { lsp } from './lsp.ts'
@@ -39,6 +40,7 @@ export const commands: readonly Register[] = [
   policy,
   compile,
   apply,
+  drift,
   prove,
   envoy,
   doctor,

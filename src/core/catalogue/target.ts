@@ -21,6 +21,16 @@ export const target = {
     help: '{help}',
     exit: 65,
   },
+  'target/kubectl': {
+    message: '`{what}` with context `{context}` failed: {problem}',
+    help: 'look at the context and at what it may do; nothing after it was done, and what was applied before is in force',
+    exit: 69,
+  },
+  'target/no-context': {
+    message: 'target `{name}` names no cluster',
+    help: 'write `targets.{name}.context`, a context of kubectl, or apply what is written in another way',
+    exit: 64,
+  },
   'target/no-resource': {
     message: '{target} is to carry `{resource}`, which is no resource that speaks http',
     help: 'write names of `resources:` with `protocol: http`',

@@ -1,0 +1,81 @@
+/** `ostiary apply istio` and `ostiary drift istio` as they are run, with a stand-in for kubectl. */
+import assert from 'node:assert/strict'
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { run } from '../testing/cli.ts'
+import type { StandInCluster } from '../testing/standin-kubectl.ts'
+import { testKey } from '../testing/tokens.ts'
+
+describe('Istio on the command line', () => {
+  const path = process.env['PATH'] ?? ''
+  let folder: string
+  const file = (): string => join(folder, 'cluster.json')
+  const cluster = (): StandInCluster => JSON.parse(readFileSync(file(), 'utf8')) as StandInCluster
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'apply-istio-'))
+    cpSync(join(import.meta.dirname, '../../examples/istio'), folder, { recursive: true })
+    // Whose keys are at hand, so that nobody has to be asked.
+    const wiring = readFileSync(join(folder, 'ostiary.yaml'), 'utf8')
+    writeFileSync(
+      join(folder, 'ostiary.yaml'),
+      wiring.replace(
+        /kind: oidc\n    issuer: https:\/\/id\.example\.com/,
+        'kind: jwt\n    issuer: https://id.example.com\n    keys: [{ file: keys.json }]',
+      ),
+    )
+    writeFileSync(join(folder, 'keys.json'), JSON.stringify({ keys: [testKey('es', 'ES256').jwk] }))
+    writeFileSync(file(), JSON.stringify({ documents: {}, calls: [] } satisfies StandInCluster))
+    const standin = join(import.meta.dirname, '../testing/standin-kubectl.ts')
+    writeFileSync(join(folder, 'kubectl'), `#!/bin/sh\nexec '${process.execPath}' '${standin}' '${file()}' "$@"\n`)
+    chmodSync(join(folder, 'kubectl'), 0o755)
+    process.env['PATH'] = `${folder}${delimiter}${path}`
+  })
+  after(() => {
+    process.env['PATH'] = path
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('nothing is there, then everything is, with keys, and then something was changed', async () => {
+    const missing = await run('drift', 'istio', folder)
+    assert.equal(missing.exit, 1)
+    assert.match(
+      missing.out,
+      /^shop-mesh: \d+ documents \d+ differences\n {2}AuthorizationPolicy shop\/ostiary-allow-nothing-[0-9a-f]+: missing/,
+    )
+    assert.deepEqual(cluster().documents, {})
+
+    const applied = await run('apply', 'istio', folder)
+    assert.equal(applied.exit, 0, applied.err)
+    assert.match(applied.out, /^shop-mesh: \d+ documents applied, as they should be/)
+    const authentications = Object.values(cluster().documents).filter(({ kind }) => kind === 'RequestAuthentication')
+    assert.equal(authentications.length, 2)
+    for (const { spec } of authentications) assert.match(JSON.stringify(spec), /\\"kid\\":\\"es\\"/)
+    assert.equal((await run('drift', 'istio', folder, '--keys')).exit, 0)
+
+    const policy = join(folder, 'policy/shop.yaml')
+    writeFileSync(policy, readFileSync(policy, 'utf8').replace(/ {2}- \{ id: health.*\n/, ''))
+    const left = await run('drift', 'istio', folder)
+    assert.equal(left.exit, 1)
+    assert.match(left.out, /ostiary-allow-health-[0-9a-f]+: no part of this any more, and still in force/)
+    const pruned = await run('apply', 'istio', folder, '--prune')
+    assert.equal(pruned.exit, 0, pruned.err)
+    assert.match(pruned.out, /ostiary-allow-health-[0-9a-f]+: removed/)
+  })
+
+  test('what is refused is not applied, and a target without a cluster neither', async () => {
+    const wiring = readFileSync(join(folder, 'ostiary.yaml'), 'utf8')
+    const before = cluster().calls.length
+    writeFileSync(join(folder, 'ostiary.yaml'), wiring.replace('      - plain-headers\n', ''))
+    const refused = await run('apply', 'istio', folder)
+    assert.equal(refused.exit, 65)
+    assert.match(refused.err, /target\/can-not-tell/)
+    writeFileSync(join(folder, 'ostiary.yaml'), wiring.replace('    context: shop\n', ''))
+    const nowhere = await run('apply', 'istio', folder)
+    assert.equal(nowhere.exit, 64)
+    assert.match(nowhere.err, /target `shop-mesh` names no cluster/)
+    assert.equal(cluster().calls.length, before)
+  })
+})
