@@ -271,6 +271,7 @@ export class Reloader {
     } catch (error) {
       if (this.#closed) return this.#status
       log(`reload: refused, ${error instanceof Error ? error.message : String(error)}`)
+      if (known?.by === undefined) this.#held = undefined
       this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics }
       return this.status
     }

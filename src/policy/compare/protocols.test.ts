@@ -281,6 +281,25 @@ describe('bounds', () => {
     assert.deepEqual(more, [])
     assert.match(why!, /^not proven: its patterns overlap in too many ways/)
   })
+  const growing: readonly (readonly [Protocol, string, ...string[]])[] = [
+    ['kubernetes', 'get pods -n a', 'list pods', 'get /api/*'],
+    ['sql', 'select on a.b', 'update on a.*'],
+    ['ssh', 'exec as deploy: ls *', 'shell as deploy'],
+    ['container', 'run acme/web:1.*', 'run acme/web:1.* with privileged', 'pull acme/*'],
+    ['mcp', 'tools/call a', 'tools/call a*'],
+    ['llm', 'chat a', 'chat a*'],
+  ]
+  for (const [protocol, first, ...more] of growing)
+    test(`as many cells of ${protocol} as may be are compared, and not one more`, () => {
+      const sides = [{ rule: [first] }, { rule: [first, ...more] }] as const
+      const whole = compare(protocol, ...sides)
+      assert.deepEqual(whole.notProven, [])
+      assert.deepEqual(compare(protocol, ...sides, { maxCells: whole.cells }), whole)
+      assert.match(
+        told(compare(protocol, ...sides, { maxCells: whole.cells - 1 })).join(),
+        /not proven: its patterns overlap in too many ways/,
+      )
+    })
   test('cells of a resource', () => {
     const { changes, notProven } = compare(
       'sql',
