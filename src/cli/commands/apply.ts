@@ -90,7 +90,8 @@ async function applyOne(
       looked = await push.look(client, input)
     }
     // What was kept is known at once; what dataplanes are told of it, a little later.
-    for (let again = 0; !diff && again < LOOKS && looked.dataplanes.some(({ problems }) => problems.length > 0); again++) {
+    const looks = diff ? 0 : LOOKS
+    for (let again = 0; again < looks && looked.dataplanes.some(({ problems }) => problems.length > 0); again++) {
       await pause(systemClock, LOOK_MS)
       looked = await push.look(client, input)
     }
