@@ -4,6 +4,7 @@ import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { ASSUMPTIONS } from '../targets/istio/assume.ts'
 import { run } from '../testing/cli.ts'
 import type { StandInCluster } from '../testing/standin-kubectl.ts'
 import { testKey } from '../testing/tokens.ts'
@@ -63,6 +64,15 @@ describe('Istio on the command line', () => {
     const pruned = await run('apply', 'istio', folder, '--prune')
     assert.equal(pruned.exit, 0, pruned.err)
     assert.match(pruned.out, /ostiary-allow-health-[0-9a-f]+: removed/)
+  })
+
+  test('the example is right, and its page names everything that may be assumed', async () => {
+    const example = join(import.meta.dirname, '../../examples/istio')
+    const checked = await run('check', example)
+    assert.equal(checked.exit, 0, checked.err)
+    const page = readFileSync(join(import.meta.dirname, '../../docs/istio.md'), 'utf8')
+    for (const [name, { what, ensure }] of Object.entries(ASSUMPTIONS))
+      assert.ok(page.includes(`| \`${name}\` | ${what} | ${ensure} |`), name)
   })
 
   test('what is refused is not applied, and a target without a cluster neither', async () => {
