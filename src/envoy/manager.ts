@@ -55,6 +55,9 @@ export const UNAUTHENTICATED: Json = {
   headersToAdd: [{ header: { key: 'www-authenticate', value: 'Bearer' } }],
 }
 
+/** Claims that name a caller: `tid` and `oid` do where they are there, else `sub`. */
+const NAMING = ['iss', 'sub', 'tid', 'oid']
+
 /** Tells the gateway of each request, with chosen claims. */
 export function accessLogOf(name: string, cluster: string): Json {
   return {
@@ -65,8 +68,8 @@ export function accessLogOf(name: string, cluster: string): Json {
         logName: name,
         transportApiVersion: 'V3',
         grpcService: { envoyGrpc: { clusterName: cluster } },
-        // Chosen claims, and nothing else of a token.
-        customTags: ['iss', 'sub'].map((claim) => ({
+        // What names the caller, and nothing else of a token.
+        customTags: NAMING.map((claim) => ({
           tag: claim,
           metadata: {
             kind: { request: {} },

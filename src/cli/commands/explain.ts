@@ -14,8 +14,9 @@ export const explain: Register = (root, action) =>
     .action(
       action(async ({ output }, [id], command) => {
         const client = await adminClient(command)
-        const where = IN_ENVOY.test(String(id)) ? 'requests' : 'decisions'
-        const answer = (await client.request('GET', `/api/${where}/${encodeURIComponent(String(id))}`)) as { text: string }
+        const asked = encodeURIComponent(String(id))
+        const path = IN_ENVOY.test(String(id)) ? `/api/requests?id=${asked}` : `/api/decisions/${asked}`
+        const answer = (await client.request('GET', path)) as { text: string }
         output.answer(answer.text, answer)
       }),
     )

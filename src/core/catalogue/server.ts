@@ -51,4 +51,10 @@ export const server = {
     exit: 78,
   },
   'server/not-found': { message: 'there is nothing here', help: 'see docs/admin-api.md', status: 404 },
+  'server/not-told': {
+    message: 'no Envoy told of a request `{request}`',
+    help: 'it tells with `doors.envoy.checks` alone, seconds later, and what it can’t send it drops; its own log has response details, which can be asked about as well',
+    exit: 66,
+    status: 404,
+  },
 } as const satisfies Record<string, CatalogueEntry>

@@ -55,6 +55,14 @@ describe('what an Envoy tells of a request', () => {
     assert.doesNotMatch(JSON.stringify(event), /never/)
   })
 
+  test('names a caller as the record of the gateway’s own decisions does', () => {
+    const subject = (customTags: Record<string, string>): unknown =>
+      recordOf('edge', entry('via_upstream', { customTags }), NOW, 1000)?.details['subject']
+    assert.equal(subject({ sub: 's', tid: 't', oid: 'o' }), 't/o')
+    assert.equal(subject({ sub: 's', tid: 't' }), 's')
+    assert.equal(subject({}), undefined)
+  })
+
   for (const [details, by] of [
     ['rbac_access_denied_matched_policy[none]', undefined],
     ['via_upstream', undefined],

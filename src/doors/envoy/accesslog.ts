@@ -46,7 +46,7 @@ export function recordOf(node: string, entry: HTTPAccessLogEntry, now: number, l
     // What matched nothing is called `none`.
     deniedBy: policy === 'none' ? '' : cut(statementOf(policy)),
     issuer: cut(common?.customTags['iss']),
-    subject: cut(common?.customTags['sub']),
+    subject: cut(subjectOf(common?.customTags ?? {})),
     request: cut(request?.requestId),
   }
   return {
@@ -58,6 +58,11 @@ export function recordOf(node: string, entry: HTTPAccessLogEntry, now: number, l
       ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== '')),
     },
   }
+}
+
+/** As the record of this gateway's own decisions has it. */
+function subjectOf({ sub = '', tid = '', oid = '' }: Readonly<Record<string, string>>): string {
+  return tid === '' || oid === '' ? sub : `${tid}/${oid}`
 }
 
 /** Milliseconds since the epoch; `now` for what no date is. */

@@ -53,11 +53,11 @@ export function auditRoutes(parts: AdminParts): Hono<AdminEnv> {
     })
   })
 
-  routes.get('/requests/:id', async (context) => {
-    const id = context.req.param('id').slice(0, 640)
+  routes.get('/requests', async (context) => {
+    const id = (context.req.query('id') ?? '').slice(0, 640)
     const found = await parts.explainElsewhere(id)
-    if (found === undefined) return notFound(context, 'there is no record that an Envoy told of such a request', id)
-    return context.json(found)
+    if (found !== undefined) return context.json(found)
+    throw new OstiaryError('server/not-told', { request: id })
   })
 
   routes.get('/audit/search', (context) => lines(context, (query) => parts.search(query)))

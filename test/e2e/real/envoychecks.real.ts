@@ -231,7 +231,7 @@ guardrails:
     assert.equal((denied['details'] as Line)['deniedBy'], 'kept')
     // Whoever asks why is told, by the id in the answer or by what Envoy's log says.
     const explained = async (what: string): Promise<Line> => {
-      const response = await fetch(`${gateway!.admin.url}/api/requests/${encodeURIComponent(what)}`, {
+      const response = await fetch(`${gateway!.admin.url}/api/requests?id=${encodeURIComponent(what)}`, {
         headers: { authorization: `Bearer ${token('boss', ['reader'])}` },
       })
       assert.equal(response.status, 200, await response.clone().text())
