@@ -23,7 +23,7 @@ import type { ShownToken } from '../../../src/targets/istio/translate/tokens.ts'
 import { RealEnvoy } from '../../../src/testing/envoy.ts'
 import { certifiedBy, testAuthority, type Pair } from '../../../src/testing/pki.ts'
 import { base64url, signToken, testKey, type JsonObject, type TestKey } from '../../../src/testing/tokens.ts'
-import { PEERS, requests, SERVICES, WORLDS, type RandomRequest, type ShownInWorld } from './istioworld.ts'
+import { MORE, PEERS, requests, SERVICES, WORLDS, type RandomRequest, type ShownInWorld } from './istioworld.ts'
 
 const REQUESTS_A_WORLD = 400
 /** Fields of which a request may have several lines. */
@@ -34,6 +34,13 @@ const KEYS = new Map([
   ['https://people.example/keys', JSON.stringify({ keys: [people.jwk] })],
   ['https://services.example/keys', JSON.stringify({ keys: [services.jwk] })],
 ])
+const AUTHZ = 'outbound|9000||authz.shop.svc'
+const PROVIDERS: Mesh['extensionProviders'] = [
+  { name: 'authz', envoyExtAuthzHttp: { service: 'authz.shop.svc', port: 9000, includeRequestHeadersInCheck: ['x-kind'] } },
+]
+function isGranted(kinds: readonly string[] = []): boolean {
+  return kinds.join() === 'a'
+}
 const patterns = new Map<string, RE2JS>()
 function compiled(pattern: string): RE2JS {
   const known = patterns.get(pattern) ?? RE2JS.compile(pattern)
@@ -80,6 +87,7 @@ async function freePort(): Promise<number> {
 describe('a real Envoy with translated resources of Istio', () => {
   let folder: string
   let upstream: Server
+  let asked: Server
   let envoy: RealEnvoy | undefined
   let authority: Pair
   const certificates = new Map<string, Pair>()
@@ -93,27 +101,48 @@ describe('a real Envoy with translated resources of Istio', () => {
       response.end('ok')
     })
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    asked = createServer((request, response) => response.writeHead(isGranted(request.headersDistinct['x-kind']) ? 200 : 403).end())
+    await new Promise<void>((resolve) => asked.listen(0, '127.0.0.1', resolve))
     authority = await testAuthority('mesh')
     for (const peer of PEERS)
       if (peer !== undefined) certificates.set(peer, await certifiedBy(authority, { names: [{ type: 'url', value: peer }] }))
     const server = await certifiedBy(authority, { names: [{ type: 'dns', value: 'orders.example' }], usages: ['1.3.6.1.5.5.7.3.1'] })
     const { port: to } = upstream.address() as AddressInfo
-    for (const { name, resources, normalization = 'DEFAULT', workload = {}, isTls } of WORLDS)
-      for (const chain of isTls ? (['http', 'tcp'] as const) : (['http'] as const)) {
+    for (const { name, resources, normalization = 'DEFAULT', workload = {}, isTls, isAsking } of [...WORLDS, ...MORE])
+      for (const chain of isTls && workload.kind === undefined ? (['http', 'tcp'] as const) : (['http'] as const)) {
         const port = await freePort()
-        const mesh: Mesh = { ...DEFAULT_MESH, trustDomain: 'td.new', trustDomainAliases: ['old.local'], pathNormalization: normalization }
+        const mesh: Mesh = {
+          ...DEFAULT_MESH,
+          trustDomain: 'td.new',
+          trustDomainAliases: ['old.local'],
+          pathNormalization: normalization,
+          extensionProviders: PROVIDERS,
+        }
         const own: Workload = { kind: 'sidecar', namespace: 'shop', labels: { app: 'orders' }, ...workload }
         const input = { resources: parseIstio(name, resources.replaceAll('PORT', String(port))), mesh, workload: own, keys: KEYS }
         const tls = isTls ? { tls: { cert: server.cert, key: server.key, authority: authority.cert } } : {}
-        worlds.push({ world: { ...input, name: `${name}-${chain}`, chain, port, upstream: to, ...tls }, translated: translateIstio(input) })
+        worlds.push({
+          world: {
+            ...input,
+            name: `${name}-${chain}`,
+            chain,
+            port,
+            upstream: to,
+            ...tls,
+            ...(isAsking ? { asked: new Map([[AUTHZ, (asked.address() as AddressInfo).port]]) } : {}),
+          },
+          translated: translateIstio(input),
+        })
       }
     envoy = await RealEnvoy.start(folder, staticEnvoy(worlds.map(({ world }) => world)))
     for (const { world } of worlds) assert.equal(await envoy.port(world.name), world.port)
   })
   after(async () => {
     await envoy?.stop()
-    upstream.close()
-    upstream.closeAllConnections()
+    for (const server of [upstream, asked]) {
+      server.close()
+      server.closeAllConnections()
+    }
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -237,6 +266,7 @@ function written(
     port: world.port,
     source: '127.0.0.1',
     remote: remoteOf(own, world),
+    asks: () => isGranted(own.filter(([name]) => name === 'x-kind').map(([, value]) => value)),
     time: now,
   }
   return { bytes, request }
@@ -245,7 +275,7 @@ function written(
 /** A sidecar believes what it is told of the client, a gateway doesn't. */
 function remoteOf(fields: readonly (readonly [string, string])[], { workload }: StaticWorld): string {
   const told = fields.find(([name]) => name === 'x-forwarded-for')?.[1]
-  return workload.kind === 'sidecar' && told !== undefined ? told : '127.0.0.1'
+  return workload.kind !== 'gateway' && told !== undefined ? told : '127.0.0.1'
 }
 
 function textOf({ claims, how }: ShownInWorld, now: number): { readonly text: string; readonly shown: ShownToken } {

@@ -15,6 +15,8 @@ export interface World {
   readonly normalization?: PathNormalization
   readonly workload?: Partial<Workload>
   readonly isTls?: true
+  /** Whether what is asked is asked about requests; it says yes to those with the field `x-kind: a` alone. */
+  readonly isAsking?: true
 }
 
 const META = (kind: string, name: string): string =>
@@ -46,6 +48,15 @@ rules:
 - to: [{operation: {paths: ["/orders/admin", "/orders/admin/*"]}}]
   when: [{key: "request.auth.claims[groups]", notValues: [admins]}]`,
 )
+
+const PEER_RULES = `rules:
+- from: [{source: {principals: ["cluster.local/ns/shop/sa/web", "*/sa/suffix", "old.local/ns/a*"]}}]
+- from: [{source: {namespaces: ["billing", "team-*"], notPrincipals: ["*/sa/robot"]}}]
+  to: [{operation: {methods: [GET]}}]
+- from: [{source: {serviceAccounts: ["jobs/nightly", "local.one"]}}]
+  to: [{operation: {methods: [POST]}}]
+- from: [{source: {trustDomains: ["other.*", "cluster.local"], notNamespaces: ["*"]}}, {source: {ipBlocks: [10.0.0.0/8]}}]
+- when: [{key: connection.sni, values: ["*.special.example"]}, {key: source.principal, values: ["*"]}]`
 
 export const WORLDS: readonly World[] = [
   ...(['DEFAULT', 'NONE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const).map((normalization) => ({
@@ -161,21 +172,50 @@ export const WORLDS: readonly World[] = [
     isTls: true,
     resources:
       both +
-      policy(
-        'peers',
-        `rules:
-- from: [{source: {principals: ["cluster.local/ns/shop/sa/web", "*/sa/suffix", "old.local/ns/a*"]}}]
-- from: [{source: {namespaces: ["billing", "team-*"], notPrincipals: ["*/sa/robot"]}}]
-  to: [{operation: {methods: [GET]}}]
-- from: [{source: {serviceAccounts: ["jobs/nightly", "local.one"]}}]
-  to: [{operation: {methods: [POST]}}]
-- from: [{source: {trustDomains: ["other.*", "cluster.local"], notNamespaces: ["*"]}}, {source: {ipBlocks: [10.0.0.0/8]}}]
-- when: [{key: connection.sni, values: ["*.special.example"]}, {key: source.principal, values: ["*"]}]`,
-      ) +
+      policy('peers', PEER_RULES) +
       policy(
         'no-strangers',
         'action: DENY\nrules: [{from: [{source: {notTrustDomains: ["*"], notRequestPrincipals: ["*"]}}], to: [{operation: {paths: ["/orders*"]}}]}]',
       ),
+  },
+]
+
+const GATEWAY = 'gateway.networking.k8s.io'
+const TARGET = `targetRefs: [{group: ${GATEWAY}, kind: Gateway, name: shop}]`
+/** Those whose resources have to be other for another kind of proxy. */
+export const MORE: readonly World[] = [
+  {
+    name: 'waypoint',
+    isTls: true,
+    workload: { kind: 'waypoint', labels: { [`${GATEWAY}/gateway-name`]: 'shop' } },
+    resources:
+      both.replaceAll('spec:\n', `spec:\n  ${TARGET}\n`) +
+      policy('not-for-it', 'rules: []') +
+      policy('peers', `${TARGET}\n${PEER_RULES}`) +
+      policy('no-strangers', `${TARGET}\naction: DENY\nrules: [{from: [{source: {notTrustDomains: ["*"], notRequestPrincipals: ["*"]}}]}]`),
+  },
+  {
+    name: 'asking',
+    isAsking: true,
+    resources:
+      people +
+      policy(
+        'asked',
+        `action: CUSTOM
+provider: {name: authz}
+rules:
+- to: [{operation: {paths: ["/orders*"], notMethods: [GET]}}]
+- when: [{key: "request.headers[authorization]", notValues: ["*"]}, {key: "request.headers[user-agent]", values: ["*"]}]`,
+      ) +
+      policy(
+        'tried',
+        'action: CUSTOM\nprovider: {name: authz}\nrules: [{to: [{operation: {methods: [PURGE], paths: ["/v1/*"]}}]}]',
+      ).replace('namespace: shop}', 'namespace: shop, annotations: {"istio.io/dry-run": "true"}}') +
+      policy('bad', 'action: DENY\nrules: [{to: [{operation: {paths: ["*.key"]}}]}]'),
+  },
+  {
+    name: 'asking-nobody',
+    resources: people + policy('asked', 'action: CUSTOM\nprovider: {name: nobody}\nrules: [{to: [{operation: {paths: ["/orders*"]}}]}]'),
   },
 ]
 

@@ -31,6 +31,8 @@ export interface IstioRequest extends IstioConnection {
   /** Other fields, by their names in small letters; a list for several lines of one name. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly tokens?: readonly ShownToken[]
+  /** What other filters left behind, each by its name. A filter that is asked about and isn't here isn't known. */
+  readonly metadata?: Json
   /** Milliseconds since the epoch. */
   readonly time: number
 }
@@ -72,7 +74,7 @@ export function evaluateIstio({ http, connection }: Translated, request: IstioRe
         upgrade: joined(headers['upgrade']),
         token: undefined,
         fields: headers,
-        metadata: { [JWT_METADATA]: metadataOf(payload) },
+        metadata: { ...request.metadata, [JWT_METADATA]: metadataOf(payload) },
         time: request.time,
       },
     }
@@ -81,7 +83,7 @@ export function evaluateIstio({ http, connection }: Translated, request: IstioRe
 
 /** As `evaluateIstio`, for a chain that doesn't speak HTTP. */
 export function evaluateIstioTcp({ tcp }: Translated, connection: IstioConnection, regexes: Regexes): IstioVerdict {
-  const seen = { method: '', host: '', path: '', authorization: undefined, upgrade: undefined, token: undefined, time: 0 }
+  const seen = { method: '', host: '', path: '', authorization: undefined, upgrade: undefined, token: undefined, metadata: {}, time: 0 }
   return run(tcp, connection, regexes, 0, () => ({ status: undefined, seen }))
 }
 
@@ -103,6 +105,8 @@ function run(
     const { seen, status } = see(filter)
     const { rules, shadowRules } = filter.typedConfig as { readonly rules?: Json; readonly shadowRules?: Json }
     const request: EvaluatedRequest = { ...seen, ...connectionOf(connection) }
+    for (const name of metadataAsked(filter))
+      if (!Object.hasOwn(request.metadata ?? {}, name)) throw new Error(`what \`${name}\` left behind is not known`)
     switch (typeOf(filter)) {
       case 'JwtAuthentication':
         if (status !== undefined) return { allowed: false, status, filter: 'jwt_authn', policy: undefined }
@@ -129,6 +133,22 @@ function run(
     }
   }
   return { allowed: true, status: denied === 0 ? 0 : 200, filter: undefined, policy }
+}
+
+const asked = new WeakMap<NamedFilter, readonly string[]>()
+
+/** Filters whose metadata the rules of this one ask about. */
+function metadataAsked(filter: NamedFilter): readonly string[] {
+  const known = asked.get(filter)
+  if (known !== undefined) return known
+  const { rules, shadowRules } = filter.typedConfig
+  const found = new Set<string>()
+  JSON.stringify({ rules, shadowRules }, (key, value: unknown) => {
+    if (key === 'metadata') found.add((value as { readonly filter: string }).filter)
+    return value
+  })
+  asked.set(filter, [...found])
+  return [...found]
 }
 
 function typeOf({ typedConfig }: NamedFilter): string {

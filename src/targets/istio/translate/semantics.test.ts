@@ -138,6 +138,19 @@ describe('policies of Istio', () => {
     assert.equal(allows(of('notTrustDomains: [old]'), { peer: 'spiffe://td/ns/a/sa/b' }, {}, mesh), false)
   })
 
+  test('ask about what other filters left behind only where that is known', () => {
+    const text = policy('a', '{rules: [{when: [{key: "experimental.envoy.filters.x.y[k]", values: [v, "[w]"]}]}]}')
+    assert.throws(() => allows(text), /what `envoy.filters.x.y` left behind is not known/)
+    for (const [k, is] of [
+      ['v', true],
+      [['w'], true],
+      ['w', false],
+      [['v'], false],
+      [undefined, false],
+    ] as const)
+      assert.equal(allows(text, { metadata: { 'envoy.filters.x.y': { k } } }), is)
+  })
+
   test('on a TCP chain: a grant that asks about a request is void, and a denial loses only what asks', () => {
     const grant = policy(
       'a',

@@ -11,6 +11,8 @@ export interface StaticWorld extends IstioInput {
   readonly port: number
   /** Port of loopback that everything is forwarded to. */
   readonly upstream: number
+  /** Ports of loopback of what is asked about requests, by the cluster's name. */
+  readonly asked?: ReadonlyMap<string, number>
   /** PEM; undefined for plain text. Callers needn't show a certificate, as with `PERMISSIVE`. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly authority: string }
 }
@@ -22,7 +24,7 @@ export const DETAILS = 'x-envoy-details'
 
 /** @returns A bootstrap without `admin` */
 export function staticEnvoy(worlds: readonly StaticWorld[]): Json {
-  const upstreams = [...new Set(worlds.map(({ upstream }) => upstream))]
+  const clusters = new Map(worlds.flatMap(({ upstream, asked }) => [[clusterOf(upstream), upstream] as const, ...(asked ?? [])]))
   return {
     // What Istio's own bootstrap sets of what changes how a request is read.
     layeredRuntime: {
@@ -38,12 +40,12 @@ export function staticEnvoy(worlds: readonly StaticWorld[]): Json {
     },
     staticResources: {
       listeners: worlds.map(listenerOf),
-      clusters: upstreams.map((port) => ({
-        name: clusterOf(port),
+      clusters: [...clusters].map(([name, port]) => ({
+        name,
         type: 'STATIC',
         connectTimeout: '2s',
         loadAssignment: {
-          clusterName: clusterOf(port),
+          clusterName: name,
           endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: port } } } }] }],
         },
       })),
@@ -78,7 +80,23 @@ function tcpFilters(filters: readonly NamedFilter[], { upstream, name }: StaticW
   return [...filters, { name: 'tcp_proxy', typedConfig: proxy }]
 }
 
-function connectionManager(filters: readonly NamedFilter[], connection: Json, { name, upstream }: StaticWorld): Json {
+/** What a waypoint is told of its callers by the tunnel that they come through; here they come with their own certificate. */
+const TUNNEL: NamedFilter = {
+  name: 'tunnel',
+  typedConfig: {
+    '@type': `${TYPE}.filters.http.set_filter_state.v3.Config`,
+    onRequestHeaders: [
+      {
+        objectKey: 'io.istio.peer_principal',
+        factoryKey: 'envoy.string',
+        formatString: { textFormatSource: { inlineString: '%DOWNSTREAM_PEER_URI_SAN%' }, omitEmptyValues: true },
+        skipIfEmpty: true,
+      },
+    ],
+  },
+}
+
+function connectionManager(filters: readonly NamedFilter[], connection: Json, { name, upstream, workload }: StaticWorld): Json {
   return {
     name: 'http',
     typedConfig: {
@@ -89,7 +107,11 @@ function connectionManager(filters: readonly NamedFilter[], connection: Json, { 
         name,
         virtualHosts: [{ name, domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: clusterOf(upstream) } }] }],
       },
-      httpFilters: [...filters, { name: 'router', typedConfig: { '@type': `${TYPE}.filters.http.router.v3.Router` } }],
+      httpFilters: [
+        ...(workload.kind === 'waypoint' ? [TUNNEL] : []),
+        ...filters,
+        { name: 'router', typedConfig: { '@type': `${TYPE}.filters.http.router.v3.Router` } },
+      ],
       localReplyConfig: {
         mappers: [
           {
