@@ -16,6 +16,7 @@ import { ask as authenticate, issuerConfig, testDeps, testIdentity, type TestDep
 import { issuerKinds, type Identities } from '../../../src/identity/index.ts'
 import { loadPolicy, type CompiledPolicy } from '../../../src/policy/index.ts'
 import { path as anyPath } from '../../../src/policy/testdata/random.ts'
+import { load } from '../../../src/policy/testdata/world.ts'
 import { translateKuma } from '../../../src/targets/kuma/evaluate.ts'
 import { plainInbound } from '../../../src/targets/kuma/testdata/inbound.ts'
 import { compiled, kumaConfig, wiringOf } from '../../../src/targets/kuma/testdata/world.ts'
@@ -152,17 +153,7 @@ describe('a real Envoy in a mesh decides as the engine does', () => {
       dataplanes.push({ policy, isTls, ports: portOf })
     }
     assert.equal(dataplanes.length, DATAPLANES)
-    const { port } = upstream.address() as AddressInfo
-    const cluster = {
-      name: 'upstream',
-      type: 'STATIC',
-      connectTimeout: '2s',
-      loadAssignment: {
-        clusterName: 'upstream',
-        endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: port } } } }] }],
-      },
-    }
-    envoy = await RealEnvoy.start(deps.folder, { staticResources: { listeners, clusters: [cluster] } })
+    envoy = await RealEnvoy.start(deps.folder, { staticResources: { listeners, clusters: [clusterOf(upstream)] } })
     for (const { name } of listeners) await envoy.port(name as string)
   })
   after(async () => {
@@ -286,6 +277,60 @@ describe('a real Envoy in a mesh decides as the engine does', () => {
     assert.equal(none, 0)
   })
 })
+
+describe('what dataplanes ask the gateway about', () => {
+  test('is taken by a real Envoy, and nothing passes while nobody answers', async () => {
+    const deps = testDeps()
+    let reached = 0
+    const upstream = createServer((_, response) => {
+      reached++
+      response.end('ok')
+    })
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    const [port, nobody] = await freePorts(2)
+    const gateway = { host: '127.0.0.1', port: nobody }
+    const config = kumaConfig({
+      workloads: { a: { labels: { app: 'a' }, inbound: { port, protocol: 'http' } } },
+      delegate: ['a'],
+      gateway,
+      logs: { gateway: true },
+    })
+    const { policy } = load("rules: [{ id: r, role: everyone, resource: orders, actions: ['GET /**'] }]\n")
+    const { documents, diagnostics } = compiled({ policy: policy!, config, wiring: wiringFor(0) })
+    assert.deepEqual(diagnostics, [])
+    const plain = plainInbound({ port: port!, service: 'upstream', protocol: 'http', transports: [undefined] })
+    const { listeners, clusters } = translateKuma(documents, { mesh: 'default', labels: { app: 'a' } }, [{ port: port!, listener: plain }])
+    const envoy = await RealEnvoy.start(deps.folder, { staticResources: { listeners, clusters: [...clusters, clusterOf(upstream)] } })
+    try {
+      await envoy.port(listeners[0]!['name'] as string)
+      const ask = (host: string, path = '/a'): Promise<number> =>
+        send(port!, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+      assert.equal(await ask(hostOf('a', 0)), 503)
+      // Without a credential, a denial asks for one.
+      assert.equal(await ask('other.example'), 401)
+      assert.equal(await ask(hostOf('a', 0), '/%61%7f'), 401)
+      assert.equal(reached, 0)
+    } finally {
+      await envoy.stop()
+      upstream.close()
+      upstream.closeAllConnections()
+      deps.remove()
+    }
+  })
+})
+
+function clusterOf(upstream: Server): Json {
+  const { port } = upstream.address() as AddressInfo
+  return {
+    name: 'upstream',
+    type: 'STATIC',
+    connectTimeout: '2s',
+    loadAssignment: {
+      clusterName: 'upstream',
+      endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: port } } } }] }],
+    },
+  }
+}
 
 function hostOf(resource: string, dataplane: number): string {
   return `${resource}-${dataplane}.example`
