@@ -60,6 +60,37 @@ guardrails:
   assert.equal(decide([]).effect, 'allow')
 })
 
+test('two guardrails at one place count for whoever may hold the role of either, whatever the order of their names', () => {
+  const { policy, diagnostics } = load(`roles:
+  a: { bind: [{ issuer: entra, claim: groups, any: [A] }] }
+  m: { bind: [{ issuer: entra, claim: roles, any: [M] }] }
+  z: { bind: [{ issuer: entra, claim: roles, any: [Z] }] }
+rules:
+  - { id: all, role: authenticated, resource: orders, actions: ['GET /x'] }
+  - { id: above, role: z, resource: orders, actions: ['GET /y'] }
+  - { id: below, role: a, resource: orders, actions: ['GET /y'] }
+guardrails:
+  - { id: first, for: [z], resource: orders, deny: ['GET /x'] }
+  - { id: second, for: [a], resource: orders, deny: ['GET /x'] }
+`)
+  assert.deepEqual(diagnostics, [])
+  const whose = (claims: Record<string, string[]>, unknown: readonly string[], action: string) => {
+    const { effect, reasons } = policy!.decide(
+      policy!.bind(someone({ claims, unknownClaims: new Set(unknown) })),
+      act(action),
+      'orders',
+      AT,
+    )
+    return [effect, ...reasons.map(({ code, id }) => `${code} ${id}`)]
+  }
+  assert.equal(whose({ roles: ['M'] }, ['groups'], 'GET /x')[0], 'deny')
+  assert.match(whose({ roles: ['M'] }, ['groups'], 'GET /x').join(), / second/)
+  assert.match(whose({ groups: [] }, ['roles'], 'GET /x').join(), /^deny.* first/)
+  assert.deepEqual(whose({ roles: ['M'], groups: [] }, [], 'GET /x'), ['allow', 'granted all'])
+  assert.match(whose({ roles: ['M'] }, ['groups'], 'GET /y').join(), /role-unknown below/)
+  assert.match(whose({ groups: [] }, ['roles'], 'GET /y').join(), /role-unknown above/)
+})
+
 test('a scope that is called as a rule is none', () => {
   const decide = decider(`roles:
   a: { bind: [{ issuer: entra, claim: roles, any: [A] }] }
@@ -101,4 +132,11 @@ test('resources are told in the order of their names, each with an action to beg
     ['alpha', 'orders', 'ostiary', 'wiki'],
   )
   for (const { exampleAction } of policy!.resources) assert.match(exampleAction, /^\w+ \S+/)
+})
+
+test('what a claim can not prove is found, also where nobody knows where it was written', () => {
+  const { ci, entra } = wiring.issuers
+  const mfa = { mfa: { claim: 'nothing', any: ['a'] }, authContext: {}, device: {} }
+  const { policy, diagnostics } = load('rules: []\n', { wiring: { ...wiring, issuers: { ci: ci!, entra: { ...entra!, stepUp: mfa } } } })
+  assert.deepEqual([policy, diagnostics.map(({ code, span }) => [code, span])], [undefined, [['policy/step-up-claim', undefined]]])
 })

@@ -85,6 +85,16 @@ export const ENGINE: Equivalents = {
   ],
   'src/policy/cells.ts': [
     {
+      line: 'this.#decisions[this.#words[number + DECISIONS]! + 1 + way] = decision',
+      change: 'this.#decisions[this.#words[number + DECISIONS]! + 1 + wa… → ;',
+      because: "what isn't remembered is made again, and made the same",
+    },
+    {
+      line: 'for (let at = number + LISTS; at < first; at++) if (has(roles, words[at]!)) return undefined',
+      change: '< → <=',
+      because: 'whether it is decided quickly or at length, it is decided the same',
+    },
+    {
       line: 'if (guards === BUT_FOR || ways > MANY * roles.length) return undefined',
       change: '> → >=',
       because: 'whether it is decided quickly or at length, it is decided the same',
