@@ -186,6 +186,11 @@ export const ENGINE: Equivalents = {
     },
   ],
   'src/policy/packed/policy.ts': [
+    {
+      line: 'policy.prepare(resource)',
+      change: 'policy.prepare(resource) → ;',
+      because: "what isn't ready is made when it is first asked about",
+    },
     { line: 'yield', lines: 2, change: 'yield → ;', because: 'other work gets its turn more or less often, and the policy is the same' },
   ],
   'src/policy/packed/tables.ts': [
