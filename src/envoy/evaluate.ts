@@ -340,7 +340,7 @@ function valuesOf(fields: Readonly<Record<string, readonly string[]>>, name: str
 
 /** `*` is one segment and `**` the rest, of the signs that a path may have. */
 function templateOf(template: string): RegExp {
-  const signs = String.raw`a-zA-Z0-9\-._~%!$&'()+,;:@=`
+  const signs = String.raw`a-zA-Z0-9\-._~%!$&'()*+,;:@=`
   const pattern = template
     .split(/(\*\*|\*)/)
     .map((part) => (part === '**' ? `[${signs}/]*` : part === '*' ? `[${signs}]+` : part.replaceAll(/[\\.+?()|[\]{}^$]/g, String.raw`\$&`)))

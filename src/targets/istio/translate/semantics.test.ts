@@ -68,6 +68,8 @@ describe('policies of Istio', () => {
     ['*/x', '/a/x', true], ['*/x', '/x', true], ['*', '/', true], ['/a*b', '/a*b', true], ['/a*b', '/axb', false], ['/api', '/api?x=/y', true], ['/x?y', '/x?y', false],
     ['/v1/{*}/x', '/v1/a/x', true], ['/v1/{*}/x', '/v1/a%2Fb/x', true], ['/v1/{*}/x', '/v1//x', false], ['/v1/{*}/x', '/v1/a/b/x', false], ['/v1/{*}/x', '/v1/a/x/', false], ['/v1/{*}/x', '/v1/a/X', false],
     ['/v1/{**}', '/v1/', true], ['/v1/{**}', '/v1', false], ['/v1/{**}', '/v1/a/b/', true], ['/{**}/x', '/a/b/x', true], ['/{**}.json', '/a/b.json', true], ['/{*}/{**}', '/a', false],
+    ['/{*}', '/*', true],
+    ['/{*}', '/[a]', false],
   ] // oxfmt-ignore
   for (const [pattern, path, is] of TEXTS)
     test(`a path \`${pattern}\` ${is ? 'is' : 'is not'} \`${path}\``, () =>
