@@ -135,7 +135,12 @@ function listOf(items: readonly TargetDocument[]): string {
 }
 
 function withoutKeys({ spec }: Known): unknown {
-  return spec?.jwtRules === undefined ? spec : { ...spec, jwtRules: spec.jwtRules.map(({ jwks: _, ...rest }) => rest) }
+  if (spec?.jwtRules === undefined) return spec
+  const jwtRules = spec.jwtRules.map((rule) => {
+    const { jwks: _, ...rest } = rule
+    return rest
+  })
+  return { ...spec, jwtRules }
 }
 
 /** What a cluster stores of it: without what is undefined, and an empty text that stands for a default. */

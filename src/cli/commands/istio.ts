@@ -82,7 +82,7 @@ const SAID: Readonly<Record<Drift['is'], string>> = {
 }
 
 function render({ name, documents, applied, removed, drift: found }: Told): string {
-  const wrong = found.length === 0 ? paint('green', 'as they should be') : paint('red', `${counted(found.length, 'difference')}`)
+  const wrong = found.length === 0 ? paint('green', 'as they should be') : paint('red', counted(found.length, 'difference'))
   return [
     `${name}: ${counted(documents, 'document')} ${applied ? 'applied, ' : ''}${wrong}`,
     ...removed.map((one) => `  ${one}: removed`),

@@ -84,7 +84,8 @@ const request = fc.record({
 
 /** Without what no mesh is ever told: there would be little left to compare. */
 function toldOnly(data: PolicyData): PolicyData {
-  const plain = ({ breakGlass: _, kind: _k, ...binding }: Record<string, unknown>) => binding
+  const without = (all: Record<string, unknown>, ...gone: readonly string[]) =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !gone.includes(name)))
   const CONDITIONS = [
     'claims.department == "a"',
     '"a" in claims.groups',
@@ -93,7 +94,9 @@ function toldOnly(data: PolicyData): PolicyData {
     'true',
     'false',
   ]
-  const statement = ({ peer: _, mode: _m, until: _u, mask, limit, record, require, when, ...rest }: Record<string, unknown>) => {
+  const statement = (one: Record<string, unknown>) => {
+    const { mask, limit, record, require, when } = one
+    const rest = without(one, 'peer', 'mode', 'until', 'mask', 'limit', 'record', 'require', 'when')
     const { actions, deny } = rest as { readonly actions?: unknown; readonly deny?: unknown }
     const isOdd = mask !== undefined || limit !== undefined || record !== undefined
     const isPlain =
@@ -119,7 +122,7 @@ function toldOnly(data: PolicyData): PolicyData {
     roles: Object.fromEntries(
       Object.entries(data.roles).map(([name, role]) => [
         name,
-        { ...role, bind: (role.bind as Record<string, unknown>[]).map(plain), eligible: [] },
+        { ...role, bind: (role.bind as Record<string, unknown>[]).map((one) => without(one, 'breakGlass')), eligible: [] },
       ]),
     ),
     rules: data.rules.map(statement),

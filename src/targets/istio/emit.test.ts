@@ -6,6 +6,9 @@ import type { EntraConfig } from '../../identity/entra/schema.ts'
 import { load } from '../../policy/testdata/world.ts'
 import type { TargetInput } from '../target.ts'
 import { ASSUMPTIONS, assumptionNames, type Assumption } from './assume.ts'
+import { CHECKED } from '../../envoy/metadata.ts'
+import type { Mesh } from './translate/mesh.ts'
+import type { Translated } from './translate/translate.ts'
 import { istioSchema, type IstioTarget } from './schema.ts'
 import { ask, BOTH, compiled, issuerOf, issuers, proxyOf, targetOf, wiringOf, without } from './testing.ts'
 
@@ -40,7 +43,7 @@ function proxy(text: string, config: Readonly<Record<string, unknown>> = {}, mor
 type Case = readonly [string, Readonly<Record<string, unknown>>, Partial<TargetInput<IstioTarget>>]
 
 describe('what Istio can not tell', () => {
-  const text = `${rule('[admin]', "['GET /a/{x}']", ", when: '!has(claims.department)'")}`
+  const text = rule('[admin]', "['GET /a/{x}']", ", when: '!has(claims.department)'")
   const idtyp: EntraConfig & { readonly audiences: readonly string[] } = {
     kind: 'entra',
     authority: 'https://login.microsoftonline.com',
@@ -357,12 +360,20 @@ describe('a policy in Istio', () => {
       ],
     )
     assert.ok(residues.some(({ text: told }) => told.startsWith('one-way-in')))
-    // Without whom to ask, and without what asks.
-    for (const some of [documents, documents.filter(({ spec }) => (spec as { readonly action?: string }).action !== 'CUSTOM')]) {
-      const made = proxyOf(some)
-      assert.equal(ask(made, { host: 'wiki.example', asks: () => true }).allowed, false)
-      assert.equal(ask(made, { host: 'orders.example' }).allowed, true)
-    }
+    const { extensionProviders } = needs![0]!.document as unknown as Pick<Mesh, 'extensionProviders'>
+    const wiki = (made: Translated, answered: object, asks = true): boolean =>
+      ask(made, { host: 'wiki.example', asks: () => asks, metadata: { [CHECKED.filter]: answered }, headers: { 'ostiary-subject': 's' } })
+        .allowed
+    const whole = proxyOf(documents, undefined, extensionProviders)
+    assert.equal(wiki(whole, { ostiary: 'wiki' }), true)
+    assert.equal(ask(whole, { host: 'orders.example' }).allowed, true)
+    assert.equal(ask(whole, { host: 'orders.example', headers: { 'ostiary-subject': 's' } }).allowed, false)
+    // It says no, speaks of another resource, isn't known to the mesh, or isn't asked at all.
+    assert.equal(wiki(whole, { ostiary: 'wiki' }, false), false)
+    assert.equal(wiki(whole, { ostiary: 'orders' }), false)
+    assert.equal(wiki(proxyOf(documents), { ostiary: 'wiki' }), false)
+    const unasked = documents.filter(({ spec }) => (spec as { readonly action?: string }).action !== 'CUSTOM')
+    assert.equal(wiki(proxyOf(unasked, undefined, extensionProviders), {}), false)
   })
 
   test('what is enforced from an instant on is refused, for nobody would begin', () => {

@@ -62,7 +62,9 @@ function documentsOf(
       documents.authorization({ what: 'allow-nothing' }, one, {}),
     ),
     ...workloads.flatMap((all) => {
-      const [{ attachment }] = all
+      const [{ attachment, workload }] = all
+      // Of these it would see the ports alone, and deny whatever comes there.
+      if (workload.mode === 'ztunnel') return []
       const ports = unique(all.flatMap((one) => one.ports))
       const unfit = new Map(all.flatMap((one) => [...one.unfit]))
       // What the gateway says of a caller whom it was asked about comes in such headers, over whatever the caller sent.

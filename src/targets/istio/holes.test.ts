@@ -47,8 +47,7 @@ function refusedOf(...parts: Parameters<typeof tried>): readonly string[] {
 
 const emitted = (...parts: Parameters<typeof tried>): Translated => proxyOf(documentsOf(...parts))
 const allows = (proxy: Translated, call: Call): boolean => ask(proxy, call).allowed
-const kindOf = ({ kind, spec }: TargetDocument): string =>
-  `${String(kind)} ${String((spec as { readonly action?: string }).action ?? '')}`.trim()
+const kindOf = ({ kind, spec }: TargetDocument): string => `${String(kind)} ${(spec as { readonly action?: string }).action ?? ''}`.trim()
 const isAction = (action: string) => (document: TargetDocument) => kindOf(document) === `AuthorizationPolicy ${action}`
 const onlyAllows = (documents: readonly TargetDocument[]): readonly TargetDocument[] => documents.filter((one) => !isAction('DENY')(one))
 
@@ -212,6 +211,13 @@ describe('holes', () => {
     })
     assert.deepEqual(none, [])
     assert.match(diagnostics[0]!.message, /`r` can not be enforced by Istio `mesh`: a ztunnel sees neither token nor host, method or path/)
+    const closed = documentsOf(ROLES, {
+      workloads: { orders: { mode: 'ztunnel', namespace: 'shop', selector: { app: 'web' }, ports: [8080] } },
+    })
+    assert.deepEqual(
+      closed.map(({ spec }) => spec),
+      [{ selector: { matchLabels: { app: 'web' } } }],
+    )
   })
 
   test('11 a port whose protocol nobody knows is closed', () => {

@@ -41,7 +41,7 @@ export function keyProblem(
 ): string | undefined {
   if (audiences.length === 0) return 'it has no audience, and tokens for anybody would count'
   if (from === 'uri') {
-    if (jwksUris[name] !== undefined || /^https:\/\//.test(iss)) return undefined
+    if (jwksUris[name] !== undefined || iss.startsWith('https://')) return undefined
     return '`jwksUris` does not say where they are, and its tokens name no https URL where they could be found'
   }
   if (keys === undefined) return undefined

@@ -3,6 +3,7 @@ import { RE2JS } from 're2js'
 import type { Wiring } from '../../config/schema.ts'
 import type { NativeIssuer } from '../../core/token.ts'
 import type { Regexes } from '../../envoy/evaluate.ts'
+import { CHECKED } from '../../envoy/metadata.ts'
 import { declaredClaims } from '../../identity/claims.ts'
 import { oidcClaims } from '../../identity/oidc/claims.ts'
 import { nativeOidc } from '../../identity/oidc/native.ts'
@@ -13,7 +14,7 @@ import { assumptionNames, type Assumption } from './assume.ts'
 import { compileIstio } from './emit.ts'
 import { istioSchema, type IstioTarget } from './schema.ts'
 import { evaluateIstio, type IstioRequest, type IstioVerdict } from './translate/evaluate.ts'
-import { DEFAULT_MESH } from './translate/mesh.ts'
+import { DEFAULT_MESH, type Mesh } from './translate/mesh.ts'
 import { istioOf } from './translate/read.ts'
 import { translateIstio, type Translated } from './translate/translate.ts'
 
@@ -105,10 +106,11 @@ export function compiled(
 export function proxyOf(
   documents: readonly TargetDocument[],
   { pathNormalization }: Pick<IstioTarget, 'pathNormalization'> = targetOf(),
+  extensionProviders: Mesh['extensionProviders'] = [],
 ): Translated {
   return translateIstio({
     resources: istioOf(JSON.parse(JSON.stringify(documents)) as readonly unknown[]),
-    mesh: { ...DEFAULT_MESH, pathNormalization },
+    mesh: { ...DEFAULT_MESH, pathNormalization, extensionProviders },
     workload: { kind: 'sidecar', namespace: 'shop', labels: { app: 'web' } },
     keys: new Map(),
   })
@@ -135,6 +137,7 @@ export function ask(proxy: Translated, { token, iss, ...more }: Call): IstioVerd
       port: 8080,
       source: '192.0.2.1',
       time: NOW,
+      metadata: { [CHECKED.filter]: {} },
       tokens: token === undefined ? [] : [{ payload: payloadOf(token, iss) }],
       ...more,
     },
