@@ -69,10 +69,25 @@ function halves(formula: Formula): readonly Half[] {
   )
 }
 
+/** What is asked of an issuer's tokens is the same for each resource. */
+const known = { halves: new WeakMap<Formula, readonly Half[]>(), conditions: new WeakMap<Formula, Cel>() }
+
+function halvesOf(formula: Formula): readonly Half[] {
+  let made = known.halves.get(formula)
+  if (made === undefined) known.halves.set(formula, (made = halves(formula)))
+  return made
+}
+
+function conditionOf(asked: Formula): Cel {
+  let made = known.conditions.get(asked)
+  if (made === undefined) known.conditions.set(asked, (made = numbered(celOf(asked))))
+  return made
+}
+
 /** Whether a statement takes more policies than are made of one: `policiesOf` throws for it. */
 export function takesTooMany(formula: Formula): boolean {
   try {
-    halves(formula)
+    halvesOf(formula)
     return false
   } catch (error) {
     if (error instanceof RangeError) return true
@@ -204,9 +219,9 @@ function isCaller(issuer: Pick<NativeIssuer, 'iss'> | undefined): Formula {
  */
 export function policiesOf(name: string, permission: Json, issuer: NativeIssuer | undefined, formula: Formula): Policies {
   const suffix = issuer === undefined ? '' : `@${issuer.form}`
-  return halves(formula).map(({ matched, asked }, index) => {
+  return halvesOf(formula).map(({ matched, asked }, index) => {
     const principal = matcherOf(all(isCaller(issuer), matched), PRINCIPAL)
-    const condition: Cel | undefined = isAlways(asked) ? undefined : numbered(celOf(asked))
+    const condition = isAlways(asked) ? undefined : conditionOf(asked)
     return [
       `${name}${suffix}${index === 0 ? '' : `#${index}`}`,
       { permissions: [permission], principals: [principal], ...(condition === undefined ? {} : { condition }) },

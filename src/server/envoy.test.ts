@@ -59,7 +59,8 @@ describe('an Envoy of the wiring', () => {
         ['secret', ['ostiary.server']],
         ['extension', [FILTERS.tokens, FILTERS.revoked]],
         ['listener', ['edge']],
-        ['route', ['edge']],
+        ['scope', ['catalogue.localhost']],
+        ['route', ['catalogue']],
       ],
     )
     // Neither policy nor keys are in what keeps open connections as they were.

@@ -1,6 +1,6 @@
 /**
  * What may go out now, and what waits (make before break). Sent in this order on one stream, so that a node reads what is named before what
- * names it: clusters, endpoints, secrets, extensions, listeners, routes; then removals the other way round.
+ * names it: clusters, endpoints, secrets, extensions, listeners, scopes of routes, routes; then removals the other way round.
  *
  * Two things wait for an answer of the node, and only these:
  * - what names a cluster waits until the node has accepted that cluster, at most `additionMs`. Then it goes out regardless: a route to a
@@ -18,7 +18,7 @@ export type Phase = 'bring' | 'take'
 /** The order in which a stream is looked through. */
 export const STEPS: readonly (readonly [Kind, Phase])[] = [
   ...KINDS.map((kind) => [kind, 'bring'] as const),
-  ...(['listener', 'route', 'extension', 'cluster', 'secret', 'endpoints'] as const).map((kind) => [kind, 'take'] as const),
+  ...(['listener', 'scope', 'route', 'extension', 'cluster', 'secret', 'endpoints'] as const).map((kind) => [kind, 'take'] as const),
 ]
 
 /** `replace`: to be removed along with what is sent. `absent`: there is none, and the node is told so. */
@@ -40,6 +40,7 @@ const NAMES: Readonly<Record<Kind, readonly Kind[]>> = {
   secret: [],
   extension: ['cluster', 'secret'],
   listener: ['cluster', 'secret', 'extension', 'route'],
+  scope: ['route'],
   route: ['cluster', 'secret'],
 }
 

@@ -13,6 +13,7 @@ import type {
   RouteAction_RequestMirrorPolicy,
   WeightedCluster_ClusterWeight,
 } from '../messages/envoy/config/route/v3/route_components_pb.ts'
+import type { ScopedRouteConfiguration } from '../messages/envoy/config/route/v3/scoped_route_pb.ts'
 import type { HttpFilter, Rds } from '../messages/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts'
 import type { SdsSecretConfig } from '../messages/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
 import { keyOf, type Need } from './types.ts'
@@ -47,6 +48,9 @@ const NAMING = new Map<string, (message: Message) => readonly Need[]>([
   ),
   by<Rds>('envoy.extensions.filters.network.http_connection_manager.v3.Rds', ({ routeConfigName: name, configSource }) =>
     isOurs(configSource) ? [{ kind: 'route', name }] : [],
+  ),
+  by<ScopedRouteConfiguration>('envoy.config.route.v3.ScopedRouteConfiguration', ({ routeConfigurationName: name }) =>
+    name === '' ? [] : [{ kind: 'route', name }],
   ),
   by<HttpFilter>('envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter', ({ name, configType: config }) =>
     config.case === 'configDiscovery' ? extension(name, config.value) : [],

@@ -7,6 +7,7 @@ import { TypedExtensionConfigSchema, type TypedExtensionConfig } from '../messag
 import { ClusterLoadAssignmentSchema, type ClusterLoadAssignment } from '../messages/envoy/config/endpoint/v3/endpoint_pb.ts'
 import { ListenerSchema, type Listener } from '../messages/envoy/config/listener/v3/listener_pb.ts'
 import { RouteConfigurationSchema, type RouteConfiguration } from '../messages/envoy/config/route/v3/route_pb.ts'
+import { ScopedRouteConfigurationSchema, type ScopedRouteConfiguration } from '../messages/envoy/config/route/v3/scoped_route_pb.ts'
 import { SecretSchema, type Secret } from '../messages/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
 import { addressesOf, needsOf } from './references.ts'
 import { eachKind, KINDS, type Kind, type Need, type Resource } from './types.ts'
@@ -29,6 +30,7 @@ export interface Messages {
   readonly secret?: readonly Secret[]
   readonly extension?: readonly TypedExtensionConfig[]
   readonly listener?: readonly Listener[]
+  readonly scope?: readonly ScopedRouteConfiguration[]
   readonly route?: readonly RouteConfiguration[]
 }
 
@@ -51,6 +53,7 @@ export const SCHEMAS = {
   secret: SecretSchema,
   extension: TypedExtensionConfigSchema,
   listener: ListenerSchema,
+  scope: ScopedRouteConfigurationSchema,
   route: RouteConfigurationSchema,
 } as const satisfies Record<Kind, DescMessage>
 
@@ -60,6 +63,7 @@ const PLURAL: Readonly<Record<Kind, string>> = {
   secret: 'secrets',
   extension: 'extensions',
   listener: 'listeners',
+  scope: 'scopes of routes',
   route: 'route configurations',
 }
 

@@ -1,5 +1,5 @@
 /** Kinds of resources in the order in which additions and changes are sent: what is named comes before what names it. */
-export const KINDS = ['cluster', 'endpoints', 'secret', 'extension', 'listener', 'route'] as const
+export const KINDS = ['cluster', 'endpoints', 'secret', 'extension', 'listener', 'scope', 'route'] as const
 export type Kind = (typeof KINDS)[number]
 
 const PREFIX = 'type.googleapis.com/'
@@ -10,6 +10,7 @@ export const TYPE_URLS: Readonly<Record<Kind, string>> = {
   secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
   extension: `${PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
   listener: `${PREFIX}envoy.config.listener.v3.Listener`,
+  scope: `${PREFIX}envoy.config.route.v3.ScopedRouteConfiguration`,
   route: `${PREFIX}envoy.config.route.v3.RouteConfiguration`,
 }
 
@@ -22,7 +23,7 @@ export function kindOf(typeUrl: string): Kind | undefined {
 
 /** Kinds that a node asks for as a whole: no names mean all of them, and in the state of the world what is missing is gone. */
 export function isWhole(kind: Kind): boolean {
-  return kind === 'cluster' || kind === 'listener'
+  return kind === 'cluster' || kind === 'listener' || kind === 'scope'
 }
 
 /** A record with one value for each kind. */

@@ -57,6 +57,8 @@ export interface EnvoyInput {
 export interface EnvoyConfiguration {
   readonly clusters: readonly Json[]
   readonly listeners: readonly Json[]
+  /** Each host has routes of its own, so that a changed rule sends those of one resource. */
+  readonly scopes: readonly Json[]
   readonly routes: readonly Json[]
   readonly extensions: readonly Json[]
   readonly secrets: readonly Json[]
@@ -65,13 +67,16 @@ export interface EnvoyConfiguration {
 const PER_CHECK = `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`
 
 export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
-  const { name, resources, keys, tls, checks, revoked = [] } = input
+  const { resources, keys, tls, checks, revoked = [] } = input
   const native = resources.filter(({ delegated }) => delegated !== true)
   const issuers = [...new Map(native.flatMap((one) => one.native.issuers.map((issuer) => [issuer.form, issuer] as const))).values()]
   return {
     clusters: resources.map(clusterOf),
     listeners: [listenerOf(input)],
-    routes: [{ name, virtualHosts: resources.map((one) => virtualHostOf(one, checks)) }],
+    scopes: resources.flatMap(({ native: { name: resource }, hosts }) =>
+      hosts.map((host) => ({ name: host, routeConfigurationName: resource, key: { fragments: [{ stringKey: host }] } })),
+    ),
+    routes: resources.map((one) => ({ name: one.native.name, virtualHosts: [virtualHostOf(one, checks)] })),
     extensions: [
       {
         name: FILTERS.tokens,
@@ -189,14 +194,18 @@ function perRoute(action: 'ALLOW' | 'DENY', policies: Policies): Json {
 }
 
 /** The same as one file that an Envoy without a control plane can be started with: then policies and keys change by a restart alone. */
-export function asStatic({ clusters, listeners, routes, extensions, secrets }: EnvoyConfiguration): Json {
+export function asStatic({ clusters, listeners, scopes, routes, extensions, secrets }: EnvoyConfiguration): Json {
   const found = (all: readonly Json[], name: unknown): Json => all.find((one) => one['name'] === name)!
+  const scopedRouteConfigurations = scopes.map(({ routeConfigurationName, ...scope }) => ({
+    ...scope,
+    routeConfiguration: found(routes, routeConfigurationName),
+  }))
   const inline = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(inline)
     if (typeof value !== 'object' || value === null) return value
-    const { rds, configDiscovery, sdsConfig: _, ...rest } = value as Json
+    const { scopedRds, rdsConfigSource: _, configDiscovery, sdsConfig: __, ...rest } = value as Json
     const copy = Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, inline(one)]))
-    if (rds !== undefined) return { ...copy, routeConfig: found(routes, (rds as Json)['routeConfigName']) }
+    if (scopedRds !== undefined) return { ...copy, scopedRouteConfigurationsList: { scopedRouteConfigurations } }
     return configDiscovery === undefined ? copy : { ...copy, typedConfig: found(extensions, rest['name'])['typedConfig'] }
   }
   return { staticResources: { listeners: listeners.map(inline), clusters, ...(secrets.length === 0 ? {} : { secrets }) } }

@@ -271,7 +271,7 @@ describe('holes', () => {
     )
     assert.doesNotMatch(text, /defaultConfig|applyDefaultConfigWithoutWarming/)
     // The policies come with the routes: without them nothing is routed either.
-    assert.match(text, /"rds":/)
+    assert.match(text, /"scopedRds":/)
     assert.doesNotMatch(JSON.stringify(asStatic(made)), /"ads"/)
   })
 

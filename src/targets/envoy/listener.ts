@@ -41,7 +41,13 @@ export function listenerOf({ name, address, tls, logs, checks, maxDuration = 3_6
             typedConfig: {
               '@type': `${TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
               statPrefix: name,
-              rds: { configSource: ads, routeConfigName: name },
+              // Hosts are compared as they come, in lower case: another spelling has no routes, and is denied.
+              scopedRoutes: {
+                name,
+                scopeKeyBuilder: { fragments: [{ headerValueExtractor: { name: ':authority', index: 0 } }] },
+                rdsConfigSource: ads,
+                scopedRds: { scopedRdsConfigSource: ads },
+              },
               ...oneReading(maxDuration),
               // Whoever is denied can ask why (`ostiary explain`).
               alwaysSetRequestIdInResponse: true,

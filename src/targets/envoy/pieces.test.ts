@@ -28,7 +28,7 @@ function emitted(names: readonly string[], rule: string): EnvoyConfiguration {
   return emitEnvoy({ name: 'edge', address: { host: '127.0.0.1', port: 1 }, resources, keys: new Map(), tls: undefined, logs: undefined })
 }
 
-test('pieces put together are the message, whatever was made before', () => {
+test('each resource has messages of its own, the same whatever was made before', () => {
   const pieces = new Pieces()
   for (const [names, rule] of [
     [['a', 'b', 'c'], 'r'],
@@ -40,22 +40,17 @@ test('pieces put together are the message, whatever was made before', () => {
     const snapshot = pieces.snapshot(made)
     const fresh = new Pieces().snapshot(made)
     assert.equal(snapshot.version, fresh.version)
-    const bytes = snapshot.resources.route.get('edge')!.bytes
-    const message = readable(RouteConfigurationSchema, fromBinary(RouteConfigurationSchema, bytes)) as unknown as {
-      readonly virtualHosts: readonly { readonly name: string }[]
+    assert.deepEqual([...snapshot.resources.route.keys()], names.toSorted())
+    assert.deepEqual(
+      [...snapshot.resources.scope.values()].map(({ name, needs }) => [name, needs]),
+      names.toSorted().map((name) => [`${name}.example`, [{ kind: 'route', name }]]),
+    )
+    for (const name of names) {
+      const { bytes, needs } = snapshot.resources.route.get(name)!
+      const message = readable(RouteConfigurationSchema, fromBinary(RouteConfigurationSchema, bytes))
+      assert.ok(JSON.stringify(message).includes(`${rule}-19`))
+      assert.deepEqual(needs, [{ kind: 'cluster', name }])
     }
-    assert.deepEqual(
-      message.virtualHosts.map(({ name }) => name),
-      names,
-    )
-    assert.ok(JSON.stringify(message).includes(`${rule}-19`))
-    assert.deepEqual(
-      snapshot.resources.route
-        .get('edge')!
-        .needs.map(({ name }) => name)
-        .toSorted(),
-      [...names].toSorted(),
-    )
   }
 })
 

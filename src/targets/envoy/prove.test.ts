@@ -113,6 +113,7 @@ const mutants: readonly (readonly [what: string, from: RegExp, to: string, said:
   ],
   ['another requirement', /"requirementName":"orders"/, '"requirementName":"other"', /tokens are not verified/],
   ['another host', /"domains":\["orders\.example"\]/, '"domains":["*"]', /other hosts/],
+  ['another scope', /"stringKey":"orders\.example"/, '"stringKey":"other.example"', /other hosts come to its routes/],
   ['paths as they come', /"normalizePath":true/, '"normalizePath":false', /normalizePath/],
   ['escaped slashes go through', /REJECT_REQUEST","stripAnyHostPort/, 'KEEP_UNCHANGED","stripAnyHostPort', /pathWithEscapedSlashesAction/],
   ['the order of filters', /ostiary\.guardrails","typedConfig/, 'ostiary.other","typedConfig', /filters are others/],

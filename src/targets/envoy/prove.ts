@@ -4,6 +4,7 @@ import type { NativeIssuer } from '../../core/token.ts'
 import { readable } from '../../envoy/any.ts'
 import { TypedExtensionConfigSchema } from '../../envoy/messages/envoy/config/core/v3/extension_pb.ts'
 import { ListenerSchema } from '../../envoy/messages/envoy/config/listener/v3/listener_pb.ts'
+import { ScopedRouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/scoped_route_pb.ts'
 import { RouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/route_pb.ts'
 import { readResource } from '../../envoy/prove.ts'
 import type { Json } from '../../envoy/rbac.ts'
@@ -36,6 +37,7 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
   const hosts = [...snapshot.resources.route.values()].flatMap(
     ({ bytes }) => json(RouteConfigurationSchema, bytes)['virtualHosts'] as readonly Json[],
   )
+  const scopes = [...snapshot.resources.scope.values()].map(({ bytes }) => json(ScopedRouteConfigurationSchema, bytes))
   const tokens = extensionOf(snapshot, FILTERS.tokens)
   const ofListener = [...snapshot.resources.listener.values()].flatMap(({ bytes }) => listenerProblems(json(ListenerSchema, bytes)))
   return resources.map(({ native, delegated, hosts: domains }) => {
@@ -44,7 +46,7 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
     const host = hosts.find(({ name }) => name === resource)
     const config = host?.['typedPerFilterConfig'] as Readonly<Record<string, Json>> | undefined
     if (host === undefined || config === undefined) return { ...nothing, problems: [], notProven: ['it has no virtual host'] }
-    const problems = [...ofListener, ...hostProblems(host, domains)]
+    const problems = [...ofListener, ...hostProblems(host, domains), ...scopeProblems(resource, domains, scopes)]
     if (delegated === true) return { ...nothing, problems: [...problems, ...delegatedProblems(resource, config)], notProven: [] }
     try {
       const rules = (filter: string): Json => {
@@ -114,6 +116,15 @@ function hostProblems(host: Json, domains: readonly string[]): readonly string[]
     ...(found === wanted ? [] : ['it is reached under other hosts']),
     ...(routes.every((route) => route.typedPerFilterConfig === undefined) ? [] : ['a route has filters of its own']),
   ]
+}
+
+/** Requests for its hosts, and no others, come to its routes. */
+function scopeProblems(resource: string, domains: readonly string[], scopes: readonly Json[]): readonly string[] {
+  const own = scopes.filter((scope) => scope['routeConfigurationName'] === resource)
+  const keys = own.map(({ key }) => (key as { readonly fragments: readonly Json[] }).fragments.map((one) => one['stringKey']))
+  return JSON.stringify(keys.toSorted()) === JSON.stringify(domains.map((domain) => [domain]).toSorted())
+    ? []
+    : ['requests for other hosts come to its routes']
 }
 
 function delegatedProblems(resource: string, config: Readonly<Record<string, Json>>): readonly string[] {

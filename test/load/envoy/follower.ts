@@ -8,10 +8,10 @@ import {
   type DeltaDiscoveryResponse,
 } from '../../../src/envoy/messages/envoy/service/discovery/v3/discovery_pb.ts'
 import { FILTERS } from '../../../src/envoy/filters.ts'
-import { KINDS, TYPE_URLS } from '../../../src/envoy/xds/types.ts'
+import { isWhole, KINDS, TYPE_URLS } from '../../../src/envoy/xds/types.ts'
 
 /** A client of the protocol that asks for everything, and accepts what it gets without looking into it. */
-export function follower(port: number, node: string): { close(): void } {
+export function follower(port: number, node: string, routes: readonly string[]): { close(): void } {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
     'grpc.max_receive_message_length': 256 * 1024 ** 2,
     'grpc.use_local_subchannel_pool': 1,
@@ -22,13 +22,13 @@ export function follower(port: number, node: string): { close(): void } {
     method.requestSerialize as never,
     method.responseDeserialize as never,
   )
-  const names: Readonly<Record<string, readonly string[]>> = { route: ['edge'], extension: [FILTERS.tokens, FILTERS.revoked] }
+  const names: Readonly<Record<string, readonly string[]>> = { route: routes, extension: [FILTERS.tokens, FILTERS.revoked] }
   call.on('error', () => undefined)
   call.on('data', ({ typeUrl, nonce }: DeltaDiscoveryResponse) => {
     call.write(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce }))
   })
   for (const kind of KINDS) {
-    if (kind !== 'cluster' && kind !== 'listener' && names[kind] === undefined) continue
+    if (!isWhole(kind) && names[kind] === undefined) continue
     call.write(
       create(DeltaDiscoveryRequestSchema, {
         node: { id: node },
