@@ -123,6 +123,8 @@ describe('resources of Istio', () => {
       () => istioOf([object, object]),
       (error) => error instanceof OstiaryError && /twice/.test(error.message),
     )
+    for (const rule of [new Map(), new Set(), new Date(0), Object.create({}) as object])
+      assert.throws(() => istioOf([{ ...(object as object), spec: { rules: [rule] } }]), /`spec.rules\[0\]` must be of type a mapping/)
     assert.throws(() => istioOf([{ ...(object as object), sepc: {} }]), /unknown key `sepc` in `the resource`/)
   })
 })
@@ -180,6 +182,47 @@ describe('hostile documents', () => {
         for (const { message, span } of diagnostics) assert.ok(message.length > 0 && span?.file === 'a.yaml')
       }),
       { numRuns: 600 },
+    )
+  })
+
+  test('of any object are read or refused with an error of the catalogue', () => {
+    const inside = fc.anything({
+      withNullPrototype: true,
+      withMap: true,
+      withSet: true,
+      withBigInt: true,
+      withDate: true,
+      withSparseArray: true,
+    })
+    const object = fc.oneof(
+      inside,
+      fc.record({
+        apiVersion: fc.constant('security.istio.io/v1'),
+        kind: fc.constantFrom('AuthorizationPolicy', 'RequestAuthentication'),
+        metadata: fc.constant({ name: 'a', namespace: 'b' }),
+        spec: fc.oneof(
+          inside,
+          fc.record({ rules: fc.array(inside, { maxLength: 2 }) }),
+          fc.record({ jwtRules: fc.array(inside, { maxLength: 2 }) }),
+        ),
+      }),
+    )
+    fc.assert(
+      fc.property(object, (one) => {
+        try {
+          const read = istioOf([one])[0]!
+          // All that can be read of what nobody meant is a rule that is written as empty, or tokens that nobody issues.
+          assert.deepEqual(
+            read.kind === 'AuthorizationPolicy'
+              ? read.rules.filter(({ from, to, when }) => from.length + to.length + when.length > 0)
+              : read.jwtRules,
+            [],
+          )
+        } catch (error) {
+          assert.ok(error instanceof OstiaryError && error.code.startsWith('config/'), String(error))
+        }
+      }),
+      { numRuns: 500 },
     )
   })
 

@@ -4,7 +4,7 @@ import { diagnostic, OstiaryError, type Diagnostic } from '../../../core/errors.
 import type { Span } from '../../../core/span.ts'
 import { authorizationSpec } from './readauthorization.ts'
 import { authenticationSpec } from './readauthentication.ts'
-import { fields, invalid, isMap, Misfit, needed, oneOf, text, texts, type Path, type Shape } from './shapes.ts'
+import { fields, invalid, Misfit, needed, oneOf, text, texts, type Path, type Shape } from './shapes.ts'
 import type { IstioResource, Metadata } from './types.ts'
 
 export interface ReadIstio {
@@ -164,7 +164,7 @@ function problemOf(document: Document): { readonly text: string; readonly at: nu
 function offsetOf(document: Document, { path }: { readonly path: Path }): number {
   for (let length = path.length; length >= 0; length--) {
     const node: unknown = length === 0 ? document.contents : document.getIn(path.slice(0, length), true)
-    const { range } = (isMap(node) ? node : {}) as { range?: readonly number[] }
+    const { range } = (node ?? {}) as { range?: readonly number[] }
     if (range !== undefined) return range[0]!
   }
   return 0

@@ -35,8 +35,11 @@ function wrongType(expected: string, path: Path): Misfit {
   return new Misfit('config/wrong-type', { where: `\`${written(path)}\``, expected }, path)
 }
 
+/** A plain one: whatever else is an object would be read as an empty mapping, and an empty rule matches everything. */
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
 }
 
 /** @param check Says what is wrong with a text; undefined for nothing */
@@ -66,7 +69,7 @@ export function list<T>(of: Shape<T>, limit = 4096): Shape<readonly T[]> {
   return (value, path) => {
     if (!Array.isArray(value)) throw wrongType('a list', path)
     if (value.length > limit) throw invalid(`it has more than ${limit} entries`, path)
-    return value.map((item, index) => of(item, [...path, index]))
+    return Array.from(value, (item: unknown, index) => of(item, [...path, index]))
   }
 }
 
