@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { parse } from 'yaml'
-import { run } from '../testing/cli.ts'
+import { run } from './testing.ts'
 import { startStandInKuma, type StandInKuma } from '../testing/standin-kuma.ts'
 import { testKey } from '../testing/tokens.ts'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { ASSUMPTIONS } from '../targets/istio/assume.ts'
-import { run } from '../testing/cli.ts'
+import { run } from './testing.ts'
 import type { StandInCluster } from '../testing/standin-kubectl.ts'
 import { testKey } from '../testing/tokens.ts'
 

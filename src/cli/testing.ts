@@ -10,7 +10,7 @@ export async function run(...args: readonly string[]): Promise<{ readonly exit: 
   const out = taken(process.stdout, 'out')
   const err = taken(process.stderr, 'err')
   try {
-    const { main } = await import('../cli/main.ts')
+    const { main } = await import('./main.ts')
     const exit = await main(args)
     return { exit, ...written }
   } finally {
