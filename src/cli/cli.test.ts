@@ -32,6 +32,8 @@ test('every command is there, with a description', () => {
       'policy',
       'compile',
       'apply',
+      'drift',
+      'prove',
       'envoy',
       'doctor',
       'explain',
