@@ -96,6 +96,7 @@ describe('conditions', () => {
     ['claims.groups in [["a"], claims.groups, []]', true],
     [Array.from({ length: 8 }, () => 'claims.groups.exists(g, g == "b")').join(' && '), true],
     [`true${' '.repeat(4092)}`, true],
+    [`claims.department.matches("${'a'.repeat(398)}")`, false],
     ['claims.missing_is_absorbed == "x"'.replace('missing_is_absorbed', 'constructor') + ' || true', true],
   ]
   for (const [text, truth] of cases) test(text.slice(0, 90).trim(), () => assert.equal(evaluate(text), truth))
@@ -174,6 +175,7 @@ describe('what is no condition', () => {
     ['claims.groups.map(g, g + "!") == ["a!"]', /`map` and/, '.', /`exists`/],
     [Array.from({ length: 9 }, () => 'claims.groups.exists(g, g == "a")').join(' || '), /more than 8 loops/, '.'],
     ['claims.department.matches("(a?){200}a{200}")', /too large a pattern/, '"(a?){200}a{200}"'],
+    [`claims.department.matches("${'a'.repeat(399)}")`, /too large a pattern: 401 steps, at most 400/, '"a'],
     ['claims.department.matches("(a{1000}){1000}")', /not an RE2 pattern/, '"(a{1000}){1000}"'],
     ['claims.groups.exists(claims, claims == "a")', /name of an element/, '.'],
     ['claims.groups.exists(g, 1)', /`\|\|`/, '.exists(g, 1'],

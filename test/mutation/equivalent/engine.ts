@@ -85,6 +85,11 @@ export const ENGINE: Equivalents = {
   ],
   'src/policy/cells.ts': [
     {
+      line: 'this.#decisions[this.#words[number + DECISIONS]!] = decision',
+      change: 'this.#decisions[this.#words[number + DECISIONS]!] = decision → ;',
+      because: "what isn't remembered is made again, and made the same",
+    },
+    {
       line: 'this.#decisions[this.#words[number + DECISIONS]! + 1 + way] = decision',
       change: 'this.#decisions[this.#words[number + DECISIONS]! + 1 + wa… → ;',
       because: "what isn't remembered is made again, and made the same",
@@ -258,6 +263,11 @@ export const ENGINE: Equivalents = {
     },
   ],
   'src/policy/when/check.ts': [
+    {
+      line: 'if (iterRange === undefined || accuInit === undefined || loopCondition === undefined || loopStep === undefined || result === undefined)',
+      change: '|| → && (4)',
+      because: 'a loop that was read has all of its parts',
+    },
     {
       line: 'const fitting = overloads.find((one) => fits(one, receiver, args))',
       change: 'find → findLast',
