@@ -81,7 +81,7 @@ rules:
       ...plane.stored.get('meshproxypatches/ostiary-shop-orders'),
       spec: { targetRef: { kind: 'Dataplane', labels: { app: 'nobody' } }, default: { appendModifications: [] } },
     })
-    const drifted = await run('apply', 'kuma', folder, '--diff', '--json')
+    const drifted = await run('drift', 'kuma', folder, '--json')
     assert.equal(drifted.exit, 1)
     const [told] = JSON.parse(drifted.out) as { enforced: boolean; documents: { differences: string[] }[] }[]
     assert.equal(told!.enforced, false)

@@ -1,17 +1,6 @@
-import type { Command } from 'commander'
-import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
-import type { Wiring } from '../../config/schema.ts'
-import type { KumaTarget } from '../../targets/kuma/schema.ts'
-import type { Looked } from '../../targets/kuma/push.ts'
-import { counted, paint } from '../output.ts'
-import { isRefusedWhole, openTargets, reportCompiled, type CompiledTarget, type CompileOptions } from '../targets.ts'
+import { applyIstio, driftIstio } from './istio.ts'
+import { applyKuma, driftKuma } from './kuma.ts'
 import type { Register } from './index.ts'
-import { applyIstio } from './istio.ts'
-
-interface ApplyOptions extends CompileOptions {
-  readonly diff?: boolean
-  readonly prune?: boolean
-}
 
 /** `ostiary apply`. */
 export const apply: Register = (root, action) => {
@@ -20,104 +9,9 @@ export const apply: Register = (root, action) => {
   applyKuma(group, action)
 }
 
-/** `ostiary apply kuma`: over the API of the control plane. */
-function applyKuma(group: Command, action: Parameters<Register>[1]): void {
-  group
-    .command('kuma')
-    .description('applies what the targets of kind `kuma` are to enforce, reads it back, and looks at what dataplanes are told')
-    .argument('[dir]', 'folder with ostiary.yaml', '.')
-    .option('--env <name>', 'environment to lay over it')
-    .option('--target <name>', 'one of them; default: all')
-    .option('--diff', 'only look: ends with 1 where anything is not as it should be, and changes nothing')
-    .option('--prune', 'remove what was applied once and is no part of the target any more')
-    .action(
-      action(async ({ output }, [dir], command) => {
-        const folder = String(dir)
-        const options = command.opts<ApplyOptions>()
-        const { wiring, results } = await openTargets('kuma', folder, { ...options, keys: true })
-        for (const one of results) reportCompiled(one, folder)
-        if (results.some((one) => isRefusedWhole(one))) throw new DiagnosticsError(results.flatMap(({ diagnostics }) => diagnostics))
-        const told = []
-        for (const { config, ...one } of results) told.push(await applyOne(one, config as KumaTarget, wiring, folder, options))
-        output.answer(told.map(render).join('\n'), told)
-        return told.every(({ enforced }) => enforced) ? 0 : 1
-      }),
-    )
-}
-
-interface Told extends Looked {
-  readonly name: string
-  readonly version: string
-  readonly applied: boolean
-  readonly enforced: boolean
-}
-
-/** How often a control plane is asked again whether its dataplanes have taken what was applied, and how long it is in between. */
-const LOOKS = 15
-const LOOK_MS = 1000
-
-async function applyOne(
-  { name, documents }: CompiledTarget,
-  config: KumaTarget,
-  wiring: Wiring,
-  folder: string,
-  { diff = false, prune: prunes = false }: ApplyOptions,
-): Promise<Told> {
-  const { controlPlane, mode } = config
-  if (controlPlane === undefined) throw new OstiaryError('target/no-control-plane', { name })
-  if (mode === 'kubernetes' && !diff) throw new OstiaryError('target/read-only', { url: controlPlane.url })
-  const [{ KumaClient }, push, { openOutbound }, { resolveSecret }, { systemClock }, { pause }] = await Promise.all([
-    import('../../targets/kuma/client.ts'),
-    import('../../targets/kuma/push.ts'),
-    import('../../identity/outbound.ts'),
-    import('../../secrets/references.ts'),
-    import('../../core/clock.ts'),
-    import('../../secrets/request.ts'),
-  ])
-  const outbound = openOutbound({ ...wiring.outbound, ...(controlPlane.ca === undefined ? {} : { ca: controlPlane.ca }) }, folder)
-  try {
-    const token = controlPlane.token === undefined ? undefined : resolveSecret(controlPlane.token, folder)
-    const client = new KumaClient({ url: controlPlane.url, mesh: config.mesh, token, fetch: outbound.fetch, clock: systemClock })
-    const input = { name, gateway: wiring.name, config, documents }
-    const version = await push.checkVersion(client, input)
-    const warnings = (await client.answersAnybody())
-      ? ['whoever reaches the control plane may change policies, without any token: let nobody else reach it']
-      : []
-    if (!diff) warnings.push(...(await push.putAll(client, input)))
-    let looked = await push.look(client, input)
-    if (!diff && prunes) {
-      await push.prune(client, looked.stale)
-      looked = await push.look(client, input)
-    }
-    // What was kept is known at once; what dataplanes are told of it, a little later.
-    const looks = diff ? 0 : LOOKS
-    for (let again = 0; again < looks && looked.dataplanes.some(({ problems }) => problems.length > 0); again++) {
-      await pause(systemClock, LOOK_MS)
-      looked = await push.look(client, input)
-    }
-    return { ...looked, name, version, applied: !diff, enforced: push.isEnforced(looked), warnings: [...warnings, ...looked.warnings] }
-  } finally {
-    await outbound.close()
-  }
-}
-
-function render({ name, version, applied, documents, stale, dataplanes, warnings }: Told): string {
-  const wrong = documents.filter((one) => one.missing || one.differences.length > 0)
-  const state = wrong.length === 0 ? paint('green', 'kept as they are') : paint('red', `${wrong.length} not as they should be`)
-  const done = applied ? 'applied, ' : ''
-  return [
-    `${name}: control plane ${version}; ${counted(documents.length, 'document')} ${done}${state}`,
-    ...wrong.map(
-      ({ kind, name: document, missing, differences }) => `  ${kind} ${document}: ${missing ? 'missing' : differences.join('; ')}`,
-    ),
-    ...stale.map(
-      ({ kind, name: document }) => `  ${kind} ${document}: no part of this any more, and still in force (\`--prune\` removes it)`,
-    ),
-    ...dataplanes.map(({ dataplane, problems }) =>
-      problems.length === 0
-        ? `  dataplane ${dataplane}: ${paint('green', 'enforces it')}`
-        : `  dataplane ${dataplane}: ${paint('red', 'NOT ENFORCED')}: ${problems.join('; ')}`,
-    ),
-    ...warnings.map((one) => `  ${paint('yellow', 'warning')}: ${one}`),
-  ].join('\n')
+/** `ostiary drift`. */
+export const drift: Register = (root, action) => {
+  const group = root.command('drift').description('how another enforcement point differs from the policy; changes nothing')
+  driftIstio(group, action)
+  driftKuma(group, action)
 }

@@ -25,9 +25,8 @@ export function applyIstio(group: Command, action: Parameters<Register>[1]): voi
     .action(action(({ output }, [dir], command) => brought(String(dir), { ...command.opts<Options>(), keys: true }, output)))
 }
 
-/** `ostiary drift`. */
-export const drift: Register = (root, action) => {
-  const group = root.command('drift').description('how another enforcement point differs from the policy; changes nothing')
+/** `ostiary drift istio`. */
+export function driftIstio(group: Command, action: Parameters<Register>[1]): void {
   about(group.command('istio'))
     .description('how clusters differ from what the targets of kind `istio` are to enforce; ends with 1 where they do')
     .option('--keys', 'ask the issuers for their keys, and compare them as well')

@@ -1,0 +1,123 @@
+import type { Command } from 'commander'
+import type { Wiring } from '../../config/schema.ts'
+import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
+import type { Looked } from '../../targets/kuma/push.ts'
+import type { KumaTarget } from '../../targets/kuma/schema.ts'
+import { counted, paint, type Output } from '../output.ts'
+import { isRefusedWhole, openTargets, reportCompiled, type CompiledTarget, type CompileOptions } from '../targets.ts'
+import type { Register } from './index.ts'
+
+interface ApplyOptions extends CompileOptions {
+  readonly diff?: boolean
+  readonly prune?: boolean
+}
+
+/** `ostiary apply kuma`: over the API of the control plane. */
+export function applyKuma(group: Command, action: Parameters<Register>[1]): void {
+  about(group.command('kuma'))
+    .description('applies what the targets of kind `kuma` are to enforce, reads it back, and looks at what dataplanes are told')
+    .option('--diff', 'only look, as `drift` does: ends with 1 where anything is not as it should be')
+    .option('--prune', 'remove what was applied once and is no part of the target any more')
+    .action(action(({ output }, [dir], command) => brought(String(dir), command.opts<ApplyOptions>(), output)))
+}
+
+/** `ostiary drift kuma`. */
+export function driftKuma(group: Command, action: Parameters<Register>[1]): void {
+  about(group.command('kuma'))
+    .description('how meshes and their dataplanes differ from what the targets of kind `kuma` are to enforce; ends with 1 where they do')
+    .action(action(({ output }, [dir], command) => brought(String(dir), { ...command.opts<ApplyOptions>(), diff: true }, output)))
+}
+
+function about(command: Command): Command {
+  return command
+    .argument('[dir]', 'folder with ostiary.yaml', '.')
+    .option('--env <name>', 'environment to lay over it')
+    .option('--target <name>', 'one of them; default: all')
+}
+
+async function brought(folder: string, options: ApplyOptions, output: Output): Promise<number> {
+  const { wiring, results } = await openTargets('kuma', folder, { ...options, keys: true })
+  for (const one of results) reportCompiled(one, folder)
+  if (results.some((one) => isRefusedWhole(one))) throw new DiagnosticsError(results.flatMap(({ diagnostics }) => diagnostics))
+  const told: Told[] = []
+  for (const { config, ...one } of results) told.push(await applyOne(one, config as KumaTarget, wiring, folder, options))
+  output.answer(told.map(render).join('\n'), told)
+  return told.every(({ enforced }) => enforced) ? 0 : 1
+}
+
+interface Told extends Looked {
+  readonly name: string
+  readonly version: string
+  readonly applied: boolean
+  readonly enforced: boolean
+}
+
+/** How often a control plane is asked again whether its dataplanes have taken what was applied, and how long it is in between. */
+const LOOKS = 15
+const LOOK_MS = 1000
+
+async function applyOne(
+  { name, documents }: CompiledTarget,
+  config: KumaTarget,
+  wiring: Wiring,
+  folder: string,
+  { diff = false, prune: prunes = false }: ApplyOptions,
+): Promise<Told> {
+  const { controlPlane, mode } = config
+  if (controlPlane === undefined) throw new OstiaryError('target/no-control-plane', { name })
+  if (mode === 'kubernetes' && !diff) throw new OstiaryError('target/read-only', { url: controlPlane.url })
+  const [{ KumaClient }, push, { openOutbound }, { resolveSecret }, { systemClock }, { pause }] = await Promise.all([
+    import('../../targets/kuma/client.ts'),
+    import('../../targets/kuma/push.ts'),
+    import('../../identity/outbound.ts'),
+    import('../../secrets/references.ts'),
+    import('../../core/clock.ts'),
+    import('../../secrets/request.ts'),
+  ])
+  const outbound = openOutbound({ ...wiring.outbound, ...(controlPlane.ca === undefined ? {} : { ca: controlPlane.ca }) }, folder)
+  try {
+    const token = controlPlane.token === undefined ? undefined : resolveSecret(controlPlane.token, folder)
+    const client = new KumaClient({ url: controlPlane.url, mesh: config.mesh, token, fetch: outbound.fetch, clock: systemClock })
+    const input = { name, gateway: wiring.name, config, documents }
+    const version = await push.checkVersion(client, input)
+    const warnings = (await client.answersAnybody())
+      ? ['whoever reaches the control plane may change policies, without any token: let nobody else reach it']
+      : []
+    if (!diff) warnings.push(...(await push.putAll(client, input)))
+    let looked = await push.look(client, input)
+    if (!diff && prunes) {
+      await push.prune(client, looked.stale)
+      looked = await push.look(client, input)
+    }
+    // What was kept is known at once; what dataplanes are told of it, a little later.
+    const looks = diff ? 0 : LOOKS
+    for (let again = 0; again < looks && looked.dataplanes.some(({ problems }) => problems.length > 0); again++) {
+      await pause(systemClock, LOOK_MS)
+      looked = await push.look(client, input)
+    }
+    return { ...looked, name, version, applied: !diff, enforced: push.isEnforced(looked), warnings: [...warnings, ...looked.warnings] }
+  } finally {
+    await outbound.close()
+  }
+}
+
+function render({ name, version, applied, documents, stale, dataplanes, warnings }: Told): string {
+  const wrong = documents.filter((one) => one.missing || one.differences.length > 0)
+  const state = wrong.length === 0 ? paint('green', 'kept as they are') : paint('red', `${wrong.length} not as they should be`)
+  const done = applied ? 'applied, ' : ''
+  return [
+    `${name}: control plane ${version}; ${counted(documents.length, 'document')} ${done}${state}`,
+    ...wrong.map(
+      ({ kind, name: document, missing, differences }) => `  ${kind} ${document}: ${missing ? 'missing' : differences.join('; ')}`,
+    ),
+    ...stale.map(
+      ({ kind, name: document }) => `  ${kind} ${document}: no part of this any more, and still in force (\`--prune\` removes it)`,
+    ),
+    ...dataplanes.map(({ dataplane, problems }) =>
+      problems.length === 0
+        ? `  dataplane ${dataplane}: ${paint('green', 'enforces it')}`
+        : `  dataplane ${dataplane}: ${paint('red', 'NOT ENFORCED')}: ${problems.join('; ')}`,
+    ),
+    ...warnings.map((one) => `  ${paint('yellow', 'warning')}: ${one}`),
+  ].join('\n')
+}
