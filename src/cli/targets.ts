@@ -22,7 +22,10 @@ export interface CompiledTarget extends TargetResult {
 /** @throws OstiaryError `target/none`, `target/no-target`; DiagnosticsError for a configuration that is wrong */
 export async function compileTargets(kind: string, folder: string, options: CompileOptions): Promise<readonly CompiledTarget[]> {
   const { results } = await openTargets(kind, folder, options)
-  return results.map(({ config: _, ...one }) => one)
+  return results.map((one) => {
+    const { config: _, ...compiled } = one
+    return compiled
+  })
 }
 
 /** The same, with what the wiring says of each and of everything else. */
