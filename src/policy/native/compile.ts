@@ -11,8 +11,8 @@ import {
   type ByClass,
   type NativeGuardrail,
   type NativeResource,
+  type NativeRule,
   type NativeScopes,
-  type NativeStatement,
   type NotNative,
 } from './native.ts'
 
@@ -22,6 +22,11 @@ export interface NativeInput {
   readonly resource: string
   /** By name: all of the wiring, or why their tokens can't be verified by anybody else. */
   readonly issuers: ReadonlyMap<string, readonly NativeIssuer[] | { readonly refused: string }>
+  /**
+   * Who is at the other end of the connection where one of the roles is held, for whoever can tell. Default: nobody can.
+   * @throws NoNativeForm
+   */
+  readonly peersOf?: (roles: readonly string[]) => readonly string[]
 }
 
 export interface NativeResult {
@@ -31,7 +36,7 @@ export interface NativeResult {
 }
 
 /** Compiles what the policy says of one resource for enforcement points that see tokens. */
-export function compileNative({ model, resource, issuers }: NativeInput): NativeResult {
+export function compileNative({ model, resource, issuers, peersOf }: NativeInput): NativeResult {
   const info = model.world.resources[resource]
   const refused: NotNative[] = []
   const accepted: NativeIssuer[] = []
@@ -57,7 +62,7 @@ export function compileNative({ model, resource, issuers }: NativeInput): Native
     native: {
       name: resource,
       issuers: accepted,
-      rules: rules.flatMap((rule) => attempt(rule, (one) => compiler.rule(one))),
+      rules: rules.flatMap((rule) => attempt(rule, (one) => compiler.rule(one, peersOf))),
       guardrails: guardrails.flatMap((guardrail) => attempt(guardrail, (one) => compiler.guardrail(one))),
       scopes: compiler.scopes(resource),
     },
@@ -74,13 +79,14 @@ class Compiler {
     this.#issuers = issuers
   }
 
-  rule({ id, span, actions, roles, peer, when }: Rule): NativeStatement {
-    if (peer !== undefined) throw new NoNativeForm('`peer:` asks who is at the other end of the connection')
+  rule({ id, span, actions, roles, peer, when }: Rule, peersOf: NativeInput['peersOf']): NativeRule {
+    if (peer !== undefined && peersOf === undefined) throw new NoNativeForm('`peer:` asks who is at the other end of the connection')
+    const peers = peer === undefined ? undefined : peersOf!(peer)
     const applies = this.#byClass((issuer) => {
       const held = any(...roles.map((role) => this.#held(role, issuer)))
       return when === undefined || isNever(held) ? held : all(held, meaningOf(when, issuer).yes)
     })
-    return { id, span, patterns: patternsOf(actions), applies }
+    return { id, span, patterns: patternsOf(actions), applies, ...(peers === undefined ? {} : { peers }) }
   }
 
   guardrail(guardrail: Guardrail): NativeGuardrail {

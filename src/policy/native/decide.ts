@@ -12,6 +12,8 @@ export interface NativeRequest {
   readonly isIn: NonNullable<AskedToken['isIn']>
   /** Milliseconds since the epoch. */
   readonly time: number
+  /** Who is at the other end of the connection, in the words of `NativeRule.peers`; undefined for nobody known. */
+  readonly peer?: string
 }
 
 /** What the native form of a policy makes of a request: the meaning that every translation of it has to keep. */
@@ -25,7 +27,7 @@ export interface NativeDecision {
 /** @param matches Whether a text matches an RE2 pattern wholly */
 export function decideNative(
   { rules, guardrails, scopes }: NativeResource,
-  { method, path, token, isIn, time }: NativeRequest,
+  { method, path, token, isIn, time, peer }: NativeRequest,
   matches: (pattern: string, text: string) => boolean,
 ): NativeDecision {
   const caller = token?.form ?? NOBODY
@@ -35,7 +37,10 @@ export function decideNative(
     return formula !== undefined && holdsOf(formula, asked, time, matches)
   }
   const covers = (patterns: readonly HttpPattern[]): boolean => patterns.some((pattern) => matchesPattern(pattern, method, path))
-  const granting = rules.filter((rule) => covers(rule.patterns) && applies(rule.applies))
+  const granting = rules.filter(
+    (rule) =>
+      covers(rule.patterns) && applies(rule.applies) && (rule.peers === undefined || (peer !== undefined && rule.peers.includes(peer))),
+  )
   const denying = guardrails.filter((one) => covers(one.patterns) && applies(one.applies))
   const inScope =
     scopes === undefined || !applies(scopes.capped) || scopes.scopes.some(({ patterns, has }) => covers(patterns) && applies(has))

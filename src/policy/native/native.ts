@@ -20,6 +20,11 @@ export interface NativeStatement {
   readonly applies: ByClass
 }
 
+export interface NativeRule extends NativeStatement {
+  /** Who may be at the other end of the connection, in the words of whoever enforces it; undefined for anybody, and nobody known. */
+  readonly peers?: readonly string[]
+}
+
 export interface NativeGuardrail extends NativeStatement {
   /** What it comes to where it applies: a plain denial, or one that Ostiary's own door would answer with a challenge or an approval. */
   readonly effect: 'deny' | 'challenge' | 'needs-approval'
@@ -37,7 +42,7 @@ export interface NativeResource {
   /** Those whose tokens are let in. */
   readonly issuers: readonly NativeIssuer[]
   /** Each grants: one that applies is enough. */
-  readonly rules: readonly NativeStatement[]
+  readonly rules: readonly NativeRule[]
   /** Each denies. */
   readonly guardrails: readonly NativeGuardrail[]
   readonly scopes: NativeScopes | undefined

@@ -65,6 +65,10 @@ export const ASSUMPTIONS = {
     what: 'every header by which a caller could say who calls: the usual ones are refused',
     ensure: 'the workload believes no header about who calls, and of what it is told by the mesh only what was verified',
   },
+  'one-trust-domain': {
+    what: 'whether the other end of a connection is of the mesh’s trust domain or of one of its `trustDomainAliases`',
+    ensure: 'the mesh has no aliases, or names in them are those of the same workloads',
+  },
   'one-way-in': {
     what: 'whether there is another way to the workload than through its proxy',
     ensure:

@@ -31,6 +31,7 @@ export function compileIstio(input: TargetInput<IstioTarget>): TargetResult {
           workload,
           config,
           policy,
+          wiring,
           issuers,
           documents,
         }),

@@ -1,7 +1,7 @@
 /** The holes that a naive compilation opens, each by its number: what is applied has to close it, or it is not compiled at all. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { load } from '../../policy/testdata/world.ts'
+import { kindClaims, load, wiring as policyWiring } from '../../policy/testdata/world.ts'
 import type { TargetDocument, TargetInput, TargetResult } from '../target.ts'
 import type { IstioTarget } from './schema.ts'
 import { istioSchema } from './schema.ts'
@@ -225,8 +225,62 @@ describe('holes', () => {
     for (const port of [8080, 9090]) assert.equal(evaluateIstioTcp(proxy, { port, source: '192.0.2.1' }, regexes).allowed, false)
   })
 
-  test('12 who is at the other end is not asked', () => {
-    assert.match(refusedOf(ROLES + rule('admin', "['* /**']", ', peer: [builder]')).join('\n'), /`peer:`/)
+  test('12 who is at the other end is asked where there is no plaintext, and never by what he is not', () => {
+    const world = {
+      wiring: {
+        ...policyWiring,
+        issuers: { ...policyWiring.issuers, mesh: { ...policyWiring.issuers['ci']!, kind: 'spiffe', claims: {}, stepUp: 'never' } },
+      },
+      kindClaims: {
+        ...kindClaims,
+        spiffe: { sub: { type: 'string', mayBeUnknown: false }, path: { type: 'string', mayBeUnknown: false } },
+      },
+    } as const
+    const made = (binding: string, role: string, config: object = { mtls: 'strict' }): TargetResult => {
+      const text = `${ROLES}  web: { bind: [{ issuer: mesh, ${binding} }] }\n${rule(role, '[GET /a]', ', peer: [web]')}`
+      const { policy, diagnostics } = load(text, world)
+      assert.ok(policy !== undefined, JSON.stringify(diagnostics))
+      const wiring = {
+        ...wiringOf(),
+        issuers: { mesh: { kind: 'spiffe', trustDomain: 'cluster.local' }, entra: { kind: 'entra' }, ci: { kind: 'oidc' } },
+      }
+      return compiled(policy, targetOf({ ...config }), { wiring: wiring as never })
+    }
+    const web = 'claim: path, any: [/ns/shop/sa/web]'
+    assert.match(made(web, 'admin', {}).diagnostics[0]!.message, /`peer:` needs a mesh without plaintext/)
+    assert.match(
+      made(web, 'admin', { mtls: 'strict', ...without('one-trust-domain') }).diagnostics[0]!.message,
+      /can not tell whether the other end of a connection is of the mesh’s trust domain/,
+    )
+    const peer = 'spiffe://cluster.local/ns/shop/sa/web'
+    for (const binding of [web, `${web}, kind: workload`]) {
+      const { documents, diagnostics } = made(binding, 'admin')
+      assert.deepEqual(diagnostics, [])
+      const proxy = proxyOf(documents)
+      const token = { groups: ['admins'] }
+      assert.equal(allows(proxy, { token, peer }), true)
+      assert.equal(allows(proxy, { peer }), false, 'a workload is not its user')
+      for (const other of [
+        undefined,
+        `${peer}x`,
+        'spiffe://cluster.local/ns/shop/sa/we',
+        'spiffe://other/ns/shop/sa/web',
+        'spiffe://cluster.local/ns/x/ns/shop/sa/web',
+      ])
+        assert.equal(allows(proxy, { token, ...(other === undefined ? {} : { peer: other }) }), false, other)
+    }
+    const alone = proxyOf(made(web, 'everyone').documents)
+    assert.deepEqual([allows(alone, { peer }), allows(alone, {})], [true, false])
+    for (const [binding, why] of [
+      ['claim: path, none: [/ns/shop/sa/web]', /other than any of `sub` or `path`/],
+      ['claim: path, any: ["/ns/shop/*"]', /at an end of/],
+    ] as const)
+      assert.match(made(binding, 'admin').diagnostics[0]!.message, why)
+    assert.match(
+      made(web, 'admin', { mtls: 'strict', trustDomain: 'other' }).diagnostics[0]!.message,
+      /not the trust domain `other` of the mesh/,
+    )
+    assert.deepEqual(made('claim: path, any: [ns/shop/sa/web]', 'admin').documents.filter(isAction('ALLOW')), [], 'nobody can hold it')
   })
 
   test('14 what stands behind a waypoint lets in nobody else', () => {

@@ -1,4 +1,5 @@
 /** One resource of the policy for the workload that carries it, or why it can't. */
+import type { Wiring } from '../../config/schema.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 import { all, payload, test, type NativeIssuer } from '../../core/token.ts'
 import { CHECKED } from '../../envoy/metadata.ts'
@@ -10,6 +11,7 @@ import { hostsOf, wantsRecordFirst, wiringProblems, type WiredResource } from '.
 import type { Asking, Conditions } from './conditions.ts'
 import { toldCredential, type ToldCredential } from './credential.ts'
 import { attachmentOf, MAX_POLICIES, type Attachment, type Documents } from './documents.ts'
+import { principalsIn } from './peers.ts'
 import { Rules, type IstioRule } from './rules.ts'
 import type { IstioTarget, IstioWorkload } from './schema.ts'
 
@@ -43,6 +45,7 @@ export interface ResourceInput {
   readonly workload: IstioWorkload
   readonly config: IstioTarget
   readonly policy: CompiledPolicy
+  readonly wiring: Wiring
   readonly issuers: NativeIssuers
   readonly documents: Documents
 }
@@ -90,7 +93,7 @@ export function planDelegated({ name, wired, workload, config, documents }: Reso
 }
 
 export function planResource(input: ResourceInput): PlannedResource {
-  const { name, wired, workload, config, policy, documents } = input
+  const { name, wired, workload, config, policy, wiring, documents } = input
   const assumed = new Map<Assumption, Set<string>>()
   const assume = (one: Assumption, what: Iterable<string> = []): void => {
     const all = assumed.get(one) ?? new Set()
@@ -106,7 +109,12 @@ export function planResource(input: ResourceInput): PlannedResource {
     needs: (one) => assume(one),
     narrower: (text) => void narrower.add(text),
   }
-  const compiled = compileNative({ model: policy.model, resource: name, issuers: input.issuers })
+  const compiled = compileNative({
+    model: policy.model,
+    resource: name,
+    issuers: input.issuers,
+    peersOf: principalsIn(policy, wiring, config),
+  })
   const native = withLifetime(compiled.native, wired.maxTokenLifetime)
   refused.push(...compiled.refused)
   if (wantsRecordFirst(wired)) refused.push(refusal('`record: strict` wants a record before the effect'))
@@ -147,6 +155,7 @@ export function planResource(input: ResourceInput): PlannedResource {
       refused.push({ id, why: 'a ztunnel sees neither token nor host, method or path: it would have to let everything through', span })
   const grants = sees ? native.rules.flatMap((rule) => emitted('allow', 'ALLOW', rule, () => rules.allowing(rule))) : []
   const denials = sees ? native.guardrails.flatMap((one) => emitted('deny', 'DENY', one, () => rules.denying(one))) : []
+  if (native.rules.some(({ peers = [] }) => peers.length > 0)) assume('one-trust-domain')
   for (const one of generalOf(native, config, grants.length > 0, rules.hasOpenPaths)) assume(one)
   return {
     name,

@@ -3,7 +3,7 @@
  * go missing. The denials of guardrails come once more, as far as they can be told, so that they show who denied.
  */
 import { all, isAlways, isNever, not, type Formula, type NativeIssuer } from '../../core/token.ts'
-import { NoNativeForm, NOBODY, type NativeResource, type NativeStatement } from '../../policy/native/native.ts'
+import { NoNativeForm, NOBODY, type NativeResource, type NativeRule, type NativeStatement } from '../../policy/native/native.ts'
 import { alternativesOf, AUTHORIZATION, conjunction, MAX_ALTERNATIVES, settle, type Asking, type Conditions } from './conditions.ts'
 import { isOpen, knownMethods, meets, operationsOf, outside, regionsOf, within, type Operation, type Region } from './paths.ts'
 
@@ -44,8 +44,11 @@ export class Rules {
   }
 
   /** @throws NoNativeForm */
-  allowing({ patterns, applies }: NativeStatement): readonly IstioRule[] {
-    return this.#made([...applies], (caller, formula) => this.#left(caller, formula, regionsOf(patterns, this.#methods)))
+  allowing({ patterns, applies, peers }: NativeRule): readonly IstioRule[] {
+    if (peers?.length === 0) return []
+    // Positive, so that no connection without a certificate meets it.
+    const from = peers === undefined ? [] : [{ key: 'source.principal', values: peers }]
+    return this.#made([...applies], from, (caller, formula) => this.#left(caller, formula, regionsOf(patterns, this.#methods)))
   }
 
   /** What a guardrail denies, or less. @throws NoNativeForm */
@@ -61,13 +64,14 @@ export class Rules {
 
   #made(
     applies: readonly (readonly [string, Formula])[],
+    from: Conditions,
     left: (caller: string, formula: Formula) => readonly State[],
   ): readonly IstioRule[] {
     const rules = applies.flatMap(([caller, formula]) =>
       left(caller, formula).flatMap(({ holds, regions }) =>
         alternativesOf(holds, this.#input.asking).map((alternative) => {
           this.hasOpenPaths ||= regions.some(isOpen)
-          return this.#rule(regions, conjunction(conjunction(this.#mayCome(caller), this.#input.always), alternative))
+          return this.#rule(regions, conjunction(conjunction(this.#mayCome(caller), [...this.#input.always, ...from]), alternative))
         }),
       ),
     )

@@ -83,6 +83,11 @@ export const istioSchema = targetBase
       .regex(/^[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?$/, 'write a trust domain such as `cluster.local`')
       .default('cluster.local')
       .describe('Trust domain of the mesh'),
+    mtls: z
+      .literal('strict')
+      .optional()
+      .describe('That the mesh takes no plaintext (`PeerAuthentication` with `STRICT`); needed for rules with `peer`')
+      .meta({ examples: ['strict'] }),
     pathNormalization: z
       .enum(['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'])
       .describe('`meshConfig.pathNormalization.normalization` of the mesh. Policy about paths needs `MERGE_SLASHES` at least'),
