@@ -13,7 +13,7 @@ import { connect as connectTls } from 'node:tls'
 import * as fc from 'fast-check'
 import { RE2JS } from 're2js'
 import type { Regexes } from '../../../src/envoy/evaluate.ts'
-import { evaluateIstio, evaluateIstioTcp, type IstioRequest } from '../../../src/targets/istio/translate/evaluate.ts'
+import { evaluateIstio, evaluateIstioTcp, type IstioRequest, type IstioVerdict } from '../../../src/targets/istio/translate/evaluate.ts'
 import { DEFAULT_MESH, type Mesh, type Workload } from '../../../src/targets/istio/translate/mesh.ts'
 import { readPath } from '../../../src/targets/istio/translate/paths.ts'
 import { istioOf, parseIstio } from '../../../src/targets/istio/translate/read.ts'
@@ -179,8 +179,16 @@ describe('a real Envoy with translated resources of Istio', () => {
       const { bytes, request } = written(random, world, now, id)
       const socket = open(random, world)
       const answer = await exchange(socket, bytes)
-      const verdict = evaluateIstio(translated, request, regexes)
       const arrived = seen.get(id)
+      let verdict: IstioVerdict
+      try {
+        verdict = evaluateIstio(translated, request, regexes)
+      } catch (error) {
+        // What Envoy leaves to the order of a hash map isn't compared; that there is little of it is.
+        assert.match(String(error), /which of two providers of one issuer is taken is not known/)
+        told['unknown'] = (told['unknown'] ?? 0) + 1
+        return
+      }
       const context = (): string => JSON.stringify({ world: world.name, random, answer, verdict, arrived })
       assert.equal(answer.status === 200, arrived !== undefined, context())
       const read = readPath(request.path, translated.connection)
@@ -207,7 +215,7 @@ describe('a real Envoy with translated resources of Istio', () => {
       told['allowed']! > 500 && told['jwt_authn 401']! > 300 && told['jwt_authn 403']! > 20 && told['rbac 403']! > 500,
       JSON.stringify(told),
     )
-    assert.ok(policies.size > 15)
+    assert.ok(policies.size > 15 && (told['unknown'] ?? 0) < 50)
   })
 
   test('lets connections in as the evaluator says', async () => {

@@ -195,6 +195,14 @@ export const MORE: readonly World[] = [
       policy('no-strangers', `${TARGET}\naction: DENY\nrules: [{from: [{source: {notTrustDomains: ["*"], notRequestPrincipals: ["*"]}}]}]`),
   },
   {
+    name: 'one-issuer-twice',
+    resources:
+      authentication(
+        'twice',
+        `- {issuer: "${PEOPLE}", audiences: [${AUDIENCE}], jwksUri: "https://people.example/keys"}\n- {issuer: "${PEOPLE}", audiences: [other-api], jwksUri: "https://people.example/keys"}`,
+      ) + policy('known', 'rules: [{from: [{source: {requestPrincipals: ["*"]}}]}]'),
+  },
+  {
     name: 'asking',
     isAsking: true,
     resources:

@@ -164,7 +164,17 @@ describe('tokens', () => {
     assert.equal(allows(tokens(rule('')) + asks('x-team'), token({ r: { team: 'x' } })), true)
   })
 
-  test('of one issuer in two rules are more than is known', () => {
-    assert.throws(() => allows(tokens(`${A}, ${A}`), token()), /two providers of one issuer/)
+  test('of one issuer in two rules are good for one of them, and where it matters which, nothing is said', () => {
+    const twice = (more = ''): string =>
+      tokens(`{issuer: a, jwksUri: "https://a/k", audiences: [x]${more}}, {issuer: a, jwksUri: "https://a/k", audiences: [z]}`)
+    for (const [aud, status] of [
+      ['x', 200],
+      ['z', 200],
+      ['w', 403],
+    ] as const)
+      assert.equal(ask(translated(twice()), token({ aud })).status, status)
+    assert.equal(ask(translated(twice()), token({ iss: 'b' })).status, 401)
+    const open = tokens(`${A}, {issuer: a, jwksUri: "https://b/k", audiences: [z]}`)
+    assert.throws(() => allows(open, token({}, { isSignedBy: () => false })), /which of two providers of one issuer is taken is not known/)
   })
 })

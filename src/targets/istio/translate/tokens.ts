@@ -74,9 +74,6 @@ class Verifier {
     this.#providers = providers
     this.#tokens = tokens
     this.#now = now
-    const issuers = Object.values(providers).map(({ issuer }) => issuer)
-    // Which of them Envoy takes where no provider is named depends on the order of its hash map.
-    if (new Set(issuers).size < issuers.length) throw new Error('two providers of one issuer are not known')
     // What callers write into the fields that stand for claims goes away, whoever they are.
     for (const { forwardPayloadHeader, claimToHeaders = [] } of Object.values(providers))
       for (const name of [forwardPayloadHeader ?? [], claimToHeaders.map(({ headerName }) => headerName)].flat())
@@ -124,13 +121,22 @@ class Verifier {
       .flatMap(([, place]) => this.#tokens.filter(({ at = BEARER }) => isAt(place, at)))
     if (found.length === 0) return 'missing'
     for (const token of found.toReversed()) {
-      const there = providers.filter((provider) => placesOf(provider).some((place) => isAt(place, token.at ?? BEARER)))
-      const provider = there.find(({ issuer }) => issuer === (token.payload['iss'] ?? ''))
-      const status = statusOf(token, provider, this.#now)
-      if (provider === undefined || status !== 'ok') return status
-      this.#accept(token, provider)
+      const iss = token.payload['iss'] ?? ''
+      const isLookedFor = providers.some((one) => one.issuer === iss && placesOf(one).some((place) => isAt(place, token.at ?? BEARER)))
+      const candidates = isLookedFor ? providers.filter(({ issuer }) => issuer === iss) : []
+      const status = this.#statusOf(token, candidates)
+      if (status !== 'ok') return status
+      this.#accept(token, candidates[0]!)
     }
     return 'ok'
+  }
+
+  /** Which of several providers of one issuer Envoy takes depends on the order of a hash map, so all have to come to the same. */
+  #statusOf(token: ShownToken, candidates: readonly Provider[]): Status {
+    const [status = statusOf(token, undefined, this.#now), ...others] = candidates.map((one) => statusOf(token, one, this.#now))
+    const isOne = others.every((other) => other === status) && (status !== 'ok' || new Set(candidates.map(effectOf)).size < 2)
+    if (!isOne) throw new Error('which of two providers of one issuer is taken is not known')
+    return status
   }
 
   #accept(token: ShownToken, provider: Provider): void {
@@ -161,6 +167,11 @@ function isAt(place: Place, at: Place): boolean {
   if (place.kind !== at.kind) return false
   if (place.kind !== 'header' || at.kind !== 'header') return place.name === at.name
   return place.name.toLowerCase() === at.name.toLowerCase() && place.prefix === at.prefix
+}
+
+/** What a provider does with a token that is good. */
+function effectOf({ forward, forwardPayloadHeader, normalizePayloadInMetadata, claimToHeaders }: Provider): string {
+  return JSON.stringify([forward === true, forwardPayloadHeader, normalizePayloadInMetadata, claimToHeaders])
 }
 
 /** Headers are looked at before cookies, and those before parameters. */
