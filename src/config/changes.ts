@@ -16,7 +16,7 @@ const WITH_POLICY: Readonly<Record<string, readonly string[]>> = {
 
 /** What decides nothing. Everything that isn't here may. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
-  '': ['apiVersion', 'dataDir', 'audit', 'assertions', 'outbound', 'keyVault'],
+  '': ['apiVersion', 'dataDir', 'audit', 'assertions', 'keyVault'],
   issuers: ['signIn'],
   resources: 'description upstream record body routes assertion forwardAuthorization signIn authorizationUri publicUrl'.split(' '),
 }
@@ -40,8 +40,11 @@ export function wiringChanges(before: Wiring, after: Wiring): WiringChanges {
     }
     for (const name of keysOf(left, right)) {
       const [one, other] = [left, right].map((all) => valueOf(all, name))
-      // What is in one version only is compared: nobody of it, or nothing on it, is in the other.
-      if (one === undefined || other === undefined) continue
+      // What is in one version only is compared: nobody of it, or nothing on it, is in the other. But what it serves may be another's there.
+      if (one === undefined || other === undefined) {
+        if (key === 'resources' && isElsewhere(name, one ?? other, one === undefined ? left : right)) beyond.push(`resources.${name}.hosts`)
+        continue
+      }
       for (const part of keysOf(one, other)) {
         const [a, b] = [one, other].map((all) => valueOf(all, part))
         if (text(a) === text(b) || WITH_POLICY[key]!.includes(part)) continue
@@ -51,6 +54,23 @@ export function wiringChanges(before: Wiring, after: Wiring): WiringChanges {
     }
   }
   return { beyond, beside }
+}
+
+/** Whether requests for a resource come to another one where it isn't: one that has its hosts, also by a `*.`. */
+function isElsewhere(name: string, resource: unknown, others: unknown): boolean {
+  const hosts = hostsOf(resource)
+  return keysOf(others).some((other) => {
+    if (other === name) return false
+    return hostsOf(valueOf(others, other)).some((host) =>
+      hosts.some((one) => one === host || (host.startsWith('*.') && one.endsWith(host.slice(1)))),
+    )
+  })
+}
+
+function hostsOf(resource: unknown): readonly string[] {
+  const hosts = valueOf(resource, 'hosts')
+  // Whatever their ports: what is at none of those that are said may come to it as well.
+  return Array.isArray(hosts) ? hosts.map((one) => String(one).toLowerCase().replace(/:\d+$/, '')) : []
 }
 
 /** Claims that both have are read from the same place; what is declared, and as which type, the policy's comparison knows. */
