@@ -1,4 +1,5 @@
 /** What is put into the inbounds of dataplanes: one chain of filters for all of their resources, which are told apart by port and host. */
+import type { NativeIssuer } from '../../core/token.ts'
 import { FILTERS, HTTP, JWT, RBAC, TYPE } from '../../envoy/filters.ts'
 import { CHECKS_CLUSTER, gatewayCluster } from '../../envoy/gateway.ts'
 import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
@@ -96,17 +97,28 @@ function managerOf({ name, mesh, maxDuration }: Around, tells: boolean): Json {
   }
 }
 
-/** Verifies the tokens of each resource's issuers. Of what the gateway is asked about, nothing is looked at here. */
+/**
+ * Verifies the tokens of each resource's issuers. Of what the gateway is asked about, nothing is looked at here. An issuer without keys is
+ * none: Envoy takes no empty set of keys, and would go on with what it had, or without any filter. Its tokens are refused as a stranger's.
+ */
 function tokensOf(inbounds: readonly Inbound[], keys: KeySets): Json {
   const own = inbounds.filter(({ delegated }) => !delegated)
-  const issuers = new Map(own.flatMap(({ native }) => native.issuers.map((issuer) => [issuer.form, issuer] as const)))
+  const known = ({ form }: NativeIssuer): boolean => hasKeys(keys.get(form))
+  const issuers = new Map(own.flatMap(({ native }) => native.issuers.filter(known).map((issuer) => [issuer.form, issuer] as const)))
   return {
     '@type': JWT,
     providers: Object.fromEntries([...issuers].map(([form, issuer]) => [form, providerOf(issuer, keys.get(form))])),
     rules: own.flatMap(({ native, hosts }) =>
-      hosts.map((host) => ({ match: { prefix: '/', headers: [authority(host)] }, requires: requirementOf(native.issuers) })),
+      hosts.map((host) => ({
+        match: { prefix: '/', headers: [authority(host)] },
+        requires: requirementOf(native.issuers.filter(known)),
+      })),
     ),
   }
+}
+
+function hasKeys(text: string | undefined): boolean {
+  return text !== undefined && (JSON.parse(text) as { readonly keys: readonly unknown[] }).keys.length > 0
 }
 
 function authority(host: string): Json {

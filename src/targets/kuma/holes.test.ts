@@ -389,7 +389,13 @@ describe('holes', () => {
     assert.match(told([]), /none came when it was asked/)
     assert.equal(told(undefined), '')
     const { documents, residues } = compiled({ policy: policy!, config: alone(), issuers, keys: undefined })
-    assert.match(JSON.stringify(values(documents, 'httpFilter')), /"inlineString":"\{\\"keys\\":\[\]\}"/)
+    // Envoy would take no filter with an empty set of keys.
+    assert.match(
+      JSON.stringify(values(documents, 'httpFilter')),
+      /"providers":\{\},"rules":\[\{"match":.*"requires":\{"allowMissing":\{\}\}/,
+    )
+    const listener = inboundOf(documents)
+    for (const call of [{ token: { groups: ['admins'] } }, { authorization: 'Bearer a.b.c' }]) assert.equal(allows(listener, call), false)
     assert.ok(residues.some(({ effect, text }) => effect === 'narrower' && /every token: it was compiled without keys/.test(text)))
   })
 
