@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import type { TargetBase, Wiring } from '../config/schema.ts'
 import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
 import { targetKinds } from '../targets/index.ts'
-import type { TargetResult } from '../targets/target.ts'
+import type { TargetInput, TargetResult } from '../targets/target.ts'
 import { counted, renderDiagnostic } from './output.ts'
 
 export interface CompileOptions {
@@ -23,7 +23,7 @@ export interface CompiledTarget extends TargetResult {
 export async function compileTargets(kind: string, folder: string, options: CompileOptions): Promise<readonly CompiledTarget[]> {
   const { results } = await openTargets(kind, folder, options)
   return results.map((one) => {
-    const { config: _, ...compiled } = one
+    const { config: _, input: __, ...compiled } = one
     return compiled
   })
 }
@@ -33,7 +33,10 @@ export async function openTargets(
   kind: string,
   folder: string,
   options: CompileOptions,
-): Promise<{ readonly wiring: Wiring; readonly results: readonly (CompiledTarget & { readonly config: TargetBase })[] }> {
+): Promise<{
+  readonly wiring: Wiring
+  readonly results: readonly (CompiledTarget & { readonly config: TargetBase; readonly input: TargetInput<never> })[]
+}> {
   const [{ loadConfiguration }, { nativeIssuers }, { keysOf }] = await Promise.all([
     import('../server/configuration.ts'),
     import('../server/families.ts'),
@@ -52,11 +55,10 @@ export async function openTargets(
   const revision = createHash('sha256').update(JSON.stringify(sources)).digest('hex')
   const asked = options.keys === true ? await keysOf(wiring, issuers, { folder }) : undefined
   for (const [issuer, why] of asked?.failures ?? []) process.stderr.write(`issuer ${issuer}: ${why}\n`)
-  const results = chosen.map(([name, config]) => ({
-    name,
-    config,
-    ...targetKinds[kind]!.compile({ name, config: config as never, wiring, policy, issuers, keys: asked?.keys, revision }),
-  }))
+  const results = chosen.map(([name, config]) => {
+    const input = { name, config: config as never, wiring, policy, issuers, keys: asked?.keys, revision }
+    return { name, config, input, ...targetKinds[kind]!.compile(input) }
+  })
   return { wiring, results }
 }
 
@@ -71,6 +73,6 @@ export function reportCompiled({ name, resources, residues, needs = [], diagnost
 }
 
 /** Whether there is an error, and so nothing to apply. */
-export function isRefusedWhole({ diagnostics }: TargetResult): boolean {
+export function isRefusedWhole({ diagnostics }: Pick<TargetResult, 'diagnostics'>): boolean {
   return diagnostics.some(({ severity }) => severity === 'error')
 }

@@ -15,6 +15,7 @@ import {
   type PathTemplate,
   type Read,
   type ReadFilter,
+  type ReadWith,
   type RequestAtom,
 } from './read.ts'
 
@@ -33,16 +34,21 @@ export interface ReadResource {
   readonly problems: readonly string[]
 }
 
+/** Where filters serve several resources, that of one. */
+export interface Place {
+  /** In lower case. */
+  readonly host: string
+  readonly port: number
+  /** All whose policies are in the same filters. */
+  readonly among: readonly NativeResource[]
+}
+
 /**
  * @param native What the policy comes to: only its questions are used, to find them again in conditions
- * @param host Where the filters serve several hosts, the one of the resource
  * @throws NotRead
  */
-export function readResource(sent: SentFilters, native: NativeResource, host?: string): ReadResource {
-  const options = {
-    canonical: { path: CANONICAL_PATH, method: CANONICAL_METHOD, token: TOKEN_FORM },
-    asked: new Set([...questionsOf(native)]),
-  }
+export function readResource(sent: SentFilters, native: NativeResource, place?: Place): ReadResource {
+  const options = optionsFor(place?.among ?? [native])
   const [callers, guardrails, rules] = [sent.callers, sent.guardrails, sent.rules].map((one) => readFilter(one, options))
   const filters: Filters = { callers: callers!, guardrails: guardrails!, rules: rules! }
   const paths = pathsOf(filters)
@@ -52,10 +58,17 @@ export function readResource(sent: SentFilters, native: NativeResource, host?: s
     enforced: {
       paths,
       methods: [...atomsOf(filters)].flatMap((atom) => (atom.about === 'method' ? [atom.is] : [])),
-      allows: (form, method, covering) => answers.of(form, { method, host, covering, credential: form !== NOBODY }),
+      allows: (form, method, covering) => answers.of(form, { method, place, covering, credential: form !== NOBODY }),
     },
     issuers: native.issuers.map(readable),
-    problems: problemsOf(filters, native.issuers, host),
+    problems: problemsOf(filters, native.issuers, place),
+  }
+}
+
+function optionsFor(natives: readonly NativeResource[]): ReadWith {
+  return {
+    canonical: { path: CANONICAL_PATH, method: CANONICAL_METHOD, token: TOKEN_FORM },
+    asked: natives.flatMap((one) => [...questionsOf(one)]),
   }
 }
 
@@ -183,17 +196,19 @@ function asks(read: Read): { readonly request: boolean; readonly token: boolean 
 
 interface Asked {
   readonly method: string
-  readonly host: string | undefined
+  readonly place: Place | undefined
   /** Numbers of paths that cover it. */
   readonly covering: ReadonlySet<number>
   readonly credential: boolean
   /** What of the request is not in its one form; default: all of it is. */
   readonly odd?: 'path' | 'method'
   readonly oneToken?: boolean
+  /** Whether the connection is to become another; default: not. */
+  readonly upgrade?: boolean
 }
 
 function requestOf(
-  { method, host, covering, credential, odd, oneToken = credential }: Asked,
+  { method, place, covering, credential, odd, oneToken = credential, upgrade = false }: Asked,
   number: (template: PathTemplate) => number,
 ): (atom: RequestAtom) => boolean {
   return (atom) => {
@@ -209,7 +224,11 @@ function requestOf(
       case 'one-token':
         return oneToken
       case 'host':
-        return atom.is === host
+        return atom.is === place?.host
+      case 'port':
+        return atom.is === place?.port
+      case 'upgrade':
+        return upgrade
     }
   }
 }
@@ -247,7 +266,7 @@ function readable(issuer: NativeIssuer): NativeIssuer {
 function problemsOf(
   { callers, guardrails, rules }: Filters,
   issuers: readonly NativeIssuer[],
-  host: string | undefined,
+  place: Place | undefined,
 ): readonly string[] {
   const problems: string[] = []
   if (callers.action !== 'ALLOW' || rules.action !== 'ALLOW' || guardrails.action !== 'DENY')
@@ -255,12 +274,21 @@ function problemsOf(
   if (callers.policies.some(({ matches }) => [...requestAtoms(matches)].some(({ about }) => about === 'path' || about === 'method')))
     problems.push('who is let in at all depends on the path or the method')
   const open = (issuer: NativeIssuer | undefined, asked: Partial<Asked> = {}): Formula => {
-    const request = requestOf({ method: '', host, covering: new Set(), credential: issuer !== undefined, ...asked }, () => -1)
+    const request = requestOf({ method: '', place, covering: new Set(), credential: issuer !== undefined, ...asked }, () => -1)
     return any(...callers.policies.map(({ matches }) => settled(matches, request, (one) => asRead(ofClass(one, issuer)))))
   }
   if (propositional([open(undefined)])[0] !== YES) problems.push('callers without a credential are never let in')
   const isPossible = (formula: Formula): boolean => propositional([formula])[0] !== NO
   if (isPossible(open(undefined, { credential: true, oneToken: true }))) problems.push('a credential that nobody verified is let in')
+  for (const issuer of [undefined, ...issuers])
+    if (isPossible(all(open(issuer, { upgrade: true }), not(open(issuer)))))
+      problems.push('a connection that is to become another is let in where no other is')
+  if (
+    [...requestAtoms({ any: [...guardrails.policies, ...rules.policies].map(({ matches }) => matches) })].some(
+      ({ about }) => about === 'upgrade',
+    )
+  )
+    problems.push('what is granted depends on whether the connection is to become another')
   for (const issuer of [undefined, ...issuers])
     for (const odd of ['path', 'method'] as const)
       if (isPossible(open(issuer, { odd }))) problems.push(`a request whose ${odd} is not in the one form is let in`)
@@ -320,4 +348,49 @@ function* questionsOf({ issuers, rules, guardrails, scopes }: NativeResource): G
   if (scopes === undefined) return
   for (const formula of scopes.capped.values()) yield* testsOf(formula)
   for (const { has } of scopes.scopes) for (const formula of has.values()) yield* testsOf(formula)
+}
+
+/** Whether tokens are verified as the forms of the issuers say. @param requirement Of `jwt_authn`, for the requests in question */
+export function tokenProblems(issuers: readonly NativeIssuer[], providers: Json, requirement: unknown): readonly string[] {
+  const problems: string[] = []
+  const { requiresAny } = (requirement ?? {}) as { readonly requiresAny?: { readonly requirements: readonly Json[] } }
+  const named = (requiresAny?.requirements ?? []).flatMap((one) => (one['allowMissing'] === undefined ? [one['providerName']] : []))
+  if (
+    !isSame(
+      named,
+      issuers.map(({ form }) => form),
+    )
+  )
+    problems.push('tokens of other issuers are let in')
+  for (const { form, iss, audiences, algorithms } of issuers) {
+    const provider = ((providers as Readonly<Record<string, Json>>)[form] ?? {}) as Json
+    const { inlineString = '{"keys":[]}' } = (provider['localJwks'] ?? {}) as { readonly inlineString?: string }
+    const { keys } = JSON.parse(inlineString) as { readonly keys: readonly Json[] }
+    const isRight =
+      provider['issuer'] === iss &&
+      audiences.length > 0 &&
+      isSame((provider['audiences'] ?? []) as readonly string[], audiences) &&
+      provider['requireExpiration'] === true &&
+      provider['clockSkewSeconds'] === 30 &&
+      JSON.stringify(provider['fromHeaders']) === JSON.stringify([{ name: 'authorization', valuePrefix: 'Bearer ' }]) &&
+      provider['fromParams'] === undefined &&
+      provider['fromCookies'] === undefined &&
+      keys.every(({ kty, alg, d, k }) => kty !== 'oct' && algorithms.includes(String(alg)) && d === undefined && k === undefined)
+    if (!isRight) problems.push(`tokens of \`${form}\` are not verified as they must be`)
+  }
+  return problems
+}
+
+function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return JSON.stringify([...one].toSorted()) === JSON.stringify([...other].toSorted())
+}
+
+/** Whether anybody is let in at all at a place. @throws NotRead */
+export function isAnybodyLetIn(callers: Json, native: NativeResource, place: Place): boolean {
+  const filter = readFilter(callers, optionsFor(place.among))
+  return [undefined, ...native.issuers].some((issuer) => {
+    const request = requestOf({ method: '', place, covering: new Set(), credential: issuer !== undefined }, () => -1)
+    const open = filter.policies.map(({ matches }) => settled(matches, request, (one) => asRead(ofClass(one, issuer))))
+    return filter.action !== 'ALLOW' || propositional([any(...open)])[0] !== NO
+  })
 }

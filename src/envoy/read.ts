@@ -35,6 +35,9 @@ export type RequestAtom =
   /** There is one credential, and it has the form of a token. */
   | { readonly about: 'one-token' }
   | { readonly about: 'host'; readonly is: string }
+  | { readonly about: 'port'; readonly is: number }
+  /** The connection is to become one of another protocol. */
+  | { readonly about: 'upgrade' }
 
 export type Read =
   | { readonly all: readonly Read[] }
@@ -106,6 +109,8 @@ class Reader {
         return { request: this.#path(inner['path'] as Json) }
       case 'header':
         return { request: this.#header(inner) }
+      case 'destinationPort':
+        return { request: { about: 'port', is: Number(value) } }
       case 'remoteIp':
         return { token: { is: 'address', networks: [{ address: String(inner['addressPrefix']), bits: Number(inner['prefixLen']) }] } }
       case 'sourcedMetadata':
@@ -132,12 +137,16 @@ class Reader {
   #header({ name, stringMatch, presentMatch, ...rest }: Json): RequestAtom {
     nothingElse(rest)
     if (name === 'authorization' && presentMatch === true && stringMatch === undefined) return { about: 'credential' }
+    if (name === 'upgrade' && presentMatch === true && stringMatch === undefined) return { about: 'upgrade' }
     if (presentMatch !== undefined) throw new NotRead(`header \`${String(name)}\``)
-    const [kind, value] = only(stringMatch as Json)
+    const { ignoreCase, ...matcher } = stringMatch as Json
+    const [kind, value] = only(matcher)
+    // Hosts are compared without regard to case, and nothing else is.
+    if (name === ':authority' && kind === 'exact' && ignoreCase === true) return { about: 'host', is: String(value).toLowerCase() }
+    if (ignoreCase !== undefined) throw new NotRead(`header \`${String(name)}\``)
     if (name === 'authorization' && kind === 'safeRegex' && regexOf(value) === this.#canonical.token) return { about: 'one-token' }
     if (name === ':method' && kind === 'exact') return { about: 'method', is: String(value) }
     if (name === ':method' && kind === 'safeRegex' && regexOf(value) === this.#canonical.method) return { about: 'canonical', of: 'method' }
-    if (name === ':authority' && kind === 'exact') return { about: 'host', is: String(value) }
     throw new NotRead(`header \`${String(name)}\``)
   }
 

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { TargetBase, Wiring } from '../config/schema.ts'
 import type { Diagnostic } from '../core/errors.ts'
 import type { NativeIssuer } from '../core/token.ts'
+import type { EnforcedProof } from '../policy/compare/enforced.ts'
 import type { CompiledPolicy } from '../policy/index.ts'
 
 export type NativeIssuers = ReadonlyMap<string, readonly NativeIssuer[] | { readonly refused: string }>
@@ -44,10 +45,22 @@ export interface TargetResult {
   readonly needs?: readonly { readonly text: string; readonly document: TargetDocument }[]
 }
 
+/** What came of comparing what an enforcement point is told of a resource with what the policy says of it. */
+export interface ResourceProof extends EnforcedProof {
+  readonly resource: string
+  /** Every request is put to the gateway: of this resource there is nothing else to prove. */
+  readonly delegated: boolean
+  readonly classes: number
+  /** What lets in somebody whom the policy isn't asked about. */
+  readonly problems: readonly string[]
+}
+
 /** One kind of them. Its folder has `schema.ts`, `emit.ts` and `evaluate.ts`, and is listed in `index.ts`. */
 export interface TargetKind {
   /** Extends `targetBase`. */
   readonly schema: z.ZodType
   /** Pure, and the same for the same input. */
   readonly compile: (input: TargetInput<never>) => TargetResult
+  /** Reads what was compiled back, and compares it with the policy. @param now Milliseconds since the epoch */
+  readonly prove?: (input: TargetInput<never>, documents: readonly TargetDocument[], now: number) => readonly ResourceProof[]
 }

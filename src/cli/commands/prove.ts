@@ -2,8 +2,10 @@ import type { Command } from 'commander'
 import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { EnvoyDoor } from '../../doors/envoy/schema.ts'
 import type { Counterexample } from '../../policy/compare/enforced.ts'
-import type { ResourceProof } from '../../targets/envoy/prove.ts'
+import type { ResourceProof } from '../../targets/target.ts'
 import { counted, paint, renderDiagnostic } from '../output.ts'
+import { targetKinds } from '../../targets/index.ts'
+import { isRefusedWhole, openTargets, type CompileOptions } from '../targets.ts'
 import { noNode } from './envoy.ts'
 import type { Register } from './index.ts'
 
@@ -13,6 +15,7 @@ export const prove: Register = (root, action) => {
     .command('prove')
     .description('that what another enforcement point is told is what the policy says; ends with 1 where it is not, or not proven')
   proveEnvoy(group, action)
+  for (const [kind, { prove: proving }] of Object.entries(targetKinds)) if (proving !== undefined) proveTarget(kind, group, action)
 }
 
 /** `ostiary prove envoy`. */
@@ -79,6 +82,37 @@ function proveEnvoy(group: Command, action: Parameters<Register>[1]): void {
           narrower.length === 0 ? [] : ['', 'refused there, though Ostiary may accept them:', ...narrower.map((one) => `  ${one}`)]
         output.answer([...lines, ...residues].join('\n'), results)
         return results.every(({ proven }) => proven) ? 0 : 1
+      }),
+    )
+}
+
+/** `ostiary prove <kind>`. */
+function proveTarget(kind: string, group: Command, action: Parameters<Register>[1]): void {
+  group
+    .command(kind)
+    .description(`reads back what the targets of kind \`${kind}\` are compiled to, and compares it with the policy, formula by formula`)
+    .argument('[dir]', 'folder with ostiary.yaml', '.')
+    .option('--env <name>', 'environment to lay over it')
+    .option('--target <name>', 'one of them; default: all')
+    .option('--keys', 'ask the issuers for their keys, and look at those as well')
+    .action(
+      action(async ({ output }, [dir], command) => {
+        const folder = String(dir)
+        const { results } = await openTargets(kind, folder, command.opts<CompileOptions>())
+        const now = Date.now()
+        const proofs = results.map(({ name, input, documents, residues, diagnostics }) => {
+          for (const one of diagnostics) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
+          const isRefused = isRefusedWhole({ diagnostics })
+          const found = isRefused ? [] : targetKinds[kind]!.prove!(input, documents, now)
+          return { target: name, proven: !isRefused && found.every(isProven), refused: diagnostics, proofs: found, residues }
+        })
+        const lines = proofs.flatMap(({ target, proven, refused, proofs: found, residues }) => [
+          `${target}: ${proven ? paint('green', 'proven') : paint('red', refused.length > 0 ? 'not compiled' : 'not proven')}`,
+          ...found.flatMap(linesOf),
+          ...residues.map(({ effect, text }) => `  ${effect}: ${text}`),
+        ])
+        output.answer(lines.join('\n'), proofs)
+        return proofs.every(({ proven }) => proven) ? 0 : 1
       }),
     )
 }

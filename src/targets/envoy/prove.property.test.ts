@@ -11,7 +11,8 @@ import { issuers, tokenOf } from '../../policy/testdata/native.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import { emitEnvoy, type EnvoyConfiguration, type EnvoyResource } from './emit.ts'
 import { Pieces } from './pieces.ts'
-import { proveEnvoy, type ResourceProof } from './prove.ts'
+import type { ResourceProof } from '../target.ts'
+import { proveEnvoy } from './prove.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 
 const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }

@@ -7,7 +7,8 @@ import { compileNative } from '../../policy/native/compile.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import { emitEnvoy, FILTERS, type EnvoyConfiguration, type EnvoyResource } from './emit.ts'
 import { Pieces } from './pieces.ts'
-import { proveEnvoy, type ResourceProof } from './prove.ts'
+import type { ResourceProof } from '../target.ts'
+import { proveEnvoy } from './prove.ts'
 
 /** As the world of the policy has them. */
 const CLAIMS = {

@@ -6,23 +6,15 @@ import { TypedExtensionConfigSchema } from '../../envoy/messages/envoy/config/co
 import { ListenerSchema } from '../../envoy/messages/envoy/config/listener/v3/listener_pb.ts'
 import { ScopedRouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/scoped_route_pb.ts'
 import { RouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/route_pb.ts'
-import { readResource } from '../../envoy/prove.ts'
+import { readResource, tokenProblems } from '../../envoy/prove.ts'
 import type { Json } from '../../envoy/rbac.ts'
 import { NotRead } from '../../envoy/read.ts'
 import type { Snapshot } from '../../envoy/xds/snapshot.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
-import { proveEnforced, type EnforcedProof } from '../../policy/compare/enforced.ts'
+import { proveEnforced } from '../../policy/compare/enforced.ts'
 import { FILTERS } from '../../envoy/filters.ts'
+import type { ResourceProof } from '../target.ts'
 import type { EnvoyResource } from './emit.ts'
-
-export interface ResourceProof extends EnforcedProof {
-  readonly resource: string
-  /** Every request is put to the gateway: of this resource there is nothing else to prove. */
-  readonly delegated: boolean
-  readonly classes: number
-  /** What lets in somebody whom the policy isn't asked about. */
-  readonly problems: readonly string[]
-}
 
 export interface ProveInput {
   readonly snapshot: Snapshot
@@ -62,7 +54,7 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
         resource,
         delegated: false,
         classes: issuers.length + 1,
-        problems: [...problems, ...tokenProblems(resource, issuers, tokens, config), ...read.problems],
+        problems: [...problems, ...verifiedFor(resource, issuers, tokens, config), ...read.problems],
       }
     } catch (error) {
       if (!(error instanceof NotRead)) throw error
@@ -127,49 +119,22 @@ function scopeProblems(resource: string, domains: readonly string[], scopes: rea
     : ['requests for other hosts come to its routes']
 }
 
-function delegatedProblems(resource: string, config: Readonly<Record<string, Json>>): readonly string[] {
-  const settings = config[FILTERS.checks]?.['checkSettings'] as { readonly contextExtensions?: Json } | undefined
-  return settings?.contextExtensions?.['resource'] === resource && config[FILTERS.checks]?.['disabled'] !== true
-    ? []
-    : ['the gateway is not asked about it']
-}
-
-/** Whether tokens are verified as the forms of the issuers say. */
-function tokenProblems(
+/** Whether tokens are verified for it, as the forms of its issuers say. */
+function verifiedFor(
   resource: string,
   issuers: readonly NativeIssuer[],
   tokens: Json,
   config: Readonly<Record<string, Json>>,
 ): readonly string[] {
-  const problems: string[] = []
   const own = config[FILTERS.tokens] ?? {}
-  if (own['requirementName'] !== resource || own['disabled'] === true) problems.push('tokens are not verified for it')
-  const requirement = ((tokens['requirementMap'] ?? {}) as Json)[resource] as
-    | { readonly requiresAny?: { readonly requirements: readonly Json[] }; readonly allowMissing?: unknown }
-    | undefined
-  const named = (requirement?.requiresAny?.requirements ?? []).flatMap((one) =>
-    one['allowMissing'] === undefined ? [one['providerName']] : [],
-  )
-  if (JSON.stringify(named.toSorted()) !== JSON.stringify(issuers.map(({ form }) => form).toSorted()))
-    problems.push('tokens of other issuers are let in')
-  for (const { form, iss, audiences, algorithms } of issuers) {
-    const provider = ((tokens['providers'] ?? {}) as Readonly<Record<string, Json>>)[form] ?? {}
-    const keys = (
-      JSON.parse(((provider['localJwks'] ?? {}) as { readonly inlineString?: string }).inlineString ?? '{"keys":[]}') as {
-        readonly keys: readonly Json[]
-      }
-    )['keys']
-    const right =
-      provider['issuer'] === iss &&
-      JSON.stringify([...((provider['audiences'] ?? []) as readonly string[])].toSorted()) === JSON.stringify([...audiences].toSorted()) &&
-      audiences.length > 0 &&
-      provider['requireExpiration'] === true &&
-      provider['clockSkewSeconds'] === 30 &&
-      JSON.stringify(provider['fromHeaders']) === JSON.stringify([{ name: 'authorization', valuePrefix: 'Bearer ' }]) &&
-      provider['fromParams'] === undefined &&
-      provider['fromCookies'] === undefined &&
-      keys.every(({ kty, alg, d, k }) => kty !== 'oct' && algorithms.includes(String(alg)) && d === undefined && k === undefined)
-    if (!right) problems.push(`tokens of \`${form}\` are not verified as they must be`)
-  }
-  return problems
+  const isOn = own['requirementName'] === resource && own['disabled'] !== true
+  const requirement = ((tokens['requirementMap'] ?? {}) as Json)[resource]
+  return [...(isOn ? [] : ['tokens are not verified for it']), ...tokenProblems(issuers, (tokens['providers'] ?? {}) as Json, requirement)]
+}
+
+function delegatedProblems(resource: string, config: Readonly<Record<string, Json>>): readonly string[] {
+  const settings = config[FILTERS.checks]?.['checkSettings'] as { readonly contextExtensions?: Json } | undefined
+  return settings?.contextExtensions?.['resource'] === resource && config[FILTERS.checks]?.['disabled'] !== true
+    ? []
+    : ['the gateway is not asked about it']
 }

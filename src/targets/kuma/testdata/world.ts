@@ -2,7 +2,7 @@
 import { issuers } from '../../../policy/testdata/native.ts'
 import type { CompiledPolicy } from '../../../policy/index.ts'
 import type { Wiring } from '../../../config/schema.ts'
-import type { KeySets, NativeIssuers, TargetResult } from '../../target.ts'
+import type { KeySets, NativeIssuers, TargetInput, TargetResult } from '../../target.ts'
 import { compileKuma } from '../emit.ts'
 import { kumaSchema, type KumaTarget } from '../schema.ts'
 
@@ -52,7 +52,11 @@ export const KEYS: KeySets = new Map([
   ['ci', KEY],
 ])
 
-export function compiled({ policy, config = kumaConfig(), wiring = wiringOf(), ...more }: Compiled): TargetResult {
+export function inputOf({ policy, config = kumaConfig(), wiring = wiringOf(), ...more }: Compiled): TargetInput<KumaTarget> {
   const keys = 'keys' in more ? more.keys : KEYS
-  return compileKuma({ name: 'mesh', config, wiring, policy, issuers: more.issuers ?? issuers, keys, revision: 'a1'.repeat(32) })
+  return { name: 'mesh', config, wiring, policy, issuers: more.issuers ?? issuers, keys, revision: 'a1'.repeat(32) }
+}
+
+export function compiled(given: Compiled): TargetResult {
+  return compileKuma(inputOf(given))
 }
