@@ -6,7 +6,7 @@ import { PROTOCOLS } from '../actions/index.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 import { load, NOW, wiring as base } from '../testdata/world.ts'
 import { comparePolicies, type PolicyComparison } from './index.ts'
-import { markdownComparison, renderComparison } from './render.ts'
+import { comparisonInShort, markdownComparison, renderComparison } from './render.ts'
 import { ask } from './witness.ts'
 
 const resource = { ...base.resources['orders']!, labels: { zone: 'all' } }
@@ -323,4 +323,24 @@ test('what is said for a terminal and for a pull request is as a pattern says it
   assert.match(renderComparison(comparison), /\n {6}create pods\/exec -n shop\n {4}for example `create pods\/exec x -n shop` by a human/)
   const markdown = markdownComparison(comparison, { title: 'Plan', notes: [], replay: undefined, days: 30 })
   assert.match(markdown, /<code>create pods\/exec -n shop<\/code><br>on <code>kubernetes<\/code>/)
+})
+
+test('in short, what is gained comes first, and what there is no room for is counted', () => {
+  const rule = ['get pods -n shop', 'list pods -n shop']
+  const comparison = compare('kubernetes', { rule }, { rule: ['get pods -n shop', 'create pods/exec -n shop'] })
+  const lines = [
+    'gained: holders of `dev` on kubernetes: deny → allow: create pods/exec -n shop',
+    'lost: holders of `dev` on kubernetes: allow → deny: list pods -n shop',
+  ]
+  assert.deepEqual(comparisonInShort(comparison, 2), lines)
+  const notProven = [
+    { resource: 'ostiary.yaml', actions: undefined, why: 'x'.repeat(600) },
+    { resource: 'sql', actions: ['select on a.b', 'select on a.c'], why: 'too much' },
+  ]
+  const more = comparisonInShort({ ...comparison, notProven }, 4)
+  assert.deepEqual(more.slice(0, 2), lines)
+  assert.equal(more[2], `not proven: on ostiary.yaml: ${'x'.repeat(470)}…`)
+  assert.equal(more[2].length, 500)
+  assert.equal(more[3], 'not proven: on sql: too much: select on a.b, select on a.c')
+  assert.deepEqual(comparisonInShort({ ...comparison, notProven }, 2), [lines[0], 'and 3 more'])
 })

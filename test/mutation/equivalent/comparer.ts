@@ -150,4 +150,34 @@ export const COMPARER: Equivalents = {
   'src/policy/actions/json.ts': [
     { line: "else if (json === '') break", change: 'break → ;', because: 'nothing is written of what is absent' },
   ],
+  'src/policy/compare/cubes.ts': [
+    {
+      line: 'if (before.has(one)) continue',
+      change: 'before.has(one) → false',
+      because: 'what is in it already is added again, and is in it',
+    },
+    {
+      line: 'const limiting = this.#limits.filter(({ fact, classes }) => classes.size < fact.domain.classes.length)',
+      change: '< → <=',
+      because: 'to be any of all classes limits nothing',
+    },
+    {
+      line: 'for (let i = 0; i < domain.classes.length - 1; i++) if (path.has(domain.first + i)) return true',
+      change: '- → +',
+      because: 'what limits nothing is left out in the end',
+    },
+    { line: 'return false', change: 'false → true (2)', because: 'what limits nothing is left out in the end' },
+  ],
+  'src/policy/compare/roles.ts': [
+    {
+      line: 'const active = role.bindings.filter(({ until }) => until === undefined || now < until)',
+      change: '< → <=',
+      because: 'what ends now is held at no time from now on',
+    },
+    {
+      line: 'const texts = [...new Set(bindings.map(text))].toSorted()',
+      change: '.toSorted(…) → nothing',
+      because: 'bindings come in one order, whatever the order in which they are written',
+    },
+  ],
 }
