@@ -16,7 +16,7 @@ import { ask as authenticate, issuerConfig, testDeps, testIdentity, type TestDep
 import { issuerKinds, type Identities } from '../../../src/identity/index.ts'
 import { loadPolicy, type CompiledPolicy } from '../../../src/policy/index.ts'
 import { path as anyPath } from '../../../src/policy/testdata/random.ts'
-import { load } from '../../../src/policy/testdata/world.ts'
+import { load, wiring as policyWiring } from '../../../src/policy/testdata/world.ts'
 import { translateKuma } from '../../../src/targets/kuma/evaluate.ts'
 import { plainInbound } from '../../../src/targets/kuma/testdata/inbound.ts'
 import { compiled, kumaConfig, wiringOf } from '../../../src/targets/kuma/testdata/world.ts'
@@ -310,6 +310,37 @@ describe('what dataplanes ask the gateway about', () => {
       assert.equal(await ask('other.example'), 401)
       assert.equal(await ask(hostOf('a', 0), '/%61%7f'), 401)
       assert.equal(reached, 0)
+    } finally {
+      await envoy.stop()
+      upstream.close()
+      upstream.closeAllConnections()
+      deps.remove()
+    }
+  })
+})
+
+describe('documents without keys', () => {
+  test('are taken by a real Envoy, which then believes no token', async () => {
+    const deps = testDeps()
+    const upstream = createServer((_, response) => void response.end('ok'))
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    const [port] = await freePorts(1)
+    const config = kumaConfig({ workloads: { a: { labels: { app: 'a' }, inbound: { port, protocol: 'http' } } } })
+    const text = "rules: [{ id: r, role: everyone, resource: a, actions: ['GET /**'] }]\n"
+    const resources = { ...policyWiring.resources, a: policyWiring.resources['orders']! }
+    const { policy } = load(text, { wiring: { ...policyWiring, resources } })
+    assert.ok(policy !== undefined)
+    const { documents, diagnostics } = compiled({ policy, config, wiring: wiringFor(0), keys: undefined })
+    assert.deepEqual(diagnostics, [])
+    const plain = plainInbound({ port: port!, service: 'upstream', protocol: 'http', transports: [undefined] })
+    const { listeners } = translateKuma(documents, { mesh: 'default', labels: { app: 'a' } }, [{ port: port!, listener: plain }])
+    const envoy = await RealEnvoy.start(deps.folder, { staticResources: { listeners, clusters: [clusterOf(upstream)] } })
+    try {
+      await envoy.port(listeners[0]!['name'] as string)
+      const ask = (line: string): Promise<number> =>
+        send(port!, `GET /a HTTP/1.1\r\nHost: ${hostOf('a', 0)}\r\n${line}Connection: close\r\n\r\n`)
+      assert.equal(await ask(''), 200)
+      assert.equal(await ask(`Authorization: Bearer ${sign('https://entra.example', Math.floor(Date.now() / 1000))}\r\n`), 403)
     } finally {
       await envoy.stop()
       upstream.close()
