@@ -64,6 +64,8 @@ export interface StandInDataplane {
   readonly inbounds: readonly { readonly port: number; readonly name?: string; readonly protocol?: string }[]
   /** Whether the mesh has TLS; `permissive` lets plaintext in as well. */
   readonly tls?: 'strict' | 'permissive'
+  /** How many configurations its Envoy has rejected; default: none, which isn't told. */
+  readonly rejected?: number
 }
 
 export interface StandInKumaOptions {
@@ -136,6 +138,7 @@ export async function startStandInKuma({
       const found = dataplanes.find((one) => one.name === name)
       if (found === undefined) return problem(404, 'Could not retrieve a resource')
       if (sub === undefined) return { status: 200, body: describe(found, short) }
+      if (sub === '_overview') return { status: 200, body: overviewOf(found) }
       // Of all that is asked here, this alone wants to know who asks.
       return isUser ? { status: 200, body: configOf(found, [...stored.values()]) } : problem(403, 'Access Denied')
     }
@@ -202,6 +205,11 @@ function describe({ name, labels, inbounds }: StandInDataplane, version: string)
         : { tags: { 'kuma.io/service': name, 'kuma.io/protocol': protocol } }),
   }))
   return { type: 'Dataplane', mesh: 'default', name, labels, networking: { address: '127.0.0.1', inbound } }
+}
+
+function overviewOf({ name, rejected }: StandInDataplane): Json {
+  const lds = { responsesSent: '3', responsesAcknowledged: '3', ...(rejected === undefined ? {} : { responsesRejected: String(rejected) }) }
+  return { type: 'DataplaneOverview', mesh: 'default', name, dataplaneInsight: { subscriptions: [{ id: 'x', status: { lds } }] } }
 }
 
 /** Listeners as they are generated, told the way a control plane writes messages: without what has its default. */

@@ -86,6 +86,16 @@ export class KumaClient {
     return body
   }
 
+  /** How many configurations of listeners its Envoy has rejected since it connected; undefined where nobody tells. @throws OstiaryError `target/control-plane` */
+  async rejectedBy(dataplane: string): Promise<number | undefined> {
+    const { status, body } = await this.#ask('GET', `${this.#path('dataplanes', dataplane)}/_overview`)
+    const insight = status === 200 ? body?.['dataplaneInsight'] : undefined
+    const subscriptions = isObject(insight) ? insight['subscriptions'] : undefined
+    const last = Array.isArray(subscriptions) ? subscriptions.at(-1) : undefined
+    const told = isObject(last) && isObject(last['status']) ? last['status']['lds'] : undefined
+    return isObject(told) ? Number(told['responsesRejected'] ?? 0) : undefined
+  }
+
   async #all(path: string): Promise<readonly JsonObject[]> {
     const found: JsonObject[] = []
     for (let page = 0; page < MAX_PAGES; page++) {

@@ -262,6 +262,19 @@ describe('dataplanes', () => {
     assert.equal(isEnforced(looked), false)
   })
 
+  test('that have rejected what they were told are named', async () => {
+    const { client, input } = await begin({
+      dataplanes: [
+        { ...SHOP, rejected: 2 },
+        { ...SHOP, name: 'other', labels: { app: 'other' }, rejected: 1 },
+      ],
+    })
+    await putAll(client, input)
+    assert.deepEqual((await look(client, input)).warnings, [
+      'the Envoy of dataplane shop-1 has rejected 2 configurations since it connected, and kept what it had: its log says why',
+    ])
+  })
+
   test('are looked at all, however many', async () => {
     const dataplanes = Array.from({ length: 230 }, (_, index) => ({
       ...SHOP,

@@ -72,7 +72,7 @@ export async function look(client: KumaClient, input: PushInput): Promise<Looked
     documents: kept,
     stale: staleOf(lists, input),
     dataplanes: await runningOf(client, dataplanes, input),
-    warnings: othersOf(lists, input),
+    warnings: [...othersOf(lists, input), ...(await rejectionsOf(client, dataplanes, input))],
   }
 }
 
@@ -129,6 +129,26 @@ async function runningOf(
       const described = describedProblems(one, expected, config.version)
       found.push({ dataplane, problems: [...described, ...configProblems(await client.configOf(dataplane), expected)] })
     }
+  }
+  return found
+}
+
+/** What a control plane tells of is not always taken: an Envoy that rejects it goes on with what it had. */
+async function rejectionsOf(
+  client: KumaClient,
+  dataplanes: readonly JsonObject[],
+  { documents, config }: PushInput,
+): Promise<readonly string[]> {
+  const expected = expectedOf(documents, config)
+  const found: string[] = []
+  for (const one of dataplanes.filter((dataplane) => expected.some((group) => isSelected(dataplane, group)))) {
+    const name = String(one['name'])
+    const rejected = await client.rejectedBy(name)
+    if (rejected === undefined) found.push(`nobody tells whether the Envoy of dataplane ${name} has taken what it was told`)
+    else if (rejected > 0)
+      found.push(
+        `the Envoy of dataplane ${name} has rejected ${rejected} configurations since it connected, and kept what it had: its log says why`,
+      )
   }
   return found
 }
