@@ -255,6 +255,16 @@ describe('a policy in Istio', () => {
     assert.match(diagnostics[0]!.message, /`forwardAuthorization` is another than of `orders`/)
   })
 
+  test('selectors that may be of the same pods are refused, unless they are one', () => {
+    const text = `rules: [{ id: r, role: admin, resource: [orders, wiki], actions: [GET /a] }]\n`
+    const refusals = (selector: object): readonly string[] =>
+      refused(text, { workloads: { ...BOTH.workloads, wiki: { ...BOTH.workloads.wiki, selector } } })
+    assert.deepEqual(refusals({ app: 'web' }), [])
+    assert.deepEqual(refusals({ app: 'wiki' }), [])
+    for (const selector of [{ app: 'web', version: 'v1' }, { version: 'v1' }])
+      assert.match(refusals(selector).join('\n'), /`wiki` can not be carried .* may be of the same pods as that of `orders`/)
+  })
+
   test('a caller can not say who calls, and without `websocket` nothing is upgraded', () => {
     const made = proxy(rule('everyone', '[GET /a]'), {}, { wiring: wiringOf({ websocket: false }) })
     assert.equal(ask(made, { headers: { accept: '*/*' } }).allowed, true)

@@ -41,6 +41,7 @@ export function compileIstio(input: TargetInput<IstioTarget>): TargetResult {
   diagnostics.push(...unassumed(planned, config, name, target))
   diagnostics.push(...keyProblems(planned, input, target))
   diagnostics.push(...disagreements(planned, name, target))
+  diagnostics.push(...overlaps(planned, name, target))
   return {
     documents: diagnostics.length > 0 ? [] : documentsOf(planned, input, documents),
     diagnostics,
@@ -194,6 +195,26 @@ function disagreements(planned: readonly PlannedResource[], name: string, target
           undefined,
         ),
       ),
+  )
+}
+
+/** Pods of two selectors would verify each token twice, in two ways: nobody says which of them counts. */
+function overlaps(planned: readonly PlannedResource[], name: string, target: string): readonly Diagnostic[] {
+  const verifying = planned.filter(({ workload, issuers }) => workload.targetRef === undefined && issuers.length > 0)
+  return verifying.flatMap((one, index) => {
+    const other = verifying.slice(0, index).find((before) => before.attachment.key !== one.attachment.key && mayBeSame(before, one))
+    if (other === undefined) return []
+    const why = `its \`selector\` may be of the same pods as that of \`${other.name}\`: write one and the same, or labels by which they differ`
+    const leave = `leave it out of \`targets.${name}.workloads\``
+    return [diagnostic('target/not-carried', { target, resource: one.name, why, leave }, undefined)]
+  })
+}
+
+function mayBeSame({ workload: a }: PlannedResource, { workload: b }: PlannedResource): boolean {
+  const labels = b.selector ?? {}
+  return (
+    a.namespace === b.namespace &&
+    Object.entries(a.selector ?? {}).every(([key, value]) => labels[key] === undefined || labels[key] === value)
   )
 }
 
