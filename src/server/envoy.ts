@@ -1,6 +1,7 @@
 import type { Wiring } from '../config/schema.ts'
 import type { Timer } from '../core/clock.ts'
 import type { Diagnostic } from '../core/errors.ts'
+import { inSlices, type Gradual } from '../core/gradual.ts'
 import type { Judge } from '../doors/envoy/door.ts'
 import type { EnvoyDoor, EnvoyNode } from '../doors/envoy/schema.ts'
 import type { Wire } from '../doors/envoy/wire.ts'
@@ -10,16 +11,21 @@ import type { XdsServer } from '../envoy/xds/server.ts'
 import type { NodeStatus } from '../envoy/xds/status.ts'
 import { jwksOf } from '../identity/nativekeys.ts'
 import { CHECKS_CLUSTER } from '../envoy/gateway.ts'
-import { emitEnvoy } from '../targets/envoy/emit.ts'
+import type { Json } from '../envoy/rbac.ts'
+import type { NativeResource } from '../policy/native/native.ts'
+import { emitEnvoy, routeConfigurationOf, type EnvoyResource } from '../targets/envoy/emit.ts'
 import type { Pieces } from '../targets/envoy/pieces.ts'
 import { askingMeshes, meshOf, resourceInMesh } from './meshes.ts'
-import { planNode } from '../targets/envoy/nodes.ts'
+import { carriedBy, planNode } from '../targets/envoy/nodes.ts'
+import { nativeOf, speaksHttp } from '../targets/wired.ts'
 import type { NativeIssuers } from '../targets/target.ts'
 import { assertionSigner } from './adapters.ts'
 import { PairsOfFiles, type PairFiles } from './envoyfiles.ts'
 import { nativeIssuers } from './families.ts'
 import { httpResources, type Parts } from './parts.ts'
 
+/** How long handing out may hold up decisions at a time, in milliseconds; one resource is not interrupted. */
+const SLICE_MS = 5
 /** How often keys, certificates and revocations are looked at for a change, in milliseconds: twice in the second that a revocation may take. */
 const LOOK_MS = 500
 
@@ -60,7 +66,7 @@ export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
   })
   try {
     const port = await server.start()
-    return new Feed({ parts, config, server, port, files, newPieces: () => new NodePieces(), checks })
+    return new Feed({ parts, config, server, port, files, pieces: new NodePieces(), checks })
   } catch (error) {
     await Promise.all([checks?.wire.close(), server.stop()])
     throw error
@@ -133,7 +139,7 @@ interface FeedParts {
   readonly server: XdsServer
   readonly port: number
   readonly files: PairsOfFiles
-  readonly newPieces: () => Pieces
+  readonly pieces: Pieces
   readonly checks: Checks | undefined
 }
 
@@ -143,8 +149,7 @@ class Feed implements EnvoyFeed {
   readonly #config: EnvoyDoor
   readonly #server: XdsServer
   readonly #files: PairsOfFiles
-  readonly #newPieces: () => Pieces
-  readonly #pieces = new Map<string, Pieces>()
+  readonly #pieces: Pieces
   readonly #checks: Checks | undefined
   readonly #issuers: NativeIssuers
   readonly #unsubscribe: () => void
@@ -152,19 +157,21 @@ class Feed implements EnvoyFeed {
   readonly #said = new Map<string, string>()
   #wiring: Wiring
   #timer: Timer | undefined
+  /** Number of the publication that is under way. */
+  #run = 0
   /** Keys, certificates and revocations as they were handed out. */
   #seen = ''
   /** What this gateway shows to Envoys. */
   #shown: TlsMaterial | undefined
   #shownToAsk: TlsMaterial | undefined
 
-  constructor({ parts, config, server, port, files, newPieces, checks }: FeedParts) {
+  constructor({ parts, config, server, port, files, pieces, checks }: FeedParts) {
     this.#parts = parts
     this.#config = config
     this.#server = server
     this.#files = files
     this.address = { host: config.listen.host, port }
-    this.#newPieces = newPieces
+    this.#pieces = pieces
     this.#checks = checks
     this.#wiring = parts.wiring
     this.#issuers = nativeIssuers(parts.wiring)
@@ -191,6 +198,7 @@ class Feed implements EnvoyFeed {
   async close(): Promise<void> {
     this.#unsubscribe()
     this.#timer?.cancel()
+    this.#run++
     await Promise.all([this.#server.stop(), this.#checks?.wire.close()])
   }
 
@@ -247,51 +255,73 @@ class Feed implements EnvoyFeed {
     return tls === undefined ? undefined : this.#files.pair(`doors.envoy.nodes.${name}.tls`, tls)
   }
 
-  /** What can't be enforced as it is written is not handed out at all: the node keeps what it had. */
+  /** In slices, so that decisions go on; a later one takes the place of one that is under way. */
   #publish(): void {
+    const run = ++this.#run
+    const pause = (): Promise<void> => new Promise((resume) => setImmediate(resume))
+    const going = (function* (feed: Feed): Gradual<void> {
+      for (const step of feed.#published()) {
+        if (feed.#run !== run) return
+        yield step
+      }
+    })(this)
+    void inSlices(going, pause, SLICE_MS, () => performance.now()).catch((error: unknown) =>
+      this.#parts.log(`envoy: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`),
+    )
+  }
+
+  /** What can't be enforced as it is written is not handed out at all: the node keeps what it had. */
+  *#published(): Gradual<void> {
     const { policies, log, identities, folder } = this.#parts
+    const [wiring, policy, issuers] = [this.#wiring, policies.current, this.#issuers]
     const keys = this.#keys()
     const revoked = identities.revocations.list().map(({ target }) => target)
+    const checks = this.#checks === undefined ? undefined : CHECKS_CLUSTER
+    const native = once((resource: string) => nativeOf(resource, { wiring, policy, issuers }))
+    // Of the same policy and wiring, each resource is made once for all nodes.
+    const routes = new WeakMap<NativeResource, Json>()
+    const routeOf = (resource: EnvoyResource): Json => {
+      let made = resource.delegated === true ? undefined : routes.get(resource.native)
+      if (made === undefined) routes.set(resource.native, (made = routeConfigurationOf(resource, checks)))
+      return made
+    }
+    this.#pieces.turn()
     for (const [name, node] of Object.entries(this.#config.nodes)) {
+      for (const resource of carriedBy(node, wiring)) {
+        if (speaksHttp(wiring, resource)) native(resource)
+        yield
+      }
       try {
-        const { resources, diagnostics } = planNode({
-          name,
-          node,
-          wiring: this.#wiring,
-          policy: policies.current,
-          issuers: this.#issuers,
-          folder,
-        })
-        if (diagnostics.length > 0) this.#refuse(name, diagnostics)
-        else {
-          this.#said.delete(name)
-          this.#server.publish(
-            name,
-            this.#piecesOf(name).snapshot(
-              emitEnvoy({
-                name,
-                address: node.listen,
-                resources,
-                keys,
-                revoked,
-                maxDuration: node.maxDuration,
-                tls: this.#tls(name, node),
-                logs: this.#checks === undefined ? undefined : CHECKS_CLUSTER,
-                checks: this.#checks === undefined ? undefined : CHECKS_CLUSTER,
-              }),
-            ),
-          )
+        const { resources, diagnostics } = planNode({ name, node, wiring, policy, issuers, folder, native })
+        yield
+        if (diagnostics.length > 0) {
+          this.#refuse(name, diagnostics)
+          continue
         }
+        for (const resource of resources) {
+          this.#pieces.make('route', routeOf(resource))
+          yield
+        }
+        this.#said.delete(name)
+        const input = {
+          name,
+          address: node.listen,
+          resources,
+          keys,
+          revoked,
+          maxDuration: node.maxDuration,
+          tls: this.#tls(name, node),
+          logs: checks,
+          checks,
+        }
+        const snapshot = this.#pieces.snapshot(emitEnvoy(input, routeOf))
+        yield
+        this.#server.publish(name, snapshot)
       } catch (error) {
         log(`envoy ${name}: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`)
       }
+      yield
     }
-  }
-
-  #piecesOf(node: string): Pieces {
-    let pieces = this.#pieces.get(node)
-    if (pieces === undefined) this.#pieces.set(node, (pieces = this.#newPieces()))
-    return pieces
   }
 
   #refuse(name: string, diagnostics: readonly Diagnostic[]): void {
@@ -328,4 +358,14 @@ function linesOf({
   return desired !== undefined && desired === acknowledged
     ? [{ kind: 'state', text: `enforces what it should, version ${desired.slice(0, 19)}` }]
     : []
+}
+
+/** The same answer to the same question. */
+function once<T>(make: (name: string) => T): (name: string) => T {
+  const known = new Map<string, { readonly made: T }>()
+  return (name) => {
+    let found = known.get(name)
+    if (found === undefined) known.set(name, (found = { made: make(name) }))
+    return found.made
+  }
 }

@@ -44,6 +44,22 @@ export interface CarrierInput {
   /** What to write to leave the resource to the gateway's own door, and to have the gateway asked. */
   readonly leave: string
   readonly ask: string
+  /** What resources come to that the gateway isn't asked about; default: `nativeOf`. */
+  readonly native?: (resource: string) => NativeCarried
+}
+
+/** What the policy comes to, with the longest life that the resource lets tokens have. */
+export interface NativeCarried {
+  readonly native: NativeResource
+  readonly refused: readonly NotNative[]
+}
+
+export function nativeOf(
+  resource: string,
+  { wiring, policy, issuers }: Pick<CarrierInput, 'wiring' | 'policy' | 'issuers'>,
+): NativeCarried {
+  const { native, refused } = compileNative({ model: policy.model, resource, issuers })
+  return { native: bounded(native, wiring.resources[resource] as unknown as WiredResource), refused: [...refused, ...tooMuch(native)] }
 }
 
 export interface Carried {
@@ -69,28 +85,24 @@ export function speaksHttp(wiring: Wiring, resource: string): boolean {
  * @param delegated Whether the gateway is asked about it
  * @param more What is wrong besides, as the enforcement point alone knows
  */
-export function carriedOf(
-  resource: string,
-  delegated: boolean,
-  { target, wiring, policy, issuers, leave, ask }: CarrierInput,
-  more: readonly string[] = [],
-): CarriedResult {
+export function carriedOf(resource: string, delegated: boolean, carrier: CarrierInput, more: readonly string[] = []): CarriedResult {
+  const { target, wiring, leave, ask, native: compile = (one) => nativeOf(one, carrier) } = carrier
   if (!speaksHttp(wiring, resource))
     return { carried: undefined, diagnostics: [diagnostic('target/no-resource', { target, resource }, undefined)] }
   const wired = wiring.resources[resource] as unknown as WiredResource
-  const { native, refused } = delegated ? nothingOf(resource) : compileNative({ model: policy.model, resource, issuers })
-  const unkept = delegated ? [] : [...(wantsRecordFirst(wired) ? [RECORD_FIRST] : []), ...tooMuch(native)]
+  const { native, refused } = delegated ? nothingOf(resource) : compile(resource)
+  const unkept = !delegated && wantsRecordFirst(wired) ? [RECORD_FIRST] : []
   const diagnostics = [
     ...[...refused, ...unkept].map(({ id, why, span }) =>
       diagnostic('target/not-native', { what: id ?? resource, target, why, resource, leave, ask }, span),
     ),
     ...[...wiringProblems(wired), ...more].map((why) => diagnostic('target/not-carried', { target, why, resource, leave }, undefined)),
   ]
-  return { carried: diagnostics.length > 0 ? undefined : { native: bounded(native, wired), wired, delegated }, diagnostics }
+  return { carried: diagnostics.length > 0 ? undefined : { native, wired, delegated }, diagnostics }
 }
 
 /** Of what the gateway is asked about, nobody else knows more than the name. */
-function nothingOf(name: string): { readonly native: NativeResource; readonly refused: readonly NotNative[] } {
+function nothingOf(name: string): NativeCarried {
   return { native: { name, issuers: [], rules: [], guardrails: [], scopes: undefined }, refused: [] }
 }
 

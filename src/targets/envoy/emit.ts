@@ -66,7 +66,8 @@ export interface EnvoyConfiguration {
 
 const PER_CHECK = `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`
 
-export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
+/** @param routeOf What makes the routes of a resource, for whoever keeps what was made */
+export function emitEnvoy(input: EnvoyInput, routeOf: RouteOf = routeConfigurationOf): EnvoyConfiguration {
   const { resources, keys, tls, checks, revoked = [] } = input
   const native = resources.filter(({ delegated }) => delegated !== true)
   const issuers = [...new Map(native.flatMap((one) => one.native.issuers.map((issuer) => [issuer.form, issuer] as const))).values()]
@@ -76,7 +77,7 @@ export function emitEnvoy(input: EnvoyInput): EnvoyConfiguration {
     scopes: resources.flatMap(({ native: { name: resource }, hosts }) =>
       hosts.map((host) => ({ name: host, routeConfigurationName: resource, key: { fragments: [{ stringKey: host }] } })),
     ),
-    routes: resources.map((one) => ({ name: one.native.name, virtualHosts: [virtualHostOf(one, checks)] })),
+    routes: resources.map((one) => routeOf(one, checks)),
     extensions: [
       {
         name: FILTERS.tokens,
@@ -140,6 +141,13 @@ function clusterOf({ native, upstream }: EnvoyResource): Json {
           },
         }),
   }
+}
+
+export type RouteOf = (resource: EnvoyResource, checks: string | undefined) => Json
+
+/** Routes of one resource, with what guards them. */
+export function routeConfigurationOf(resource: EnvoyResource, checks: string | undefined): Json {
+  return { name: resource.native.name, virtualHosts: [virtualHostOf(resource, checks)] }
 }
 
 function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Json {

@@ -5,7 +5,7 @@ import { diagnostic, OstiaryError, type Diagnostic } from '../../core/errors.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 import { readCertificates } from '../../secrets/pem.ts'
 import type { NativeIssuers } from '../target.ts'
-import { carriedOf, speaksHttp, type Carried, type WiredResource } from '../wired.ts'
+import { carriedOf, speaksHttp, type Carried, type NativeCarried, type WiredResource } from '../wired.ts'
 import type { EnvoyResource, EnvoyUpstream } from './emit.ts'
 
 export interface NodeWiring {
@@ -30,16 +30,23 @@ export interface NodeInput {
   readonly issuers: NativeIssuers
   /** Where relative file names of the wiring start. */
   readonly folder: string
+  /** What resources come to; default: compiled here. */
+  readonly native?: ((resource: string) => NativeCarried) | undefined
+}
+
+/** Names of the resources that a node carries. */
+export function carriedBy({ resources }: NodeWiring, wiring: Wiring): readonly string[] {
+  return resources ?? Object.keys(wiring.resources).filter((resource) => speaksHttp(wiring, resource))
 }
 
 /** Plans one node. */
-export function planNode({ name, node, wiring, policy, issuers, folder }: NodeInput): NodePlan {
+export function planNode({ name, node, wiring, policy, issuers, folder, native }: NodeInput): NodePlan {
   const diagnostics: Diagnostic[] = []
   const target = `Envoy \`${name}\``
   const leave = `leave it out of \`doors.envoy.nodes.${name}.resources\``
   const ask = `add it to \`doors.envoy.nodes.${name}.delegate\`, which needs \`doors.envoy.checks\``
-  const carrier = { target, wiring, policy, issuers, leave, ask }
-  const names = node.resources ?? Object.keys(wiring.resources).filter((resource) => speaksHttp(wiring, resource))
+  const carrier = { target, wiring, policy, issuers, leave, ask, ...(native === undefined ? {} : { native }) }
+  const names = carriedBy(node, wiring)
   const resources: EnvoyResource[] = []
   for (const resource of names) {
     const { ca, problem } = authoritiesOf(wiring.resources[resource] as unknown as WiredResource | undefined, folder)

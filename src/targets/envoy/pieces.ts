@@ -7,23 +7,28 @@ import type { Kind, Resource } from '../../envoy/xds/types.ts'
 import { CHECKS_CLUSTER } from '../../envoy/gateway.ts'
 import type { EnvoyConfiguration } from './emit.ts'
 
-/** Makes snapshots of one node. A resource that is written as it was before is not made again: a change costs by what has changed. */
+/**
+ * Makes snapshots. A resource that is written as it was before is not made again, for whichever node: a change costs by what has changed.
+ * What is the very same object isn't even looked at.
+ */
 export class Pieces {
-  #resources = new Map<string, Resource>()
+  readonly #known = new WeakMap<Json, Resource>()
+  /** By what is written, of this turn and of the one before. */
+  #now = new Map<string, Resource>()
+  #before: ReadonlyMap<string, Resource> = new Map()
+
+  /** Begins a turn: what was made in neither this nor the last one is forgotten. */
+  turn(): void {
+    this.#before = this.#now
+    this.#now = new Map()
+  }
 
   /**
-   * A consistent snapshot of what the Envoy is to get, besides what its bootstrap has.
+   * A consistent snapshot of what an Envoy is to get, besides what its bootstrap has.
    * @throws OstiaryError `xds/…`
    */
   snapshot({ clusters, listeners, scopes, routes, extensions, secrets }: EnvoyConfiguration): Snapshot {
-    const resources = new Map<string, Resource>()
-    const made = (kind: Exclude<Kind, 'endpoints'>, all: readonly Json[]): readonly Resource[] =>
-      all.map((json) => {
-        const key = `${kind} ${JSON.stringify(json)}`
-        const resource = this.#resources.get(key) ?? resourceOf(kind, fromReadable(SCHEMAS[kind], json as JsonValue) as never)
-        resources.set(key, resource)
-        return resource
-      })
+    const made = (kind: Exclude<Kind, 'endpoints'>, all: readonly Json[]): readonly Resource[] => all.map((json) => this.make(kind, json))
     const list = [
       ...made('cluster', clusters),
       ...made('listener', listeners),
@@ -32,8 +37,16 @@ export class Pieces {
       ...made('scope', scopes),
       ...made('route', routes),
     ]
-    const snapshot = snapshotFrom(list, { given: [CHECKS_CLUSTER] })
-    this.#resources = resources
-    return snapshot
+    return snapshotFrom(list, { given: [CHECKS_CLUSTER] })
+  }
+
+  make(kind: Exclude<Kind, 'endpoints'>, json: Json): Resource {
+    const same = this.#known.get(json)
+    if (same !== undefined) return same
+    const key = `${kind} ${JSON.stringify(json)}`
+    const made = this.#now.get(key) ?? this.#before.get(key) ?? resourceOf(kind, fromReadable(SCHEMAS[kind], json as JsonValue) as never)
+    this.#now.set(key, made)
+    this.#known.set(json, made)
+    return made
   }
 }
