@@ -293,6 +293,10 @@ describe('resources', () => {
     const hosts = { ...orders!, protocol: 'ssh' }
     const [why] = both(worlds({ orders: hosts }, 'rules: []'), worlds({ orders: { ...hosts, observe: soon } }, 'rules: []'))
     assert.deepEqual(why, ['not proven: it is only observed, and what no rule speaks of is not compared then'])
+    // Enforced, nothing is let through that no rule speaks of, whoever is new.
+    const { entra } = base.issuers
+    const fewer = load('rules: []', { wiring: { issuers: { entra: entra! }, resources: { orders: hosts } } }).policy!
+    assert.deepEqual(both(fewer, worlds({ orders: hosts }, 'rules: []')), [[], []])
     const models = { ...orders!, protocol: 'llm' }
     assert.deepEqual(both(worlds({ orders: models }, 'rules: []'), worlds({ orders: { ...models, observe: soon } }, 'rules: []')), [
       ['wider'],

@@ -71,6 +71,13 @@ export const COMPARER: Equivalents = {
       because: 'the same in another order is compared and found equal, which only takes longer',
     },
   ],
+  'src/policy/compare/observed.ts': [
+    {
+      line: 'if (protocol === undefined || observedUntil === undefined || observedUntil <= now) return []',
+      change: '<= → <',
+      because: 'what is observed until now lets nothing through from now on',
+    },
+  ],
   'src/policy/compare/projected.ts': [
     {
       line: 'const about = parts.filter(({ support }) => support.has(variable))',
