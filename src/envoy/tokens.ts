@@ -13,13 +13,22 @@ export interface Accepted {
   readonly issuers: readonly NativeIssuer[]
 }
 
-/** What verifies tokens: each resource lets in those of its issuers, and nobody's. */
+/**
+ * What verifies tokens: each resource lets in those of its issuers, and nobody's. An issuer that has no key any more is left out, and its
+ * tokens are nobody's: Envoy would reject an empty set of keys, and go on with those that it had.
+ */
 export function tokensOf(resources: readonly Accepted[], issuers: readonly NativeIssuer[], keys: KeySets): Json {
+  const isKnown = ({ form }: NativeIssuer): boolean => !keys.has(form) || hasKeys(keys.get(form))
   return {
     '@type': JWT,
-    providers: Object.fromEntries(issuers.map((issuer) => [issuer.form, providerOf(issuer, keys.get(issuer.form))])),
-    requirementMap: Object.fromEntries(resources.map(({ name, issuers: accepted }) => [name, requirementOf(accepted)])),
+    providers: Object.fromEntries(issuers.filter(isKnown).map((issuer) => [issuer.form, providerOf(issuer, keys.get(issuer.form))])),
+    requirementMap: Object.fromEntries(resources.map(({ name, issuers: accepted }) => [name, requirementOf(accepted.filter(isKnown))])),
   }
+}
+
+/** Whether there is a key in a JWK Set. */
+export function hasKeys(text: string | undefined): boolean {
+  return text !== undefined && (JSON.parse(text) as { readonly keys: readonly unknown[] }).keys.length > 0
 }
 
 /** How tokens of one form are verified. */

@@ -51,7 +51,12 @@ const issuers = new Map([
   ['ci', [issuer('ci')]],
 ])
 
-function emitted(policyText: string, known = issuers, scope?: NativeScopes['scopes'][number]): EnvoyConfiguration {
+function emitted(
+  policyText: string,
+  known = issuers,
+  scope?: NativeScopes['scopes'][number],
+  keys: ReadonlyMap<string, string> = new Map(),
+): EnvoyConfiguration {
   const { policy, diagnostics } = load(policyText)
   assert.ok(policy !== undefined, JSON.stringify(diagnostics))
   const { native, refused } = compileNative({ model: policy.model, resource: 'orders', issuers: known })
@@ -64,7 +69,7 @@ function emitted(policyText: string, known = issuers, scope?: NativeScopes['scop
     name: 'edge',
     address: { host: '127.0.0.1', port: 1 },
     resources: [resource],
-    keys: new Map(),
+    keys,
     tls: undefined,
     logs: undefined,
   })
@@ -303,6 +308,22 @@ describe('holes', () => {
     assert.equal(allows(made, { token: { exp: seconds + 3601 } }), false)
     assert.equal(allows(made, { token: { exp: undefined } }), false)
   })
+})
+
+test('an issuer that has no key any more is left out, because Envoy would go on with those that it had', () => {
+  const none = '{"keys":[]}'
+  const [extension] = emitted(
+    ROLES,
+    issuers,
+    undefined,
+    new Map([
+      ['entra', none],
+      ['ci', '{"keys":[{"kid":"a"}]}'],
+    ]),
+  ).extensions
+  const { providers, requirementMap } = extension!['typedConfig'] as Record<string, unknown>
+  assert.deepEqual(Object.keys(providers as object), ['ci'])
+  assert.deepEqual(requirementMap, { orders: { requiresAny: { requirements: [{ providerName: 'ci' }, { allowMissing: {} }] } } })
 })
 
 test('no guardrail can take the name of what caps by scopes, and none is lost by its name', () => {

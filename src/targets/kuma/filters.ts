@@ -6,7 +6,7 @@ import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
 import { accessLogOf, checksOf, oneReading, UNAUTHENTICATED } from '../../envoy/manager.ts'
 import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, rulesOf } from '../../envoy/policies.ts'
 import { bothPermissions, eitherPermission, noPermission, type Json, type Policies } from '../../envoy/rbac.ts'
-import { providerOf, requirementOf } from '../../envoy/tokens.ts'
+import { hasKeys, providerOf, requirementOf } from '../../envoy/tokens.ts'
 import type { NativeResource } from '../../policy/native/native.ts'
 import type { KeySets } from '../target.ts'
 import type { KumaPeer, KumaTarget } from './schema.ts'
@@ -115,10 +115,6 @@ function tokensOf(inbounds: readonly Inbound[], keys: KeySets): Json {
       })),
     ),
   }
-}
-
-function hasKeys(text: string | undefined): boolean {
-  return text !== undefined && (JSON.parse(text) as { readonly keys: readonly unknown[] }).keys.length > 0
 }
 
 function authority(host: string): Json {
