@@ -1,23 +1,13 @@
 /** What three `rbac` filters let through, read back from what an Envoy is sent, as the prover wants it. */
-import { all, any, ALWAYS, isNever, NEVER, not, test, type Formula, type NativeIssuer, type TokenTest } from '../core/token.ts'
+import { any, all, not, test, type Formula, type NativeIssuer, type TokenTest } from '../core/token.ts'
 import type { HttpPattern } from '../policy/actions/http/template.ts'
 import { Bdd, NEVER as NO, ALWAYS as YES, type Node } from '../policy/compare/bdd.ts'
-import type { Enforced, Told } from '../policy/compare/enforced.ts'
+import type { Enforced } from '../policy/compare/enforced.ts'
 import { NOBODY, type NativeResource } from '../policy/native/native.ts'
+import { Answers, ofClass, requestOf, textOf, type Asked, type Filters, type PathNumbers, type Place } from './answers.ts'
 import { CANONICAL_METHOD, CANONICAL_PATH, TOKEN_FORM } from './policies.ts'
 import type { Json } from './rbac.ts'
-import {
-  asRead,
-  readFilter,
-  requestAtoms,
-  settled,
-  testsOf,
-  type PathTemplate,
-  type Read,
-  type ReadFilter,
-  type ReadWith,
-  type RequestAtom,
-} from './read.ts'
+import { asRead, readFilter, requestAtoms, settled, testsOf, type ReadWith, type RequestAtom } from './read.ts'
 
 /** `rules` of the filters, in protobuf's JSON, as they were sent. */
 export interface SentFilters {
@@ -32,15 +22,6 @@ export interface ReadResource {
   readonly issuers: readonly NativeIssuer[]
   /** What lets in somebody whom the policy isn't even asked about. */
   readonly problems: readonly string[]
-}
-
-/** Where filters serve several resources, that of one. */
-export interface Place {
-  /** In lower case. */
-  readonly host: string
-  readonly port: number
-  /** All whose policies are in the same filters. */
-  readonly among: readonly NativeResource[]
 }
 
 /**
@@ -70,178 +51,6 @@ function optionsFor(natives: readonly NativeResource[]): ReadWith {
     canonical: { path: CANONICAL_PATH, method: CANONICAL_METHOD, token: TOKEN_FORM },
     asked: natives.flatMap((one) => [...questionsOf(one)]),
   }
-}
-
-/** Numbers of path templates, by their texts. */
-type PathNumbers = ReadonlyMap<string, number>
-
-interface Filters {
-  readonly callers: ReadFilter
-  readonly guardrails: ReadFilter
-  readonly rules: ReadFilter
-}
-
-interface Indexed {
-  readonly action: ReadFilter['action']
-  readonly policies: ReadFilter['policies']
-  /** Policies by a path without which they match nothing. */
-  readonly byPath: ReadonlyMap<number, readonly number[]>
-  /** Those of which that can't be said. */
-  readonly others: readonly number[]
-}
-
-/** What guardrails and rules come to, by class of caller that is let in at all. What they ask of a token is put together once. */
-class Answers {
-  readonly #filters: readonly Indexed[]
-  readonly #issuers: ReadonlyMap<string, NativeIssuer>
-  readonly #paths: (template: PathTemplate) => number
-  readonly #known = new Map<string, WeakMap<Read, Formula>>()
-
-  constructor({ guardrails, rules }: Filters, issuers: readonly NativeIssuer[], numbers: PathNumbers) {
-    this.#issuers = new Map(issuers.map((issuer) => [issuer.form, issuer]))
-    const known = new WeakMap<PathTemplate, number>()
-    this.#paths = (template) => {
-      let number = known.get(template)
-      if (number === undefined) known.set(template, (number = numbers.get(textOf(template))!))
-      return number
-    }
-    this.#filters = [guardrails, rules].map((filter) => this.#indexed(filter))
-  }
-
-  #indexed({ action, policies }: ReadFilter): Indexed {
-    const byPath = new Map<number, number[]>()
-    const others: number[] = []
-    for (const [number, { matches }] of policies.entries()) {
-      const needed = pathsNeeded(matches, this.#paths)
-      if (needed === undefined) others.push(number)
-      for (const path of needed ?? []) {
-        const list = byPath.get(path)
-        if (list === undefined) byPath.set(path, [number])
-        else list.push(number)
-      }
-    }
-    return { action, policies, byPath, others }
-  }
-
-  of(form: string, asked: Asked): Told {
-    const request = requestOf(asked, this.#paths)
-    const matched = this.#filters.map(({ policies, byPath, others }) => {
-      const candidates = new Set([...others, ...[...asked.covering].flatMap((path) => byPath.get(path) ?? [])])
-      return [...candidates]
-        .toSorted((one, other) => one - other)
-        .flatMap((number) => this.#policy(form, policies[number]!.matches, number, request))
-    })
-    return {
-      key: JSON.stringify(matched.map((all) => all.map(({ key }) => key))),
-      formula: () =>
-        all(
-          ...this.#filters.map(({ action }, number) => {
-            const some = any(...matched[number]!.map(({ formula }) => formula()))
-            return action === 'ALLOW' ? some : not(some)
-          }),
-        ),
-    }
-  }
-
-  /** A policy is all of several parts, each of which asks about the request or about the token. Nothing for one that never matches. */
-  #policy(form: string, matches: Read, number: number, request: (atom: RequestAtom) => boolean): readonly Part[] {
-    const token = (one: TokenTest): Formula => asRead(ofClass(one, this.#issuers.get(form)))
-    const made: Formula[] = []
-    // What is always asked of the same is known by its number, and nothing else is.
-    let key = `${number}`
-    for (const part of 'all' in matches ? matches.all : [matches]) {
-      const one = asks(part).request ? settled(part, request, token) : this.#ofToken(form, part, token)
-      if (isNever(one)) return []
-      if (asks(part).request && asks(part).token) key += JSON.stringify(one)
-      made.push(one)
-    }
-    return [{ key, formula: () => all(...made) }]
-  }
-
-  #ofToken(form: string, part: Read, token: (test: TokenTest) => Formula): Formula {
-    let known = this.#known.get(form)
-    if (known === undefined) this.#known.set(form, (known = new WeakMap()))
-    let made = known.get(part)
-    if (made === undefined) known.set(part, (made = settled(part, () => false, token)))
-    return made
-  }
-}
-
-interface Part {
-  readonly key: string
-  readonly formula: () => Formula
-}
-
-/** Paths one of which has to cover a request that matches; undefined where that can't be said. */
-function pathsNeeded(read: Read, number: (template: PathTemplate) => number): ReadonlySet<number> | undefined {
-  if ('request' in read) return read.request.about === 'path' ? new Set([number(read.request.template)]) : undefined
-  if ('all' in read) return read.all.map((one) => pathsNeeded(one, number)).find((one) => one !== undefined)
-  if (!('any' in read)) return undefined
-  const each = read.any.map((one) => pathsNeeded(one, number))
-  return each.every((one) => one !== undefined) ? new Set(each.flatMap((one) => [...one])) : undefined
-}
-
-const asking = new WeakMap<Read, { readonly request: boolean; readonly token: boolean }>()
-
-function asks(read: Read): { readonly request: boolean; readonly token: boolean } {
-  let known = asking.get(read)
-  if (known === undefined) {
-    const parts = 'all' in read ? read.all : 'any' in read ? read.any : 'not' in read ? [read.not] : []
-    const within = parts.map(asks)
-    known = { request: 'request' in read || within.some((one) => one.request), token: 'token' in read || within.some((one) => one.token) }
-    asking.set(read, known)
-  }
-  return known
-}
-
-interface Asked {
-  readonly method: string
-  readonly place: Place | undefined
-  /** Numbers of paths that cover it. */
-  readonly covering: ReadonlySet<number>
-  readonly credential: boolean
-  /** What of the request is not in its one form; default: all of it is. */
-  readonly odd?: 'path' | 'method'
-  readonly oneToken?: boolean
-  /** Whether the connection is to become another; default: not. */
-  readonly upgrade?: boolean
-}
-
-function requestOf(
-  { method, place, covering, credential, odd, oneToken = credential, upgrade = false }: Asked,
-  number: (template: PathTemplate) => number,
-): (atom: RequestAtom) => boolean {
-  return (atom) => {
-    switch (atom.about) {
-      case 'path':
-        return covering.has(number(atom.template))
-      case 'method':
-        return atom.is === method
-      case 'canonical':
-        return atom.of !== odd
-      case 'credential':
-        return credential
-      case 'one-token':
-        return oneToken
-      case 'host':
-        return atom.is === place?.host
-      case 'port':
-        return atom.is === place?.port
-      case 'upgrade':
-        return upgrade
-    }
-  }
-}
-
-/** A token of a class has its issuer's name, and who shows none has nothing. */
-function ofClass(one: TokenTest, issuer: NativeIssuer | undefined): Formula {
-  if (one.is === 'address' || one.is === 'before') return test(one)
-  if (issuer === undefined) return NEVER
-  const { part, names } = one.path
-  if (part !== 'payload' || names.length !== 1 || names[0] !== 'iss') return test(one)
-  if (one.is === 'present') return ALWAYS
-  if (one.is === 'value') return one.type === 'string' && one.values.includes(issuer.iss) ? ALWAYS : NEVER
-  return test(one)
 }
 
 function readable(issuer: NativeIssuer): NativeIssuer {
@@ -335,10 +144,6 @@ function pathsOf(filters: Filters): readonly HttpPattern[] {
     found.set(text, { protocol: 'http', text, method: '*', segments, rest: atom.template.rest, parameters })
   }
   return [...found.values()]
-}
-
-function textOf({ segments, rest }: PathTemplate): string {
-  return JSON.stringify([rest, ...segments.map((one) => (one.kind === 'literal' ? one.text : null))])
 }
 
 /** Every question that the policy asks of tokens of this resource. */
