@@ -168,7 +168,7 @@ export function tokenProblems(issuers: readonly NativeIssuer[], providers: Json,
   )
     problems.push('tokens of other issuers are let in')
   for (const { form, iss, audiences, algorithms } of issuers) {
-    const provider = ((providers as Readonly<Record<string, Json>>)[form] ?? {}) as Json
+    const provider = (providers as Readonly<Record<string, Json>>)[form] ?? {}
     const { inlineString = '{"keys":[]}' } = (provider['localJwks'] ?? {}) as { readonly inlineString?: string }
     const { keys } = JSON.parse(inlineString) as { readonly keys: readonly Json[] }
     const isRight =
@@ -187,7 +187,8 @@ export function tokenProblems(issuers: readonly NativeIssuer[], providers: Json,
 }
 
 function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return JSON.stringify([...one].toSorted()) === JSON.stringify([...other].toSorted())
+  const text = (all: readonly unknown[]): string => JSON.stringify(all.map((entry) => JSON.stringify(entry)).toSorted())
+  return text(one) === text(other)
 }
 
 /** Whether anybody is let in at all at a place. @throws NotRead */

@@ -13,7 +13,7 @@ import { jwksOf } from '../identity/nativekeys.ts'
 import { CHECKS_CLUSTER } from '../envoy/gateway.ts'
 import type { Json } from '../envoy/rbac.ts'
 import type { NativeResource } from '../policy/native/native.ts'
-import { emitEnvoy, routeConfigurationOf, type EnvoyResource } from '../targets/envoy/emit.ts'
+import { emitEnvoy, type EnvoyResource } from '../targets/envoy/emit.ts'
 import type { Pieces } from '../targets/envoy/pieces.ts'
 import { askingMeshes, meshOf, resourceInMesh } from './meshes.ts'
 import { carriedBy, planNode } from '../targets/envoy/nodes.ts'
@@ -282,7 +282,7 @@ class Feed implements EnvoyFeed {
     const routes = new WeakMap<NativeResource, Json>()
     const routeOf = (resource: EnvoyResource): Json => {
       let made = resource.delegated === true ? undefined : routes.get(resource.native)
-      if (made === undefined) routes.set(resource.native, (made = routeConfigurationOf(resource, checks)))
+      if (made === undefined) routes.set(resource.native, (made = this.#pieces.routeOf(resource, checks)))
       return made
     }
     this.#pieces.turn()
@@ -299,7 +299,7 @@ class Feed implements EnvoyFeed {
           continue
         }
         for (const resource of resources) {
-          this.#pieces.make('route', routeOf(resource))
+          routeOf(resource)
           yield
         }
         this.#said.delete(name)

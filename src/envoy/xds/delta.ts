@@ -74,14 +74,27 @@ function drafter(limits: XdsLimits) {
 
 function encode({ kind }: Subscription, { resources, removed }: Draft, { snapshot }: View, nonce: string): Uint8Array {
   const typeUrl = TYPE_URLS[kind]
-  const response = create(DeltaDiscoveryResponseSchema, {
+  const frame = create(DeltaDiscoveryResponseSchema, {
     systemVersionInfo: snapshot.version,
     typeUrl,
     nonce,
     removedResources: [...removed],
-    resources: resources.map(({ name, version, bytes }) => ({ name, version, resource: { typeUrl, value: bytes } })),
   })
-  return toBinary(DeltaDiscoveryResponseSchema, response)
+  return Buffer.concat([toBinary(DeltaDiscoveryResponseSchema, frame), ...resources.map(entryOf)])
+}
+
+const entries = new WeakMap<Resource, Uint8Array>()
+
+/** A resource as it stands in a response: the same bytes for every node, so they are made once (Protocol Buffers: fields may come in parts). */
+function entryOf(resource: Resource): Uint8Array {
+  let made = entries.get(resource)
+  if (made === undefined) {
+    const { kind, name, version, bytes } = resource
+    const one = { name, version, resource: { typeUrl: TYPE_URLS[kind], value: bytes } }
+    made = toBinary(DeltaDiscoveryResponseSchema, create(DeltaDiscoveryResponseSchema, { resources: [one] }))
+    entries.set(resource, made)
+  }
+  return made
 }
 
 export function delta(limits: XdsLimits): Variant<DeltaDiscoveryRequest> {

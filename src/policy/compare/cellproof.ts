@@ -239,7 +239,7 @@ class CellProof {
     const facts = this.#facts.all.flatMap((fact) => {
       const { domain } = fact
       if (fact.about === 'issuer' || ![...path.keys()].some((variable) => domain.uses(variable))) return []
-      return [factText(fact, domain.valueAt(path) as unknown)]
+      return [factText(fact, domain.valueAt(path))]
     })
     return [...facts, ...asked]
   }

@@ -89,9 +89,7 @@ function listenerProblems(listener: Json): readonly string[] {
     const order = inner.map(({ name }) => name).filter((name) => name !== FILTERS.checks)
     const expected = [FILTERS.tokens, FILTERS.revoked, FILTERS.callers, FILTERS.guardrails, FILTERS.rules, 'envoy.filters.http.router']
     const byDefault = (name: string): Json => (inner.find((one) => one.name === name)?.typedConfig?.['rules'] ?? {}) as Json
-    const isOpen =
-      Object.keys((byDefault(FILTERS.callers)['policies'] ?? {}) as Json).length > 0 ||
-      Object.keys((byDefault(FILTERS.rules)['policies'] ?? {}) as Json).length > 0
+    const isOpen = hasAny(byDefault(FILTERS.callers)['policies']) || hasAny(byDefault(FILTERS.rules)['policies'])
     return [
       ...wrong.map(([key]) => `the listener’s \`${key}\` is not as it must be`),
       ...(JSON.stringify(order) === JSON.stringify(expected) ? [] : ['the filters are others, or in another order']),
@@ -99,6 +97,10 @@ function listenerProblems(listener: Json): readonly string[] {
       ...(isOpen ? ['where a route says nothing, something is let through'] : []),
     ]
   })
+}
+
+function hasAny(policies: unknown): boolean {
+  return Object.keys(policies ?? {}).length > 0
 }
 
 function hostProblems(host: Json, domains: readonly string[]): readonly string[] {
@@ -114,9 +116,8 @@ function hostProblems(host: Json, domains: readonly string[]): readonly string[]
 function scopeProblems(resource: string, domains: readonly string[], scopes: readonly Json[]): readonly string[] {
   const own = scopes.filter((scope) => scope['routeConfigurationName'] === resource)
   const keys = own.map(({ key }) => (key as { readonly fragments: readonly Json[] }).fragments.map((one) => one['stringKey']))
-  return JSON.stringify(keys.toSorted()) === JSON.stringify(domains.map((domain) => [domain]).toSorted())
-    ? []
-    : ['requests for other hosts come to its routes']
+  const text = (all: readonly unknown[]): string => JSON.stringify(all.map((one) => JSON.stringify(one)).toSorted())
+  return text(keys) === text(domains.map((domain) => [domain])) ? [] : ['requests for other hosts come to its routes']
 }
 
 /** Whether tokens are verified for it, as the forms of its issuers say. */

@@ -151,12 +151,16 @@ function statusProblem(status: number, body: JsonObject | undefined): string {
   return body === undefined ? `status ${status}` : `status ${status}: ${problemOf(body)}`
 }
 
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
 /** What a problem says: each field that is wrong, with the reason. */
 function problemOf(body: JsonObject | undefined): string {
   const { title, detail, invalid_parameters: parameters } = body ?? {}
   const fields = (Array.isArray(parameters) ? parameters : [])
     .filter((one: JsonValue): one is JsonObject => isObject(one))
-    .map(({ field, reason }) => `\`${String(field)}\` ${String(reason)}`)
-  const all = fields.length > 0 ? fields : [title, detail].filter((one) => typeof one === 'string' && one !== '')
+    .map(({ field, reason }) => `\`${textOf(field)}\` ${textOf(reason)}`)
+  const all = fields.length > 0 ? fields : [title, detail].map(textOf).filter((one) => one !== '')
   return (all.length === 0 ? 'it says nothing about it' : all.join('; ')).replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, MAX_TEXT)
 }

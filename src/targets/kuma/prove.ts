@@ -62,7 +62,12 @@ function chainOf(documents: readonly TargetDocument[], workload: KumaWorkload, {
 }
 
 function isSame(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
-  const text = (all: Readonly<Record<string, string>>): string => JSON.stringify(Object.entries(all).toSorted())
+  const text = (all: Readonly<Record<string, string>>): string =>
+    JSON.stringify(
+      Object.entries(all)
+        .map((entry) => entry.join('='))
+        .toSorted(),
+    )
   return text(one) === text(other)
 }
 

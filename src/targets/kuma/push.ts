@@ -87,11 +87,11 @@ function labelsOf(document: JsonObject): JsonObject {
 }
 
 function staleOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, { name, gateway, documents }: PushInput): readonly Stale[] {
-  const wanted = new Set(documents.map((one) => `${String(one['type'])} ${String(one['name'])}`))
+  const wanted = new Set(documents.map((one) => `${String(one['type'])} ${nameOf(one)}`))
   return [...lists].flatMap(([kind, all]) =>
     all
       .filter((one) => labelsOf(one)[LABELS.gateway] === gateway && labelsOf(one)[LABELS.target] === name)
-      .map((one) => ({ kind, name: String(one['name']) }))
+      .map((one) => ({ kind, name: nameOf(one) }))
       .filter((one) => !wanted.has(`${kind} ${one.name}`)),
   )
 }
@@ -108,7 +108,7 @@ function othersOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, { gateway, do
     const meets =
       kind !== 'Dataplane' ||
       expected.some((ours) => Object.entries(labels).every(([key, value]) => !(key in ours.labels) || ours.labels[key] === value))
-    return meets ? [`MeshProxyPatch \`${String(one['name'])}\` of somebody else changes the same dataplanes`] : []
+    return meets ? [`MeshProxyPatch \`${nameOf(one)}\` of somebody else changes the same dataplanes`] : []
   })
 }
 
@@ -125,7 +125,7 @@ async function runningOf(
       found.push({ dataplane: `{ ${labels.join(', ')} }`, problems: ['no dataplane has these labels'] })
     }
     for (const one of selected) {
-      const dataplane = String(one['name'])
+      const dataplane = nameOf(one)
       const described = describedProblems(one, expected, config.version)
       found.push({ dataplane, problems: [...described, ...configProblems(await client.configOf(dataplane), expected)] })
     }
@@ -142,7 +142,7 @@ async function rejectionsOf(
   const expected = expectedOf(documents, config)
   const found: string[] = []
   for (const one of dataplanes.filter((dataplane) => expected.some((group) => isSelected(dataplane, group)))) {
-    const name = String(one['name'])
+    const name = nameOf(one)
     const rejected = await client.rejectedBy(name)
     if (rejected === undefined) found.push(`nobody tells whether the Envoy of dataplane ${name} has taken what it was told`)
     else if (rejected > 0)
@@ -160,4 +160,8 @@ export function isEnforced({ documents, stale, dataplanes }: Looked): boolean {
     stale.length === 0 &&
     dataplanes.every(({ problems }) => problems.length === 0)
   )
+}
+
+function nameOf({ name }: Readonly<Record<string, unknown>>): string {
+  return typeof name === 'string' ? name : ''
 }

@@ -67,7 +67,7 @@ export function describedProblems(dataplane: Json, { inbounds }: Expected, versi
     const tags = (found['tags'] ?? {}) as Json
     const told = version === '3.0' ? found['protocol'] : (found['protocol'] ?? tags['kuma.io/protocol'])
     if (told === protocol) return []
-    return [`its inbound on port ${port} says protocol \`${told === undefined ? 'tcp' : String(told)}\`, and not \`${protocol}\``]
+    return [`its inbound on port ${port} says protocol \`${typeof told === 'string' ? told : 'tcp'}\`, and not \`${protocol}\``]
   })
 }
 

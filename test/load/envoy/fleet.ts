@@ -107,14 +107,17 @@ export async function measureFleet(say: (line: string) => void): Promise<FleetFi
     const pieces = new Pieces()
     const make = (changed: string) =>
       pieces.snapshot(
-        emitEnvoy({
-          name: 'edge',
-          address: { host: '127.0.0.1', port: 0 },
-          resources: resourcesOf(to, changed),
-          keys,
-          tls: undefined,
-          logs: undefined,
-        }),
+        emitEnvoy(
+          {
+            name: 'edge',
+            address: { host: '127.0.0.1', port: 0 },
+            resources: resourcesOf(to, changed),
+            keys,
+            tls: undefined,
+            logs: undefined,
+          },
+          pieces.routeOf,
+        ),
       )
     const began = performance.now()
     const snapshot = make('readers')
