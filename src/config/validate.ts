@@ -8,7 +8,15 @@ export function validate<T extends z.ZodType>(
   schema: T,
   root: Located,
 ): { readonly value: z.output<T> | undefined; readonly diagnostics: readonly Diagnostic[] } {
-  const parsed = schema.safeParse(plain(root))
+  let parsed: z.ZodSafeParseResult<z.output<T>>
+  try {
+    parsed = schema.safeParse(plain(root))
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    // Checks of how long something is ask anything that has a `length`, even where that is a map.
+    const problem = 'a map has a key `length` where a text or a list belongs'
+    return { value: undefined, diagnostics: [diagnostic('config/invalid', { where: 'the document', problem }, root.span)] }
+  }
   if (parsed.success) return { value: parsed.data, diagnostics: [] }
   return { value: undefined, diagnostics: parsed.error.issues.flatMap((issue) => findings(issue, root, [], schema)) }
 }

@@ -480,6 +480,12 @@ test('the schemas can be published for editors', () => {
   }
 })
 
+test('a map that says how long it is isn’t taken for a list', () => {
+  const { policy, diagnostics } = load('rules: [{ id: x, role: everyone, resource: { length: {} }, actions: [GET /a] }]\n')
+  assert.equal(policy, undefined)
+  assert.match(diagnostics[0]!.message, /a map has a key `length` where a text or a list belongs/)
+})
+
 test('no text makes loading throw, and what is refused has its place', () => {
   const word = fc.constantFrom(
     'apiVersion',

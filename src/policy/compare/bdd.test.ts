@@ -93,7 +93,10 @@ test('a function depends on what changes it, and is true on its path', () => {
       const matters = Array.from({ length: VARIABLES }, (_, i) => i).filter((i) =>
         rows.some((row) => truth(one, row) !== truth(one, row ^ (1 << i))),
       )
-      assert.deepEqual([...support].toSorted((one, other) => one - other), matters)
+      assert.deepEqual(
+        [...support].toSorted((one, other) => one - other),
+        matters,
+      )
       const path = bdd.path(node)
       assert.equal(path === undefined, node === NEVER)
       if (path !== undefined) assert.ok(bdd.holds(node, path))
