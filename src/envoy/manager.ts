@@ -1,6 +1,6 @@
 /** Settings of an http connection manager by which a policy means what it says, and filters that speak with the gateway. */
 import { FILTERS, HTTP, TYPE } from './filters.ts'
-import { METADATA, PARTS } from './metadata.ts'
+import { METADATA, OBSERVED, PARTS } from './metadata.ts'
 import type { Json } from './rbac.ts'
 
 /** One reading of every request: what can be refused is, and the rest is decided as it is forwarded. @param maxDuration In milliseconds */
@@ -69,14 +69,16 @@ export function accessLogOf(name: string, cluster: string): Json {
         transportApiVersion: 'V3',
         grpcService: { envoyGrpc: { clusterName: cluster } },
         // What names the caller, and nothing else of a token.
-        customTags: NAMING.map((claim) => ({
-          tag: claim,
-          metadata: {
-            kind: { request: {} },
-            metadataKey: { key: METADATA, path: [{ key: PARTS.payload }, { key: claim }] },
-          },
-        })),
+        customTags: [
+          ...NAMING.map((claim) => tag(claim, METADATA, [PARTS.payload, claim])),
+          // And what would have denied, were it not only observed.
+          tag(OBSERVED.key, OBSERVED.filter, [OBSERVED.key]),
+        ],
       },
     },
   }
+}
+
+function tag(name: string, filter: string, path: readonly string[]): Json {
+  return { tag: name, metadata: { kind: { request: {} }, metadataKey: { key: filter, path: path.map((key) => ({ key })) } } }
 }

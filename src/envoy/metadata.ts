@@ -9,6 +9,9 @@ export const PARTS: Readonly<Record<TokenPath['part'], string>> = { payload: 'pa
 /** Where Envoy's `ext_authz` leaves what the gateway said of a request that it lets through: under the key, the name of the resource. */
 export const CHECKED = { filter: 'envoy.filters.http.ext_authz', key: 'ostiary' } as const
 
+/** Where Envoy's `rbac` leaves the name of a policy that would have denied, were it not only observed. */
+export const OBSERVED = { filter: 'envoy.filters.http.rbac', prefix: 'ostiary_', key: 'ostiary_shadow_effective_policy_id' } as const
+
 /** What the upstream is told of a caller, by claim; an Envoy by itself and one that asks the gateway say the same. */
 export const IDENTITY: Readonly<Record<string, string>> = {
   iss: 'ostiary-issuer',

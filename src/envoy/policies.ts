@@ -67,6 +67,13 @@ export function guardrailsOf({ guardrails, issuers, scopes }: NativeResource): P
   return [...own, ...capped]
 }
 
+/** What would deny, were it not only observed. */
+export function observedOf({ guardrails, issuers }: NativeResource): Policies {
+  return guardrails.flatMap(({ id, patterns, observed = new Map() }) =>
+    [...observed].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
+  )
+}
+
 function issuerOf(name: string, issuers: readonly NativeIssuer[]): NativeIssuer | undefined {
   if (name === NOBODY) return undefined
   return issuers.find((issuer) => issuer.form === name)!

@@ -8,7 +8,7 @@ import type { GatewayEvent } from '../../core/record.ts'
 import { AccessLogType, type HTTPAccessLogEntry } from '../../envoy/messages/envoy/data/accesslog/v3/accesslog_pb.ts'
 import { RequestMethod } from '../../envoy/messages/envoy/config/core/v3/base_pb.ts'
 import type { StreamAccessLogsMessage } from '../../envoy/messages/envoy/service/accesslog/v3/als_pb.ts'
-import { ACCESS, DROPPED } from '../../envoy/metadata.ts'
+import { ACCESS, DROPPED, OBSERVED } from '../../envoy/metadata.ts'
 import { statementOf } from '../../envoy/rbac.ts'
 
 /** Bounds of what Envoys tell. */
@@ -45,6 +45,8 @@ export function recordOf(node: string, entry: HTTPAccessLogEntry, now: number, l
     why: cut(details),
     // What matched nothing is called `none`.
     deniedBy: policy === 'none' ? '' : cut(statementOf(policy)),
+    // Until it is enforced.
+    wouldBeDeniedBy: cut(statementOf(common?.customTags[OBSERVED.key] ?? '')),
     issuer: cut(common?.customTags['iss']),
     subject: cut(subjectOf(common?.customTags ?? {})),
     request: cut(request?.requestId),

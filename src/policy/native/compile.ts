@@ -97,20 +97,22 @@ class Compiler {
     if (who === 'for')
       for (const role of roles)
         if (this.#canBeActivated(role)) throw new NoNativeForm(`role \`${role}\` can be activated, which a token does not show`)
-    const applies = this.#byClass((issuer) => {
+    const met = (issuer: NativeIssuer | undefined): Formula => {
       // Whether a role is held can be told of every token that is let in.
       const held = any(...roles.map((role) => this.#held(role, issuer)))
-      const met = who === 'for' ? held : not(held)
-      if (isNever(met)) return NEVER
+      const meets = who === 'for' ? held : not(held)
+      if (isNever(meets)) return NEVER
       const stands = denies || approval !== undefined ? ALWAYS : any(...requires.map((demand) => not(this.#met(demand, issuer))))
       const unlessNot = when === undefined ? ALWAYS : not(meaningOf(when, issuer).no)
-      return all(met, stands, unlessNot, observedUntil === undefined ? ALWAYS : not(test({ is: 'before', instant: observedUntil })))
-    })
+      return all(meets, stands, unlessNot)
+    }
+    const observing = observedUntil === undefined ? undefined : test({ is: 'before', instant: observedUntil })
     return {
       id,
       span,
       patterns: patternsOf(actions),
-      applies,
+      applies: this.#byClass((issuer) => all(met(issuer), observing === undefined ? ALWAYS : not(observing))),
+      ...(observing === undefined ? {} : { observed: this.#byClass((issuer) => all(met(issuer), observing)) }),
       effect: denies ? 'deny' : requires.length > 0 ? 'challenge' : 'needs-approval',
     }
   }

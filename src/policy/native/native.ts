@@ -28,6 +28,8 @@ export interface NativeRule extends NativeStatement {
 export interface NativeGuardrail extends NativeStatement {
   /** What it comes to where it applies: a plain denial, or one that Ostiary's own door would answer with a challenge or an approval. */
   readonly effect: 'deny' | 'challenge' | 'needs-approval'
+  /** When it would apply, were it not only observed until then; undefined for one that never was. */
+  readonly observed?: ByClass
 }
 
 /** Delegated tokens are limited to the actions of their scopes. */

@@ -43,6 +43,8 @@ export async function explainElsewhere(
       `at  ${record.time}, by Envoy \`${told('node')}\`, ${told('subject') === '' ? 'nobody that it knew' : `${told('subject')} of ${told('issuer')}`}`,
       `it said  ${told('why')}`,
     ]
+    const observed = told('wouldBeDeniedBy')
+    if (observed !== '') head.push(`observed  guardrail ${observed} would have denied it, and is not enforced yet`)
     const isDenied = DETAILS.test(told('why'))
     const { lines, statement } = isDenied ? saidOf(told('deniedBy'), policy) : { lines: [], statement: undefined }
     const more = isDenied && statement === undefined ? whoMay(policy, `${told('method')} ${told('path')}`, told('resource'), now) : []

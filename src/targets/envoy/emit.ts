@@ -4,7 +4,8 @@
  */
 import { FILTERS, HTTP, isAddress, SERVER_SECRET, TYPE } from '../../envoy/filters.ts'
 import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
-import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, rulesOf } from '../../envoy/policies.ts'
+import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, observedOf, rulesOf } from '../../envoy/policies.ts'
+import { OBSERVED } from '../../envoy/metadata.ts'
 import type { Json, Policies } from '../../envoy/rbac.ts'
 import { tokensOf } from '../../envoy/tokens.ts'
 import type { NativeResource } from '../../policy/native/native.ts'
@@ -175,7 +176,7 @@ function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Jso
           typedPerFilterConfig: {
             [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
             [FILTERS.callers]: perRoute('ALLOW', callersOf(native)),
-            [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native)),
+            [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native), observedOf(native)),
             ...(checks === undefined ? {} : { [FILTERS.checks]: { '@type': PER_CHECK, disabled: true } }),
             [FILTERS.rules]: perRoute('ALLOW', rulesOf(native)),
           },
@@ -194,11 +195,17 @@ function askedOf(resource: string): Json {
   }
 }
 
-function perRoute(action: 'ALLOW' | 'DENY', policies: Policies): Json {
-  const byName = Object.fromEntries(policies)
+function perRoute(action: 'ALLOW' | 'DENY', policies: Policies, observed: Policies = []): Json {
+  const shadow =
+    observed.length === 0 ? {} : { shadowRules: { action, policies: byName(observed) }, shadowRulesStatPrefix: OBSERVED.prefix }
+  return { '@type': `${HTTP}.rbac.v3.RBACPerRoute`, rbac: { rules: { action, policies: byName(policies) }, ...shadow } }
+}
+
+function byName(policies: Policies): Json {
+  const made = Object.fromEntries(policies)
   // Of two with one name, one would be lost.
-  if (Object.keys(byName).length < policies.length) throw new Error('two policies have the same name')
-  return { '@type': `${HTTP}.rbac.v3.RBACPerRoute`, rbac: { rules: { action, policies: byName } } }
+  if (Object.keys(made).length < policies.length) throw new Error('two policies have the same name')
+  return made
 }
 
 /** The same as one file that an Envoy without a control plane can be started with: then policies and keys change by a restart alone. */

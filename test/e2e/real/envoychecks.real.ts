@@ -75,6 +75,7 @@ guardrails:
   - { id: slow, for: [everyone], resource: exports, actions: [GET /slow], limit: { requests: 2, in: 1h } }
   - { id: hidden, for: [everyone], resource: exports, actions: [GET /secret], mask: { $.card: drop } }
   - { id: kept, for: [everyone], resource: native, deny: ['DELETE /**'] }
+  - { id: soon, for: [everyone], resource: native, deny: [GET /items], mode: observe, until: '2999-01-01T00:00:00Z' }
   - { id: why, for: [everyone], resource: exports, actions: [POST /items], require: { justification: { matches: 'OPS-[0-9]+' } } }
 `
   const token = (sub: string, roles: readonly string[], signer = key, more: JsonObject = {}): string => {
@@ -218,9 +219,18 @@ guardrails:
       path: '/items',
       status: 403,
       why: 'rbac_access_denied_matched_policy[none]',
+      wouldBeDeniedBy: 'soon',
       issuer: 'svc',
       subject: 'told',
     })
+    // What is only observed lets through, and the record says what it would have been.
+    assert.equal((await ask('GET /items', token('observed', ['reader']), {}, 'native.example')).status, 200)
+    const let_ = await eventually('the request is recorded', () =>
+      records()
+        .slice(before)
+        .find(({ event, details: of }) => event === 'envoy-access' && (of as Line)['subject'] === 'observed'),
+    )
+    assert.deepEqual([(let_['details'] as Line)['status'], (let_['details'] as Line)['wouldBeDeniedBy']], [200, 'soon'])
     // A guardrail says which it is.
     assert.equal((await ask('DELETE /items', token('told', ['reader']), {}, 'native.example')).status, 403)
     const denied = await eventually('the denial is recorded', () =>
