@@ -53,7 +53,8 @@ function optionsFor(natives: readonly NativeResource[]): ReadWith {
   }
 }
 
-function readable(issuer: NativeIssuer): NativeIssuer {
+/** An issuer with its questions as they are read back. */
+export function readable(issuer: NativeIssuer): NativeIssuer {
   return {
     ...issuer,
     credential: asRead(issuer.credential),

@@ -117,21 +117,32 @@ function proveTarget(kind: string, group: Command, action: Parameters<Register>[
     )
 }
 
+/** Nothing is let through that the policy denies. What is denied though the policy allows it is told, and opens nothing. */
 function isProven({ counterexamples, problems, notProven }: ResourceProof): boolean {
-  return counterexamples.length === 0 && problems.length === 0 && notProven.length === 0
+  return counterexamples.every(({ direction }) => direction === 'narrower') && problems.length === 0 && notProven.length === 0
 }
+
+/** Requests that are denied though the policy allows them are told for each resource, at most. */
+const MAX_NARROWER = 3
 
 function linesOf(proof: ResourceProof): readonly string[] {
   const { resource, delegated, cells, classes, counterexamples, problems, notProven } = proof
+  const narrower = counterexamples.filter(({ direction }) => direction === 'narrower')
+  const wider = counterexamples.filter(({ direction }) => direction === 'wider')
+  const also = [
+    ...narrower.slice(0, MAX_NARROWER).map((one) => `  ${resource}: ${counterexampleText(one)}`),
+    ...(narrower.length > MAX_NARROWER ? [`  ${resource}: and so are ${narrower.length - MAX_NARROWER} more`] : []),
+  ]
   if (!isProven(proof))
     return [
       ...problems.map((one) => `  ${resource}: ${one}`),
-      ...counterexamples.map((one) => `  ${resource}: ${counterexampleText(one)}`),
+      ...wider.map((one) => `  ${resource}: ${counterexampleText(one)}`),
       ...notProven.map((why) => `  ${resource}: not proven: ${why}`),
+      ...also,
     ]
-  return delegated
-    ? [`  ${resource}: the gateway is asked about each request`]
-    : [`  ${resource}: ${counted(cells, 'cell')} for ${classes} ${classes === 1 ? 'class' : 'classes'} of callers, no difference`]
+  if (delegated) return [`  ${resource}: the gateway is asked about each request`]
+  const found = narrower.length === 0 ? 'no difference' : 'nothing is let through that the policy denies'
+  return [`  ${resource}: ${counted(cells, 'cell')} for ${classes} ${classes === 1 ? 'class' : 'classes'} of callers, ${found}`, ...also]
 }
 
 function counterexampleText({ direction, actions, issuer, who }: Counterexample): string {

@@ -220,7 +220,8 @@ class CellProof {
           ? NEVER
           : facts.claims.claimValue(this.#side.world, claim, 'number', (value) => lookOf(test).at(value) === true)
       default:
-        return this.#asked(test)
+        // Whatever else it asks, something has to be there.
+        return this.#bdd.minus(this.#asked(test), absent)
     }
   }
 

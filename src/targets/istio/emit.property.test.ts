@@ -5,10 +5,10 @@ import * as fc from 'fast-check'
 import { holdsOf, type AskedToken, type NativeIssuer } from '../../core/token.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { decideNative } from '../../policy/native/decide.ts'
-import { filesOf, policyData, type PolicyData } from '../../policy/testdata/random.ts'
+import { filesOf, policyData } from '../../policy/testdata/random.ts'
 import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
-import { ask, BOTH, compiled, issuers, payloadOf, proxyOf, regexes, targetOf } from './testing.ts'
+import { ask, BOTH, compiled, issuers, payloadOf, proxyOf, regexes, targetOf, toldOnly } from './testing.ts'
 import { readPath } from './translate/paths.ts'
 
 const VALUES = ['a', 'b', 'c']
@@ -81,54 +81,6 @@ const request = fc.record({
   token: fc.option(token, { nil: undefined, freq: 6 }),
   source: fc.constantFrom('10.0.0.1', '192.0.2.1'),
 })
-
-/** Without what no mesh is ever told: there would be little left to compare. */
-function toldOnly(data: PolicyData): PolicyData {
-  const without = (all: Record<string, unknown>, ...gone: readonly string[]) =>
-    Object.fromEntries(Object.entries(all).filter(([name]) => !gone.includes(name)))
-  const CONDITIONS = [
-    'claims.department == "a"',
-    '"a" in claims.groups',
-    'claims.department == "a" || true',
-    'context.ip == "10.0.0.1"',
-    'true',
-    'false',
-  ]
-  const statement = (one: Record<string, unknown>) => {
-    const { mask, limit, record, require, when } = one
-    const rest = without(one, 'peer', 'mode', 'until', 'mask', 'limit', 'record', 'require', 'when')
-    const { actions, deny } = rest as { readonly actions?: unknown; readonly deny?: unknown }
-    const isOdd = mask !== undefined || limit !== undefined || record !== undefined
-    const isPlain =
-      require === undefined ||
-      ['mfa', 'authContext', 'network', 'device'].some((one) => one in (require as object) && !('approval' in (require as object)))
-    const does =
-      deny === undefined && (isOdd || !isPlain) && !('role' in rest)
-        ? { deny: actions, actions: undefined }
-        : require === undefined
-          ? {}
-          : { require }
-    return JSON.parse(
-      JSON.stringify({
-        ...rest,
-        ...does,
-        ...(typeof when === 'string' && CONDITIONS.includes(when)
-          ? { when: when.replace('context.ip == "10.0.0.1"', 'inCidr(context.ip, "10.0.0.0/8")') }
-          : {}),
-      }),
-    ) as PolicyData['rules'][number]
-  }
-  return {
-    roles: Object.fromEntries(
-      Object.entries(data.roles).map(([name, role]) => [
-        name,
-        { ...role, bind: (role.bind as Record<string, unknown>[]).map((one) => without(one, 'breakGlass')), eligible: [] },
-      ]),
-    ),
-    rules: data.rules.map(statement),
-    guardrails: data.guardrails.map(statement),
-  }
-}
 
 function isAsAssumed({ credential }: NativeIssuer, asked: AskedToken): boolean {
   const { payload } = asked

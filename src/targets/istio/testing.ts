@@ -8,6 +8,7 @@ import { declaredClaims } from '../../identity/claims.ts'
 import { oidcClaims } from '../../identity/oidc/claims.ts'
 import { nativeOidc } from '../../identity/oidc/native.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
+import type { PolicyData } from '../../policy/testdata/random.ts'
 import { NOW } from '../../policy/testdata/world.ts'
 import type { NativeIssuers, TargetDocument, TargetInput, TargetResult } from '../target.ts'
 import { assumptionNames, type Assumption } from './assume.ts'
@@ -143,4 +144,52 @@ export function ask(proxy: Translated, { token, iss, ...more }: Call): IstioVerd
     },
     regexes,
   )
+}
+
+/** Without what no mesh is ever told: there would be little left to compare. */
+export function toldOnly(data: PolicyData): PolicyData {
+  const without = (all: Record<string, unknown>, ...gone: readonly string[]) =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !gone.includes(name)))
+  const CONDITIONS = [
+    'claims.department == "a"',
+    '"a" in claims.groups',
+    'claims.department == "a" || true',
+    'context.ip == "10.0.0.1"',
+    'true',
+    'false',
+  ]
+  const statement = (one: Record<string, unknown>) => {
+    const { mask, limit, record, require, when } = one
+    const rest = without(one, 'peer', 'mode', 'until', 'mask', 'limit', 'record', 'require', 'when')
+    const { actions, deny } = rest as { readonly actions?: unknown; readonly deny?: unknown }
+    const isOdd = mask !== undefined || limit !== undefined || record !== undefined
+    const isPlain =
+      require === undefined ||
+      ['mfa', 'authContext', 'network', 'device'].some((one) => one in (require as object) && !('approval' in (require as object)))
+    const does =
+      deny === undefined && (isOdd || !isPlain) && !('role' in rest)
+        ? { deny: actions, actions: undefined }
+        : require === undefined
+          ? {}
+          : { require }
+    return JSON.parse(
+      JSON.stringify({
+        ...rest,
+        ...does,
+        ...(typeof when === 'string' && CONDITIONS.includes(when)
+          ? { when: when.replace('context.ip == "10.0.0.1"', 'inCidr(context.ip, "10.0.0.0/8")') }
+          : {}),
+      }),
+    ) as PolicyData['rules'][number]
+  }
+  return {
+    roles: Object.fromEntries(
+      Object.entries(data.roles).map(([name, role]) => [
+        name,
+        { ...role, bind: (role.bind as Record<string, unknown>[]).map((one) => without(one, 'breakGlass')), eligible: [] },
+      ]),
+    ),
+    rules: data.rules.map(statement),
+    guardrails: data.guardrails.map(statement),
+  }
 }
