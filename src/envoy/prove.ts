@@ -111,6 +111,11 @@ function problemsOf(
   return [...new Set(problems)]
 }
 
+/** Whether one formula is true wherever another is, whatever the answers to their questions are. */
+export function isImplied(formula: Formula, by: Formula): boolean {
+  return propositional([all(by, not(formula))])[0] === NO
+}
+
 /** Formulas as functions of their questions, each of which may be so or not whatever the others are. */
 function propositional(formulas: readonly Formula[]): readonly Node[] {
   const bdd = new Bdd(1_000_000)

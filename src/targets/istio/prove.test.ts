@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { all, payload, test as ask } from '../../core/token.ts'
 import { declaredClaims } from '../../identity/claims.ts'
 import { filesOf, policyData } from '../../policy/testdata/random.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
@@ -21,8 +22,8 @@ const issuers: NativeIssuers = new Map(
 const config = targetOf(BOTH)
 const alone = targetOf({ addresses: 'source' })
 
-function proofs(policy: CompiledPolicy, documents: readonly TargetDocument[], target = config): readonly ResourceProof[] {
-  const input = { name: 'mesh', config: target, wiring: wiringOf(), policy, issuers, keys: undefined, revision: 'a'.repeat(64) }
+function proofs(policy: CompiledPolicy, documents: readonly TargetDocument[], target = config, known = issuers): readonly ResourceProof[] {
+  const input = { name: 'mesh', config: target, wiring: wiringOf(), policy, issuers: known, keys: undefined, revision: 'a'.repeat(64) }
   return proveIstio(input, documents, NOW)
 }
 
@@ -260,5 +261,23 @@ guardrails:
       changed((all) => [open, undenied].forEach((change) => change(all))),
       /orders: wider GET \/files\/private[^]*|orders: wider GET \/files/,
     )
+  })
+
+  test('what a token must say of itself is not asked', () => {
+    const version = ask({ is: 'value', path: payload('ver'), type: 'string', values: ['2.0'] })
+    const versioned: NativeIssuers = new Map(
+      [...issuers].map(([name, forms]) => [
+        name,
+        'refused' in forms ? forms : forms.map((one) => ({ ...one, credential: all(one.credential, version) })),
+      ]),
+    )
+    const made = compiled(policy, config, { issuers: versioned }).documents
+    assert.deepEqual(linesOf(proofs(policy, made, config, versioned)), [])
+    const copy = JSON.parse(JSON.stringify(made)) as Document[]
+    each(copy, 'allow-write', (rule) => {
+      rule.when = rule.when!.filter(({ key }) => key !== 'request.auth.claims[ver]')
+    })
+    const found = linesOf(proofs(policy, copy as unknown as readonly TargetDocument[], config, versioned)).join('\n')
+    assert.match(found, /orders: of tokens of `entra`, `ver` is not asked/)
   })
 })

@@ -15,7 +15,7 @@ import {
   type TokenPath,
   type TokenTest,
 } from '../../core/token.ts'
-import { readable } from '../../envoy/prove.ts'
+import { isImplied, readable } from '../../envoy/prove.ts'
 import { asRead, NotRead, testsOf } from '../../envoy/read.ts'
 import type { HttpPattern } from '../../policy/actions/http/template.ts'
 import { proveEnforced, type Enforced } from '../../policy/compare/enforced.ts'
@@ -78,9 +78,12 @@ export function proveIstio(input: TargetInput<IstioTarget>, documents: readonly 
             split: new Set(['scope', 'permission', ...splitBy(config)]),
             forwards: wired.forwardAuthorization,
           }
-          const one = proveEnforced({ policy, resource, issuers: forms, enforced: enforcedBy(policiesIn(own), accepted, place), now })
+          const enforced = enforcedBy(policiesIn(own), accepted, place)
+          const one = proveEnforced({ policy, resource, issuers: forms, enforced, now })
+          const unasked = accepted.flatMap((issuer) => unaskedOf(issuer, enforced.granting(issuer.form)))
           proof = {
             ...proof,
+            problems: [...new Set([...proof.problems, ...unasked])],
             cells: proof.cells + one.cells,
             comparisons: proof.comparisons + one.comparisons,
             counterexamples: [...proof.counterexamples, ...one.counterexamples],
@@ -140,6 +143,24 @@ function claimsIn(key: string): readonly string[] | undefined {
   return inner?.slice(1, -1).split('][')
 }
 
+/** Texts that a claim must have, or must not, by which Ostiary knows its tokens: whoever is let in has been asked for them. */
+function unaskedOf({ form, credential }: NativeIssuer, granting: readonly Formula[]): readonly string[] {
+  const parts = 'all' in credential ? credential.all : [credential]
+  return parts.flatMap((part) => {
+    const inner = 'not' in part ? part.not : part
+    if (!('test' in inner) || inner.test.is !== 'value' || inner.test.type !== 'string' || inner.test.path.part !== 'payload') return []
+    const { path, values } = inner.test
+    const has = any(
+      ...values.flatMap((value) => [
+        test({ is: 'value', path, type: 'list', values: [value] }),
+        test({ is: 'value', path, type: 'string', values: [value] }),
+      ]),
+    )
+    const isAsked = granting.every((rule) => isImplied('not' in part ? not(has) : has, rule))
+    return isAsked ? [] : [`of tokens of \`${form}\`, \`${path.names.join('.')}\` is not asked`]
+  })
+}
+
 /** Each issuer's tokens are verified, for its audiences and from one place alone. */
 function tokenProblems(
   issuers: readonly NativeIssuer[],
@@ -185,7 +206,12 @@ interface Place {
   readonly forwards: boolean
 }
 
-function enforcedBy(policies: readonly Policy[], issuers: readonly NativeIssuer[], place: Place): Enforced {
+/** What is let through, and what each rule that allows asks of tokens of a form. */
+interface Read extends Enforced {
+  readonly granting: (form: string) => readonly Formula[]
+}
+
+function enforcedBy(policies: readonly Policy[], issuers: readonly NativeIssuer[], place: Place): Read {
   const rules = policies.flatMap(({ action, rules: all }) => all.map((rule) => ({ action, rule })))
   const texts = new Set(
     rules.flatMap(({ rule }) => (rule.to ?? []).flatMap(({ operation: { paths = [], notPaths = [] } }) => [...paths, ...notPaths])),
@@ -205,6 +231,7 @@ function enforcedBy(policies: readonly Policy[], issuers: readonly NativeIssuer[
     return made
   }
   return {
+    granting: (form) => rules.flatMap(({ action }, number) => (action === 'ALLOW' ? [formulaOf(form, number)] : [])),
     paths,
     methods: [...new Set(rules.flatMap(({ rule }) => (rule.to ?? []).flatMap(({ operation }) => operation.methods ?? [])))],
     allows(form, method, covering) {
