@@ -191,7 +191,7 @@ const CHANGE_MS = 500
 /** The table, and whether the bars are met. */
 export function fleetTable(figures: FleetFigures, made: string): { readonly text: string; readonly good: boolean } {
   const { emitMs, snapshotBytes, pushMs, realPushMs, changeMs, changeBytes, envoyMiB } = figures
-  const mib = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`
+  const mib = (bytes: number): string => (bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(0)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`)
   const within = (value: number, bar: number): string => `${bar.toLocaleString('en')} ms: ${value <= bar ? 'within' : 'missed'}`
   const text = [
     made,
