@@ -330,6 +330,11 @@ export const ENGINE: Equivalents = {
       because: 'what could be read has both',
     },
     {
+      line: 'const from = Math.min(range?.start ?? 0, text.length)',
+      change: '?. → .',
+      because: 'every error of that parser has its place',
+    },
+    {
       line: 'const to = Math.max(from, Math.min(range?.end ?? text.length, text.length))',
       change: '?. → .',
       because: 'every error of that parser has its place',
