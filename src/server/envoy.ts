@@ -157,8 +157,10 @@ class Feed implements EnvoyFeed {
   readonly #said = new Map<string, string>()
   #wiring: Wiring
   #timer: Timer | undefined
-  /** Number of the publication that is under way. */
-  #run = 0
+  /** Whether something is being handed out, and whether something changed since that began. */
+  #publishing = false
+  #again = false
+  #closed = false
   /** Keys, certificates and revocations as they were handed out. */
   #seen = ''
   /** What this gateway shows to Envoys. */
@@ -198,7 +200,7 @@ class Feed implements EnvoyFeed {
   async close(): Promise<void> {
     this.#unsubscribe()
     this.#timer?.cancel()
-    this.#run++
+    this.#closed = true
     await Promise.all([this.#server.stop(), this.#checks?.wire.close()])
   }
 
@@ -255,19 +257,31 @@ class Feed implements EnvoyFeed {
     return tls === undefined ? undefined : this.#files.pair(`doors.envoy.nodes.${name}.tls`, tls)
   }
 
-  /** In slices, so that decisions go on; a later one takes the place of one that is under way. */
+  /** In slices, so that decisions go on. What changes meanwhile is handed out next: however often that is, each run comes to its end. */
   #publish(): void {
-    const run = ++this.#run
+    this.#again = true
+    if (this.#publishing) return
+    this.#publishing = true
     const pause = (): Promise<void> => new Promise((resume) => setImmediate(resume))
-    const going = (function* (feed: Feed): Gradual<void> {
-      for (const step of feed.#published()) {
-        if (feed.#run !== run) return
-        yield step
+    const runs = async (): Promise<void> => {
+      while (this.#again && !this.#closed) {
+        this.#again = false
+        try {
+          await inSlices(this.#untilClosed(), pause, SLICE_MS, () => performance.now())
+        } catch (error) {
+          this.#parts.log(`envoy: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`)
+        }
       }
-    })(this)
-    void inSlices(going, pause, SLICE_MS, () => performance.now()).catch((error: unknown) =>
-      this.#parts.log(`envoy: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`),
-    )
+      this.#publishing = false
+    }
+    void runs()
+  }
+
+  *#untilClosed(): Gradual<void> {
+    for (const step of this.#published()) {
+      if (this.#closed) return
+      yield step
+    }
   }
 
   /** What can't be enforced as it is written is not handed out at all: the node keeps what it had. */
