@@ -1,35 +1,9 @@
 /** What is refused of every request to a workload. Headers by which a caller could pretend to be somebody, or ask for something else than is decided: who sends one is refused. */
+import { IDENTITY_HEADERS } from '../../envoy/identity.ts'
 import type { Attachment, Documents } from './documents.ts'
 import type { TargetDocument } from '../target.ts'
 import type { Conditions } from './conditions.ts'
 import { ISS } from './rules.ts'
-
-const NAMES = [
-  'ostiary-assertion',
-  'ostiary-issuer',
-  'ostiary-subject',
-  'ostiary-tenant',
-  'ostiary-object',
-  'ostiary-kind',
-  'ostiary-roles',
-  'x-forwarded-user',
-  'x-forwarded-email',
-  'x-forwarded-groups',
-  'x-forwarded-preferred-username',
-  'x-forwarded-access-token',
-  'x-auth-request-user',
-  'x-auth-request-email',
-  'x-auth-request-groups',
-  'x-auth-request-access-token',
-  'x-remote-user',
-  'remote-user',
-  'x-user',
-  'x-original-url',
-  'x-rewrite-url',
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-] as const
 
 export function headersDenied(
   documents: Documents,
@@ -37,7 +11,7 @@ export function headersDenied(
   ports: readonly string[],
   notHosts: readonly string[],
 ): TargetDocument {
-  const names = NAMES.flatMap((name) => [name, name.replaceAll('-', '_')])
+  const names = IDENTITY_HEADERS.flatMap((name) => [name, name.replaceAll('-', '_')])
   return documents.authorization({ what: 'identity-headers' }, attachment, {
     action: 'DENY',
     // Without ports it would deny whatever isn't http, too.
