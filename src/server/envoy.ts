@@ -90,7 +90,7 @@ async function answerEnvoys(
   const { checks, nodes } = config
   if (checks === undefined) return undefined
   const [{ createEnvoyDoor }, { judgeOf }] = await Promise.all([import('../doors/envoy/door.ts'), import('./checks.ts')])
-  const meshes = askingMeshes(parts.wiring)
+  let meshes = askingMeshes(parts.wiring)
   const asked = Object.fromEntries([
     ...Object.entries(nodes).map(([name, { delegate = [] }]) => [name, new Set(delegate)] as const),
     ...meshes.map(({ node, resources }) => [node, resources] as const),
@@ -118,8 +118,13 @@ async function answerEnvoys(
     mayAsk: (node, resource) => (node === undefined ? anyone : asked[node]!).has(resource),
     resourceOf: (node, host) => resourceInMesh(meshes, node, host),
   })
+  // Whose host it is now; what may be asked about stays as it was at the start.
+  const update = (wiring: Wiring): void => {
+    judge = judgeIn(wiring)
+    meshes = askingMeshes(wiring)
+  }
   const port = await wire.listen()
-  return { wire, address: { host: checks.listen.host, port }, update: (wiring) => void (judge = judgeIn(wiring)) }
+  return { wire, address: { host: checks.listen.host, port }, update }
 }
 
 /** Those of the gateway's own door, or what they would be. */
