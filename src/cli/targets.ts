@@ -1,6 +1,6 @@
 /** Targets of the wiring, compiled: what `ostiary compile` shows and `ostiary apply` brings to where it is enforced. */
-import { createHash } from 'node:crypto'
 import { stringify } from 'yaml'
+import { targetOf } from '../config/places.ts'
 import type { TargetBase, Wiring } from '../config/schema.ts'
 import { DiagnosticsError, OstiaryError } from '../core/errors.ts'
 import { targetKinds } from '../targets/index.ts'
@@ -9,14 +9,28 @@ import { counted, renderDiagnostic } from './output.ts'
 
 export interface CompileOptions {
   readonly env?: string
-  /** One of them; default: all of the kind. */
+  /** One of them, or all places of one; default: all of the kind. */
   readonly target?: string
   /** Whether issuers are asked for their keys. */
   readonly keys?: boolean
 }
 
 export interface CompiledTarget extends TargetResult {
+  /** Of the place: `shop@eu-1`. */
   readonly name: string
+}
+
+/** What the wiring says of it besides. */
+export interface OpenedTarget extends CompiledTarget {
+  readonly config: TargetBase
+  readonly input: TargetInput<never>
+}
+
+export interface Opened {
+  readonly wiring: Wiring
+  /** Of the policy with its wiring, in hexadecimal: what is applied is labelled with its beginning. */
+  readonly revision: string
+  readonly results: readonly OpenedTarget[]
 }
 
 /** @throws OstiaryError `target/none`, `target/no-target`; DiagnosticsError for a configuration that is wrong */
@@ -28,38 +42,41 @@ export async function compileTargets(kind: string, folder: string, options: Comp
   })
 }
 
-/** The same, with what the wiring says of each and of everything else. */
-export async function openTargets(
-  kind: string,
-  folder: string,
-  options: CompileOptions,
-): Promise<{
-  readonly wiring: Wiring
-  readonly results: readonly (CompiledTarget & { readonly config: TargetBase; readonly input: TargetInput<never> })[]
-}> {
+/** The same, with what the wiring says of each and of everything else. @param kind Default: every kind, of which there may be none */
+export async function openTargets(kind: string | undefined, folder: string, options: CompileOptions): Promise<Opened> {
   const [{ loadConfiguration }, { nativeIssuers }, { keysOf }] = await Promise.all([
     import('../server/configuration.ts'),
     import('../server/families.ts'),
     import('../server/targetkeys.ts'),
   ])
-  const { wiring, policy, diagnostics, sources } = loadConfiguration(folder, options.env)
+  const { wiring, policy, diagnostics } = loadConfiguration(folder, options.env)
   if (wiring === undefined || policy === undefined) throw new DiagnosticsError(diagnostics.filter(({ severity }) => severity === 'error'))
-  const all = Object.entries(wiring.targets).filter(([, config]) => config.kind === kind)
-  const chosen = all.filter(([name]) => options.target === undefined || name === options.target)
-  if (all.length === 0) throw new OstiaryError('target/none', { where: `\`targets\` of kind \`${kind}\``, document: `${kind}.md` })
-  if (chosen.length === 0) {
-    const known = all.map(([name]) => `\`${name}\``).join(', ')
-    throw new OstiaryError('target/no-target', { name: options.target ?? '', kind, known })
-  }
+  const clashes = diagnostics.filter(({ code }) => code === 'target/same-place')
+  if (clashes.length > 0) throw new DiagnosticsError(clashes)
+  const chosen = chosenOf(wiring, kind, options.target)
   const issuers = nativeIssuers(wiring)
-  const revision = createHash('sha256').update(JSON.stringify(sources)).digest('hex')
-  const asked = options.keys === true ? await keysOf(wiring, issuers, { folder }) : undefined
+  const revision = policy.version.replace(/^sha256:/, '')
+  const asked = options.keys === true && chosen.length > 0 ? await keysOf(wiring, issuers, { folder }) : undefined
   for (const [issuer, why] of asked?.failures ?? []) process.stderr.write(`issuer ${issuer}: ${why}\n`)
   const results = chosen.map(([name, config]) => {
-    const input = { name, config: config as never, wiring, policy, issuers, keys: asked?.keys, revision }
-    return { name, config, input, ...targetKinds[kind]!.compile(input) }
+    const input = { name: targetOf(name), config: config as never, wiring, policy, issuers, keys: asked?.keys, revision }
+    return { name, config, input, ...targetKinds[config.kind]!.compile(input) }
   })
-  return { wiring, results }
+  return { wiring, revision, results }
+}
+
+function chosenOf({ targets }: Wiring, kind: string | undefined, target: string | undefined): readonly (readonly [string, TargetBase])[] {
+  const all = Object.entries(targets).filter(([, config]) => kind === undefined || config.kind === kind)
+  const chosen = all.filter(([name]) => target === undefined || name === target || targetOf(name) === target)
+  if (kind !== undefined && all.length === 0)
+    throw new OstiaryError('target/none', { where: `\`targets\` of kind \`${kind}\``, document: `${kind}.md` })
+  if (target === undefined || chosen.length > 0) return chosen
+  const known = all.map(([name]) => `\`${name}\``).join(', ')
+  throw new OstiaryError('target/no-target', {
+    name: target,
+    which: kind === undefined ? '' : ` of kind \`${kind}\``,
+    known: known === '' ? 'none' : known,
+  })
 }
 
 /** Tells on standard error what one carries, what is wrong with it and what it tells apart otherwise. */

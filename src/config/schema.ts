@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { bytes, duration, listenAddress, name, secureUrl } from './fields.ts'
 import { keyVault, type KeyVaultConfig } from './keyvault.ts'
+import { rolloutSchema, type Rollout } from './rollout.ts'
 
 export const API_VERSION = 'ostiary.dev/v1'
 
@@ -96,6 +97,22 @@ export const resourceBase = z.strictObject({
 export const targetBase = z.strictObject({
   kind: z.string().describe('What kind of enforcement point it is'),
   description: z.string().optional().describe('For whoever reads it'),
+  places: z
+    .record(
+      name(),
+      z
+        .record(z.string(), z.unknown())
+        .refine(
+          (place) => !['kind', 'places'].some((key) => Object.hasOwn(place, key)),
+          'a place has neither `kind` nor `places` of its own',
+        ),
+    )
+    .refine((places) => Object.keys(places).length > 0, 'name a place')
+    .optional()
+    .describe(
+      'The same in several places, by names of yours: each is a target of its own, `target@place`, with what is written here laid over the rest',
+    )
+    .meta({ examples: [{ 'eu-1': { context: 'prod-eu-1' }, 'us-1': { context: 'prod-us-1' } }] }),
 })
 
 const audit = z.strictObject({
@@ -196,6 +213,9 @@ export function wiringSchema(families: Families) {
       .record(name(), kinds('kind', families.targets))
       .default({})
       .describe('Enforcement points that the policy is compiled for, by names of yours'),
+    rollout: rolloutSchema
+      .optional()
+      .describe('In which order enforcement points get a new version; without it, `ostiary rollout` and Envoys know one stage'),
     admin: admin.prefault({}).describe('The admin listener: API, console, metrics'),
     audit: audit.prefault({}).describe('The record of what was decided and done'),
     sessions: sessions.prefault({}).describe('Sessions of browsers'),
@@ -227,7 +247,9 @@ export interface Wiring {
   readonly issuers: Readonly<Record<string, IssuerBase>>
   readonly resources: Readonly<Record<string, ResourceBase>>
   readonly doors: Readonly<Record<string, unknown>>
+  /** By place: `shop@eu-1` where a target has `places`, which are gone by then. */
   readonly targets: Readonly<Record<string, TargetBase>>
+  readonly rollout?: Rollout | undefined
   readonly admin: z.output<typeof admin>
   readonly audit: z.output<typeof audit>
   readonly sessions: z.output<typeof sessions>

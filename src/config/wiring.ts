@@ -1,5 +1,7 @@
 import { diagnostic, type Diagnostic } from '../core/errors.ts'
 import { overlay, readDocument, type Located } from './document.ts'
+import { expandPlaces } from './places.ts'
+import { rolloutProblems } from './rollout.ts'
 import { environmentExtras, wiringSchema, type Families, type Wiring } from './schema.ts'
 import { validate } from './validate.ts'
 
@@ -61,6 +63,12 @@ export function readWiring(sources: Pick<Sources, 'wiring' | 'environment'>, fam
   if (root === undefined) return { wiring: undefined, root, bindings, diagnostics }
   const checked = validate(wiringSchema(families), root)
   diagnostics.push(...checked.diagnostics)
-  const failed = diagnostics.some(({ severity }) => severity === 'error')
-  return { wiring: failed ? undefined : (checked.value as unknown as Wiring), root, bindings, diagnostics }
+  const failed = (): boolean => diagnostics.some(({ severity }) => severity === 'error')
+  if (failed()) return { wiring: undefined, root, bindings, diagnostics }
+  const written = checked.value as unknown as Wiring
+  const expanded = expandPlaces(written.targets, root, families.targets)
+  diagnostics.push(...expanded.diagnostics)
+  const wiring = { ...written, targets: expanded.targets }
+  if (!failed()) diagnostics.push(...rolloutProblems(wiring, root))
+  return { wiring: failed() ? undefined : wiring, root, bindings, diagnostics }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { diagnostic, DiagnosticsError, OstiaryError, type Diagnostic } from '../core/errors.ts'
 import { didYouMean } from '../config/didyoumean.ts'
+import { targetOf } from '../config/places.ts'
 import { spanOf, type Located } from '../config/document.ts'
 import { readSources } from '../config/load.ts'
 import type { Wiring } from '../config/schema.ts'
@@ -59,12 +60,34 @@ function targetProblems(wiring: Wiring, policy: CompiledPolicy, folder: string):
   const issuers = nativeIssuers(wiring)
   return [
     ...nodes.flatMap(([name, node]) => planNode({ name, node, wiring, policy, issuers, folder }).diagnostics),
-    ...targets.flatMap(([name, config]) => {
-      const { compile: compiled } = targetKinds[config.kind]!
-      // Nobody is asked for keys here, and nothing is applied.
-      return compiled({ name, config: config as never, wiring, policy, issuers, keys: undefined, revision: '' }).diagnostics
-    }),
+    ...samePlaces(wiring),
+    ...unique(
+      targets.flatMap(([place, config]) => {
+        const { compile: compiled } = targetKinds[config.kind]!
+        // Nobody is asked for keys here, and nothing is applied.
+        return compiled({ name: targetOf(place), config: config as never, wiring, policy, issuers, keys: undefined, revision: '' })
+          .diagnostics
+      }),
+    ),
   ]
+}
+
+/** What is wrong in each of several places is told once. */
+function unique(all: readonly Diagnostic[]): readonly Diagnostic[] {
+  return [...new Map(all.map((one) => [JSON.stringify([one.code, one.message, one.span]), one])).values()]
+}
+
+/** Two places of one target at one control plane would each remove what the other has applied. */
+function samePlaces({ targets }: Wiring): readonly Diagnostic[] {
+  const first = new Map<string, string>()
+  return Object.entries(targets).flatMap(([place, config]) => {
+    const where = targetKinds[config.kind]!.destination?.(config as never)
+    if (where === undefined) return []
+    const key = JSON.stringify([targetOf(place), where])
+    const other = first.get(key)
+    if (other === undefined) first.set(key, place)
+    return other === undefined ? [] : [diagnostic('target/same-place', { place, other, where }, undefined)]
+  })
 }
 
 /** Compiles sources that were read before, such as a version kept for the record. */

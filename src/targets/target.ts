@@ -12,7 +12,7 @@ export type NativeIssuers = ReadonlyMap<string, readonly NativeIssuer[] | { read
 export type KeySets = ReadonlyMap<string, string>
 
 export interface TargetInput<T extends TargetBase = TargetBase> {
-  /** Its name in `targets:`. */
+  /** Its name in `targets:`, the same for all of its places: what is applied carries it. */
   readonly name: string
   readonly config: T
   readonly wiring: Wiring
@@ -59,6 +59,8 @@ export interface ResourceProof extends EnforcedProof {
 export interface TargetKind {
   /** Extends `targetBase`. */
   readonly schema: z.ZodType
+  /** By which control plane what is compiled is kept: the same for the same one. Undefined where none is named. */
+  readonly destination?: (config: never) => string | undefined
   /** Pure, and the same for the same input. */
   readonly compile: (input: TargetInput<never>) => TargetResult
   /** Reads what was compiled back, and compares it with the policy. @param now Milliseconds since the epoch */

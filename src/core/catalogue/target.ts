@@ -67,9 +67,14 @@ export const target = {
     exit: 65,
   },
   'target/no-target': {
-    message: 'there is no target `{name}` of kind `{kind}` in `targets`',
+    message: 'there is no target `{name}`{which} in `targets`',
     help: 'there are {known}',
     exit: 64,
+  },
+  'target/same-place': {
+    message: '`targets.{place}` and `targets.{other}` are both at `{where}`',
+    help: 'leave one of them out: each would take what the other has applied for its own',
+    exit: 65,
   },
   'target/no-node': {
     message: 'there is no Envoy `{name}` in `doors.envoy.nodes`',
