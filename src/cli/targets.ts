@@ -70,7 +70,8 @@ function chosenOf({ targets }: Wiring, kind: string | undefined, target: string 
   const chosen = all.filter(([name]) => target === undefined || name === target || targetOf(name) === target)
   if (kind !== undefined && all.length === 0)
     throw new OstiaryError('target/none', { where: `\`targets\` of kind \`${kind}\``, document: `${kind}.md` })
-  if (target === undefined || chosen.length > 0) return chosen
+  const isEnvoy = kind === undefined && target?.startsWith('envoy/') === true
+  if (target === undefined || chosen.length > 0 || isEnvoy) return chosen
   const known = all.map(([name]) => `\`${name}\``).join(', ')
   throw new OstiaryError('target/no-target', {
     name: target,

@@ -61,7 +61,7 @@ function targetProblems(wiring: Wiring, policy: CompiledPolicy, folder: string):
   return [
     ...nodes.flatMap(([name, node]) => planNode({ name, node, wiring, policy, issuers, folder }).diagnostics),
     ...samePlaces(wiring),
-    ...unique(
+    ...toldOnce(
       targets.flatMap(([place, config]) => {
         const { compile: compiled } = targetKinds[config.kind]!
         // Nobody is asked for keys here, and nothing is applied.
@@ -73,7 +73,7 @@ function targetProblems(wiring: Wiring, policy: CompiledPolicy, folder: string):
 }
 
 /** What is wrong in each of several places is told once. */
-function unique(all: readonly Diagnostic[]): readonly Diagnostic[] {
+export function toldOnce(all: readonly Diagnostic[]): readonly Diagnostic[] {
   return [...new Map(all.map((one) => [JSON.stringify([one.code, one.message, one.span]), one])).values()]
 }
 

@@ -64,7 +64,7 @@ describe('a cluster', () => {
     const there = Object.values(cluster().documents).map(({ metadata }) => metadata.name)
     assert.deepEqual(there.toSorted(), ['a', 'b', 'c', 'd', 'old', 'other', 'theirs', 'tokens'])
     assert.deepEqual(await driftOf('mesh', wanted, true, kubectl), [
-      { document: 'AuthorizationPolicy shop/old', is: 'left-over' },
+      { document: 'AuthorizationPolicy shop/old', is: 'left-over', stays: true },
       { document: 'AuthorizationPolicy shop/theirs', is: 'foreign' },
       { document: 'AuthorizationPolicy shop/other', is: 'foreign' },
     ])

@@ -11,7 +11,10 @@ interface Known extends TargetDocument {
     readonly name: string
     readonly namespace: string
     readonly labels?: Readonly<Record<string, string>>
+    readonly generation?: number
   }
+  /** As the cluster tells it: anything. */
+  readonly status?: unknown
   readonly spec?: { readonly action?: string; readonly rules?: unknown; readonly jwtRules?: readonly Readonly<Record<string, unknown>>[] }
 }
 
@@ -71,6 +74,36 @@ export interface Drift {
   readonly document: string
   /** `foreign`: allows something at what may be a workload of the target, and isn't of it. */
   readonly is: 'missing' | 'changed' | 'left-over' | 'foreign'
+  /** Of what is left over: it denies everything, and is never removed. */
+  readonly stays?: boolean
+}
+
+const SAID: Readonly<Record<Drift['is'], string>> = {
+  missing: 'missing',
+  changed: 'not as it should be',
+  'left-over': 'no part of this any more, and still in force (`--prune` removes it, unless it denies everything)',
+  foreign: 'allows something in the same namespace, and is not of this target',
+}
+
+/** For people. */
+export function driftText({ is }: Drift): string {
+  return SAID[is]
+}
+
+/** What a control plane has written to a document about itself. */
+export interface Condition {
+  readonly document: string
+  readonly type: string
+  readonly isTrue: boolean
+  readonly message: string
+}
+
+export interface ClusterLook {
+  readonly drift: readonly Drift[]
+  /** On the documents that should be there and are. */
+  readonly revisions: readonly string[]
+  /** Only those about documents as they are now. Most clusters report none. */
+  readonly conditions: readonly Condition[]
 }
 
 /**
@@ -83,6 +116,16 @@ export async function driftOf(
   withKeys: boolean,
   kubectl: Kubectl,
 ): Promise<readonly Drift[]> {
+  return (await lookAtCluster(target, documents, withKeys, kubectl)).drift
+}
+
+/** The same, with what is written on the documents. @throws OstiaryError `target/kubectl` */
+export async function lookAtCluster(
+  target: string,
+  documents: readonly TargetDocument[],
+  withKeys: boolean,
+  kubectl: Kubectl,
+): Promise<ClusterLook> {
   const wanted = documents as readonly Known[]
   const found = new Map((await live(target, kubectl)).map((one) => [idOf(one), one]))
   const names = new Set(wanted.map(idOf))
@@ -94,14 +137,38 @@ export async function driftOf(
   })
   const leftOver = [...found.values()]
     .filter((one) => !names.has(idOf(one)))
-    .map((one): Drift => ({ document: idOf(one), is: 'left-over' }))
+    .map((one): Drift => ({ document: idOf(one), is: 'left-over', ...(phaseOf(one) === 'nothing' ? { stays: true } : {}) }))
   const namespaces = [...new Set(wanted.map(({ metadata }) => metadata.namespace))].toSorted()
   const foreign: Drift[] = []
   for (const namespace of namespaces)
     for (const one of itemsOf((await kubectl.run(['get', PLURAL['AuthorizationPolicy']!, '--namespace', namespace, '-o', 'json'])).stdout))
       if (one.metadata.labels?.[LABELS.target] !== target && phaseOf(one) === 'allow' && wanted.some((own) => mayMeet(own, one)))
         foreign.push({ document: idOf(one), is: 'foreign' })
-  return [...own, ...leftOver, ...foreign]
+  const there = wanted.flatMap((one) => found.get(idOf(one)) ?? [])
+  return {
+    drift: [...own, ...leftOver, ...foreign],
+    revisions: [...new Set(there.map(({ metadata }) => metadata.labels?.[LABELS.revision] ?? ''))],
+    conditions: there.flatMap(conditionsOf),
+  }
+}
+
+/** What is said of an earlier state of a document says nothing of this one. */
+function conditionsOf(document: Known): readonly Condition[] {
+  const { conditions, observedGeneration } = objectOf(document.status)
+  const { generation = 0 } = document.metadata
+  return (Array.isArray(conditions) ? conditions : []).map(objectOf).flatMap((one) => {
+    const seen = Number(one['observedGeneration'] ?? observedGeneration ?? generation)
+    const { type, status, message } = one
+    if (typeof type !== 'string' || !(seen >= generation) || (status !== 'True' && status !== 'False')) return []
+    const said = typeof message === 'string' ? message.slice(0, MAX_MESSAGE) : ''
+    return [{ document: idOf(document), type: type.slice(0, MAX_MESSAGE), isTrue: status === 'True', message: said }]
+  })
+}
+
+const MAX_MESSAGE = 500
+
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
 }
 
 /** Whether both may be for one workload: what labels it has besides, nobody knows here. */

@@ -11,15 +11,22 @@ export interface Kubectl {
 const MAX_TIME = 120_000
 const MAX_OUTPUT = 64 * 1024 * 1024
 
-/** @param program For tests: what is started in place of `kubectl`, with arguments that come first */
-export function kubectlIn(context: string, program: readonly [string, ...string[]] = ['kubectl']): Kubectl {
+/**
+ * @param program For tests: what is started in place of `kubectl`, with arguments that come first
+ * @param signal Ends what has been started
+ */
+export function kubectlIn(context: string, program: readonly [string, ...string[]] = ['kubectl'], signal?: AbortSignal): Kubectl {
   const [command, ...first] = program
   return {
     run: (args, input, expected = [0]) =>
       new Promise((resolve, reject) => {
         const what = `kubectl ${args[0] ?? ''}`
         const refused = (problem: string): void => reject(new OstiaryError('target/kubectl', { what, context, problem }))
-        const child = spawn(command, [...first, '--context', context, ...args], { stdio: ['pipe', 'pipe', 'pipe'], timeout: MAX_TIME })
+        const child = spawn(command, [...first, '--context', context, ...args], {
+          stdio: ['pipe', 'pipe', 'pipe'],
+          timeout: MAX_TIME,
+          ...(signal === undefined ? {} : { signal }),
+        })
         const [out, said]: [Buffer[], Buffer[]] = [[], []]
         let size = 0
         const taking = (into: Buffer[]) => (data: Buffer) => {

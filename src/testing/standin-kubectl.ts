@@ -1,8 +1,8 @@
 /**
  * In place of `kubectl`, for tests: keeps documents in a file, and writes down what it was told. Run as a program of its own, with that
- * file as first argument: `{ documents, calls, refuses }`.
+ * file as first argument: `{ documents, calls, refuses }`. With `{context}` in its path each context has a file of its own.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
 export interface StandInCluster {
@@ -30,8 +30,10 @@ function valueOf(args: readonly string[], flag: string): string | undefined {
   return at === -1 ? undefined : args[at + 1]
 }
 
-function main([file, flag, context, ...args]: readonly string[]): void {
-  if (file === undefined || flag !== '--context' || context !== 'shop') throw new Error(`no context \`${context ?? ''}\``)
+function main([path, flag, context = '', ...args]: readonly string[]): void {
+  const file = path?.replace('{context}', context)
+  const isKnown = path === file ? context === 'shop' : existsSync(file!)
+  if (file === undefined || flag !== '--context' || !isKnown) throw new Error(`no context \`${context}\``)
   const state = JSON.parse(readFileSync(file, 'utf8')) as StandInCluster
   const documents = { ...state.documents }
   const keep = (...about: readonly string[]): void =>

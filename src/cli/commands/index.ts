@@ -17,6 +17,8 @@ import { lsp } from './lsp.ts'
 import { plan } from './plan.ts'
 import { prove } from './prove.ts'
 import { policy } from './policy.ts'
+import { rollout } from './rollout.ts'
+import { targets } from './targets.ts'
 import { test } from './test.ts'
 import { token } from './token.ts'
 import { up } from './up.ts'
@@ -40,6 +42,8 @@ export const commands: readonly Register[] = [
   compile,
   apply,
   drift,
+  targets,
+  rollout,
   prove,
   envoy,
   doctor,

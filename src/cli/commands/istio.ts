@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
-import type { Drift } from '../../server/istiocluster.ts'
+import { driftText, type Drift } from '../../server/istiocluster.ts'
 import type { IstioTarget } from '../../targets/istio/schema.ts'
 import { counted, paint } from '../output.ts'
-import { isRefusedWhole, openTargets, reportCompiled, type CompiledTarget } from '../targets.ts'
+import { isRefusedWhole, openTargets, reportCompiled, type OpenedTarget } from '../targets.ts'
 import type { Register } from './index.ts'
 
 interface Options {
@@ -59,7 +59,7 @@ async function brought(folder: string, options: Options, output: { answer(human:
 }
 
 async function broughtOne(
-  { name, documents }: CompiledTarget,
+  { name, documents, input }: Omit<OpenedTarget, 'config'>,
   { context }: IstioTarget,
   { diff = false, prune = false, keys = false }: Options,
 ): Promise<Told> {
@@ -69,15 +69,8 @@ async function broughtOne(
     import('../../server/istiocluster.ts'),
   ])
   const kubectl = kubectlIn(context)
-  const removed = diff ? [] : await applyToCluster(name, documents, prune, kubectl)
-  return { name, documents: documents.length, applied: !diff, removed, drift: await driftOf(name, documents, keys, kubectl) }
-}
-
-const SAID: Readonly<Record<Drift['is'], string>> = {
-  missing: 'missing',
-  changed: 'not as it should be',
-  'left-over': 'no part of this any more, and still in force (`--prune` removes it, unless it denies everything)',
-  foreign: 'allows something in the same namespace, and is not of this target',
+  const removed = diff ? [] : await applyToCluster(input.name, documents, prune, kubectl)
+  return { name, documents: documents.length, applied: !diff, removed, drift: await driftOf(input.name, documents, keys, kubectl) }
 }
 
 function render({ name, documents, applied, removed, drift: found }: Told): string {
@@ -85,6 +78,6 @@ function render({ name, documents, applied, removed, drift: found }: Told): stri
   return [
     `${name}: ${counted(documents, 'document')} ${applied ? 'applied, ' : ''}${wrong}`,
     ...removed.map((one) => `  ${one}: removed`),
-    ...found.map(({ document, is }) => `  ${document}: ${SAID[is]}`),
+    ...found.map((one) => `  ${one.document}: ${driftText(one)}`),
   ].join('\n')
 }

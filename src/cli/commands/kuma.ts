@@ -4,7 +4,7 @@ import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { Looked } from '../../targets/kuma/push.ts'
 import type { KumaTarget } from '../../targets/kuma/schema.ts'
 import { counted, paint, type Output } from '../output.ts'
-import { isRefusedWhole, openTargets, reportCompiled, type CompiledTarget, type CompileOptions } from '../targets.ts'
+import { isRefusedWhole, openTargets, reportCompiled, type CompileOptions, type OpenedTarget } from '../targets.ts'
 import type { Register } from './index.ts'
 
 interface ApplyOptions extends CompileOptions {
@@ -40,7 +40,7 @@ async function brought(folder: string, options: ApplyOptions, output: Output): P
   for (const one of results) reportCompiled(one, folder)
   if (results.some((one) => isRefusedWhole(one))) throw new DiagnosticsError(results.flatMap(({ diagnostics }) => diagnostics))
   const told: Told[] = []
-  for (const { config, ...one } of results) told.push(await applyOne(one, config as KumaTarget, wiring, folder, options))
+  for (const one of results) told.push(await applyOne(one, wiring, folder, options))
   output.answer(told.map(render).join('\n'), told)
   return told.every(({ enforced }) => enforced) ? 0 : 1
 }
@@ -57,47 +57,37 @@ const LOOKS = 15
 const LOOK_MS = 1000
 
 async function applyOne(
-  { name, documents }: CompiledTarget,
-  config: KumaTarget,
+  { name, documents, input, config }: OpenedTarget,
   wiring: Wiring,
   folder: string,
   { diff = false, prune: prunes = false }: ApplyOptions,
 ): Promise<Told> {
-  const { controlPlane, mode } = config
-  if (controlPlane === undefined) throw new OstiaryError('target/no-control-plane', { name })
-  if (mode === 'kubernetes' && !diff) throw new OstiaryError('target/read-only', { url: controlPlane.url })
-  const [{ KumaClient }, push, { openOutbound }, { resolveSecret }, { systemClock }, { pause }] = await Promise.all([
-    import('../../targets/kuma/client.ts'),
+  const { controlPlane, mode } = config as KumaTarget
+  if (controlPlane !== undefined && mode === 'kubernetes' && !diff) throw new OstiaryError('target/read-only', { url: controlPlane.url })
+  const [{ openKuma }, { isEnforced }, { systemClock: clock }, { pause }] = await Promise.all([
+    import('../../server/places/kuma.ts'),
     import('../../targets/kuma/push.ts'),
-    import('../../identity/outbound.ts'),
-    import('../../secrets/references.ts'),
     import('../../core/clock.ts'),
     import('../../secrets/request.ts'),
   ])
-  const outbound = openOutbound({ ...wiring.outbound, ...(controlPlane.ca === undefined ? {} : { ca: controlPlane.ca }) }, folder)
+  const place = await openKuma({ place: name, target: input.name, config: config as KumaTarget, documents, wiring, folder, clock })
   try {
-    const token = controlPlane.token === undefined ? undefined : resolveSecret(controlPlane.token, folder)
-    const client = new KumaClient({ url: controlPlane.url, mesh: config.mesh, token, fetch: outbound.fetch, clock: systemClock })
-    const input = { name, gateway: wiring.name, config, documents }
-    const version = await push.checkVersion(client, input)
-    const warnings = (await client.answersAnybody())
+    const version = await place.version()
+    const warnings = (await place.answersAnybody())
       ? ['whoever reaches the control plane may change policies, without any token: let nobody else reach it']
       : []
-    if (!diff) warnings.push(...(await push.putAll(client, input)))
-    let looked = await push.look(client, input)
-    if (!diff && prunes) {
-      await push.prune(client, looked.stale)
-      looked = await push.look(client, input)
-    }
+    if (!diff) warnings.push(...(await place.put()))
+    if (!diff && prunes) await place.prune()
+    let looked = await place.looked()
     // What was kept is known at once; what dataplanes are told of it, a little later.
     const looks = diff ? 0 : LOOKS
     for (let again = 0; again < looks && looked.dataplanes.some(({ problems }) => problems.length > 0); again++) {
-      await pause(systemClock, LOOK_MS)
-      looked = await push.look(client, input)
+      await pause(clock, LOOK_MS)
+      looked = await place.looked()
     }
-    return { ...looked, name, version, applied: !diff, enforced: push.isEnforced(looked), warnings: [...warnings, ...looked.warnings] }
+    return { ...looked, name, version, applied: !diff, enforced: isEnforced(looked), warnings: [...warnings, ...looked.warnings] }
   } finally {
-    await outbound.close()
+    await place.close()
   }
 }
 

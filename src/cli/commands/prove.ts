@@ -118,7 +118,7 @@ function proveTarget(kind: string, group: Command, action: Parameters<Register>[
 }
 
 /** Nothing is let through that the policy denies. What is denied though the policy allows it is told, and opens nothing. */
-function isProven({ counterexamples, problems, notProven }: ResourceProof): boolean {
+export function isProven({ counterexamples, problems, notProven }: ResourceProof): boolean {
   return counterexamples.every(({ direction }) => direction === 'narrower') && problems.length === 0 && notProven.length === 0
 }
 

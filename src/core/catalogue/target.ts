@@ -71,6 +71,16 @@ export const target = {
     help: 'there are {known}',
     exit: 64,
   },
+  'target/no-stages': {
+    message: 'there is no roll-out in the wiring',
+    help: 'write `rollout.stages`, as docs/fleets.md says, or apply at once with `ostiary apply`',
+    exit: 66,
+  },
+  'target/not-proven': {
+    message: '{targets}: what would be applied is not proven to be what the policy says',
+    help: 'nothing was applied; see `ostiary prove`, or write `rollout.prove: false`',
+    exit: 1,
+  },
   'target/same-place': {
     message: '`targets.{place}` and `targets.{other}` are both at `{where}`',
     help: 'leave one of them out: each would take what the other has applied for its own',

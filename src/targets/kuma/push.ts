@@ -21,6 +21,8 @@ export interface Kept {
   readonly kind: Kind
   readonly name: string
   readonly missing: boolean
+  /** Which revision is written on what there is. */
+  readonly revision: string | undefined
   readonly differences: readonly string[]
 }
 
@@ -34,6 +36,8 @@ export interface Looked {
   readonly documents: readonly Kept[]
   readonly stale: readonly Stale[]
   readonly dataplanes: readonly Running[]
+  /** How many configurations the Envoy of each dataplane has rejected since it connected, where that is told. */
+  readonly rejected: Readonly<Record<string, number>>
   /** What isn't wrong by itself, for people to look at. */
   readonly warnings: readonly string[]
 }
@@ -68,18 +72,23 @@ export async function look(client: KumaClient, input: PushInput): Promise<Looked
   if (config.mode === 'universal') for (const kind of Object.keys(KINDS) as Kind[]) lists.set(kind, await client.list(kind))
   const kept = config.mode === 'universal' ? documents.map((document) => keptOf(document, lists)) : []
   const dataplanes = await client.dataplanes()
+  const rejected = await rejectionsOf(client, dataplanes, input)
   return {
     documents: kept,
     stale: staleOf(lists, input),
     dataplanes: await runningOf(client, dataplanes, input),
-    warnings: [...othersOf(lists, input), ...(await rejectionsOf(client, dataplanes, input))],
+    rejected: Object.fromEntries([...rejected].flatMap(([name, count]) => (count === undefined ? [] : [[name, count]]))),
+    warnings: [...othersOf(lists, input), ...[...rejected].flatMap(([name, count]) => rejectionText(name, count))],
   }
 }
 
 function keptOf(document: TargetDocument, lists: ReadonlyMap<Kind, readonly JsonObject[]>): Kept {
   const [kind, name] = [document['type'] as Kind, document['name'] as string]
   const found = lists.get(kind)?.find((one) => one['name'] === name)
-  return { kind, name, missing: found === undefined, differences: found === undefined ? [] : differences(document, found) }
+  if (found === undefined) return { kind, name, missing: true, revision: undefined, differences: [] }
+  const revision = labelsOf(found)[LABELS.revision]
+  const isText = typeof revision === 'string'
+  return { kind, name, missing: false, revision: isText ? revision : undefined, differences: differences(document, found) }
 }
 
 function labelsOf(document: JsonObject): JsonObject {
@@ -138,19 +147,20 @@ async function rejectionsOf(
   client: KumaClient,
   dataplanes: readonly JsonObject[],
   { documents, config }: PushInput,
-): Promise<readonly string[]> {
+): Promise<ReadonlyMap<string, number | undefined>> {
   const expected = expectedOf(documents, config)
-  const found: string[] = []
-  for (const one of dataplanes.filter((dataplane) => expected.some((group) => isSelected(dataplane, group)))) {
-    const name = nameOf(one)
-    const rejected = await client.rejectedBy(name)
-    if (rejected === undefined) found.push(`nobody tells whether the Envoy of dataplane ${name} has taken what it was told`)
-    else if (rejected > 0)
-      found.push(
-        `the Envoy of dataplane ${name} has rejected ${rejected} configurations since it connected, and kept what it had: its log says why`,
-      )
-  }
+  const found = new Map<string, number | undefined>()
+  for (const one of dataplanes.filter((dataplane) => expected.some((group) => isSelected(dataplane, group))))
+    found.set(nameOf(one), await client.rejectedBy(nameOf(one)))
   return found
+}
+
+function rejectionText(name: string, rejected: number | undefined): readonly string[] {
+  if (rejected === undefined) return [`nobody tells whether the Envoy of dataplane ${name} has taken what it was told`]
+  if (rejected === 0) return []
+  return [
+    `the Envoy of dataplane ${name} has rejected ${rejected} configurations since it connected, and kept what it had: its log says why`,
+  ]
 }
 
 /** Whether everything is as it should be. */
