@@ -29,6 +29,7 @@ const ROOTS = [
   'envoy/service/accesslog/v3/als.proto',
   'envoy/service/auth/v3/external_auth.proto',
   'envoy/service/discovery/v3/ads.proto',
+  'envoy/type/matcher/v3/http_inputs.proto',
   'xds/type/matcher/v3/http_inputs.proto',
   'xds/type/matcher/v3/matcher.proto',
 ]

@@ -2,7 +2,7 @@
 import { all, any, ALWAYS, isNever, NEVER, not, test, type Formula, type NativeIssuer, type TokenTest } from '../core/token.ts'
 import type { Told } from '../policy/compare/enforced.ts'
 import type { NativeResource } from '../policy/native/native.ts'
-import { asRead, settled, type PathTemplate, type Read, type ReadFilter, type RequestAtom } from './read.ts'
+import { asRead, settled, templatesNeeded, type PathTemplate, type Read, type ReadFilter, type RequestAtom } from './read.ts'
 
 /** Where filters serve several resources, that of one. */
 export interface Place {
@@ -53,9 +53,9 @@ export class Answers {
     const byPath = new Map<number, number[]>()
     const others: number[] = []
     for (const [number, { matches }] of policies.entries()) {
-      const needed = pathsNeeded(matches, this.#paths)
+      const needed = templatesNeeded(matches)
       if (needed === undefined) others.push(number)
-      for (const path of needed ?? []) {
+      for (const path of new Set(needed?.map(this.#paths))) {
         const list = byPath.get(path)
         if (list === undefined) byPath.set(path, [number])
         else list.push(number)
@@ -111,15 +111,6 @@ export class Answers {
 interface Part {
   readonly key: string
   readonly formula: () => Formula
-}
-
-/** Paths one of which has to cover a request that matches; undefined where that can't be said. */
-function pathsNeeded(read: Read, number: (template: PathTemplate) => number): ReadonlySet<number> | undefined {
-  if ('request' in read) return read.request.about === 'path' ? new Set([number(read.request.template)]) : undefined
-  if ('all' in read) return read.all.map((one) => pathsNeeded(one, number)).find((one) => one !== undefined)
-  if (!('any' in read)) return undefined
-  const each = read.any.map((one) => pathsNeeded(one, number))
-  return each.every((one) => one !== undefined) ? new Set(each.flatMap((one) => [...one])) : undefined
 }
 
 const asking = new WeakMap<Read, { readonly request: boolean; readonly token: boolean }>()

@@ -34,6 +34,7 @@ import { file_envoy_extensions_path_match_uri_template_v3_uri_template_match as 
 import { file_envoy_extensions_transport_sockets_tls_v3_secret as secret } from './messages/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
 import { file_envoy_extensions_transport_sockets_tls_v3_tls as tls } from './messages/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts'
 import { file_envoy_extensions_upstreams_http_v3_http_protocol_options as httpProtocolOptions } from './messages/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts'
+import { file_envoy_type_matcher_v3_http_inputs as headerInputs } from './messages/envoy/type/matcher/v3/http_inputs_pb.ts'
 import { file_xds_type_matcher_v3_http_inputs as httpInputs } from './messages/xds/type/matcher/v3/http_inputs_pb.ts'
 import { file_xds_type_matcher_v3_matcher as matcher } from './messages/xds/type/matcher/v3/matcher_pb.ts'
 
@@ -56,6 +57,7 @@ export const registry: Registry = createRegistry(
   uriTemplate,
   tls,
   httpProtocolOptions,
+  headerInputs,
   httpInputs,
   matcher,
   file_google_protobuf_struct,

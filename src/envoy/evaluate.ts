@@ -59,12 +59,40 @@ export function evaluateEnvoy(routes: Json, filters: readonly string[], request:
     (domains as readonly string[]).some((domain) => isDomain(domain, request.host)),
   )
   if (host === undefined) return { allowed: false, filter: 'route', policy: undefined }
-  const perFilter = host['typedPerFilterConfig'] as Json
+  const route = routeOf(host, request.path)
+  if (route === undefined) return { allowed: false, filter: 'route', policy: undefined }
+  // What a route says of a filter stands in the place of what its host says.
+  const perFilter = { ...(host['typedPerFilterConfig'] as Json), ...(route['typedPerFilterConfig'] as Json | undefined) }
   return evaluateFilters(
     filters.map((name) => [name, ((perFilter[name] as Json)['rbac'] as Json)['rules'] as Json]),
     request,
     regexes,
   )
+}
+
+/** The route that a request takes; undefined for none. The path is compared with its query, as Envoy has it there. */
+function routeOf({ matcher, routes = [] }: Json, path: string): Json | undefined {
+  const isFor = ({ match }: Json): boolean => {
+    const [kind, value] = only(match as Json)
+    if (kind !== 'prefix') throw new Error(`a route by \`${kind}\` is not known`)
+    return path.startsWith(value as string)
+  }
+  if (matcher === undefined) return (routes as readonly Json[]).find(isFor)
+  const [tree, { input, ...map }] = only(matcher as Json) as [string, Json]
+  const { '@type': type, headerName } = (input as Json)['typedConfig'] as Json
+  if (tree !== 'matcherTree' || !String(type).endsWith('/envoy.type.matcher.v3.HttpRequestHeaderMatchInput') || headerName !== ':path')
+    throw new Error('routes by this are not known')
+  const [kind, value] = only(map)
+  if (kind !== 'prefixMatchMap') throw new Error(`\`${kind}\` is not known`)
+  const all = (value as Json)['map'] as Json
+  const [longest] = Object.keys(all)
+    .filter((prefix) => path.startsWith(prefix))
+    .toSorted((one, other) => other.length - one.length)
+  if (longest === undefined) return undefined
+  const [what, action] = only(all[longest] as Json)
+  if (what !== 'action') throw new Error(`\`${what}\` is not known`)
+  const route = (action as Json)['typedConfig'] as Json
+  return isFor(route) ? route : undefined
 }
 
 /** The first policy of `rules` that matches, in the order of names. @throws Error for what it doesn't know */

@@ -69,6 +69,22 @@ export function readFilter(rules: Json, options: ReadWith): ReadFilter {
   return { action, policies: Object.entries(policies as Json).map(([name, policy]) => ({ name, matches: reader.policy(policy as Json) })) }
 }
 
+const NOTHING_KNOWN: ReadWith = { canonical: { path: '', method: '', token: '' }, asked: [] }
+
+/** One permission of a policy: what it asks of a request. @throws NotRead */
+export function permissionRead(permission: Json): Read {
+  return new Reader(NOTHING_KNOWN).rule(permission)
+}
+
+/** Path templates one of which covers whatever matches; undefined where that can't be said. */
+export function templatesNeeded(read: Read): readonly PathTemplate[] | undefined {
+  if ('request' in read) return read.request.about === 'path' ? [read.request.template] : undefined
+  if ('all' in read) return read.all.map(templatesNeeded).find((one) => one !== undefined)
+  if (!('any' in read)) return undefined
+  const each = read.any.map(templatesNeeded)
+  return each.every((one) => one !== undefined) ? each.flat() : undefined
+}
+
 class Reader {
   readonly #canonical: ReadWith['canonical']
   readonly #asked: ReadonlyMap<string, TokenTest>
@@ -80,16 +96,16 @@ class Reader {
 
   policy({ permissions, principals, condition, ...rest }: Json): Read {
     nothingElse(rest)
-    const one = (list: unknown): Read => ({ any: (list as readonly Json[]).map((rule) => this.#rule(rule)) })
+    const one = (list: unknown): Read => ({ any: (list as readonly Json[]).map((rule) => this.rule(rule)) })
     const matched = [one(permissions), one(principals)]
     return { all: condition === undefined ? matched : [...matched, this.#condition(plain(condition) as Cel)] }
   }
 
   /** A permission or a principal. */
-  #rule(rule: Json): Read {
+  rule(rule: Json): Read {
     const [kind, value] = only(rule)
     const inner = value as Json
-    const each = (list: unknown): readonly Read[] => (list as readonly Json[]).map((one) => this.#rule(one))
+    const each = (list: unknown): readonly Read[] => (list as readonly Json[]).map((one) => this.rule(one))
     switch (kind) {
       case 'any':
         if (value !== true) throw new NotRead('`any` that is not true')
@@ -104,7 +120,7 @@ class Reader {
         return { any: each(inner['ids']) }
       case 'notRule':
       case 'notId':
-        return { not: this.#rule(inner) }
+        return { not: this.rule(inner) }
       case 'urlPath':
         return { request: this.#path(inner['path'] as Json) }
       case 'header':

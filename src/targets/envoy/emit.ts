@@ -13,6 +13,7 @@ import type { RevocationTarget } from '../../store/revocations.ts'
 import type { KeySets } from '../target.ts'
 import { listenerOf } from './listener.ts'
 import { revokedOf } from './revoked.ts'
+import { leavesOf, type Leaf, type TreeLimits } from './tree.ts'
 
 export { FILTERS } from '../../envoy/filters.ts'
 
@@ -52,6 +53,8 @@ export interface EnvoyInput {
   readonly maxDuration?: number
   /** Name of the cluster where the gateway is asked about delegated resources; undefined for nowhere. */
   readonly checks?: string | undefined
+  /** From where on statements of one resource are told apart by how paths begin; default: where that pays. */
+  readonly tree?: TreeLimits | undefined
 }
 
 /** Everything that one Envoy gets, by the kind of its resources. */
@@ -65,11 +68,16 @@ export interface EnvoyConfiguration {
   readonly secrets: readonly Json[]
 }
 
+const ROUTE = `${TYPE}envoy.config.route.v3.Route`
+const PATH_INPUT: Json = {
+  name: 'path',
+  typedConfig: { '@type': `${TYPE}envoy.type.matcher.v3.HttpRequestHeaderMatchInput`, headerName: ':path' },
+}
 const PER_CHECK = `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`
 
 /** @param routeOf What makes the routes of a resource, for whoever keeps what was made */
 export function emitEnvoy(input: EnvoyInput, routeOf: RouteOf = routeConfigurationOf): EnvoyConfiguration {
-  const { resources, keys, tls, checks, revoked = [] } = input
+  const { resources, keys, tls, checks, tree, revoked = [] } = input
   const native = resources.filter(({ delegated }) => delegated !== true)
   const issuers = [...new Map(native.flatMap((one) => one.native.issuers.map((issuer) => [issuer.form, issuer] as const))).values()]
   return {
@@ -78,7 +86,7 @@ export function emitEnvoy(input: EnvoyInput, routeOf: RouteOf = routeConfigurati
     scopes: resources.flatMap(({ native: { name: resource }, hosts }) =>
       hosts.map((host) => ({ name: host, routeConfigurationName: resource, key: { fragments: [{ stringKey: host }] } })),
     ),
-    routes: resources.map((one) => routeOf(one, checks)),
+    routes: resources.map((one) => routeOf(one, checks, tree)),
     extensions: [
       {
         name: FILTERS.tokens,
@@ -144,26 +152,21 @@ function clusterOf({ native, upstream }: EnvoyResource): Json {
   }
 }
 
-export type RouteOf = (resource: EnvoyResource, checks: string | undefined) => Json
+export type RouteOf = (resource: EnvoyResource, checks: string | undefined, tree?: TreeLimits) => Json
 
 /** Routes of one resource, with what guards them. */
-export function routeConfigurationOf(resource: EnvoyResource, checks: string | undefined): Json {
-  return { name: resource.native.name, virtualHosts: [virtualHostOf(resource, checks)] }
+export function routeConfigurationOf(resource: EnvoyResource, checks: string | undefined, tree?: TreeLimits): Json {
+  return { name: resource.native.name, virtualHosts: [virtualHostOf(resource, checks, tree)] }
 }
 
-function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Json {
-  const { native, hosts, websocket, forwardAuthorization, delegated } = resource
+function virtualHostOf(resource: EnvoyResource, checks: string | undefined, tree: TreeLimits | undefined): Json {
+  const { native, hosts, forwardAuthorization, delegated } = resource
+  const leaves = delegated === true ? undefined : leavesOf(native, tree)
   if (delegated === true && checks === undefined) throw new Error(`nobody could be asked about \`${native.name}\``)
   return {
     name: native.name,
     domains: hosts,
-    routes: [
-      {
-        name: native.name,
-        match: { prefix: '/' },
-        route: { cluster: native.name, timeout: '0s', ...(websocket ? { upgradeConfigs: [{ upgradeType: 'websocket' }] } : {}) },
-      },
-    ],
+    ...(leaves === undefined ? { routes: [routeOf(resource)] } : { matcher: matcherOf(resource, leaves) }),
     requestHeadersToRemove: [
       // What the gateway writes when it is asked has been written by now, over whatever the caller sent.
       ...(delegated === true ? IDENTITY_HEADERS.filter((header) => !WRITTEN.has(header)) : IDENTITY_HEADERS),
@@ -176,11 +179,37 @@ function virtualHostOf(resource: EnvoyResource, checks: string | undefined): Jso
           typedPerFilterConfig: {
             [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
             [FILTERS.callers]: perRoute('ALLOW', callersOf(native)),
-            [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native), observedOf(native)),
             ...(checks === undefined ? {} : { [FILTERS.checks]: { '@type': PER_CHECK, disabled: true } }),
-            [FILTERS.rules]: perRoute('ALLOW', rulesOf(native)),
+            // Where there are leaves, each has its own, and a request that comes to none is denied by the listener.
+            ...(leaves === undefined ? statementsOf(native) : {}),
           },
         }),
+  }
+}
+
+function routeOf({ native: { name }, websocket }: EnvoyResource): Json {
+  return {
+    name,
+    match: { prefix: '/' },
+    route: { cluster: name, timeout: '0s', ...(websocket ? { upgradeConfigs: [{ upgradeType: 'websocket' }] } : {}) },
+  }
+}
+
+/** The longest beginning that a path has decides. It never holds a question mark, so that the query, which stands behind the path there, makes no difference. */
+function matcherOf(resource: EnvoyResource, leaves: readonly Leaf[]): Json {
+  const map = Object.fromEntries(
+    leaves.map(({ prefix, native }) => [
+      prefix,
+      { action: { name: 'route', typedConfig: { '@type': ROUTE, ...routeOf(resource), typedPerFilterConfig: statementsOf(native) } } },
+    ]),
+  )
+  return { matcherTree: { input: PATH_INPUT, prefixMatchMap: { map } } }
+}
+
+function statementsOf(native: NativeResource): Json {
+  return {
+    [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native), observedOf(native)),
+    [FILTERS.rules]: perRoute('ALLOW', rulesOf(native)),
   }
 }
 

@@ -27,9 +27,9 @@ export class Pieces {
   }
 
   /** For `emitEnvoy`: stands for routes, which are written only where what they are made of has changed. */
-  readonly routeOf: RouteOf = (resource, checks) => {
-    const made = this.#kept(`route of ${this.#textOf(resource, checks)}`, () =>
-      this.#messageOf('route', routeConfigurationOf(resource, checks)),
+  readonly routeOf: RouteOf = (resource, checks, tree) => {
+    const made = this.#kept(`route of ${this.#textOf(resource, checks)} ${JSON.stringify(tree ?? null)}`, () =>
+      this.#messageOf('route', routeConfigurationOf(resource, checks, tree)),
     )
     const stub: Json = { name: resource.native.name }
     this.#known.set(stub, made)

@@ -13,6 +13,7 @@ import { emitEnvoy, type EnvoyConfiguration, type EnvoyResource } from './emit.t
 import { Pieces } from './pieces.ts'
 import type { ResourceProof } from '../target.ts'
 import { proveEnvoy } from './prove.ts'
+import type { TreeLimits } from './tree.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 
 const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }
@@ -29,23 +30,29 @@ function resourcesOf(policy: CompiledPolicy, names: readonly string[]): readonly
   })
 }
 
-function emitted(resources: readonly EnvoyResource[]): EnvoyConfiguration {
-  return emitEnvoy({ name: 'edge', address: { host: '127.0.0.1', port: 1 }, resources, keys: new Map(), tls: undefined, logs: undefined })
+/** So that even a small policy comes to a tree of routes. */
+const TREE = { listUpTo: 1, leafUpTo: 1 }
+
+function emitted(resources: readonly EnvoyResource[], tree: TreeLimits | undefined): EnvoyConfiguration {
+  const address = { host: '127.0.0.1', port: 1 }
+  return emitEnvoy({ name: 'edge', address, resources, keys: new Map(), tls: undefined, logs: undefined, tree })
 }
 
-function proofs(policy: CompiledPolicy, resources: readonly EnvoyResource[], made = emitted(resources)): readonly ResourceProof[] {
+function proofs(policy: CompiledPolicy, resources: readonly EnvoyResource[], made: EnvoyConfiguration): readonly ResourceProof[] {
   return proveEnvoy({ snapshot: new Pieces().snapshot(made), resources, policy, now: NOW })
 }
 
 describe('what an Envoy is sent', () => {
   test('is proven, whatever the policy', () => {
-    const told = { resources: 0, comparisons: 0 }
+    const told = { resources: 0, comparisons: 0, trees: 0 }
     fc.assert(
-      fc.property(policyData, (data) => {
+      fc.property(policyData, fc.constantFrom(undefined, TREE), (data, tree) => {
         const { policy } = load(filesOf(data))
         fc.pre(policy !== undefined)
         const resources = resourcesOf(policy, ['orders', 'wiki'])
-        for (const { resource, counterexamples, problems, notProven, comparisons } of proofs(policy, resources)) {
+        const made = emitted(resources, tree)
+        if (isTree(made)) told.trees++
+        for (const { resource, counterexamples, problems, notProven, comparisons } of proofs(policy, resources, made)) {
           told.resources++
           told.comparisons += comparisons
           assert.deepEqual(
@@ -57,59 +64,79 @@ describe('what an Envoy is sent', () => {
       }),
       { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 20) },
     )
-    assert.ok(told.resources > 8 && told.comparisons > 300, JSON.stringify(told))
+    assert.ok(told.resources > 8 && told.comparisons > 300 && told.trees > 2, JSON.stringify(told))
   })
 
   test('is not proven where a request shows that something was changed', () => {
-    const told = { changed: 0, shown: 0 }
+    const told = { changed: 0, shown: 0, trees: 0 }
     const asked = fc.array(fc.tuple(fc.option(identity, { freq: 6 }), action), { minLength: 60, maxLength: 60 })
     fc.assert(
-      fc.property(policyData, fc.array(fc.nat(), { minLength: 6, maxLength: 6 }), asked, (data, choices, requests) => {
-        const { policy } = load(filesOf(data))
-        fc.pre(policy !== undefined)
-        const resources = resourcesOf(policy, ['orders'])
-        fc.pre(resources.length > 0)
-        const made = emitted(resources)
-        for (const choice of choices) {
-          const changed = JSON.parse(JSON.stringify(made)) as EnvoyConfiguration
-          if (!damage(changed.routes[0]!, choice)) continue
-          told.changed++
-          const shows = requests.some(([caller, { method, path }]) => {
-            const issuer = resources[0]!.native.issuers.find((one) => one.name === caller?.issuer)
-            if (
-              method !== method.toUpperCase() ||
-              !/^(?:\/[A-Za-z0-9:]*)+$/.test(path) ||
-              path.includes('//') ||
-              (caller !== null && issuer === undefined)
-            )
-              return false
-            const token = caller === null ? undefined : { header: {}, payload: { ...tokenOf(caller).payload, iss: issuer!.iss } }
-            const request = { host: 'orders.example', method, path, authorization: token && 'Bearer a.b.c', token, time: NOW }
-            const allowed = (routes: EnvoyConfiguration['routes']): boolean => {
-              try {
-                return evaluateEnvoy(routes[0]!, ORDER, request, regexes).allowed
-              } catch {
-                return true // What nobody can read is no proof either way.
+      fc.property(
+        policyData,
+        fc.constantFrom(undefined, TREE),
+        fc.array(fc.nat(), { minLength: 6, maxLength: 6 }),
+        asked,
+        (data, tree, choices, requests) => {
+          const { policy } = load(filesOf(data))
+          fc.pre(policy !== undefined)
+          const resources = resourcesOf(policy, ['orders'])
+          fc.pre(resources.length > 0)
+          const made = emitted(resources, tree)
+          for (const choice of choices) {
+            const changed = JSON.parse(JSON.stringify(made)) as EnvoyConfiguration
+            if (!damage(changed.routes[0]!, choice)) continue
+            told.changed++
+            const shows = requests.some(([caller, { method, path }]) => {
+              const issuer = resources[0]!.native.issuers.find((one) => one.name === caller?.issuer)
+              if (
+                method !== method.toUpperCase() ||
+                !/^(?:\/[A-Za-z0-9:]*)+$/.test(path) ||
+                path.includes('//') ||
+                (caller !== null && issuer === undefined)
+              )
+                return false
+              const token = caller === null ? undefined : { header: {}, payload: { ...tokenOf(caller).payload, iss: issuer!.iss } }
+              const request = { host: 'orders.example', method, path, authorization: token && 'Bearer a.b.c', token, time: NOW }
+              const allowed = (routes: EnvoyConfiguration['routes']): boolean => {
+                try {
+                  return evaluateEnvoy(routes[0]!, ORDER, request, regexes).allowed
+                } catch {
+                  return true // What nobody can read is no proof either way.
+                }
               }
-            }
-            return allowed(made.routes) !== allowed(changed.routes)
-          })
-          if (!shows) continue
-          told.shown++
-          const [proof] = proofs(policy, resources, changed)
-          const { counterexamples, problems, notProven } = proof!
-          assert.ok(counterexamples.length + problems.length + notProven.length > 0, JSON.stringify([filesOf(data), choice]))
-        }
-      }),
+              return allowed(made.routes) !== allowed(changed.routes)
+            })
+            if (!shows) continue
+            told.shown++
+            if (isTree(made)) told.trees++
+            const [proof] = proofs(policy, resources, changed)
+            const { counterexamples, problems, notProven } = proof!
+            assert.ok(counterexamples.length + problems.length + notProven.length > 0, JSON.stringify([filesOf(data), choice]))
+          }
+        },
+      ),
       { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 20) },
     )
-    assert.ok(told.changed > 40 && told.shown > 5, JSON.stringify(told))
+    assert.ok(told.changed > 40 && told.shown > 5 && told.trees > 2, JSON.stringify(told))
   })
 })
 
+function isTree(made: EnvoyConfiguration): boolean {
+  return JSON.stringify(made.routes).includes('"matcherTree"')
+}
+
 type Tree = Record<string, unknown>
 
-/** Changes one thing of the filters: a text or a number is another, one of several is gone, what is asked is not asked. */
+interface Host {
+  readonly typedPerFilterConfig: Tree
+  readonly matcher?: { readonly matcherTree: { readonly prefixMatchMap: { readonly map: Record<string, Leaf> } } }
+}
+
+interface Leaf {
+  readonly action: { readonly typedConfig: { readonly typedPerFilterConfig: Tree } }
+}
+
+/** Changes one thing of the filters or of the tree of routes: a text or a number is another, one of several is gone, what is asked is not asked. */
 function damage(route: object, choice: number): boolean {
   const places: (() => void)[] = []
   const texts: string[] = []
@@ -130,8 +157,18 @@ function damage(route: object, choice: number): boolean {
       visit(inner, (to) => (own[key] = to))
     }
   }
-  const [host] = (route as { readonly virtualHosts: readonly { readonly typedPerFilterConfig: Tree }[] }).virtualHosts
+  const [host] = (route as { readonly virtualHosts: readonly Host[] }).virtualHosts
+  const { map } = host!.matcher?.matcherTree.prefixMatchMap ?? { map: {} }
+  for (const { action } of Object.values(map))
+    for (const filter of ORDER) visit(action.typedConfig.typedPerFilterConfig[filter], () => undefined)
   for (const filter of ORDER) visit(host!.typedPerFilterConfig[filter], () => undefined)
+  for (const [prefix, leaf] of Object.entries(map)) {
+    const take = (): void => void delete map[prefix]
+    places.push(take, () => {
+      take()
+      map[texts[(choice * 7) % texts.length]!] = leaf
+    })
+  }
   if (places.length === 0) return false
   places[choice % places.length]!()
   return true

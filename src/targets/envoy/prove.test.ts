@@ -9,6 +9,7 @@ import { emitEnvoy, FILTERS, type EnvoyConfiguration, type EnvoyResource } from 
 import { Pieces } from './pieces.ts'
 import type { ResourceProof } from '../target.ts'
 import { proveEnvoy } from './prove.ts'
+import type { TreeLimits } from './tree.ts'
 
 /** As the world of the policy has them. */
 const CLAIMS = {
@@ -50,7 +51,7 @@ guardrails:
   - { id: inside, allBut: [admin], resource: orders, actions: ["PUT /builds/**"], require: { network: [10.0.0.0/8] } }
 `
 
-function world(): {
+function world(tree?: TreeLimits): {
   readonly resource: EnvoyResource
   readonly made: EnvoyConfiguration
   readonly prove: (made: EnvoyConfiguration) => ResourceProof
@@ -68,6 +69,7 @@ function world(): {
     keys: new Map(),
     tls: undefined,
     logs: undefined,
+    tree,
   })
   const prove = (one: EnvoyConfiguration): ResourceProof =>
     proveEnvoy({ snapshot: new Pieces().snapshot(one), resources: [resource], policy, now: NOW })[0]!
@@ -165,25 +167,161 @@ const surgeries: readonly (readonly [what: string, change: (tree: Tree) => void,
   ['tokens of any shape', (tree) => void delete policyOf(tree, FILTERS.callers, 'token@ci')['condition'], /`ci`: other tokens are let in/],
 ]
 
+function linesOf({ counterexamples, problems, notProven }: ResourceProof): string {
+  return [
+    ...counterexamples.map(({ direction, actions, who }) => `${direction} ${actions} ${who.join(', ')}`),
+    ...problems,
+    ...notProven.map((why) => `not proven: ${why}`),
+  ].join('\n')
+}
+
 describe('a change is found', () => {
-  const linesOf = (changed: EnvoyConfiguration): string => {
-    const { counterexamples, problems, notProven } = prove(changed)
-    return [
-      ...counterexamples.map(({ direction, actions, who }) => `${direction} ${actions} ${who.join(', ')}`),
-      ...problems,
-      ...notProven.map((why) => `not proven: ${why}`),
-    ].join('\n')
-  }
   for (const [what, change, said] of surgeries)
     test(what, () => {
       const changed = JSON.parse(WRITTEN) as Tree
       change(changed)
-      assert.match(linesOf(changed as unknown as EnvoyConfiguration), said)
+      assert.match(linesOf(prove(changed as unknown as EnvoyConfiguration)), said)
     })
   for (const [what, from, to, said] of mutants)
     test(what, () => {
       assert.match(WRITTEN, from)
       const changed = JSON.parse(WRITTEN.replace(from, to)) as EnvoyConfiguration
-      assert.match(linesOf(changed), said)
+      assert.match(linesOf(prove(changed)), said)
     })
+})
+
+describe('a change of a tree of routes is found', () => {
+  const told = world({ listUpTo: 1, leafUpTo: 1 })
+  interface Leaf {
+    readonly action: { readonly typedConfig: Record<string, unknown> & { readonly typedPerFilterConfig: Record<string, Tree> } }
+    onNoMatch?: unknown
+  }
+  interface Host {
+    routes?: unknown
+    readonly matcher: {
+      onNoMatch?: unknown
+      readonly matcherTree: { input: { typedConfig: Tree }; readonly prefixMatchMap: { readonly map: Record<string, Leaf> } }
+    }
+  }
+  const changed = (change: (host: Host, map: Record<string, Leaf>) => void): string => {
+    const copy = JSON.parse(JSON.stringify(told.made)) as Tree
+    const [{ virtualHosts }] = copy['routes'] as readonly [{ readonly virtualHosts: readonly [Host] }]
+    const [host] = virtualHosts
+    change(host, host.matcher.matcherTree.prefixMatchMap.map)
+    return linesOf(told.prove(copy as unknown as EnvoyConfiguration))
+  }
+  const policiesOf = (leaf: Leaf | undefined, filter: string): Record<string, unknown> =>
+    (
+      leaf!.action.typedConfig.typedPerFilterConfig[filter] as {
+        readonly rbac: { readonly rules: { readonly policies: Record<string, unknown> } }
+      }
+    ).rbac.rules.policies
+  const holding = (map: Record<string, Leaf>, filter: string, name: string): readonly Leaf[] =>
+    Object.values(map).filter((leaf) => name in policiesOf(leaf, filter))
+
+  test('as it is emitted it is proven, and there are leaves', () => {
+    assert.equal(linesOf(told.prove(told.made)), '')
+    assert.deepEqual(
+      changed((_, map) => assert.deepEqual(Object.keys(map), ['/', '/builds/', '/orders', '/orders/', '/reports/', '/healthz'])),
+      '',
+    )
+  })
+
+  const cases: readonly (readonly [what: string, change: (host: Host, map: Record<string, Leaf>) => void, said: RegExp])[] = [
+    [
+      'a guardrail is missing in one leaf, and there in another',
+      (_, map) => {
+        const [leaf] = holding(map, FILTERS.guardrails, 'inside@ci')
+        const policy = policiesOf(leaf!, FILTERS.guardrails)['inside@ci']
+        delete policiesOf(leaf!, FILTERS.guardrails)['inside@ci']
+        policiesOf(map['/healthz'], FILTERS.guardrails)['inside@ci'] = policy
+      },
+      /not proven: what `inside@ci` says elsewhere is not said of paths that begin with `\/builds\/`/,
+    ],
+    [
+      'a guardrail is missing everywhere',
+      (_, map) => {
+        for (const leaf of holding(map, FILTERS.guardrails, 'closed@entra')) delete policiesOf(leaf, FILTERS.guardrails)['closed@entra']
+      },
+      /wider GET \/reports/,
+    ],
+    [
+      'a rule in another leaf',
+      (_, map) => {
+        const [leaf] = holding(map, FILTERS.rules, 'own@entra')
+        policiesOf(map['/builds/'], FILTERS.rules)['own@entra'] = policiesOf(leaf, FILTERS.rules)['own@entra']
+        delete policiesOf(leaf, FILTERS.rules)['own@entra']
+      },
+      /not proven: what `own@entra` says elsewhere is not said of paths that begin with `\/`/,
+    ],
+    [
+      'a longer beginning',
+      (_, map) => {
+        map['/reports/a'] = map['/reports/']!
+        delete map['/reports/']
+      },
+      /not proven: what `closed@entra` says elsewhere is not said of paths that begin with `\/`/,
+    ],
+    [
+      'a shorter beginning',
+      (_, map) => {
+        map['/o'] = map['/healthz']!
+        delete map['/orders']
+      },
+      /narrower|not proven/,
+    ],
+    [
+      'a beginning that nothing else has',
+      (_, map) => void (map['/reports/secret/'] = map['/healthz']!),
+      /not proven: what `closed@entra` says elsewhere is not said of paths that begin with `\/reports\/secret\/`/,
+    ],
+    ['no route for what begins otherwise', (_, map) => void delete map['/orders'], /narrower .*\/orders|not proven: what `write@entra`/],
+    ['a beginning with a query', (_, map) => void (map['/healthz?x'] = map['/healthz']!), /not proven: .*a route for `\/healthz\?x`/],
+    ['a default', (host, map) => void (host.matcher.onNoMatch = map['/healthz']), /not proven: .*routes with `matcherTree`, `onNoMatch`/],
+    [
+      'routes beside the tree',
+      (host) => void (host.routes = [{ match: { prefix: '/' }, route: { cluster: 'orders' } }]),
+      /routes beside the tree/,
+    ],
+    [
+      'a leaf without what grants',
+      (_, map) => void delete map['/healthz']!.action.typedConfig.typedPerFilterConfig[FILTERS.rules],
+      /not proven: .*routes with `ostiary\.guardrails`/,
+    ],
+    [
+      'a leaf that verifies no token',
+      (_, map) =>
+        void (map['/healthz']!.action.typedConfig.typedPerFilterConfig[FILTERS.tokens] = {
+          '@type': 'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig',
+          disabled: true,
+        }),
+      /not proven: .*`ostiary\.jwt_authn`/,
+    ],
+    [
+      'a leaf that leads elsewhere',
+      (_, map) => void (map['/healthz']!.action.typedConfig['match'] = { path: '/healthz' }),
+      /not proven: .*a route for `\/healthz` that does something else/,
+    ],
+    [
+      'a path that is another upstream',
+      (_, map) => void (map['/healthz']!.action.typedConfig['route'] = { cluster: 'orders', timeout: '0s', prefixRewrite: '/orders' }),
+      /not proven: .*a route for `\/healthz` that does something else/,
+    ],
+    [
+      'by another header',
+      (host) => void (host.matcher.matcherTree.input.typedConfig['headerName'] = 'x-path'),
+      /not proven: .*by something else than the path/,
+    ],
+    [
+      'what grants denies',
+      (_, map) => {
+        const { rbac } = map['/healthz']!.action.typedConfig.typedPerFilterConfig[FILTERS.rules] as {
+          readonly rbac: { readonly rules: Tree }
+        }
+        rbac.rules['action'] = 'DENY'
+      },
+      /not proven: .*leaves of different actions/,
+    ],
+  ]
+  for (const [what, change, said] of cases) test(what, () => assert.match(changed(change), said))
 })

@@ -1,4 +1,5 @@
 /** Proves that what an Envoy is sent is what the policy says, from the bytes of the messages. */
+import { isDeepStrictEqual } from 'node:util'
 import { fromBinary, type JsonValue } from '@bufbuild/protobuf'
 import type { NativeIssuer } from '../../core/token.ts'
 import { readable } from '../../envoy/any.ts'
@@ -6,6 +7,7 @@ import { TypedExtensionConfigSchema } from '../../envoy/messages/envoy/config/co
 import { ListenerSchema } from '../../envoy/messages/envoy/config/listener/v3/listener_pb.ts'
 import { ScopedRouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/scoped_route_pb.ts'
 import { RouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/route_pb.ts'
+import { joined, type SentLeaf } from '../../envoy/leaves.ts'
 import { readResource, tokenProblems } from '../../envoy/prove.ts'
 import type { Json } from '../../envoy/rbac.ts'
 import { NotRead } from '../../envoy/read.ts'
@@ -15,6 +17,8 @@ import { proveEnforced } from '../../policy/compare/enforced.ts'
 import { FILTERS } from '../../envoy/filters.ts'
 import type { ResourceProof } from '../target.ts'
 import type { EnvoyResource } from './emit.ts'
+
+type PerFilter = Readonly<Record<string, Json>>
 
 export interface ProveInput {
   readonly snapshot: Snapshot
@@ -36,21 +40,21 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
     const { name: resource, issuers } = native
     const nothing = { resource, delegated: delegated === true, classes: 0, cells: 0, comparisons: 0, counterexamples: [] }
     const host = hosts.find(({ name }) => name === resource)
-    const config = host?.['typedPerFilterConfig'] as Readonly<Record<string, Json>> | undefined
+    const config = host?.['typedPerFilterConfig'] as PerFilter | undefined
     if (host === undefined || config === undefined) return { ...nothing, problems: [], notProven: ['it has no virtual host'] }
     const problems = [...ofListener, ...hostProblems(host, domains), ...scopeProblems(resource, domains, scopes)]
     if (delegated === true) return { ...nothing, problems: [...problems, ...delegatedProblems(resource, config)], notProven: [] }
     try {
-      const rules = (filter: string): Json => {
-        const { rbac } = config[filter] as { readonly rbac?: { readonly rules?: Json } }
-        if (rbac?.rules === undefined) throw new NotRead(`\`${filter}\` without rules`)
-        return rbac.rules
-      }
-      const sent = { callers: rules(FILTERS.callers), guardrails: rules(FILTERS.guardrails), rules: rules(FILTERS.rules) }
-      const read = readResource(sent, native)
+      const leaves = leavesOf(host, resource)
+      const { guardrails, rules, gaps } =
+        leaves === undefined
+          ? { guardrails: rulesOf(config, FILTERS.guardrails), rules: rulesOf(config, FILTERS.rules), gaps: [] }
+          : joined(leaves)
+      const read = readResource({ callers: rulesOf(config, FILTERS.callers), guardrails, rules }, native)
       const proof = proveEnforced({ policy, resource, issuers: read.issuers, enforced: read.enforced, now })
       return {
         ...proof,
+        notProven: [...proof.notProven, ...gaps],
         resource,
         delegated: false,
         classes: issuers.length + 1,
@@ -103,13 +107,51 @@ function hasAny(policies: unknown): boolean {
   return Object.keys(policies ?? {}).length > 0
 }
 
+function rulesOf(config: PerFilter, filter: string): Json {
+  const { rbac } = (config[filter] ?? {}) as { readonly rbac?: { readonly rules?: Json } }
+  if (rbac?.rules === undefined) throw new NotRead(`\`${filter}\` without rules`)
+  return rbac.rules
+}
+
 function hostProblems(host: Json, domains: readonly string[]): readonly string[] {
   const [found, wanted] = [host['domains'], domains].map((all) => JSON.stringify([...(all as readonly string[])].toSorted()))
   const routes = (host['routes'] ?? []) as readonly { readonly typedPerFilterConfig?: unknown }[]
   return [
     ...(found === wanted ? [] : ['it is reached under other hosts']),
     ...(routes.every((route) => route.typedPerFilterConfig === undefined) ? [] : ['a route has filters of its own']),
+    ...(host['matcher'] === undefined || routes.length === 0 ? [] : ['there are routes beside the tree of them']),
   ]
+}
+
+const PATH_INPUT = {
+  name: 'path',
+  typedConfig: { '@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput', headerName: ':path' },
+}
+
+/** What is said by how paths begin; undefined where it is the same for all of them. @throws NotRead where anything else decides */
+function leavesOf(host: Json, resource: string): readonly SentLeaf[] | undefined {
+  if (host['matcher'] === undefined) return undefined
+  const { matcherTree } = exactly(host['matcher'], ['matcherTree']) as { readonly matcherTree: unknown }
+  const { input, prefixMatchMap } = exactly(matcherTree, ['input', 'prefixMatchMap'])
+  if (!isDeepStrictEqual(input, PATH_INPUT)) throw new NotRead('routes by something else than the path')
+  const { map } = exactly(prefixMatchMap, ['map'])
+  return Object.entries(map as Json).map(([prefix, match]) => {
+    const { action } = exactly(match, ['action'])
+    const { typedConfig } = exactly(action, ['name', 'typedConfig'])
+    const route = exactly(typedConfig, ['@type', 'match', 'name', 'route', 'typedPerFilterConfig'])
+    const { cluster, timeout: _, upgradeConfigs: __, ...more } = route['route'] as Json
+    if (!isDeepStrictEqual(route['match'], { prefix: '/' }) || cluster !== resource || Object.keys(more).length > 0)
+      throw new NotRead(`a route for \`${prefix}\` that does something else`)
+    const config = exactly(route['typedPerFilterConfig'], [FILTERS.guardrails, FILTERS.rules]) as PerFilter
+    return { prefix, guardrails: rulesOf(config, FILTERS.guardrails), rules: rulesOf(config, FILTERS.rules) }
+  })
+}
+
+/** @throws NotRead unless a message says just these things */
+function exactly(message: unknown, fields: readonly string[]): Json {
+  const found = Object.keys((message ?? {}) as Json).toSorted()
+  if (!isDeepStrictEqual(found, fields.toSorted())) throw new NotRead(`routes with ${found.map((one) => `\`${one}\``).join(', ')}`)
+  return message as Json
 }
 
 /** Requests for its hosts, and no others, come to its routes. */
@@ -121,19 +163,14 @@ function scopeProblems(resource: string, domains: readonly string[], scopes: rea
 }
 
 /** Whether tokens are verified for it, as the forms of its issuers say. */
-function verifiedFor(
-  resource: string,
-  issuers: readonly NativeIssuer[],
-  tokens: Json,
-  config: Readonly<Record<string, Json>>,
-): readonly string[] {
+function verifiedFor(resource: string, issuers: readonly NativeIssuer[], tokens: Json, config: PerFilter): readonly string[] {
   const own = config[FILTERS.tokens] ?? {}
   const isOn = own['requirementName'] === resource && own['disabled'] !== true
   const requirement = ((tokens['requirementMap'] ?? {}) as Json)[resource]
   return [...(isOn ? [] : ['tokens are not verified for it']), ...tokenProblems(issuers, (tokens['providers'] ?? {}) as Json, requirement)]
 }
 
-function delegatedProblems(resource: string, config: Readonly<Record<string, Json>>): readonly string[] {
+function delegatedProblems(resource: string, config: PerFilter): readonly string[] {
   const settings = config[FILTERS.checks]?.['checkSettings'] as { readonly contextExtensions?: Json } | undefined
   return settings?.contextExtensions?.['resource'] === resource && config[FILTERS.checks]?.['disabled'] !== true
     ? []

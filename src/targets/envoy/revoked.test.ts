@@ -86,7 +86,11 @@ function evaluated(one: Facts, revoked: readonly RevocationTarget[]): Evaluated 
     ...(one.iat === undefined ? {} : { iat: one.iat }),
   }
   return evaluateEnvoy(
-    { virtualHosts: [{ domains: ['*'], typedPerFilterConfig: { [FILTERS.revoked]: { rbac: { rules: said } } } }] },
+    {
+      virtualHosts: [
+        { domains: ['*'], routes: [{ match: { prefix: '/' } }], typedPerFilterConfig: { [FILTERS.revoked]: { rbac: { rules: said } } } },
+      ],
+    },
     [FILTERS.revoked],
     { host: 'a', method: 'GET', path: '/', authorization: 'Bearer a.b.c', token: { header: {}, payload }, time: NOW },
     { wholly: (pattern, text) => RE2JS.compile(pattern).matches(text), anywhere: () => assert.fail('nothing is searched for') },

@@ -14,7 +14,7 @@ import { issuerKinds, type Identities } from '../../../src/identity/index.ts'
 import { loadPolicy, type CompiledPolicy } from '../../../src/policy/index.ts'
 import { compileNative } from '../../../src/policy/native/compile.ts'
 import { path as anyPath } from '../../../src/policy/testdata/random.ts'
-import { asStatic, emitEnvoy, type EnvoyResource } from '../../../src/targets/envoy/emit.ts'
+import { asStatic, emitEnvoy, routeConfigurationOf, type EnvoyResource } from '../../../src/targets/envoy/emit.ts'
 import { RealEnvoy } from '../../../src/testing/envoy.ts'
 import { AUDIENCE, credential, credentialOf, DECLARED, es, policies, policyText, send, sign, SPELLINGS } from './envoyworld.ts'
 import { keyFixture, type KeyFixture } from '../../../src/testing/tokens.ts'
@@ -97,7 +97,7 @@ describe('a real Envoy decides as the engine does', () => {
     }
     assert.equal(resources.length, POLICIES)
     const keys = JSON.stringify({ keys: [es.jwk] })
-    const made = emitEnvoy({
+    const input = {
       name: 'edge',
       address: { host: '127.0.0.1', port: 0 },
       resources: resources.map(({ resource }) => resource),
@@ -107,7 +107,14 @@ describe('a real Envoy decides as the engine does', () => {
       ]),
       tls: undefined,
       logs: undefined,
-    })
+    }
+    // One list of each other policy, and a tree of routes of the rest, however small they are.
+    const isTree = new Set(input.resources.filter((_, index) => index % 2 === 1))
+    const made = emitEnvoy(input, (resource, checks) =>
+      routeConfigurationOf(resource, checks, isTree.has(resource) ? { listUpTo: 1, leafUpTo: 1 } : undefined),
+    )
+    const trees = made.routes.filter((route) => JSON.stringify(route).includes('"matcherTree"')).length
+    assert.ok(trees > POLICIES / 4, `${trees} trees`)
     envoy = await RealEnvoy.start(deps.folder, asStatic(made))
     port = await envoy.port('edge')
   })
