@@ -3,7 +3,7 @@ import type { PolicyVersions } from '../audit/index.ts'
 import type { Clock } from '../core/clock.ts'
 import { OstiaryError } from '../core/errors.ts'
 import { Candidate, type CandidateLimits } from './candidate/candidate.ts'
-import { shareSources, type SharedSources } from './candidate/messages.ts'
+import { packSources, type PackedSources } from './candidate/messages.ts'
 import { unknownChange, type Change } from './compared.ts'
 import { compile, type Configuration } from './configuration.ts'
 
@@ -11,7 +11,7 @@ import { compile, type Configuration } from './configuration.ts'
 export interface Held {
   readonly version: string
   /** Read once: what is released is what was compared, whatever the folder holds by then. */
-  readonly sources: SharedSources
+  readonly sources: PackedSources
   /** From the version that was in force when it came. */
   readonly change: Change
 }
@@ -24,7 +24,7 @@ export interface Beginning {
   /** What the version that runs changes, where it was compared to begin with. */
   readonly change?: Change | undefined
   /** The version that was in force last, where it is another and is still to be compared. */
-  readonly previous?: { readonly version: string; readonly sources: SharedSources } | undefined
+  readonly previous?: { readonly version: string; readonly sources: PackedSources } | undefined
 }
 
 /** A change as records tell it. */
@@ -62,14 +62,23 @@ export async function beginWith(first: Configuration, versions: PolicyVersions, 
   const before = compile(folder, kept.sources, clock.now())
   // What has ended by now is no change of anybody's.
   if (before.policy?.version === policy.version) return begun
-  const shared = shareSources(kept.sources)
+  const shared = packSources(kept.sources)
   if ((before.wiring ?? wiring).onWiden !== 'hold') return { ...begun, previous: { version: kept.version, sources: shared } }
   if (before.policy === undefined) throw unreadable(`it has ${before.diagnostics.length} findings now`, versions)
   const { version } = before.policy
-  const question = { folder, environment: undefined, sources, now: clock.now(), running: version, before: shared, versions: versions.dir }
+  const packed = packSources(sources)
+  const question = {
+    folder,
+    environment: undefined,
+    sources: packed,
+    now: clock.now(),
+    running: version,
+    before: shared,
+    versions: versions.dir,
+  }
   const change = await compared(new Candidate(question, clock, limits), version, policy.version)
   if (!change.widens) return { ...begun, change }
-  return { running: before, held: { version: policy.version, sources: shareSources(sources), change } }
+  return { running: before, held: { version: policy.version, sources: packed, change } }
 }
 
 async function compared(candidate: Candidate, from: string, to: string): Promise<Change> {

@@ -9,7 +9,7 @@ import type { Principal } from '../core/principal.ts'
 import type { CompiledPolicy } from '../policy/index.ts'
 import type { ReloadStatus } from './admin/parts.ts'
 import { Candidate, candidateLimits, type Answer, type CandidateLimits } from './candidate/candidate.ts'
-import type { Question, SharedSources } from './candidate/messages.ts'
+import { packSources, type PackedSources, type Question } from './candidate/messages.ts'
 import { unpacked } from './candidate/unpacked.ts'
 import type { Change } from './compared.ts'
 import { changeDetails, changeInShort, type Beginning, type Held } from './held.ts'
@@ -22,7 +22,7 @@ type Ready = Extract<Answer, { readonly kind: 'ready' }>
 /** What is in force, and what it was made of. */
 export interface Running {
   readonly wiring: Wiring
-  readonly sources: SharedSources
+  readonly sources: PackedSources
 }
 
 export interface ReloaderParts {
@@ -147,7 +147,8 @@ export class Reloader {
       return (this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics })
     }
     try {
-      return await this.#reading({ environment, sources: read?.() }, (answer, candidate) => {
+      const sources = read === undefined ? undefined : packSources(read())
+      return await this.#reading({ environment, sources }, (answer, candidate) => {
         const { diagnostics } = answer
         if (answer.kind === 'unreadable') return failed(answer.message, diagnostics)
         this.#documents = answer.documents
@@ -164,7 +165,7 @@ export class Reloader {
     }
   }
 
-  /** Reads a configuration in a thread of its own, which is gone when this is over, or compared. Rejects where the gateway ends meanwhile. */
+  /** Reads a configuration in a process of its own, which is gone when this is over, or compared. Rejects where the gateway ends meanwhile. */
   async #reading<T>(
     what: Partial<Pick<Question, 'environment' | 'running' | 'before'>> & Pick<Question, 'sources'>,
     use: (answer: Answer, candidate: Candidate) => T | Promise<T>,

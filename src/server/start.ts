@@ -19,7 +19,7 @@ import { openSqliteRevocations } from '../store/sqlite-revocations.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner } from './adapters.ts'
 import { candidateLimits, type CandidateLimits } from './candidate/candidate.ts'
-import { shareSources } from './candidate/messages.ts'
+import { packSources } from './candidate/messages.ts'
 import { slimmed } from './candidate/unpacked.ts'
 import { compile, type Configuration } from './configuration.ts'
 import { Ending } from './ending.ts'
@@ -158,7 +158,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       parts,
       environment: options.environment,
       read: options.read,
-      running: { wiring, sources: shareSources(running.sources) },
+      running: { wiring, sources: packSources(running.sources) },
       beginning,
       diagnostics: running.diagnostics,
       known: first.sources,

@@ -98,17 +98,17 @@ test('a version that is wrong is refused with every finding, and the next right 
 test('a gateway that ends while it reads leaves nothing behind', async () => {
   await using one = await running()
   const before = one.gateway.policyVersion
-  const workers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort' || name === 'Worker').length
-  const open = workers()
+  const readers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap').length
+  const open = readers()
   one.write(policy('second'))
   const reading = one.gateway.reload()
   const waiting = one.gateway.reload()
   await new Promise(setImmediate)
-  assert.ok(workers() > open)
+  assert.ok(readers() > open)
   await one.stop()
   await Promise.all([reading, waiting])
   assert.equal(one.gateway.policyVersion, before)
-  assert.equal(workers(), open)
+  assert.equal(readers(), open)
   assert.deepEqual(
     readdirSync(one.data).filter((name) => name.startsWith('.')),
     [],

@@ -70,12 +70,6 @@ function numbersByResource({ world, rules, guardrails }: Model): Pick<PackedMode
   return { statements, starts }
 }
 
-/** All arrays of octets and numbers in it, to be handed over to another thread. */
-export function buffersOf({ tables, statements, starts, ...pages }: PackedModel): readonly ArrayBuffer[] {
-  const all = [...Object.values(tables), ...Object.values(pages)] as readonly Pages[]
-  return [statements.buffer, starts.buffer, ...all.flatMap((one) => [one.octets.buffer, one.starts.buffer])]
-}
-
 /** Pages that are read between two steps. */
 const STEP = 64
 

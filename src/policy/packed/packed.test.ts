@@ -4,19 +4,17 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { readSources } from '../../config/load.ts'
 import { atOnce } from '../../core/gradual.ts'
+import { putTogether, takenApart } from '../../server/candidate/parts.ts'
 import { compile } from '../../server/configuration.ts'
-import { packPolicy, runPolicyTests, transferOf, unpackingPolicy, type CompiledPolicy } from '../index.ts'
+import { packPolicy, runPolicyTests, unpackingPolicy, type CompiledPolicy, type PackedPolicy } from '../index.ts'
 import { act, load, NOW, someone } from '../testdata/world.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
 function packed(policy: CompiledPolicy): CompiledPolicy {
-  const whole = packPolicy(policy)
-  const sent = structuredClone(whole, { transfer: [...transferOf(whole)] })
-  // All of it was handed over, nothing copied.
-  assert.ok(transferOf(whole).length > 3)
-  for (const buffer of transferOf(whole)) assert.equal(buffer.byteLength, 0)
-  return atOnce(unpackingPolicy(sent, ['orders', 'nowhere']))
+  const { shape, arrays } = takenApart(packPolicy(policy))
+  assert.ok(arrays.length > 3)
+  return atOnce(unpackingPolicy(putTogether<PackedPolicy>(structuredClone(shape), structuredClone(arrays)), ['orders', 'nowhere']))
 }
 
 function same(after: CompiledPolicy, before: CompiledPolicy): void {

@@ -1,8 +1,8 @@
 import type { Gradual } from '../../core/gradual.ts'
 import { CompiledPolicy, preparing } from '../compiled.ts'
-import { buffersOf, packModel, unpackingModel, type PackedModel } from './model.ts'
+import { packModel, unpackingModel, type PackedModel } from './model.ts'
 
-/** One version of the policy in a form that is cheap to hand over to another thread, and to keep. */
+/** One version of the policy in a form that is cheap to hand over to another process, and to keep. */
 export interface PackedPolicy {
   readonly version: string
   /** Milliseconds since the epoch. */
@@ -13,11 +13,6 @@ export interface PackedPolicy {
 
 export function packPolicy({ version, loadedAt, changesAt, model }: CompiledPolicy): PackedPolicy {
   return { version, loadedAt, changesAt, model: packModel(model) }
-}
-
-/** What may be transferred, rather than copied, with the message that it goes in. */
-export function transferOf({ model }: PackedPolicy): readonly ArrayBuffer[] {
-  return buffersOf(model)
 }
 
 /**

@@ -12,7 +12,7 @@ import { unpackingPolicy } from '../../policy/index.ts'
 import { ManualClock } from '../../testing/clock.ts'
 import { compile } from '../configuration.ts'
 import { Candidate, candidateLimits, type CandidateLimits } from './candidate.ts'
-import { shareSources, sourcesOf, type Question } from './messages.ts'
+import { packSources, unpackSources, type Question } from './messages.ts'
 
 const NOW = Date.UTC(2026, 2, 2, 12)
 const demo = join(import.meta.dirname, '../../../examples/demo')
@@ -24,17 +24,30 @@ function temporary(): { readonly path: string } & Disposable {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-function candidate(path: string, more: Partial<Question> = {}, limits: CandidateLimits = LIMITS, clock: Clock = systemClock, thread?: URL) {
-  const before = shareSources(readSources(demo))
+function candidate(
+  path: string,
+  more: Partial<Question> = {},
+  limits: CandidateLimits = LIMITS,
+  clock: Clock = systemClock,
+  reader?: string,
+) {
+  const before = packSources(readSources(demo))
   const question = { folder: join(path, 'demo'), environment: undefined, sources: undefined, now: NOW, running: 'sha256:none', before }
-  const made = new Candidate({ ...question, versions: join(path, 'versions'), ...more }, clock, limits, thread)
+  const made = new Candidate({ ...question, versions: join(path, 'versions'), ...more }, clock, limits, reader)
   return Object.assign(made, { [Symbol.asyncDispose]: () => made.end() })
+}
+
+/** A program in place of the one that reads. */
+function program(folder: string, text: string): string {
+  const file = join(folder, `program-${readdirSync(folder).length}.mjs`)
+  writeFileSync(file, text)
+  return file
 }
 
 const failsWith = (code: Code, says: RegExp) => (error: unknown) =>
   error instanceof OstiaryError && error.code === code && says.test(error.message)
 
-test('what was compiled in another thread is the same version with the same findings, and is kept when it is to be', async () => {
+test('what was compiled in another process is the same version with the same findings, and is kept when it is to be', async () => {
   using dir = temporary()
   await using one = candidate(dir.path)
   const answer = await one.answer
@@ -45,7 +58,7 @@ test('what was compiled in another thread is the same version with the same find
   assert.deepEqual(answer.diagnostics, here.diagnostics)
   assert.deepEqual(answer.wiring, structuredClone(here.wiring))
   assert.deepEqual(policy.rules, here.policy?.rules)
-  assert.deepEqual(sourcesOf(answer.sources), JSON.parse(JSON.stringify(here.sources)))
+  assert.deepEqual(unpackSources(answer.sources), JSON.parse(JSON.stringify(here.sources)))
   const versions = new PolicyVersions(join(dir.path, 'versions'))
   assert.deepEqual(versions.list(), [])
   await one.keep()
@@ -57,7 +70,7 @@ test('sources that were read before are read again without the folder; what runs
   using dir = temporary()
   const sources = readSources(demo)
   const { policy } = compile(demo, sources, NOW)
-  await using one = candidate(dir.path, { folder: '/nowhere', sources: shareSources(sources), running: policy!.version })
+  await using one = candidate(dir.path, { folder: '/nowhere', sources: packSources(sources), running: policy!.version })
   assert.deepEqual(await one.answer, { kind: 'same', version: policy!.version, documents: [], diagnostics: [] })
 })
 
@@ -129,15 +142,15 @@ test('what can not be told of a change is not proven, and counts as widening', a
   assert.deepEqual(await late, open(version, 'comparing it took longer than 60 s'))
 
   const sources = readSources(demo)
-  await using other = candidate(dir.path, { before: shareSources({ ...sources, policy: [{ path: 'policy/x.yaml', text: 'rules: 1' }] }) })
+  await using other = candidate(dir.path, { before: packSources({ ...sources, policy: [{ path: 'policy/x.yaml', text: 'rules: 1' }] }) })
   await other.answer
   assert.deepEqual(await other.compare(), open(version, 'the version in force can not be read again'))
-  await using broken = candidate(dir.path, { before: new Uint8Array(new SharedArrayBuffer(1)) })
+  await using broken = candidate(dir.path, { before: new Uint8Array(1) })
   await broken.answer
   assert.match((await broken.compare()).lines.join('\n'), /^not proven: .*JSON/)
-  const falling = `import { parentPort as port } from 'node:worker_threads'
-    port.on('message', () => process.exit(3)); port.postMessage({ kind: 'ready', policy: { version: '${version}' } })`
-  await using fallen = candidate(dir.path, {}, LIMITS, clock, new URL(`data:text/javascript,${encodeURIComponent(falling)}`))
+  const falling = `process.on('message', ({ kind }) => kind === 'compare' && process.exit(3))
+    process.send({ kind: 'ready', version: '${version}', documents: [] })`
+  await using fallen = candidate(dir.path, {}, LIMITS, clock, program(dir.path, falling))
   await fallen.answer
   assert.deepEqual(await fallen.compare(), open(version, 'comparing it ended before its time (exit code 3)'))
   const ending = candidate(dir.path)
@@ -148,21 +161,20 @@ test('what can not be told of a change is not proven, and counts as widening', a
   assert.deepEqual(await ending.compare(), open(version, 'the gateway ends'))
 })
 
-test('whatever reading costs is bounded, and whatever happens to the thread is told', async () => {
+test('whatever reading costs is bounded, and whatever happens to the process is told', async () => {
   using dir = temporary()
   await using large = candidate(dir.path, {}, { ...LIMITS, memory: 8 })
   await assert.rejects(large.answer, failsWith('server/reload-memory', /more than 8 MiB/))
 
   const clock = new ManualClock()
-  const endless = new URL('data:text/javascript,for(;;);')
-  await using slow = candidate(dir.path, {}, LIMITS, clock, endless)
+  await using slow = candidate(dir.path, {}, LIMITS, clock, program(dir.path, 'for (;;);'))
   clock.advance(LIMITS.time - 1)
   clock.advance(1)
   await assert.rejects(slow.answer, failsWith('server/reload-time', /longer than 60 s/))
 
-  await using broken = candidate(dir.path, {}, LIMITS, clock, new URL('data:text/javascript,throw new Error("a fault")'))
+  await using broken = candidate(dir.path, {}, LIMITS, clock, program(dir.path, 'throw new Error("a fault")'))
   await assert.rejects(broken.answer, failsWith('server/reload-ended', /a fault/))
-  await using gone = candidate(dir.path, {}, LIMITS, clock, new URL('data:text/javascript,process.exit(3)'))
+  await using gone = candidate(dir.path, {}, LIMITS, clock, program(dir.path, 'process.exit(3)'))
   await assert.rejects(gone.answer, failsWith('server/reload-ended', /exit code 3/))
 })
 

@@ -1,12 +1,14 @@
+import { fork, type ChildProcess } from 'node:child_process'
 import { totalmem } from 'node:os'
 import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import type { Clock, Timer } from '../../core/clock.ts'
 import { OstiaryError, type Diagnostic } from '../../core/errors.ts'
 import type { Wiring } from '../../config/schema.ts'
 import type { PackedPolicy } from '../../policy/index.ts'
 import { unknownChange, type Change } from '../compared.ts'
-import type { Asked, Question, SharedSources, Told } from './messages.ts'
+import type { Asked, PackedSources, Question, Told } from './messages.ts'
+import { octetsOf, putTogether } from './parts.ts'
 
 /** What reading a configuration, and comparing it, may cost at most. */
 export interface CandidateLimits {
@@ -39,21 +41,24 @@ export type Answer = { readonly diagnostics: readonly Diagnostic[] } & (
       readonly kind: 'ready'
       readonly policy: PackedPolicy
       readonly wiring: Wiring
-      readonly sources: SharedSources
+      readonly sources: PackedSources
       readonly documents: readonly string[]
     }
 )
 
-const THREAD = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
+const READER = fileURLToPath(new URL(`./reader${extname(import.meta.url)}`, import.meta.url))
+/** Of what it writes to standard error, so much is looked at for why it ended. */
+const MOST_ERROR = 8 * 1024
 
 /**
- * A configuration that is read, checked and compiled in a thread of its own, so that decisions go on meanwhile, and whatever is wrong with
- * it, also if it is too large, costs the gateway nothing.
+ * A configuration that is read, checked and compiled in a process of its own, so that decisions go on meanwhile, and whatever is wrong with
+ * it, also if it is too large, costs the gateway nothing. (Of a thread, what its heap was made of is given back by the thread that decides.)
  */
 export class Candidate {
   /** Rejects with OstiaryError `server/reload-time`, `server/reload-memory`, `server/reload-ended`. */
   readonly answer: Promise<Answer>
-  readonly #worker: Worker
+  readonly #process: ChildProcess
+  readonly #gone: Promise<void>
   readonly #question: Question
   readonly #clock: Clock
   readonly #limits: CandidateLimits
@@ -64,19 +69,25 @@ export class Candidate {
   #ended = false
   #fail: (error: Error) => void = () => undefined
 
-  /** @param thread In place of the one that reads: for tests of one that fails */
-  constructor(question: Question, clock: Clock, limits: CandidateLimits, thread = THREAD) {
+  /** @param reader In place of the program that reads: for tests of one that fails */
+  constructor(question: Question, clock: Clock, limits: CandidateLimits, reader = READER) {
     const { time, memory } = limits
     this.#question = question
     this.#clock = clock
     this.#limits = limits
-    this.#worker = new Worker(thread, {
-      name: 'ostiary-candidate',
-      workerData: question,
-      resourceLimits: { maxOldGenerationSizeMb: memory },
+    this.#process = fork(reader, [], {
+      execArgv: ['--disable-warning=ExperimentalWarning', `--max-old-space-size=${memory}`],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#gone = promise
+    this.#process.once('exit', () => resolve())
+    this.#process.once('error', () => resolve())
     this.answer = this.#answered()
     this.#timer = clock.after(time, () => this.#fail(new OstiaryError('server/reload-time', { limit: `${time / 1000} s` })))
+    const { sources, before: _, ...asked } = question
+    void this.#ask({ kind: 'read', question: asked, given: sources !== undefined }, sources)
   }
 
   /** Keeps the version that was answered, durably. Rejects with why it couldn't be. */
@@ -84,7 +95,7 @@ export class Candidate {
     this.#keeping = Promise.withResolvers<void>()
     this.#keeping.promise.catch(() => undefined)
     if (this.#ended) this.#keeping.reject(ENDED())
-    else this.#ask('keep')
+    else void this.#ask({ kind: 'keep' })
     return this.#keeping.promise
   }
 
@@ -96,7 +107,7 @@ export class Candidate {
     else {
       const { time } = this.#limits
       this.#timer = this.#clock.after(time, () => this.#openChange(`comparing it took longer than ${time / 1000} s`))
-      this.#ask('compare')
+      void this.#ask({ kind: 'compare' }, this.#question.before)
     }
     return promise
   }
@@ -106,26 +117,30 @@ export class Candidate {
     this.#comparing?.resolve(unknownChange(this.#question.running, this.#version ?? 'unknown', why))
   }
 
-  /** Ends the thread, whatever it does; but what it writes is written whole. @param why What there is to say of a comparison that goes on */
+  /** Ends the process, whatever it does; but what it writes is written whole. @param why What there is to say of a comparison that goes on */
   async end(why = 'the gateway ends'): Promise<void> {
     this.#timer.cancel()
     this.#openChange(why)
     await this.#keeping?.promise.catch(() => undefined)
     this.#ended = true
     this.#fail(ENDED())
-    await this.#worker.terminate()
+    this.#process.kill('SIGKILL')
+    await this.#gone
   }
 
-  #ask(what: Asked): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    this.#worker.postMessage(what)
+  /** Asks for something, after the octets that it needs. Where nobody is there to be asked any more, that is told otherwise. */
+  async #ask(what: Asked, octets?: PackedSources): Promise<void> {
+    const sent = (one: Asked): Promise<void> => new Promise((resolve) => this.#process.send(one, () => resolve()))
+    for (const part of octetsOf(octets === undefined ? [] : [octets])) await sent(part)
+    await sent(what)
   }
 
   #answered(): Promise<Answer> {
-    const { memory } = this.#limits
     const diagnostics: Diagnostic[] = []
     const resources: [string, Wiring['resources'][string]][] = []
     let others: Omit<Wiring, 'resources'> | undefined
+    let shape: unknown
+    let arrays: readonly Uint8Array<ArrayBuffer>[] = []
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     // Whoever awaits it gets it; one that nobody awaits any more is no fault.
     promise.catch(() => undefined)
@@ -133,12 +148,14 @@ export class Candidate {
       reject(error)
       this.#keeping?.reject(error)
       const { code, details } = error instanceof OstiaryError ? error : { code: undefined, details: {} }
-      const cause = code === 'server/reload-memory' ? `comparing it needs more than ${memory} MiB` : `comparing it ended before its time`
+      const needs = `comparing it needs more than ${this.#limits.memory} MiB`
+      const cause = code === 'server/reload-memory' ? needs : `comparing it ended before its time`
       this.#openChange(code === 'server/reload-ended' ? `${cause} (${String(details['cause'])})` : cause)
     }
     // The next is asked for once others had their turn: together they would stop decisions for long.
-    const more = (): void => void setImmediate(() => this.#ask('more'))
-    this.#worker.on('message', (told: Told) => {
+    const more = (): void => void setImmediate(() => void this.#ask({ kind: 'more' }))
+    this.#process.on('message', (message) => {
+      const told = message as Told
       switch (told.kind) {
         case 'diagnostics':
           diagnostics.push(...told.some)
@@ -149,6 +166,13 @@ export class Candidate {
         case 'resources':
           for (const one of told.some) resources.push([...one])
           return more()
+        case 'policy':
+          shape = told.shape
+          arrays = told.lengths.map((length) => new Uint8Array(length))
+          return more()
+        case 'octets':
+          arrays[told.of]!.set(told.octets, told.at)
+          return more()
         case 'kept':
           if (told.problem === undefined) this.#keeping?.resolve()
           else this.#keeping?.reject(new Error(told.problem))
@@ -157,23 +181,32 @@ export class Candidate {
           this.#timer.cancel()
           this.#comparing?.resolve(told.change)
           return
-        case 'ready':
+        case 'ready': {
           this.#timer.cancel()
-          this.#version = told.policy.version
-          return resolve({ ...told, diagnostics, wiring: { ...others!, resources: Object.fromEntries(resources) } })
+          this.#version = told.version
+          const whole = putTogether<Pick<Extract<Answer, { kind: 'ready' }>, 'policy' | 'sources'>>(shape, arrays)
+          const wiring = { ...others!, resources: Object.fromEntries(resources) }
+          return resolve({ kind: 'ready', documents: told.documents, ...whole, diagnostics, wiring })
+        }
         default:
           this.#timer.cancel()
           return resolve({ ...told, diagnostics })
       }
     })
-    this.#worker.on('error', (error: NodeJS.ErrnoException) =>
-      this.#fail(
-        error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-          ? new OstiaryError('server/reload-memory', { limit: `${memory} MiB` })
-          : new OstiaryError('server/reload-ended', { cause: error.message }),
-      ),
-    )
-    this.#worker.on('exit', (code) => this.#fail(new OstiaryError('server/reload-ended', { cause: `exit code ${code}` })))
+    this.#watchEnd()
     return promise
+  }
+
+  /** An engine that has no memory left for it aborts; a machine that has none kills. */
+  #watchEnd(): void {
+    let written = ''
+    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => (written = (written + text).slice(-MOST_ERROR)))
+    this.#process.on('error', (error) => this.#fail(new OstiaryError('server/reload-ended', { cause: error.message })))
+    this.#process.on('close', (code, signal) => {
+      if (signal === 'SIGABRT' || signal === 'SIGKILL' || signal === 'SIGTRAP')
+        return this.#fail(new OstiaryError('server/reload-memory', { limit: `${this.#limits.memory} MiB` }))
+      const fault = /^\w*Error: (.*)$/m.exec(written)?.[1]
+      this.#fail(new OstiaryError('server/reload-ended', { cause: fault ?? signal ?? `exit code ${code}` }))
+    })
   }
 }

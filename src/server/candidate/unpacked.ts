@@ -2,7 +2,7 @@ import { atOnce, inSlices } from '../../core/gradual.ts'
 import { packPolicy, unpackingPolicy, type CompiledPolicy, type PackedPolicy } from '../../policy/index.ts'
 
 /** Milliseconds for which nothing is decided while a policy is taken in. */
-const SLICE = 5
+const SLICE = 2
 
 /** The policy, taken in beside the decisions. What `running` has been asked about is ready in it, so that nobody waits for that. */
 export function unpacked(packed: PackedPolicy, running: CompiledPolicy): Promise<CompiledPolicy> {

@@ -12,7 +12,7 @@ import { systemClock } from '../../../src/core/clock.ts'
 import type { Principal } from '../../../src/core/principal.ts'
 import type { CompiledPolicy } from '../../../src/policy/index.ts'
 import { Candidate, candidateLimits } from '../../../src/server/candidate/candidate.ts'
-import { shareSources, type SharedSources } from '../../../src/server/candidate/messages.ts'
+import { packSources, type PackedSources } from '../../../src/server/candidate/messages.ts'
 import { slimmed, unpacked } from '../../../src/server/candidate/unpacked.ts'
 import { compile } from '../../../src/server/configuration.ts'
 import { PolicyHolder } from '../../../src/server/policies.ts'
@@ -40,7 +40,7 @@ export interface Reload {
   readonly pauses: readonly Pause[]
   /** The same in as much time without a reload: what the machine does by itself. */
   readonly idle: readonly Pause[]
-  /** MiB of the process before, at most meanwhile, and after the last. */
+  /** MiB before, at most meanwhile with the process that reads, and after the last. */
   readonly rss: { readonly before: number; readonly most: number; readonly after: number }
 }
 
@@ -128,8 +128,24 @@ async function longestPause(decides: readonly (() => boolean)[], until: Promise<
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const mebibytes = (): number => process.memoryUsage.rss() / 2 ** 20
 
+/** MiB of the processes that this one began, as it reads a configuration in one. */
+function besides(): number {
+  const task = `/proc/self/task/${process.pid}/children`
+  const pids = readFileSync(task, 'utf8')
+    .split(' ')
+    .filter((pid) => pid !== '')
+  const pages = pids.map((pid) => {
+    try {
+      return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
+    } catch {
+      return 0 // it has ended
+    }
+  })
+  return (pages.reduce((sum, one) => sum + one, 0) * 4096) / 2 ** 20
+}
+
 /** Takes on what the folder holds, as the gateway does. */
-async function takeOn(folder: string, before: SharedSources, policies: PolicyHolder<CompiledPolicy>): Promise<void> {
+async function takeOn(folder: string, before: PackedSources, policies: PolicyHolder<CompiledPolicy>): Promise<void> {
   const question = { folder, environment: undefined, sources: undefined, now: Date.now(), running: policies.current.version, before }
   const candidate = new Candidate({ ...question, versions: join(folder, 'versions') }, systemClock, candidateLimits())
   try {
@@ -150,14 +166,14 @@ export async function measureReload(size: number, reloads: number): Promise<Relo
     const { policy: common, allowed, denied } = generate(size, ASKS)
     writeFolder(folder, common)
     const policies = new PolicyHolder(load(folder))
-    const sources = shareSources(readSources(folder))
+    const sources = packSources(readSources(folder))
     const decides = [...allowed, ...denied].map(deciding(policies))
     for (let i = 0; i < 5; i++) for (const decide of decides) decide()
     // What was needed to read the first version goes.
     await longestPause(decides, wait(3_000))
     const before = mebibytes()
     let most = before
-    const watching = setInterval(() => (most = Math.max(most, mebibytes())), 50)
+    const watching = setInterval(() => (most = Math.max(most, mebibytes() + besides())), 50)
     const [totals, pauses, idle]: [number[], Pause[], Pause[]] = [[], [], []]
     for (let i = 0; i < reloads; i++) {
       writeFileSync(join(folder, 'policy/own.yaml'), OWN.replace('administrators', `administrators-${i}`))
