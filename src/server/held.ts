@@ -1,11 +1,12 @@
 /** Versions that give somebody more than the one in force, and wait until somebody releases them. */
 import type { PolicyVersions } from '../audit/index.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Sources } from '../config/wiring.ts'
 import { OstiaryError } from '../core/errors.ts'
 import { Candidate, type CandidateLimits } from './candidate/candidate.ts'
 import { packSources, type PackedSources } from './candidate/messages.ts'
 import { unknownChange, type Change } from './compared.ts'
-import { compile, type Configuration } from './configuration.ts'
+import type { Configuration } from './configuration.ts'
 
 /** A version that waits. */
 export interface Held {
@@ -49,7 +50,13 @@ export function changeInShort({ gained, lost, different, notProven }: Change): s
  * What to run of what the folder holds and what was in force last: a restart is no way around a hold.
  * @throws OstiaryError `server/hold-unreadable` where what was in force last held what widens, and can't be compared with any more
  */
-export async function beginWith(first: Configuration, versions: PolicyVersions, clock: Clock, limits: CandidateLimits): Promise<Beginning> {
+export async function beginWith(
+  first: Configuration,
+  versions: PolicyVersions,
+  clock: Clock,
+  limits: CandidateLimits,
+  compiled: (sources: Sources) => Promise<Configuration>,
+): Promise<Beginning> {
   const { policy, wiring, folder, sources } = first
   const begun = { running: first }
   if (policy === undefined || wiring === undefined) return begun
@@ -59,7 +66,7 @@ export async function beginWith(first: Configuration, versions: PolicyVersions, 
     return begun
   }
   if (kept.version === policy.version) return begun
-  const before = compile(folder, kept.sources, clock.now())
+  const before = await compiled(kept.sources)
   // What has ended by now is no change of anybody's.
   if (before.policy?.version === policy.version) return begun
   const shared = packSources(kept.sources)

@@ -20,8 +20,8 @@ import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner } from './adapters.ts'
 import { candidateLimits, type CandidateLimits } from './candidate/candidate.ts'
 import { packSources } from './candidate/messages.ts'
-import { slimmed } from './candidate/unpacked.ts'
-import { compile, type Configuration } from './configuration.ts'
+import { readFirst } from './candidate/first.ts'
+import type { Configuration } from './configuration.ts'
 import { Ending } from './ending.ts'
 import { feedEnvoys, type EnvoyFeed } from './envoy.ts'
 import { beginWith } from './held.ts'
@@ -72,16 +72,18 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
   const { clock = systemClock, entropy = systemEntropy, log = () => undefined } = options
   const folder = resolve(options.folder)
   const read = options.read ?? (() => readSources(folder, options.environment))
-  const first = compile(folder, read(), clock.now())
+  const limits = options.reloadLimits ?? candidateLimits()
+  const compiled = (sources: Sources): Promise<Configuration> => readFirst(folder, sources, clock, limits)
+  const first = await compiled(read())
   const dataDir = dataDirectory(folder, options.dataDir ?? first.wiring?.dataDir)
   const versions = new PolicyVersions(join(dataDir, 'policies'))
   const beginning =
     first.policy === undefined
-      ? { running: lastGood(first, versions, clock, log) }
-      : await beginWith(first, versions, clock, options.reloadLimits ?? candidateLimits())
+      ? { running: await lastGood(first, versions, compiled, log) }
+      : await beginWith(first, versions, clock, limits, compiled)
   const { running } = beginning
   const wiring = running.wiring!
-  const policy = slimmed(running.policy!)
+  const policy = running.policy!
 
   const closers: (() => Promise<void> | void)[] = []
   const undo = async (): Promise<void> => {
@@ -263,11 +265,16 @@ function whyNotWritable(dir: string): string | undefined {
 }
 
 /** A configuration that is wrong at start: the last version that was in force runs on, and says so loudly. */
-function lastGood(broken: Configuration, versions: PolicyVersions, clock: Clock, log: (line: string) => void): Configuration {
+async function lastGood(
+  broken: Configuration,
+  versions: PolicyVersions,
+  compiled: (sources: Sources) => Promise<Configuration>,
+  log: (line: string) => void,
+): Promise<Configuration> {
   const errors = broken.diagnostics.filter(({ severity }) => severity === 'error')
   const kept = versions.last()
   if (kept === undefined) throw new DiagnosticsError(errors)
-  const configuration = compile(broken.folder, kept.sources, clock.now())
+  const configuration = await compiled(kept.sources)
   if (configuration.policy === undefined || configuration.wiring === undefined) throw new DiagnosticsError(errors)
   log(
     `the configuration is refused (${errors.length} errors, see \`ostiary check\`); the last good version ${configuration.policy.version.slice(0, 19)} runs on`,

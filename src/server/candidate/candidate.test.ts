@@ -12,6 +12,7 @@ import { unpackingPolicy } from '../../policy/index.ts'
 import { ManualClock } from '../../testing/clock.ts'
 import { compile } from '../configuration.ts'
 import { Candidate, candidateLimits, type CandidateLimits } from './candidate.ts'
+import { readFirst } from './first.ts'
 import { packSources, unpackSources, type Question } from './messages.ts'
 
 const NOW = Date.UTC(2026, 2, 2, 12)
@@ -200,4 +201,23 @@ test('half of the memory is what may be used', () => {
   const { memory, time } = candidateLimits()
   assert.ok(memory >= 256 && memory <= 4096)
   assert.equal(time, 300_000)
+})
+
+test('a gateway begins with the same policy wherever it was read', async () => {
+  using dir = temporary()
+  const folder = join(dir.path, 'demo')
+  const sources = readSources(folder)
+  const clock = new ManualClock(NOW)
+  const [here, apart] = await Promise.all([readFirst(folder, sources, clock, LIMITS), readFirst(folder, sources, clock, LIMITS, 0)])
+  assert.equal(apart.policy?.version, here.policy?.version)
+  assert.deepEqual(apart.policy?.rules, here.policy?.rules)
+  assert.deepEqual(apart.wiring, structuredClone(here.wiring))
+  // What another process has no memory for is read here; what is wrong is refused with the same findings.
+  const fallen = await readFirst(folder, sources, clock, { ...LIMITS, memory: 8 }, 0)
+  assert.equal(fallen.policy?.version, here.policy?.version)
+  const wrong = { ...sources, policy: [...sources.policy, { path: 'policy/x.yaml', text: 'rules: 1' }] }
+  const [refused, refusedApart] = await Promise.all([readFirst(folder, wrong, clock, LIMITS), readFirst(folder, wrong, clock, LIMITS, 0)])
+  assert.equal(refusedApart.policy, undefined)
+  assert.ok(refused.diagnostics.length > 0)
+  assert.deepEqual(refusedApart.diagnostics, refused.diagnostics)
 })

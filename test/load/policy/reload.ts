@@ -13,8 +13,8 @@ import type { Principal } from '../../../src/core/principal.ts'
 import type { CompiledPolicy } from '../../../src/policy/index.ts'
 import { Candidate, candidateLimits } from '../../../src/server/candidate/candidate.ts'
 import { packSources, type PackedSources } from '../../../src/server/candidate/messages.ts'
-import { slimmed, unpacked } from '../../../src/server/candidate/unpacked.ts'
-import { compile } from '../../../src/server/configuration.ts'
+import { readFirst } from '../../../src/server/candidate/first.ts'
+import { unpacked } from '../../../src/server/candidate/unpacked.ts'
 import { PolicyHolder } from '../../../src/server/policies.ts'
 import type { Ask, CommonPolicy } from '../../differential/policy/subset.ts'
 import { identityOf, sourcesOf } from '../../differential/policy/ostiary.ts'
@@ -74,10 +74,10 @@ function writeFolder(folder: string, common: CommonPolicy): void {
   }
 }
 
-function load(folder: string): CompiledPolicy {
-  const { policy, diagnostics } = compile(folder, readSources(folder), Date.now())
+async function load(folder: string): Promise<CompiledPolicy> {
+  const { policy, diagnostics } = await readFirst(folder, readSources(folder), systemClock, candidateLimits(), 0)
   if (policy === undefined) throw new Error(`the policy that is measured is wrong: ${diagnostics[0]?.message}`)
-  return slimmed(policy)
+  return policy
 }
 
 /** Decisions by whatever policy is in force, each principal bound once to each. */
@@ -165,7 +165,7 @@ export async function measureReload(size: number, reloads: number): Promise<Relo
   try {
     const { policy: common, allowed, denied } = generate(size, ASKS)
     writeFolder(folder, common)
-    const policies = new PolicyHolder(load(folder))
+    const policies = new PolicyHolder(await load(folder))
     const sources = packSources(readSources(folder))
     const decides = [...allowed, ...denied].map(deciding(policies))
     for (let i = 0; i < 5; i++) for (const decide of decides) decide()
