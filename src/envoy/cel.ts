@@ -108,20 +108,33 @@ function ofTest(test: TokenTest): Cel {
       )
     }
     case 'span':
-      return celAll(
-        ...typed(path, 'number'),
-        ...typed(test.since, 'number'),
-        call('_<=_', call('_-_', value, valueAt(test.since)), constant(test.most)),
-      )
+      return celAll(...typed(path, 'number'), ...typed(test.since, 'number'), spanned(test))
     case 'compare':
       return celAll(...typed(path, 'number'), call(`_${test.op}_`, value, constant(test.value)))
-    case 'past': {
-      const now = call('double', call('int', select(ident('request'), 'time')))
-      return celAll(...typed(path, 'number'), call('_<=_', value, call('_+_', now, constant(test.skew))))
-    }
+    case 'past':
+      return celAll(...typed(path, 'number'), isPast(test))
     case 'texts':
       throw new Error('a condition can not look at every entry of a list')
   }
+}
+
+function spanned({ path, since, most }: TokenTest & { readonly is: 'span' }): Cel {
+  return call('_<=_', call('_-_', valueAt(path), valueAt(since)), constant(most))
+}
+
+function isPast({ path, skew }: TokenTest & { readonly is: 'past' }): Cel {
+  const now = call('double', call('int', select(ident('request'), 'time')))
+  return call('_<=_', valueAt(path), call('_+_', now, constant(skew)))
+}
+
+/**
+ * A part of a condition, all parts of which have to be so: as short as can be, because whatever is missing or of another type is an error
+ * there, and Envoy takes no condition that is one for true. It must not be negated.
+ */
+export function celOfPart(formula: Formula): Cel {
+  if ('test' in formula && formula.test.is === 'span') return spanned(formula.test)
+  if ('test' in formula && formula.test.is === 'past') return isPast(formula.test)
+  return celOf(formula)
 }
 
 function instant(milliseconds: number): Cel {

@@ -249,7 +249,7 @@ class Evaluator {
       case 'stringMatch':
         return typeof found === 'string' && this.#text(value as Json, found)
       case 'doubleMatch':
-        return typeof found === 'number' && found === (value as Json)['exact']
+        return typeof found === 'number' && isNumber(value as Json, found)
       case 'boolMatch':
         return found === value
       case 'listMatch':
@@ -350,6 +350,13 @@ function only(value: Json): readonly [string, unknown] {
   const [entry, ...others] = Object.entries(value)
   if (entry === undefined || others.length > 0) throw new Error(`${JSON.stringify(value)} is not one thing`)
   return entry
+}
+
+/** A range has its start in it, and not its end. */
+function isNumber({ exact, range }: Json, found: number): boolean {
+  if (range === undefined) return found === exact
+  const { start = 0, end = 0 } = range as Json
+  return found >= Number(start) && found < Number(end)
 }
 
 /** Envoy's letters are those of ASCII. */

@@ -8,6 +8,7 @@ import {
   noPermission,
   permissionAbout,
   permissionOf,
+  plainPoliciesOf,
   policiesOf,
   type Json,
   type Policies,
@@ -37,9 +38,14 @@ const ONE_TOKEN: Json = { header: { name: 'authorization', stringMatch: { safeRe
 /** Who is let in at all, and with what request: a bad credential is refused also where none is needed. */
 export function callersOf({ issuers }: NativeResource): Policies {
   return [
-    ...policiesOf('nobody', bothPermissions(CANONICAL, noPermission(HAS_CREDENTIAL)), undefined, ALWAYS),
+    ...policiesOf('nobody', bothPermissions(noPermission(HAS_CREDENTIAL), CANONICAL), undefined, ALWAYS),
     ...issuers.flatMap((issuer) => policiesOf('token', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential)),
   ]
+}
+
+/** Most of the tokens that `callersOf` lets in, for less: Envoy looks at policies in the order of their names. */
+export function plainCallersOf({ issuers }: NativeResource): Policies {
+  return issuers.flatMap((issuer) => plainPoliciesOf('plain', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential))
 }
 
 /** One of them is enough. */

@@ -5,6 +5,7 @@ import { Bdd, NEVER as NO, ALWAYS as YES, type Node } from '../policy/compare/bd
 import type { Enforced } from '../policy/compare/enforced.ts'
 import { NOBODY, type NativeResource } from '../policy/native/native.ts'
 import { Answers, ofClass, requestOf, textOf, type Asked, type Filters, type PathNumbers, type Place } from './answers.ts'
+import { consequences } from './plain.ts'
 import { CANONICAL_METHOD, CANONICAL_PATH, TOKEN_FORM } from './policies.ts'
 import type { Json } from './rbac.ts'
 import { asRead, readFilter, requestAtoms, settled, testsOf, type ReadWith, type RequestAtom } from './read.ts'
@@ -105,10 +106,28 @@ function problemsOf(
   for (const issuer of issuers) {
     if (isPossible(open(issuer, { oneToken: false })))
       problems.push(`\`${issuer.form}\`: more than one token, or another scheme, is let in`)
-    const [found, meant] = propositional([open(issuer), asRead(issuer.credential)])
-    if (found !== meant) problems.push(`\`${issuer.form}\`: other tokens are let in than those that Ostiary accepts`)
+    if (!isAlike(open(issuer), asRead(issuer.credential)))
+      problems.push(`\`${issuer.form}\`: other tokens are let in than those that Ostiary accepts`)
   }
   return [...new Set(problems)]
+}
+
+/** Each once, those about the same value together. */
+function byPath(tests: readonly TokenTest[]): readonly TokenTest[] {
+  const found = new Map<string, Map<string, TokenTest>>()
+  for (const one of tests) {
+    const path = JSON.stringify('path' in one ? one.path : one.is)
+    let list = found.get(path)
+    if (list === undefined) found.set(path, (list = new Map()))
+    list.set(JSON.stringify(one), one)
+  }
+  return [...found.values()].flatMap((list) => [...list.values()])
+}
+
+/** Whether they are true of the same tokens, as far as their questions tell. */
+function isAlike(one: Formula, other: Formula): boolean {
+  const known = consequences(byPath([...testsOf(one), ...testsOf(other)]))
+  return propositional([all(known, any(all(one, not(other)), all(other, not(one))))])[0] === NO
 }
 
 /** Whether one formula is true wherever another is, whatever the answers to their questions are. */
@@ -129,8 +148,8 @@ function propositional(formulas: readonly Formula[]): readonly Node[] {
     if (variable === undefined) variables.set(key, (variable = bdd.variable()))
     return bdd.node(variable, NO, YES)
   }
-  // In one order for all of them.
-  for (const formula of formulas) for (const one of testsOf(formula)) node(test(one))
+  // In one order for all of them, and what follows from one another side by side.
+  for (const one of byPath(formulas.flatMap((formula) => [...testsOf(formula)]))) node(test(one))
   return formulas.map(node)
 }
 

@@ -14,8 +14,9 @@ import {
   type TokenPath,
   type TokenTest,
 } from '../core/token.ts'
-import { celOf, numbered, wordPattern, type Cel } from './cel.ts'
+import { celAll, celOf, celOfPart, numbered, wordPattern, type Cel } from './cel.ts'
 import { METADATA, PARTS } from './metadata.ts'
+import { plainOf } from './plain.ts'
 
 export type Json = { readonly [name: string]: unknown }
 
@@ -162,6 +163,9 @@ function ofTest(one: TokenTest, side: Side): Json {
       return metadata(one.path, regex(one.pattern))
     case 'word':
       return metadata(one.path, regex(wordPattern(one.word)))
+    case 'compare':
+      if (one.op !== '>=') throw new Error(`no matcher tells \`${one.op}\``)
+      return metadata(one.path, { doubleMatch: { range: { start: one.value, end: 'Infinity' } } })
     default:
       throw new Error(`no matcher tells \`${one.is}\``)
   }
@@ -227,6 +231,25 @@ export function policiesOf(name: string, permission: Json, issuer: NativeIssuer 
       { permissions: [permission], principals: [principal], ...(condition === undefined ? {} : { condition }) },
     ] as const
   })
+}
+
+/** Of what isn't said to be otherwise, numbers are told by matchers as well: nowhere else, because to them nothing is as large as infinity. */
+function isMatchedPlainly(formula: Formula): boolean {
+  if ('test' in formula) return MATCHED.has(formula.test.is) || (formula.test.is === 'compare' && formula.test.op === '>=')
+  if ('not' in formula) return isMatched(formula.not)
+  return ('all' in formula ? formula.all : formula.any).every(isMatchedPlainly)
+}
+
+/**
+ * A policy that matches most tokens of which the formula is true, and none else, and costs less than those of `policiesOf`, which it is to
+ * stand before. None where it would not cost less.
+ */
+export function plainPoliciesOf(name: string, permission: Json, issuer: NativeIssuer, formula: Formula): Policies {
+  const plain = plainOf(formula, isMatchedPlainly)
+  if (plain === undefined) return []
+  const principal = matcherOf(all(isCaller(issuer), plain.matched), PRINCIPAL)
+  const condition = plain.asked.length === 0 ? {} : { condition: numbered(celAll(...plain.asked.map(celOfPart))) }
+  return [[`${name}@${issuer.form}`, { permissions: [permission], principals: [principal], ...condition }]]
 }
 
 /** A permission for what may be asked of a token within it, where no condition is needed. @throws Error for a test that only conditions can ask */

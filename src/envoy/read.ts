@@ -16,7 +16,7 @@ import {
   type TokenTest,
   type TokenValue,
 } from '../core/token.ts'
-import { celOf, wordPattern, type Cel } from './cel.ts'
+import { celOf, celOfPart, wordPattern, type Cel } from './cel.ts'
 import { METADATA, PARTS } from './metadata.ts'
 import type { Json, PathPattern } from './rbac.ts'
 
@@ -88,17 +88,21 @@ export function templatesNeeded(read: Read): readonly PathTemplate[] | undefined
 class Reader {
   readonly #canonical: ReadWith['canonical']
   readonly #asked: ReadonlyMap<string, TokenTest>
+  /** In the form that is an error where the answer is no, which no negation may stand before. */
+  readonly #askedInPart: ReadonlyMap<string, TokenTest>
 
   constructor({ canonical, asked }: ReadWith) {
     this.#canonical = canonical
-    this.#asked = new Map([...asked].flatMap((one) => (isAskable(one) ? [[JSON.stringify(plain(celOf(test(one)))), one] as const] : [])))
+    const all = [...asked].filter(isAskable)
+    this.#asked = new Map(all.map((one) => [JSON.stringify(plain(celOf(test(one)))), one]))
+    this.#askedInPart = new Map(all.map((one) => [JSON.stringify(plain(celOfPart(test(one)))), one]))
   }
 
   policy({ permissions, principals, condition, ...rest }: Json): Read {
     nothingElse(rest)
     const one = (list: unknown): Read => ({ any: (list as readonly Json[]).map((rule) => this.rule(rule)) })
     const matched = [one(permissions), one(principals)]
-    return { all: condition === undefined ? matched : [...matched, this.#condition(plain(condition) as Cel)] }
+    return { all: condition === undefined ? matched : [...matched, this.#condition(plain(condition) as Cel, true)] }
   }
 
   /** A permission or a principal. */
@@ -166,8 +170,10 @@ class Reader {
     throw new NotRead(`header \`${String(name)}\``)
   }
 
-  #condition(cel: Cel): Read {
-    const asked = this.#asked.get(JSON.stringify(cel))
+  /** @param isPart Whether all of it is only joined by *and* and *or*, so that an error comes to the same as no */
+  #condition(cel: Cel, isPart: boolean): Read {
+    const text = JSON.stringify(cel)
+    const asked = this.#asked.get(text) ?? (isPart ? this.#askedInPart.get(text) : undefined)
     if (asked !== undefined) return { token: asked }
     const [kind, value] = only(cel)
     if (kind === 'constExpr' && (value as Json)['boolValue'] === true) return ANYTHING
@@ -175,9 +181,9 @@ class Reader {
     if (kind !== 'callExpr') throw new NotRead('a condition')
     const { function: name, args, ...rest } = value as { readonly function: string; readonly args: readonly Cel[] }
     nothingElse(rest)
-    if (name === '!_' && args.length === 1) return { not: this.#condition(args[0]!) }
-    if (name === '_&&_') return { all: args.map((one) => this.#condition(one)) }
-    if (name === '_||_') return { any: args.map((one) => this.#condition(one)) }
+    if (name === '!_' && args.length === 1) return { not: this.#condition(args[0]!, false) }
+    if (name === '_&&_') return { all: args.map((one) => this.#condition(one, isPart)) }
+    if (name === '_||_') return { any: args.map((one) => this.#condition(one, isPart)) }
     throw new NotRead('a condition')
   }
 }
@@ -206,7 +212,7 @@ function valueOf(path: TokenPath, matcher: Json): Read {
     case 'stringMatch':
       return textOf(path, inner)
     case 'doubleMatch':
-      return value1(path, 'number', Number(inner['exact']))
+      return 'range' in inner ? atLeast(path, inner['range'] as Json) : value1(path, 'number', Number(inner['exact']))
     case 'boolMatch':
       return value1(path, 'boolean', value === true)
     case 'orMatch':
@@ -220,6 +226,12 @@ function valueOf(path: TokenPath, matcher: Json): Read {
 
 function value1(path: TokenPath, type: 'string' | 'number' | 'boolean' | 'list', value: TokenValue): Read {
   return { token: { is: 'value', path, type, values: [value] } }
+}
+
+function atLeast(path: TokenPath, { start = 0, end, ...rest }: Json): Read {
+  nothingElse(rest)
+  if (Number(end) !== Infinity) throw new NotRead('numbers up to another')
+  return { token: { is: 'compare', path, op: '>=', value: Number(start) } }
 }
 
 function textOf(path: TokenPath, matcher: Json): Read {

@@ -4,7 +4,7 @@
  */
 import { FILTERS, HTTP, isAddress, SERVER_SECRET, TYPE } from '../../envoy/filters.ts'
 import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
-import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, observedOf, rulesOf } from '../../envoy/policies.ts'
+import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, observedOf, plainCallersOf, rulesOf } from '../../envoy/policies.ts'
 import { OBSERVED } from '../../envoy/metadata.ts'
 import type { Json, Policies } from '../../envoy/rbac.ts'
 import { tokensOf } from '../../envoy/tokens.ts'
@@ -178,7 +178,7 @@ function virtualHostOf(resource: EnvoyResource, checks: string | undefined, tree
           requestHeadersToAdd: saidOf(native.issuers),
           typedPerFilterConfig: {
             [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
-            [FILTERS.callers]: perRoute('ALLOW', callersOf(native)),
+            [FILTERS.callers]: perRoute('ALLOW', [...plainCallersOf(native), ...callersOf(native)]),
             ...(checks === undefined ? {} : { [FILTERS.checks]: { '@type': PER_CHECK, disabled: true } }),
             // Where there are leaves, each has its own, and a request that comes to none is denied by the listener.
             ...(leaves === undefined ? statementsOf(native) : {}),
