@@ -35,6 +35,7 @@ export interface KeptVersion {
 /** Policy versions that records cite, one file each in `dir`, readable by this user alone. */
 export class PolicyVersions {
   readonly dir: string
+  #pinned: () => ReadonlySet<string> = () => new Set()
 
   constructor(dir: string) {
     this.dir = dir
@@ -91,10 +92,16 @@ export class PolicyVersions {
     return this.#names().map(({ hex }) => `sha256:${hex}`)
   }
 
-  /** Removes what isn't in `cited`; the latest always stays. Answers what was removed. */
+  /** What is handed out to somebody stays as well, whether or not a record cites it. */
+  pin(versions: () => ReadonlySet<string>): void {
+    this.#pinned = versions
+  }
+
+  /** Removes what isn't in `cited`, nor pinned; the latest always stays. Answers what was removed. */
   prune(cited: ReadonlySet<string>): readonly string[] {
     const latest = this.last()?.version
-    const removed = this.list().filter((version) => version !== latest && !cited.has(version))
+    const pinned = this.#pinned()
+    const removed = this.list().filter((version) => version !== latest && !cited.has(version) && !pinned.has(version))
     // Without knowing the latest, nothing is certain not to be needed.
     if (latest === undefined) return []
     for (const version of removed) rmSync(join(this.dir, nameOf(version)!), { force: true })

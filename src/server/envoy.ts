@@ -1,11 +1,9 @@
 import type { Wiring } from '../config/schema.ts'
 import type { Timer } from '../core/clock.ts'
-import type { Diagnostic } from '../core/errors.ts'
+import { OstiaryError, type Diagnostic } from '../core/errors.ts'
 import { inSlices, type Gradual } from '../core/gradual.ts'
-import type { Judge } from '../doors/envoy/door.ts'
+import type { Principal } from '../core/principal.ts'
 import type { EnvoyDoor, EnvoyNode } from '../doors/envoy/schema.ts'
-import type { Wire } from '../doors/envoy/wire.ts'
-import { doorSchema, type DoorConfig, type HttpLimits } from '../doors/http/schema.ts'
 import type { TlsMaterial } from '../envoy/xds/credentials.ts'
 import type { XdsServer } from '../envoy/xds/server.ts'
 import type { NodeStatus } from '../envoy/xds/status.ts'
@@ -15,14 +13,15 @@ import type { Json } from '../envoy/rbac.ts'
 import type { NativeResource } from '../policy/native/native.ts'
 import { emitEnvoy, type EnvoyResource } from '../targets/envoy/emit.ts'
 import type { Pieces } from '../targets/envoy/pieces.ts'
-import { askingMeshes, meshOf, resourceInMesh } from './meshes.ts'
-import { carriedBy, planNode } from '../targets/envoy/nodes.ts'
-import { nativeOf, speaksHttp } from '../targets/wired.ts'
 import type { NativeIssuers } from '../targets/target.ts'
-import { assertionSigner } from './adapters.ts'
-import { PairsOfFiles, type PairFiles } from './envoyfiles.ts'
+import { answerEnvoys, CHECKS_TLS, type Checks } from './envoychecks.ts'
+import { materialOf, PairsOfFiles } from './envoyfiles.ts'
+import { linesOf } from './envoylines.ts'
+import type { EnvoyRollout, EnvoyRolloutStatus } from './envoyrollout.ts'
+import { planning, type Planning } from './envoyplans.ts'
+import { envoyRollout, EnvoyVersions, keysFor, type EnvoyVersion } from './envoyversions.ts'
 import { nativeIssuers } from './families.ts'
-import { httpResources, type Parts } from './parts.ts'
+import type { Parts } from './parts.ts'
 
 /** How long handing out may hold up decisions at a time, in milliseconds; one resource is not interrupted. */
 const SLICE_MS = 5
@@ -35,10 +34,26 @@ export interface EnvoyFeed {
   readonly address: { readonly host: string; readonly port: number }
   /** Where they ask about requests, if they may. */
   readonly checks: { readonly host: string; readonly port: number } | undefined
-  status(): readonly NodeStatus[]
+  status(): readonly FedEnvoy[]
+  /** How far the version that is in force has come; undefined before any was handed out. */
+  rollout(): EnvoyRolloutStatus | undefined
+  /**
+   * Goes on with it by hand, whatever it waits or was stopped for.
+   * @param everywhere Not only to the next stage
+   * @throws OstiaryError `server/no-rollout`; `audit/unavailable`, and then nothing goes on
+   */
+  proceed(everywhere: boolean, by: Principal): Promise<EnvoyRolloutStatus>
   /** Takes on the resources of another wiring, with the policy that comes next. */
   update(wiring: Wiring): void
   close(): Promise<void>
+}
+
+/** How an Envoy stands, with what of the policy it was handed out. */
+export interface FedEnvoy extends NodeStatus {
+  /** Version of the policy; undefined where it was handed out nothing. */
+  readonly policy: string | undefined
+  /** Why it is not handed out the version that is in force. */
+  readonly refused: string | undefined
 }
 
 /** @returns Undefined where no Envoy is wired. @throws OstiaryError `server/listen`, `http/certificate` */
@@ -73,71 +88,6 @@ export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
   }
 }
 
-/** What answers Envoys about requests, where that is configured. */
-interface Checks {
-  readonly wire: Wire
-  readonly address: { readonly host: string; readonly port: number }
-  /** Judges by the resources of another wiring from here on. */
-  update(wiring: Wiring): void
-}
-
-async function answerEnvoys(
-  parts: Parts,
-  config: EnvoyDoor,
-  files: PairsOfFiles,
-  nodeOf: (identity: string) => string | undefined,
-): Promise<Checks | undefined> {
-  const { checks, nodes } = config
-  if (checks === undefined) return undefined
-  const [{ createEnvoyDoor }, { judgeOf }] = await Promise.all([import('../doors/envoy/door.ts'), import('./checks.ts')])
-  let meshes = askingMeshes(parts.wiring)
-  const asked = Object.fromEntries([
-    ...Object.entries(nodes).map(([name, { delegate = [] }]) => [name, new Set(delegate)] as const),
-    ...meshes.map(({ node, resources }) => [node, resources] as const),
-  ])
-  const anyone = new Set(Object.values(asked).flatMap((names) => [...names]))
-  const judgeIn = (wiring: Wiring): Judge =>
-    judgeOf(
-      parts,
-      httpLimits(wiring),
-      assertionSigner(parts.keyring, wiring),
-      Object.fromEntries(Object.entries(httpResources(wiring)).filter(([name]) => anyone.has(name))),
-    )
-  let judge = judgeIn(parts.wiring)
-  const wire = createEnvoyDoor({
-    ...checks.listen,
-    trust:
-      checks.tls === undefined
-        ? { loopback: true }
-        : { tls: materialOf(files, CHECKS_TLS, checks.tls), nodeOf: (identity) => nodeOf(identity) ?? meshOf(meshes, identity) },
-    clock: parts.clock,
-    meter: parts.metrics,
-    note: (event) => parts.audit.note(event),
-    where: '`doors.envoy.checks.listen` of `ostiary.yaml`',
-    judge: { judge: (head) => judge.judge(head), problem: (code) => judge.problem(code) },
-    mayAsk: (node, resource) => (node === undefined ? anyone : asked[node]!).has(resource),
-    resourceOf: (node, host) => resourceInMesh(meshes, node, host),
-  })
-  // Whose host it is now; what may be asked about stays as it was at the start.
-  const update = (wiring: Wiring): void => {
-    judge = judgeIn(wiring)
-    meshes = askingMeshes(wiring)
-  }
-  const port = await wire.listen()
-  return { wire, address: { host: checks.listen.host, port }, update }
-}
-
-/** Those of the gateway's own door, or what they would be. */
-function httpLimits({ doors }: Wiring): HttpLimits {
-  return (doors['http'] as DoorConfig | undefined)?.limits ?? doorSchema.shape.limits.parse(undefined)
-}
-
-const CHECKS_TLS = 'doors.envoy.checks.tls'
-
-function materialOf(files: PairsOfFiles, what: string, pair: PairFiles & { readonly clientCa: string }): TlsMaterial {
-  return files.pair(what, pair) as TlsMaterial
-}
-
 interface FeedParts {
   readonly parts: Parts
   readonly config: EnvoyDoor
@@ -157,6 +107,8 @@ class Feed implements EnvoyFeed {
   readonly #pieces: Pieces
   readonly #checks: Checks | undefined
   readonly #issuers: NativeIssuers
+  readonly #versions: EnvoyVersions
+  readonly #rollout: EnvoyRollout
   readonly #unsubscribe: () => void
   /** What each node's refusal was said to be, so that it is said once. */
   readonly #said = new Map<string, string>()
@@ -182,9 +134,15 @@ class Feed implements EnvoyFeed {
     this.#checks = checks
     this.#wiring = parts.wiring
     this.#issuers = nativeIssuers(parts.wiring)
+    this.#versions = new EnvoyVersions(parts)
+    this.#rollout = envoyRollout(parts, config, (version, stage, why) => this.#stopped(version, stage, why))
+    parts.versions.pin(() => this.#rollout.versions())
     this.#renew()
     this.#look()
-    server.onStatus((status) => this.#told(status))
+    server.onStatus((status) => {
+      this.#told(status)
+      this.#goOn()
+    })
     this.#unsubscribe = parts.policies.subscribe(() => this.#publish())
     this.#schedule()
   }
@@ -193,11 +151,32 @@ class Feed implements EnvoyFeed {
     return this.#checks?.address
   }
 
-  status(): readonly NodeStatus[] {
-    return this.#server.status()
+  status(): readonly FedEnvoy[] {
+    const { refused } = this.#rollout
+    return this.#server.status().map((one) => ({ ...one, policy: this.#rollout.versionOf(one.node), refused: refused.get(one.node) }))
+  }
+
+  rollout(): EnvoyRolloutStatus | undefined {
+    return this.#rollout.status()
+  }
+
+  async proceed(everywhere: boolean, by: Principal): Promise<EnvoyRolloutStatus> {
+    const { audit, clock } = this.#parts
+    const before = this.#rollout.status()
+    if (before === undefined || before.state === 'done') throw new OstiaryError('server/no-rollout')
+    const { version, stage = '', why = '' } = before
+    const details = { version, stage, why, everywhere, heldBack: before.heldBack }
+    await audit.noteDurably({ kind: 'envoy-rollout-continued', time: clock.now(), principal: by, details })
+    // Meanwhile another may have come into force, of which nobody spoke.
+    if (this.#rollout.target !== version) throw new OstiaryError('server/no-rollout')
+    this.#rollout.go(everywhere, this.#server.status())
+    this.#publish()
+    return this.#rollout.status()!
   }
 
   update(wiring: Wiring): void {
+    const text = (one: Wiring): string => JSON.stringify(one.rollout ?? null)
+    if (text(wiring) !== text(this.#wiring)) this.#parts.log('envoy: a change of `rollout` takes effect for Envoys only after a restart')
     this.#wiring = wiring
     this.#checks?.update(wiring)
   }
@@ -226,6 +205,7 @@ class Feed implements EnvoyFeed {
       try {
         this.#renew()
         this.#look()
+        this.#goOn()
       } catch (error) {
         this.#parts.log(`envoy: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`)
       }
@@ -289,14 +269,35 @@ class Feed implements EnvoyFeed {
     }
   }
 
-  /** What can't be enforced as it is written is not handed out at all: the node keeps what it had. */
+  /** The next stage gets what is in force once all before it have settled. */
+  #goOn(): void {
+    if (!this.#closed && this.#rollout.look(this.#server.status())) this.#publish()
+  }
+
+  #stopped(version: string, stage: string | undefined, why: string): void {
+    const { audit, clock, log, metrics } = this.#parts
+    log(`envoy: policy ${version.slice(0, 19)} goes no further${stage === undefined ? '' : ` than stage ${stage}`}: ${why}`)
+    metrics.count('envoy rollouts stopped')
+    audit.note({ kind: 'envoy-rollout-stopped', time: clock.now(), details: { version, stage: stage ?? '', why } })
+  }
+
+  /**
+   * To each Envoy the version that it is to have, with the keys, certificates and revocations of now. What can't be enforced as it is
+   * written is not handed out at all: the node keeps what it had.
+   */
   *#published(): Gradual<void> {
-    const { policies, log, identities, folder } = this.#parts
-    const [wiring, policy, issuers] = [this.#wiring, policies.current, this.#issuers]
+    const { policies, log, identities } = this.#parts
+    const now = this.#versions.remember({
+      version: policies.current.version,
+      policy: policies.current,
+      wiring: this.#wiring,
+      issuers: this.#issuers,
+    })
     const keys = this.#keys()
     const revoked = identities.revocations.list().map(({ target }) => target)
     const checks = this.#checks === undefined ? undefined : CHECKS_CLUSTER
-    const native = once((resource: string) => nativeOf(resource, { wiring, policy, issuers }))
+    const planned = planning(this.#parts.folder)
+    yield* this.#begun(now, planned)
     // Of the same policy and wiring, each resource is made once for all nodes.
     const routes = new WeakMap<NativeResource, Json>()
     const routeOf = (resource: EnvoyResource): Json => {
@@ -306,12 +307,11 @@ class Feed implements EnvoyFeed {
     }
     this.#pieces.turn()
     for (const [name, node] of Object.entries(this.#config.nodes)) {
-      for (const resource of carriedBy(node, wiring)) {
-        if (speaksHttp(wiring, resource)) native(resource)
-        yield
-      }
+      const version = this.#rollout.versionOf(name)
+      const made = version === undefined ? undefined : this.#versions.of(version)
+      if (made === undefined) continue
       try {
-        const { resources, diagnostics } = planNode({ name, node, wiring, policy, issuers, folder, native })
+        const { resources, diagnostics } = yield* planned(made, name, node)
         yield
         if (diagnostics.length > 0) {
           this.#refuse(name, diagnostics)
@@ -321,12 +321,12 @@ class Feed implements EnvoyFeed {
           routeOf(resource)
           yield
         }
-        this.#said.delete(name)
+        if (made === now) this.#said.delete(name)
         const input = {
           name,
           address: node.listen,
           resources,
-          keys,
+          keys: keysFor(made.issuers, this.#issuers, keys),
           revoked,
           maxDuration: node.maxDuration,
           tls: this.#tls(name, node),
@@ -336,18 +336,35 @@ class Feed implements EnvoyFeed {
         const snapshot = this.#pieces.snapshot(emitEnvoy(input, routeOf))
         yield
         this.#server.publish(name, snapshot)
+        this.#rollout.handed(name, made.version, snapshot.version)
       } catch (error) {
         log(`envoy ${name}: nothing new was handed out: ${error instanceof Error ? error.message : String(error)}`)
       }
       yield
     }
+    this.#versions.only(new Set([...this.#rollout.versions(), now.version]))
+    this.#goOn()
   }
 
-  #refuse(name: string, diagnostics: readonly Diagnostic[]): void {
+  /** A version that comes into force is looked at for every Envoy before any has it. */
+  *#begun(now: EnvoyVersion, planned: Planning): Gradual<void> {
+    const rollout = this.#rollout
+    if (rollout.target === now.version && rollout.refused.size === 0) return
+    const refused = new Map<string, string>()
+    for (const [name, node] of Object.entries(this.#config.nodes)) {
+      const { diagnostics } = yield* planned(now, name, node)
+      if (diagnostics.length > 0) refused.set(name, this.#refuse(name, diagnostics))
+    }
+    const isSame = rollout.target === now.version && [...refused.keys()].join(' ') === [...rollout.refused.keys()].join(' ')
+    if (!isSame) rollout.begin(now.version, refused)
+  }
+
+  #refuse(name: string, diagnostics: readonly Diagnostic[]): string {
     const text = diagnostics.map(({ message }) => message).join('; ')
-    if (this.#said.get(name) === text) return
+    if (this.#said.get(name) === text) return text
     this.#said.set(name, text)
     this.#parts.log(`envoy ${name}: nothing new is handed out, and what it has stays: ${text} (see \`ostiary compile envoy\`)`)
+    return text
   }
 
   #told(status: NodeStatus): void {
@@ -357,34 +374,5 @@ class Feed implements EnvoyFeed {
       this.#said.set(key, line.text)
       this.#parts.log(`envoy ${status.node}: ${line.text}`)
     }
-  }
-}
-
-/** What an operator wants to read of a node, each kind of line whenever it changes. */
-function linesOf({
-  kinds,
-  connectedSince,
-  disconnectedAt,
-  desired,
-  acknowledged,
-}: NodeStatus): readonly { readonly kind: string; readonly text: string }[] {
-  const rejected = Object.entries(kinds).flatMap(([kind, { rejection }]) =>
-    rejection === undefined ? [] : [{ kind, message: rejection.message }],
-  )
-  if (rejected.length > 0)
-    return rejected.map(({ kind, message }) => ({ kind, text: `it rejects its ${kind} configuration, and keeps what it had: ${message}` }))
-  if (connectedSince === undefined) return disconnectedAt === undefined ? [] : [{ kind: 'state', text: 'is not connected any more' }]
-  return desired !== undefined && desired === acknowledged
-    ? [{ kind: 'state', text: `enforces what it should, version ${desired.slice(0, 19)}` }]
-    : []
-}
-
-/** The same answer to the same question. */
-function once<T>(make: (name: string) => T): (name: string) => T {
-  const known = new Map<string, { readonly made: T }>()
-  return (name) => {
-    let found = known.get(name)
-    if (found === undefined) known.set(name, (found = { made: make(name) }))
-    return found.made
   }
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { OstiaryError } from '../core/errors.ts'
+import type { TlsMaterial } from '../envoy/xds/credentials.ts'
 import { readCertificates, readPrivateKey } from '../secrets/pem.ts'
 
 export interface PairFiles {
@@ -59,4 +60,9 @@ export class PairsOfFiles {
     }
     return pair
   }
+}
+
+/** Of a listener for Envoys, which believes those that its authorities vouch for. @throws OstiaryError `http/certificate` */
+export function materialOf(files: PairsOfFiles, what: string, pair: PairFiles & { readonly clientCa: string }): TlsMaterial {
+  return files.pair(what, pair) as TlsMaterial
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { EnvoyDoor } from '../../doors/envoy/schema.ts'
-import type { NodeStatus } from '../../envoy/xds/status.ts'
+import type { FedEnvoy } from '../../server/envoy.ts'
+import type { EnvoyRolloutStatus } from '../../server/envoyrollout.ts'
 import { adminClient, adminOptions } from '../admin.ts'
 import type { GatewayTls } from '../../envoy/gateway.ts'
 import type { Register } from './index.ts'
@@ -11,6 +12,7 @@ import { clean, paint } from '../output.ts'
 export const envoy: Register = (root, action) => {
   const group = root.command('envoy').description('Envoys that enforce the policy by themselves')
   status(group, action)
+  proceed(group, action)
   group
     .command('bootstrap')
     .description('what an Envoy is started with, as JSON: `envoy -c <(ostiary envoy bootstrap edge)`')
@@ -72,17 +74,59 @@ function status(group: Command, action: Parameters<Register>[1]): void {
     .action(
       action(async ({ output }, _, command) => {
         const client = await adminClient(command)
-        const { envoys = [] } = (await client.request('GET', '/api/status')) as { readonly envoys?: readonly NodeStatus[] }
-        const lines = envoys.flatMap(({ node, desired, acknowledged, connectedSince, kinds }) => [
-          `${node}: ${stateOf(desired, acknowledged, connectedSince)}`,
+        const { envoys = [], envoyRollout: going } = (await client.request('GET', '/api/status')) as Status
+        const lines = envoys.flatMap(({ node, desired, acknowledged, connectedSince, kinds, policy, refused }) => [
+          `${node}: ${stateOf(desired, acknowledged, connectedSince)}${going?.heldBack.includes(node) === true ? heldBack(policy) : ''}`,
+          ...(refused === undefined ? [] : [`  ${paint('red', 'is not handed out what is in force')}: ${clean(refused)}`]),
           ...Object.entries(kinds).flatMap(([kind, { rejection }]) =>
             rejection === undefined ? [] : [`  ${paint('red', `rejects its ${kind} configuration`)}: ${clean(rejection.message)}`],
           ),
         ])
-        output.answer(lines.length === 0 ? 'no Envoy is fed: write `doors.envoy` first' : lines.join('\n'), envoys)
-        return envoys.every(({ desired, acknowledged }) => desired !== undefined && desired === acknowledged) ? 0 : 1
+        const told = [...lines, ...(going === undefined || going.state === 'done' ? [] : rolloutLines(going))]
+        output.answer(lines.length === 0 ? 'no Envoy is fed: write `doors.envoy` first' : told.join('\n'), { envoys, rollout: going })
+        const isEverywhere = going === undefined || (going.state === 'done' && going.heldBack.length === 0)
+        return isEverywhere && envoys.every(({ desired, acknowledged }) => desired !== undefined && desired === acknowledged) ? 0 : 1
       }),
     )
+}
+
+interface Status {
+  readonly envoys?: readonly FedEnvoy[]
+  readonly envoyRollout?: EnvoyRolloutStatus
+}
+
+/** `ostiary envoy rollout continue`. */
+function proceed(group: Command, action: Parameters<Register>[1]): void {
+  const rollout = group.command('rollout').description('a new policy on its way through the stages of `rollout`')
+  adminOptions(rollout.command('continue'))
+    .description('hand it to the next stage, whatever it waits or was stopped for; the record says who did that')
+    .option('--now', 'to every stage at once')
+    .action(
+      action(async ({ output }, _, command) => {
+        const client = await adminClient(command)
+        const { now = false } = command.opts<{ now?: boolean }>()
+        const going = (await client.request('POST', `/api/envoy/rollout/continue${now ? '?now=true' : ''}`)) as EnvoyRolloutStatus
+        const done = `policy ${shortVersion(going.version)} goes to every Envoy`
+        output.answer(going.state === 'done' ? done : rolloutLines(going).join('\n'), going)
+      }),
+    )
+}
+
+function rolloutLines({ version, state, stage, why, heldBack: nodes }: EnvoyRolloutStatus): readonly string[] {
+  const where = stage === undefined ? 'has come to no stage' : `has come to stage ${stage}`
+  const told = state === 'stopped' ? paint('red', 'and goes no further') : 'and goes on by itself'
+  return [
+    `policy ${shortVersion(version)} ${where} ${told}${why === undefined ? '' : `: ${clean(why)}`}`,
+    ...(nodes.length === 0 ? [] : [`  not yet: ${nodes.join(', ')} (\`ostiary envoy rollout continue\` hands it on by hand)`]),
+  ]
+}
+
+function heldBack(policy: string | undefined): string {
+  return policy === undefined ? ', and waits for its stage' : `, of policy ${shortVersion(policy)}: waits for its stage`
+}
+
+function shortVersion(version: string): string {
+  return version.replace(/^sha256:/, '').slice(0, 12)
 }
 
 function stateOf(desired: string | undefined, acknowledged: string | undefined, connectedSince: number | undefined): string {

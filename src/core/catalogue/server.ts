@@ -39,6 +39,12 @@ export const server = {
     message: 'reading the configuration ended before its time ({cause}); what runs goes on',
     help: 'try again; if it happens again, it is a fault of the program',
   },
+  'server/no-rollout': {
+    message: 'no roll-out to Envoys is under way',
+    help: 'see what each of them has with `ostiary envoy status`',
+    status: 409,
+    exit: 1,
+  },
   'server/not-held': {
     message: 'version `{version}` is not to be released: {cause}',
     help: 'see what waits with `ostiary policy status`',

@@ -42,6 +42,17 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url, envoy
     reloader.status.held === undefined ? 0 : 1,
   )
 
+  if (envoys !== undefined) {
+    metrics.gauge(
+      'envoys_held_back',
+      'Envoys that are not handed out the policy in force yet',
+      () => envoys.rollout()?.heldBack.length ?? 0,
+    )
+    metrics.gauge('envoy_rollout_stopped', '1 while the policy in force goes no further, because an Envoy did not take it', () =>
+      envoys.rollout()?.state === 'stopped' ? 1 : 0,
+    )
+  }
+
   const budget = new Budget(clock, QUESTIONS)
   return {
     metrics,
@@ -59,13 +70,17 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url, envoy
       doors: doors.map(({ host, port, secure }) => ({ host, port, secure })),
       policyVersion: policies.current.version,
       lastReload: reloader.status,
-      ...(envoys === undefined ? {} : { envoys: envoys.status() }),
+      ...(envoys === undefined ? {} : { envoys: envoys.status(), envoyRollout: envoys.rollout() }),
       record: audit.status(),
       revocations: identities.revocations.status(),
       issuers: identities.issuers.map((issuer) => ({ name: issuer.name, kind: issuer.kind, ...issuer.status() })),
       keys: keyring.origins(),
       openExchanges: pipeline.open.size,
     }),
+    async proceed(everywhere, by) {
+      if (envoys === undefined) throw new OstiaryError('server/no-rollout')
+      return envoys.proceed(everywhere, by)
+    },
     rotate(purpose, principal) {
       const rotation = keyring.rotate(purpose)
       audit.rotated(rotation, principal)

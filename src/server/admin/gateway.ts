@@ -54,6 +54,15 @@ export function gatewayRoutes(parts: AdminParts): Hono<AdminEnv> {
     return context.json(status, status.accepted ? 200 : 503)
   })
 
+  routes.post('/envoy/rollout/continue', async (context) => {
+    const { now, ...others } = context.req.query()
+    const [other] = Object.keys(others)
+    if (other !== undefined) throw new OstiaryError('server/bad-request', { problem: `there is no parameter \`${other.slice(0, 32)}\`` })
+    if (now !== undefined && now !== 'true' && now !== 'false')
+      throw new OstiaryError('server/bad-request', { problem: '`now` must be `true` or `false`' })
+    return context.json(await parts.proceed(now === 'true', context.get('passage').principal))
+  })
+
   routes.post('/keys/:purpose/rotate', async (context) => {
     const purpose = context.req.param('purpose')
     if (purpose !== 'assertion' && purpose !== 'checkpoint')

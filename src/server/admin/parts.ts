@@ -11,6 +11,7 @@ import type { ElsewhereExplained } from './elsewhere.ts'
 import type { StoredRevocation } from '../../store/revocations.ts'
 import type { Change } from '../compared.ts'
 import type { Ending } from '../ending.ts'
+import type { EnvoyRolloutStatus } from '../envoyrollout.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Seen } from '../seen.ts'
 
@@ -58,6 +59,8 @@ export interface AdminParts {
   reload(): Promise<ReloadStatus>
   /** Takes on a version that is held. Rejects with OstiaryError `server/not-held` where it isn't that one. */
   release(version: string, by: Principal): Promise<ReloadStatus>
+  /** Goes on with a roll-out to Envoys by hand. Rejects with OstiaryError `server/no-rollout` where none is under way. */
+  proceed(everywhere: boolean, by: Principal): Promise<EnvoyRolloutStatus>
   status(): Readonly<Record<string, unknown>>
   rotate(purpose: 'assertion' | 'checkpoint', principal: Principal): { readonly kid: string; readonly previous: string }
   search(query: AuditQuery): AsyncIterable<ShownRecord>
