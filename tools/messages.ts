@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const TOOLS = ['@grpc/grpc-js-xds@1.14.1', '@bufbuild/buf@1.75.0', '@bufbuild/protoc-gen-es@2.17.0']
+/** Definitions that no package carries. */
+const OWN = join(import.meta.dirname, 'protocols')
 const OUT = join(import.meta.dirname, '../src/envoy/messages')
 
 /** What is sent to Envoy or comes from it; what these import comes with them. */
@@ -30,6 +32,7 @@ const ROOTS = [
   'envoy/service/auth/v3/external_auth.proto',
   'envoy/service/discovery/v3/ads.proto',
   'envoy/type/matcher/v3/http_inputs.proto',
+  'opentelemetry/proto/collector/logs/v1/logs_service.proto',
   'xds/type/matcher/v3/http_inputs.proto',
   'xds/type/matcher/v3/matcher.proto',
 ]
@@ -74,6 +77,7 @@ function generate(): void {
     const proto = join(folder, 'proto')
     for (const part of ['envoy-api', 'googleapis', 'protoc-gen-validate', 'xds'])
       cpSync(join(folder, 'definitions/package/deps', part), proto, { recursive: true })
+    cpSync(OWN, proto, { recursive: true })
     for (const [file, before, after] of LATER) amend(join(proto, file), before, after)
     const plugin = [process.execPath, join(folder, 'node_modules/@bufbuild/protoc-gen-es/bin/protoc-gen-es')]
     const opt = ['target=ts', 'import_extension=ts', 'erasable_syntax=true']

@@ -6,7 +6,9 @@ import type { Wire } from '../doors/envoy/wire.ts'
 import { doorSchema, type DoorConfig, type HttpLimits } from '../doors/http/schema.ts'
 import { assertionSigner } from './adapters.ts'
 import { materialOf, type PairsOfFiles } from './envoyfiles.ts'
-import { askingMeshes, meshOf, resourceInMesh } from './meshes.ts'
+import { statementOf } from '../envoy/rbac.ts'
+import { guardrailOf } from '../targets/istio/documents.ts'
+import { askingMeshes, meshOf, resourceInMesh, resourcesByHost } from './meshes.ts'
 import { httpResources, type Parts } from './parts.ts'
 
 /** What answers Envoys about requests, where that is configured. */
@@ -41,6 +43,7 @@ export async function answerEnvoys(
       Object.fromEntries(Object.entries(httpResources(wiring)).filter(([name]) => anyone.has(name))),
     )
   let judge = judgeIn(parts.wiring)
+  let hosts = resourcesByHost(parts.wiring)
   const wire = createEnvoyDoor({
     ...checks.listen,
     trust:
@@ -54,10 +57,19 @@ export async function answerEnvoys(
     judge: { judge: (head) => judge.judge(head), problem: (code) => judge.problem(code) },
     mayAsk: (node, resource) => (node === undefined ? anyone : asked[node]!).has(resource),
     resourceOf: (node, host) => resourceInMesh(meshes, node, host),
+    resourceTold: (host) => hosts(host),
+    statements: (policy) =>
+      policy.startsWith('ns[')
+        ? guardrailOf(
+            policy,
+            parts.policies.current.model.guardrails.map(({ id }) => id),
+          )
+        : statementOf(policy),
   })
   // Whose host it is now; what may be asked about stays as it was at the start.
   const update = (wiring: Wiring): void => {
     judge = judgeIn(wiring)
+    hosts = resourcesByHost(wiring)
     meshes = askingMeshes(wiring)
   }
   const port = await wire.listen()

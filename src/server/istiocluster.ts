@@ -18,12 +18,13 @@ interface Known extends TargetDocument {
   readonly spec?: { readonly action?: string; readonly rules?: unknown; readonly jwtRules?: readonly Readonly<Record<string, unknown>>[] }
 }
 
-const KINDS = 'authorizationpolicies.security.istio.io,requestauthentications.security.istio.io,serviceentries.networking.istio.io'
 const PLURAL: Readonly<Record<string, string>> = {
   AuthorizationPolicy: 'authorizationpolicies.security.istio.io',
   RequestAuthentication: 'requestauthentications.security.istio.io',
   ServiceEntry: 'serviceentries.networking.istio.io',
+  Telemetry: 'telemetries.telemetry.istio.io',
 }
+const KINDS = Object.values(PLURAL).join(',')
 const OWN = ['--server-side', '--field-manager', 'ostiary']
 
 /** What a document does, in the order in which it may come: what is applied before the next lets in less than both. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Wiring } from '../config/schema.ts'
-import { askingMeshes, meshOf, resourceInMesh } from './meshes.ts'
+import { askingMeshes, meshOf, resourceInMesh, resourcesByHost } from './meshes.ts'
 
 const wiring = {
   resources: {
@@ -13,6 +13,7 @@ const wiring = {
     shop: { kind: 'istio', provider: { identities: ['spiffe://td/ns/shop/sa/orders'] }, delegate: ['orders', 'exports'] },
     office: { kind: 'istio', provider: { identities: ['spiffe://td/ns/office/sa/wiki'] }, delegate: ['wiki'] },
     silent: { kind: 'istio', provider: undefined, delegate: [] },
+    telling: { kind: 'istio', provider: { identities: ['spiffe://td/ns/shop/sa/telling'] }, delegate: [], logs: true },
     other: { kind: 'kuma' },
   },
 } as unknown as Wiring
@@ -21,7 +22,9 @@ test('a proxy of a mesh asks about the resources that are delegated there, by th
   const meshes = askingMeshes(wiring)
   assert.equal(meshOf(meshes, 'spiffe://td/ns/shop/sa/orders'), 'targets.shop')
   assert.equal(meshOf(meshes, 'spiffe://td/ns/shop/sa/other'), undefined)
+  assert.equal(meshOf(meshes, 'spiffe://td/ns/shop/sa/telling'), 'targets.telling')
   const of = (node: string | undefined, host: string) => resourceInMesh(meshes, node, host)
+  assert.deepEqual(of('targets.telling', 'orders.example'), { resource: undefined }, 'who tells of requests may not ask about any')
   assert.deepEqual(of('targets.shop', 'Orders.example:8080'), { resource: 'orders' })
   assert.deepEqual(of('targets.shop', 'api.example:8443'), { resource: 'orders' })
   assert.deepEqual(of('targets.shop', 'api.example:9443'), { resource: 'exports' })
@@ -40,4 +43,12 @@ test('a host of two meshes is of neither, where nobody proves which one asks', (
   } as unknown as Wiring)
   assert.deepEqual(resourceInMesh(meshes, undefined, 'wiki.example'), { resource: undefined })
   assert.deepEqual(resourceInMesh(meshes, 'targets.office', 'wiki.example'), { resource: 'wiki' })
+})
+
+test('of what is told, the resource is the one that has the host', () => {
+  const of = resourcesByHost({ resources: { ...wiring.resources, copy: { hosts: ['wiki.example'] } } } as unknown as Wiring)
+  assert.equal(of('Orders.example:8080'), 'orders')
+  assert.equal(of('api.example:9443'), 'exports')
+  assert.equal(of('api.example'), undefined)
+  assert.equal(of('wiki.example'), undefined, 'it could be of two')
 })

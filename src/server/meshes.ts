@@ -1,4 +1,4 @@
-/** Proxies of a mesh that ask this gateway about requests: who they are, and about what they may ask. */
+/** Proxies of a mesh that ask this gateway about requests, or tell of them: who they are, and about what they may ask. */
 import type { Wiring } from '../config/schema.ts'
 import type { IstioTarget } from '../targets/istio/schema.ts'
 
@@ -14,8 +14,8 @@ export interface AskingMesh {
 export function askingMeshes({ targets, resources }: Wiring): readonly AskingMesh[] {
   return Object.entries(targets).flatMap(([name, config]) => {
     if (config.kind !== 'istio') return []
-    const { provider, delegate } = config as IstioTarget
-    if (provider === undefined || delegate.length === 0) return []
+    const { provider, delegate, logs } = config as IstioTarget
+    if (provider === undefined || (delegate.length === 0 && !logs)) return []
     const hosts = delegate.flatMap((resource) =>
       ((resources[resource] as { readonly hosts?: readonly string[] } | undefined)?.hosts ?? []).map((host) => [host, resource] as const),
     )
@@ -38,4 +38,16 @@ export function resourceInMesh(
   const exact = host.toLowerCase()
   const found = new Set(asking.flatMap(({ byHost }) => byHost.get(exact) ?? byHost.get(exact.replace(/:\d+$/, '')) ?? []))
   return { resource: found.size === 1 ? [...found][0] : undefined }
+}
+
+/** Which resource a host is of, with or without a port; undefined where it could be of several. */
+export function resourcesByHost({ resources }: Wiring): (host: string) => string | undefined {
+  const byHost = new Map<string, string | undefined>()
+  for (const [name, resource] of Object.entries(resources))
+    for (const host of (resource as { readonly hosts?: readonly string[] }).hosts ?? [])
+      byHost.set(host, byHost.has(host) ? undefined : name)
+  return (host) => {
+    const exact = host.toLowerCase()
+    return byHost.get(exact) ?? byHost.get(exact.replace(/:\d+$/, ''))
+  }
 }

@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<string, string>> = {
   'authorizationpolicies.security.istio.io': 'AuthorizationPolicy',
   'requestauthentications.security.istio.io': 'RequestAuthentication',
   'serviceentries.networking.istio.io': 'ServiceEntry',
+  'telemetries.telemetry.istio.io': 'Telemetry',
 }
 
 function valueOf(args: readonly string[], flag: string): string | undefined {

@@ -4,13 +4,21 @@ import { describe, test } from 'node:test'
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import * as fc from 'fast-check'
 import type { GatewayEvent } from '../../core/record.ts'
-import { AccessLogType, HTTPAccessLogEntrySchema } from '../../envoy/messages/envoy/data/accesslog/v3/accesslog_pb.ts'
+import {
+  AccessLogType,
+  HTTPAccessLogEntrySchema,
+  type HTTPAccessLogEntry,
+} from '../../envoy/messages/envoy/data/accesslog/v3/accesslog_pb.ts'
 import { RequestMethod } from '../../envoy/messages/envoy/config/core/v3/base_pb.ts'
 import { StreamAccessLogsMessageSchema } from '../../envoy/messages/envoy/service/accesslog/v3/als_pb.ts'
 import { ManualClock } from '../../testing/clock.ts'
-import { AccessLogs, recordOf } from './accesslog.ts'
+import { AccessLogs, recordOf, toldBy } from './accesslog.ts'
 
 const NOW = Date.UTC(2026, 2, 2, 12)
+const recorded = (node: string, told: HTTPAccessLogEntry, limit = 1000): GatewayEvent | undefined => {
+  const one = toldBy(node, told)
+  return one && recordOf(one, NOW, limit)
+}
 type Init = MessageInitShape<typeof HTTPAccessLogEntrySchema>
 
 const entry = (details = 'via_upstream', more: Init['commonProperties'] = {}) =>
@@ -34,7 +42,7 @@ const entry = (details = 'via_upstream', more: Init['commonProperties'] = {}) =>
 
 describe('what an Envoy tells of a request', () => {
   test('is recorded in part: nothing of a token but who it names, no query, no field', () => {
-    const event = recordOf('edge', entry('rbac_access_denied_matched_policy[late@svc#2]'), NOW, 1000)
+    const event = recorded('edge', entry('rbac_access_denied_matched_policy[late@svc#2]'))
     assert.deepEqual(event, {
       kind: 'envoy-access',
       time: NOW - 4993,
@@ -57,7 +65,7 @@ describe('what an Envoy tells of a request', () => {
 
   test('names a caller as the record of the gateway’s own decisions does', () => {
     const subject = (customTags: Record<string, string>): unknown =>
-      recordOf('edge', entry('via_upstream', { customTags }), NOW, 1000)?.details['subject']
+      recorded('edge', entry('via_upstream', { customTags }))?.details['subject']
     assert.equal(subject({ sub: 's', tid: 't', oid: 'o' }), 't/o')
     assert.equal(subject({ sub: 's', tid: 't' }), 's')
     assert.equal(subject({}), undefined)
@@ -69,12 +77,12 @@ describe('what an Envoy tells of a request', () => {
     ['rbac_access_denied_matched_policy[scope]', 'scope'],
   ] as const)
     test(`of \`${details}\` it is ${by ?? 'nobody'} who denied`, () =>
-      assert.equal(recordOf('edge', entry(details), NOW, 1000)?.details['deniedBy'], by))
+      assert.equal(recorded('edge', entry(details))?.details['deniedBy'], by))
 
   test('is recorded at its end alone, with a time that can be', () => {
-    assert.equal(recordOf('edge', entry('', { accessLogType: AccessLogType.DownstreamPeriodic }), NOW, 1000), undefined)
+    assert.equal(recorded('edge', entry('', { accessLogType: AccessLogType.DownstreamPeriodic })), undefined)
     for (const seconds of [-1n, 10n ** 17n, BigInt(NOW)])
-      assert.equal(recordOf('edge', entry('', { startTime: { seconds, nanos: 0 } } as never), NOW, 1000)?.time, NOW)
+      assert.equal(recorded('edge', entry('', { startTime: { seconds, nanos: 0 } } as never))?.time, NOW)
   })
 
   test('never fails, and no text of it is longer than it may be', () => {
@@ -89,7 +97,7 @@ describe('what an Envoy tells of a request', () => {
         } catch {
           return // gRPC refuses what can't be read.
         }
-        const { details, time } = recordOf(node, read, NOW, 8) ?? { details: {}, time: NOW }
+        const { details, time } = recorded(node, read, 8) ?? { details: {}, time: NOW }
         assert.ok(Number.isFinite(time))
         for (const text of Object.values(details)) assert.ok(typeof text !== 'string' || text.length <= 8, JSON.stringify(details))
       }),

@@ -28,48 +28,93 @@ const METHODS: ReadonlyMap<number, string> = new Map(
   Object.entries(RequestMethod).flatMap(([name, number]) => (number === RequestMethod.METHOD_UNSPECIFIED ? [] : [[number, name]])),
 )
 
-/** The record of a request; undefined for what isn't the end of one. Of tokens and fields it has two claims and nothing else. */
-export function recordOf(node: string, entry: HTTPAccessLogEntry, now: number, limit: number): GatewayEvent | undefined {
-  const { commonProperties: common, request, response } = entry
+/** What an Envoy told of a request, in whichever of its forms. A text that it left out is empty. */
+export interface ToldRequest {
+  readonly node: string
+  /** Undefined where that isn't told. */
+  readonly resource: string | undefined
+  readonly status: number
+  readonly method: string
+  readonly path: string
+  /** Envoy's response details. */
+  readonly details: string
+  /** Name of the policy that would have denied it. */
+  readonly observed: string
+  readonly issuer: string
+  readonly subject: string
+  readonly tenant: string
+  readonly object: string
+  readonly request: string
+  /** Milliseconds since the epoch. */
+  readonly time: number | undefined
+}
+
+/** The rule or guardrail that a policy of Envoy's stands for, by its name. */
+export type Statements = (policy: string) => string
+
+/** What one entry tells; undefined for what isn't the end of a request. */
+export function toldBy(node: string, { commonProperties: common, request, response }: HTTPAccessLogEntry): ToldRequest | undefined {
   const type = common?.accessLogType ?? AccessLogType.NotSet
   if (type !== AccessLogType.NotSet && type !== AccessLogType.DownstreamEnd) return undefined
-  const cut = (text: string | undefined): string => (text ?? '').toWellFormed().slice(0, limit)
-  const details = response?.responseCodeDetails ?? ''
-  const [, policy = 'none'] = /^rbac_access_denied_matched_policy\[([^\]]*)\]/.exec(details) ?? []
-  const texts = {
-    node: cut(node),
+  const tag = (name: string): string => common?.customTags[name] ?? ''
+  return {
+    node,
     // Virtual hosts and routes have the names of their resources.
-    resource: cut(common?.routeName),
+    resource: common?.routeName,
+    status: response?.responseCode ?? 0,
     method: request === undefined ? '' : (METHODS.get(request.requestMethod) ?? 'other'),
-    path: cut(request?.path.replace(/[?#].*$/s, '')),
-    why: cut(details),
+    path: request?.path ?? '',
+    details: response?.responseCodeDetails ?? '',
+    observed: tag(OBSERVED.key),
+    issuer: tag('iss'),
+    subject: tag('sub'),
+    tenant: tag('tid'),
+    object: tag('oid'),
+    request: request?.requestId ?? '',
+    time:
+      common?.startTime === undefined
+        ? undefined
+        : Number(common.startTime.seconds) * 1000 + Math.floor(common.startTime.nanos / 1_000_000),
+  }
+}
+
+/** The record of a request. Of tokens and fields it has who the caller is, and nothing else. @param limit Characters of one text */
+export function recordOf(told: ToldRequest, now: number, limit: number, statements: Statements = statementOf): GatewayEvent {
+  const cut = (text: string): string => text.toWellFormed().slice(0, limit)
+  const [, policy = 'none'] = /^rbac_access_denied_matched_policy\[(.*)\]$/s.exec(told.details) ?? []
+  const texts = {
+    node: told.node,
+    resource: told.resource ?? '',
+    method: told.method,
+    path: told.path.replace(/[?#].*$/s, ''),
+    why: told.details,
     // What matched nothing is called `none`.
-    deniedBy: policy === 'none' ? '' : cut(statementOf(policy)),
+    deniedBy: policy === 'none' ? '' : statements(policy),
     // Until it is enforced.
-    wouldBeDeniedBy: cut(statementOf(common?.customTags[OBSERVED.key] ?? '')),
-    issuer: cut(common?.customTags['iss']),
-    subject: cut(subjectOf(common?.customTags ?? {})),
-    request: cut(request?.requestId),
+    wouldBeDeniedBy: told.observed === '' ? '' : statements(told.observed),
+    issuer: told.issuer,
+    subject: subjectOf(told),
+    request: told.request,
   }
   return {
     kind: ACCESS,
-    time: timeOf(common?.startTime, now),
+    time: timeOf(told.time, now),
     details: {
       bestEffort: true,
-      status: response?.responseCode ?? 0,
-      ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== '')),
+      status: told.status,
+      ...Object.fromEntries(Object.entries(texts).flatMap(([name, text]) => (text === '' ? [] : [[name, cut(text)]]))),
     },
   }
 }
 
 /** As the record of this gateway's own decisions has it. */
-function subjectOf({ sub = '', tid = '', oid = '' }: Readonly<Record<string, string>>): string {
-  return tid === '' || oid === '' ? sub : `${tid}/${oid}`
+function subjectOf({ subject, tenant, object }: ToldRequest): string {
+  return tenant === '' || object === '' ? subject : `${tenant}/${object}`
 }
 
 /** Milliseconds since the epoch; `now` for what no date is. */
-function timeOf(start: { readonly seconds: bigint; readonly nanos: number } | undefined, now: number): number {
-  const time = start === undefined ? now : Number(start.seconds) * 1000 + Math.floor(start.nanos / 1_000_000)
+function timeOf(start: number | undefined, now: number): number {
+  const time = start ?? now
   return time >= 0 && time <= now + DAY_MS ? time : now
 }
 
@@ -80,6 +125,8 @@ export interface AccessLogParts {
   readonly meter?: Meter
   readonly note: (event: GatewayEvent) => void
   readonly limits?: Partial<AccessLogLimits>
+  /** Default: what this gateway calls the policies that it hands out. */
+  readonly statements?: Statements
 }
 
 /** Takes what Envoys tell, and records it at a pace that leaves room for decisions. */
@@ -97,16 +144,22 @@ export class AccessLogs {
 
   take(node: string, { logEntries }: StreamAccessLogsMessage): void {
     if (logEntries.case !== 'httpLogs') return
-    const { clock, meter = noMeter } = this.#parts
-    for (const entry of logEntries.value.logEntry) {
-      const event = recordOf(node, entry, clock.now(), this.#limits.text)
-      if (event === undefined) continue
+    this.tell(logEntries.value.logEntry.flatMap((entry) => toldBy(node, entry) ?? []))
+  }
+
+  /** @returns How many of them there was no room for */
+  tell(requests: readonly ToldRequest[]): number {
+    const { clock, meter = noMeter, statements } = this.#parts
+    let dropped = 0
+    for (const told of requests) {
       const hasRoom = this.#queue.length < this.#limits.queued
       meter.count('envoy_access', { entry: hasRoom ? 'taken' : 'dropped' })
-      if (hasRoom) this.#queue.push(event)
-      else this.#dropped++
+      if (hasRoom) this.#queue.push(recordOf(told, clock.now(), this.#limits.text, statements))
+      else dropped++
     }
+    this.#dropped += dropped
     this.#wait()
+    return dropped
   }
 
   /** Records all that waits. */

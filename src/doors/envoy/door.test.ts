@@ -1,10 +1,10 @@
 /** The door by itself, with a judge that says what it is told to: bounds, faults, and what becomes of the record. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { create } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js'
 import type { Admitted } from '../../core/pipeline.ts'
-import type { Outcome } from '../../core/record.ts'
+import type { GatewayEvent, Outcome } from '../../core/record.ts'
 import { definitionOf } from '../../envoy/grpc.ts'
 import {
   Authorization,
@@ -12,6 +12,11 @@ import {
   type CheckRequest,
   type CheckResponse,
 } from '../../envoy/messages/envoy/service/auth/v3/external_auth_pb.ts'
+import {
+  ExportLogsServiceRequestSchema,
+  LogsService,
+  type ExportLogsServiceResponse,
+} from '../../envoy/messages/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts'
 import { ManualClock } from '../../testing/clock.ts'
 import { certifiedBy, testAuthority } from '../../testing/pki.ts'
 import type { CheckedHead } from './actions.ts'
@@ -47,11 +52,13 @@ function world(judge: (head: CheckedHead) => Judged | Promise<Judged>, limits: o
     judge,
     problem: (code) => ({ status: code === 'http/denied' ? 403 : 503, fields: ['Content-Type', 'application/problem+json'], body: code }),
   }
-  const note = (): void => undefined
+  const noted: GatewayEvent[] = []
+  const note = (event: GatewayEvent): void => void noted.push(event)
   const parts = { clock, note, judge: made, mayAsk: (node: string | undefined, name: string) => name === 'orders' && node !== 'stranger' }
   const answer = answering(parts, { ...DEFAULT_CHECK_LIMITS, ...limits })
   return {
     clock,
+    noted,
     outcomes,
     allowed,
     parts,
@@ -139,6 +146,30 @@ describe('an answer to an Envoy', () => {
   })
 })
 
+/** What is answered to logs over OTLP. */
+async function tell(
+  port: number,
+  resourceLogs: MessageInitShape<typeof ExportLogsServiceRequestSchema>['resourceLogs'],
+  secure = credentials.createInsecure(),
+): Promise<ExportLogsServiceResponse | number> {
+  const client = new Client(`127.0.0.1:${port}`, secure, { 'grpc.ssl_target_name_override': 'gateway.example' })
+  const { path, requestSerialize, responseDeserialize } = definitionOf(LogsService).export
+  try {
+    return await new Promise((resolve) => {
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        create(ExportLogsServiceRequestSchema, { resourceLogs: resourceLogs ?? [] }),
+        { deadline: Date.now() + 10_000 },
+        (error: ServiceError | null, response) => resolve(error === null ? (response as ExportLogsServiceResponse) : error.code),
+      )
+    })
+  } finally {
+    client.close()
+  }
+}
+
 async function call(port: number, request: CheckRequest, secure = credentials.createInsecure()): Promise<CheckResponse | number> {
   const client = new Client(`127.0.0.1:${port}`, secure, { 'grpc.ssl_target_name_override': 'gateway.example' })
   const { path, requestSerialize, responseDeserialize } = definitionOf(Authorization).check
@@ -161,9 +192,9 @@ async function call(port: number, request: CheckRequest, secure = credentials.cr
 describe('the server that Envoys ask', () => {
   const serving = async (
     trust: ChecksTrust,
-    use: (port: number, nodes: (string | undefined)[], wire: Wire) => Promise<void>,
+    use: (port: number, nodes: (string | undefined)[], wire: Wire, noted: readonly GatewayEvent[]) => Promise<void>,
   ): Promise<void> => {
-    const { parts, allowed } = world(() => allowed)
+    const { parts, allowed, noted } = world(() => allowed)
     const nodes: (string | undefined)[] = []
     const wire = createEnvoyDoor({
       ...parts,
@@ -173,10 +204,12 @@ describe('the server that Envoys ask', () => {
       limits: { requestBytes: 4_096 },
       where: 'a test',
       mayAsk: (node) => nodes.push(node) > 0 && node !== 'stranger',
+      resourceTold: (host) => (host === 'orders.example' ? 'orders' : undefined),
+      statements: (policy) => `(${policy})`,
     })
     const port = await wire.listen()
     try {
-      await use(port, nodes, wire)
+      await use(port, nodes, wire, noted)
     } finally {
       wire.server.forceShutdown()
     }
@@ -216,8 +249,28 @@ describe('the server that Envoys ask', () => {
       assert.equal(await call(port, question(), by(stranger)), status.PERMISSION_DENIED)
       assert.equal(await call(port, question(), credentials.createSsl(Buffer.from(authority.cert))), status.UNAVAILABLE)
       assert.deepEqual(nodes, ['edge'])
+      assert.equal(await tell(port, [], by(stranger)), status.PERMISSION_DENIED)
     })
   })
+
+  test('takes what is told over OTLP, names what denied, and records it when it closes at the latest', () =>
+    serving({ loopback: true }, async (port, _nodes, wire, noted) => {
+      const attributes = Object.entries({
+        'http.request.method': 'GET',
+        'http.response.status_code': '403',
+        'server.address': 'orders.example',
+        'ostiary.details': 'rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]',
+      }).map(([key, value]) => ({ key, value: { value: { case: 'stringValue' as const, value } } }))
+      const answer = (await tell(port, [
+        { scopeLogs: [{ logRecords: [{ attributes }, { attributes: [] }] }] },
+      ])) as ExportLogsServiceResponse
+      assert.equal(answer.partialSuccess, undefined)
+      await wire.close()
+      assert.deepEqual(
+        noted.map(({ kind, details }) => [kind, details['resource'], details['status'], details['deniedBy']]),
+        [['envoy-access', 'orders', 403, '(ns[a]-policy[b]-rule[0])']],
+      )
+    }))
 
   test('takes other authorities while it runs: from then on the old ones vouch for nobody', async () => {
     const [authority, next] = [await testAuthority('authority'), await testAuthority('next')]

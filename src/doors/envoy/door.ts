@@ -6,8 +6,9 @@ import type { Principal } from '../../core/principal.ts'
 import type { GatewayEvent, Outcome } from '../../core/record.ts'
 import type { CheckRequest, CheckResponse } from '../../envoy/messages/envoy/service/auth/v3/external_auth_pb.ts'
 import { IDENTITY } from '../../envoy/metadata.ts'
-import { AccessLogs } from './accesslog.ts'
+import { AccessLogs, type Statements } from './accesslog.ts'
 import { headOf, type CheckedHead } from './actions.ts'
+import { requestsIn, type ResourceOfHost } from './otlp.ts'
 import { denied, passed, type Denial, type Fields } from './deny.ts'
 import { createWire, DEFAULT_CHECK_LIMITS, type Asked, type CheckLimits, type ChecksTrust, type Wire } from './wire.ts'
 
@@ -44,13 +45,16 @@ export interface EnvoyDoorParts {
   readonly mayAsk: (node: string | undefined, resource: string) => boolean
   /** For a node that a mesh configures: which resource a host is of. Undefined for an Envoy that says so by itself. */
   readonly resourceOf?: (node: string | undefined, host: string) => { readonly resource: string | undefined } | undefined
+  /** For who tells of requests over OTLP; default: a host is of no resource. */
+  readonly resourceTold?: ResourceOfHost
+  readonly statements?: Statements
 }
 
 /** @throws OstiaryError `xds/loopback` */
 export function createEnvoyDoor(parts: EnvoyDoorParts): Wire {
-  const { host, port, trust, clock, meter = noMeter, where, note } = parts
+  const { host, port, trust, clock, meter = noMeter, where, note, resourceTold = () => undefined, statements } = parts
   const limits = { ...DEFAULT_CHECK_LIMITS, ...parts.limits }
-  const logs = new AccessLogs({ clock, meter, note })
+  const logs = new AccessLogs({ clock, meter, note, ...(statements === undefined ? {} : { statements }) })
   const wire = createWire({
     host,
     port,
@@ -60,6 +64,7 @@ export function createEnvoyDoor(parts: EnvoyDoorParts): Wire {
     where,
     answer: answering(parts, limits),
     told: (node, message) => logs.take(node, message),
+    toldOtlp: (node, { resourceLogs }) => logs.tell(requestsIn(node, resourceLogs, resourceTold)),
   })
   return {
     ...wire,

@@ -1,4 +1,4 @@
-/** The gRPC that Envoys ask by (`envoy.service.auth.v3`) and tell by (`envoy.service.accesslog.v3`): who asks, how much of it at a time, and for how long. It knows no policy. */
+/** The gRPC that Envoys ask by (`envoy.service.auth.v3`) and tell by (`envoy.service.accesslog.v3`, and logs of OTLP): who asks, how much of it at a time, and for how long. It knows no policy. */
 import { create } from '@bufbuild/protobuf'
 import {
   Server,
@@ -18,6 +18,12 @@ import {
   type StreamAccessLogsMessage,
   type StreamAccessLogsResponse,
 } from '../../envoy/messages/envoy/service/accesslog/v3/als_pb.ts'
+import {
+  ExportLogsServiceResponseSchema,
+  LogsService,
+  type ExportLogsServiceRequest,
+  type ExportLogsServiceResponse,
+} from '../../envoy/messages/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts'
 import { MutualTls, type TlsMaterial } from '../../envoy/xds/credentials.ts'
 import { peerOf } from '../../envoy/xds/peer.ts'
 import { StreamRefusal, type RefusalCode } from '../../envoy/xds/refusal.ts'
@@ -68,6 +74,8 @@ export interface WireParts {
   readonly answer: (asked: Asked) => Promise<CheckResponse>
   /** Takes what an Envoy tells of the requests that it answered. */
   readonly told: (node: string, message: StreamAccessLogsMessage) => void
+  /** Takes what is told of requests over OTLP; `node` is undefined on loopback. Answers how many log records there was no room for. */
+  readonly toldOtlp: (node: string | undefined, request: ExportLogsServiceRequest) => number
 }
 
 export interface Wire {
@@ -80,7 +88,7 @@ export interface Wire {
 }
 
 /** @throws OstiaryError `xds/loopback` if Envoys wouldn't have to prove who they are on an address that others reach */
-export function createWire({ host, port, trust, limits, clock, where, answer, told }: WireParts): Wire {
+export function createWire({ host, port, trust, limits, clock, where, answer, told, toldOtlp }: WireParts): Wire {
   if ('loopback' in trust && !/^(127\.\d+\.\d+\.\d+|::1)$/.test(host)) throw new OstiaryError('xds/loopback', { host })
   const server = new Server({
     'grpc.max_receive_message_length': limits.requestBytes,
@@ -136,8 +144,19 @@ export function createWire({ host, port, trust, limits, clock, where, answer, to
       refuse(error)
     }
   }
+  const exported: handleUnaryCall<ExportLogsServiceRequest, ExportLogsServiceResponse | Uint8Array> = (call, callback) => {
+    try {
+      const rejected = toldOtlp(whoAsks(call, trust, clock), call.request)
+      const partialSuccess = { rejectedLogRecords: BigInt(rejected), errorMessage: 'more came than could be recorded' }
+      callback(null, create(ExportLogsServiceResponseSchema, rejected === 0 ? {} : { partialSuccess }))
+    } catch (error) {
+      const [code, details] = error instanceof StreamRefusal ? [error.code, error.message] : ['INTERNAL' as const, 'a fault of the server']
+      callback({ code: status[code], details })
+    }
+  }
   server.addService(definitionOf(Authorization), { check })
   server.addService(definitionOf(AccessLogService), { streamAccessLogs })
+  server.addService(definitionOf(LogsService), { export: exported })
   const credentials = 'tls' in trust ? new MutualTls(trust.tls) : ServerCredentials.createInsecure()
   const hostname = host.includes(':') ? `[${host}]` : host
   let bound: string | undefined

@@ -73,6 +73,10 @@ export class Documents {
     return this.#document('security.istio.io/v1', 'RequestAuthentication', what, attachment, { ...attachment.spec, jwtRules })
   }
 
+  telemetry(what: Named, attachment: Attachment, spec: TargetDocument): TargetDocument {
+    return this.#document('telemetry.istio.io/v1', 'Telemetry', what, attachment, { ...attachment.spec, ...spec })
+  }
+
   serviceEntry(what: Named, namespace: string, spec: TargetDocument): TargetDocument {
     return this.#document('networking.istio.io/v1', 'ServiceEntry', what, { namespace, key: namespace }, spec)
   }
@@ -88,16 +92,12 @@ export class Documents {
       .update(JSON.stringify([this.#target, what, resource ?? '', id ?? '', key, part]))
       .digest('hex')
       .slice(0, 10)
-    const readable = ['ostiary', what, ...(id === undefined ? [] : [id])]
-      .join('-')
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9-]+/g, '-')
     return {
       apiVersion,
       kind,
       metadata: {
         // A label of DNS, of 63 characters: nobody has to cut it off.
-        name: `${readable.slice(0, 52).replace(/-+$/, '')}-${unique}`,
+        name: `${readable(what, id)}-${unique}`,
         namespace,
         labels: {
           [LABELS.target]: this.#target,
@@ -117,6 +117,25 @@ export interface Named {
   /** Of the rule or guardrail that it stands for. */
   readonly id?: string
   readonly part?: number
+}
+
+/** The part of a name that people read. */
+function readable(what: string, id: string | undefined): string {
+  const text = ['ostiary', what, ...(id === undefined ? [] : [id])]
+    .join('-')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+  return text.slice(0, 52).replace(/-+$/, '')
+}
+
+/**
+ * The guardrail that a denial stands for, by what Envoy calls the policy: `ns[…]-policy[…]-rule[…]`. The policy's own name where it is of
+ * none of them, or could be of several.
+ */
+export function guardrailOf(policy: string, ids: readonly string[]): string {
+  const [, name = policy] = /-policy\[([^\]]*)\]/.exec(policy) ?? []
+  const found = ids.filter((id) => name.replace(/-[0-9a-f]{10}$/, '') === readable('deny', id))
+  return found.length === 1 ? found[0]! : name
 }
 
 function split(rules: readonly IstioRule[]): readonly (readonly IstioRule[])[] {

@@ -6,6 +6,7 @@ import type { EntraConfig } from '../../identity/entra/schema.ts'
 import { load } from '../../policy/testdata/world.ts'
 import type { TargetInput } from '../target.ts'
 import { ASSUMPTIONS, assumptionNames, type Assumption } from './assume.ts'
+import { guardrailOf } from './documents.ts'
 import { CHECKED } from '../../envoy/metadata.ts'
 import type { Mesh } from './translate/mesh.ts'
 import type { Translated } from './translate/translate.ts'
@@ -386,6 +387,47 @@ describe('a policy in Istio', () => {
     assert.equal(wiki(proxyOf(unasked, undefined, extensionProviders), {}), false)
   })
 
+  test('proxies tell the gateway of requests, with what names who denied', () => {
+    const provider = { name: 'ostiary', service: 'ostiary.example', port: 18001 }
+    const text = `${rule('admin', '[GET /a]')}guardrails: [{ id: no-guests, for: [both], resource: orders, deny: ['* /a'] }]\n`
+    const { documents, diagnostics, needs } = compiled(policyOf(text), targetOf({ provider, logs: true }))
+    assert.deepEqual(diagnostics, [])
+    const telling = documents.filter(({ kind }) => kind === 'Telemetry')
+    assert.equal(documents.at(-1), telling[0], 'last, for it neither allows nor denies')
+    assert.deepEqual(
+      telling.map(({ apiVersion, spec }) => [apiVersion, spec]),
+      [
+        [
+          'telemetry.istio.io/v1',
+          { selector: { matchLabels: { app: 'web' } }, accessLogging: [{ providers: [{ name: 'ostiary-logs' }] }] },
+        ],
+      ],
+    )
+    const [{ extensionProviders }] = needs!.map(({ document }) => document) as unknown as [
+      { readonly extensionProviders: readonly { readonly name: string; readonly envoyOtelAls: Record<string, unknown> }[] },
+    ]
+    assert.equal(extensionProviders[0]!.name, 'ostiary-logs')
+    const { service, port, logFormat } = extensionProviders[0]!.envoyOtelAls
+    assert.deepEqual([service, port], ['ostiary.example', 18001])
+    assert.equal((logFormat as { readonly labels: Record<string, string> }).labels['ostiary.details'], '%RESPONSE_CODE_DETAILS%')
+    const denying = documents.find(
+      ({ spec }) =>
+        (spec as { readonly action?: string; readonly rules?: readonly { readonly when?: unknown }[] }).action === 'DENY' &&
+        JSON.stringify(spec).includes('"/a"'),
+    )
+    const { name } = denying!['metadata'] as { readonly name: string }
+    assert.equal(guardrailOf(`ns[shop]-policy[${name}]-rule[0]`, ['other', 'no-guests']), 'no-guests')
+    assert.equal(guardrailOf(`ns[shop]-policy[${name}]-rule[0]`, ['other']), name, 'it is gone by now')
+    const [a, b] = ['a', 'b'].map((last) => `${'x'.repeat(60)}${last}`)
+    assert.equal(
+      guardrailOf(`ostiary-deny-${'x'.repeat(39)}-0123456789`, [a!, b!]),
+      `ostiary-deny-${'x'.repeat(39)}-0123456789`,
+      'it could be either',
+    )
+    assert.equal(guardrailOf(`ostiary-deny-${'x'.repeat(39)}-0123456789`, [a!]), a)
+    assert.match(refusedWiring({ logs: true }), /logs: needs `provider`/)
+  })
+
   test('what is enforced from an instant on is refused, for nobody would begin', () => {
     const text = `${rule('authenticated', '[GET /a]')}guardrails: [{ id: g, for: [admin], resource: orders, deny: [GET /a], mode: observe, until: '2026-12-31T00:00:00Z' }]\n`
     assert.match(refused(text).join('\n'), /`r` .*it begins or ends at an instant, and Istio has no clock/)
@@ -416,6 +458,12 @@ describe('a policy in Istio', () => {
     assert.ok(names.every((name) => name.length <= 63))
   })
 })
+
+function refusedWiring(more: object): string {
+  const workloads = { orders: { namespace: 'shop', ports: [80], selector: { app: 'web' } } }
+  const { error } = istioSchema.safeParse({ kind: 'istio', version: '1.28', pathNormalization: 'BASE', workloads, ...more })
+  return error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n') ?? ''
+}
 
 test('the wiring of a target says what would be passed over', () => {
   const issues = (workload: object, more: object = {}): readonly string[] =>

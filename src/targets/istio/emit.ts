@@ -9,6 +9,7 @@ import type { Residue, TargetDocument, TargetInput, TargetResult } from '../targ
 import { ASSUMPTIONS, type Assumption } from './assume.ts'
 import { wiredResource } from './carried.ts'
 import { Documents, podsOf } from './documents.ts'
+import { logProvider, telemetryOf } from './logs.ts'
 import { headersDenied, tokensDenied } from './refused.ts'
 import { jwtRulesOf, keyProblem } from './keys.ts'
 import { planDelegated, planResource, splitBy, type PlannedResource } from './resource.ts'
@@ -47,7 +48,10 @@ export function compileIstio(input: TargetInput<IstioTarget>): TargetResult {
     diagnostics,
     resources: planned.map(({ name: resource, delegated, rules, guardrails }) => ({ name: resource, delegated, rules, guardrails })),
     residues: residuesOf(planned, config, input),
-    needs: planned.some(({ delegated }) => delegated) ? [extensionProvider(config)] : [],
+    needs: [
+      ...(planned.some(({ delegated }) => delegated) ? [extensionProvider(config)] : []),
+      ...(config.logs ? [logProvider(config)] : []),
+    ],
   }
 }
 
@@ -89,6 +93,9 @@ function documentsOf(
       const jwtRules = jwtRulesOf({ issuers: accepted, config, keys, forwardsToken: all[0].forwardsToken, split: splitBy(config) })
       return jwtRules.length === 0 ? [] : [documents.requestAuthentication({ what: 'tokens' }, all[0].attachment, jwtRules)]
     }),
+    ...(config.logs
+      ? workloads.flatMap(([{ attachment, workload }]) => (workload.mode === 'ztunnel' ? [] : [telemetryOf(documents, attachment, config)]))
+      : []),
   ]
 }
 

@@ -134,7 +134,13 @@ export const istioSchema = targetBase
           .meta({ examples: [['spiffe://cluster.local/ns/shop/sa/orders']] }),
       })
       .optional()
-      .describe('Where proxies of the mesh ask this gateway about requests'),
+      .describe('Where proxies of the mesh ask this gateway about requests, and tell of them'),
+    logs: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether proxies tell this gateway of each request (OTLP, to `provider`), for the record: as well as can be, and with no claim of being complete',
+      ),
     delegate: z.array(name()).default([]).describe('Of the resources, those that this gateway is asked about, request by request'),
     assume: z
       .array(z.enum(assumptionNames as [Assumption, ...Assumption[]]))
@@ -147,7 +153,8 @@ export const istioSchema = targetBase
       .refine((all) => Object.keys(all).length > 0, 'name a resource')
       .describe('By resource: where it is in the mesh. Hosts are those of the resource'),
   })
-  .superRefine(({ rootNamespace, workloads, delegate, provider }, context) => {
+  .superRefine(({ rootNamespace, workloads, delegate, provider, logs }, context) => {
+    if (logs && provider === undefined) context.addIssue({ code: 'custom', path: ['logs'], message: 'needs `provider`, whom to tell' })
     if (delegate.length > 0 && provider === undefined)
       context.addIssue({ code: 'custom', path: ['delegate'], message: 'needs `provider`, where to ask' })
     for (const [index, resource] of delegate.entries())

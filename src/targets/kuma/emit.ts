@@ -1,6 +1,7 @@
 /** The policy as documents of a mesh. A pure function of its input. */
 import { diagnostic, type Diagnostic } from '../../core/errors.ts'
 import type { NativeIssuer } from '../../core/token.ts'
+import { ATTRIBUTES } from '../../envoy/attributes.ts'
 import type { Json } from '../../envoy/rbac.ts'
 import type { KeySets, Residue, TargetDocument, TargetInput, TargetResult } from '../target.ts'
 import { carriedOf, type Carried } from '../wired.ts'
@@ -168,18 +169,6 @@ function letIn(peers: readonly KumaPeer[]): Json {
     return 'prefix' in one ? [{ spiffeID: { type: 'Prefix', value: one.prefix } }] : []
   })
   return { rules: [{ default: { allow } }] }
-}
-
-/** What is told of a request: enough to find the rule that denied it, and of the token two claims. */
-const ATTRIBUTES = {
-  'http.request.method': '%REQ(:METHOD)%',
-  'server.address': '%REQ(:AUTHORITY)%',
-  'http.response.status_code': '%RESPONSE_CODE%',
-  'ostiary.details': '%RESPONSE_CODE_DETAILS%',
-  'ostiary.issuer': '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:iss)%',
-  'ostiary.subject': '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%',
-  'ostiary.peer': '%DOWNSTREAM_PEER_URI_SAN%',
-  'ostiary.request': '%REQ(X-REQUEST-ID)%',
 }
 
 function backendOf(logs: Exclude<NonNullable<KumaTarget['logs']>, { readonly gateway: true }>): Json {

@@ -1,0 +1,22 @@
+/** What is told of a request over OpenTelemetry: names of attributes, as its semantic conventions have them where they do, and what Envoy writes for each. */
+
+/** For whoever keeps logs: who called, and what became of it. No path, whose query may hold anything. */
+export const ATTRIBUTES: Readonly<Record<string, string>> = {
+  'http.request.method': '%REQ(:METHOD)%',
+  'server.address': '%REQ(:AUTHORITY)%',
+  'http.response.status_code': '%RESPONSE_CODE%',
+  'ostiary.details': '%RESPONSE_CODE_DETAILS%',
+  'ostiary.issuer': '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:iss)%',
+  'ostiary.subject': '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%',
+  'ostiary.peer': '%DOWNSTREAM_PEER_URI_SAN%',
+  'ostiary.request': '%REQ(X-REQUEST-ID)%',
+}
+
+/** For the gateway, which drops the query, and records a caller of Entra ID by tenant and object. */
+export const ATTRIBUTES_FOR_GATEWAY: Readonly<Record<string, string>> = {
+  ...ATTRIBUTES,
+  'url.path': '%REQ(:PATH)%',
+  'ostiary.tenant': '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:tid)%',
+  'ostiary.object': '%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:oid)%',
+  'ostiary.observed': '%DYNAMIC_METADATA(envoy.filters.http.rbac:istio_dry_run_deny_shadow_effective_policy_id)%',
+}
