@@ -271,7 +271,7 @@ class Feed implements EnvoyFeed {
 
   /** The next stage gets what is in force once all before it have settled. */
   #goOn(): void {
-    if (!this.#closed && this.#rollout.look(this.#server.status())) this.#publish()
+    if (!this.#closed && this.#rollout.look(() => this.#server.status())) this.#publish()
   }
 
   #stopped(version: string, stage: string | undefined, why: string): void {
@@ -352,8 +352,13 @@ class Feed implements EnvoyFeed {
     if (rollout.target === now.version && rollout.refused.size === 0) return
     const refused = new Map<string, string>()
     for (const [name, node] of Object.entries(this.#config.nodes)) {
-      const { diagnostics } = yield* planned(now, name, node)
-      if (diagnostics.length > 0) refused.set(name, this.#refuse(name, diagnostics))
+      try {
+        const { diagnostics } = yield* planned(now, name, node)
+        if (diagnostics.length > 0) refused.set(name, this.#refuse(name, diagnostics))
+      } catch (error) {
+        // Whatever it is, what all of them have goes on, with its keys and revocations.
+        refused.set(name, error instanceof Error ? error.message : String(error))
+      }
     }
     const isSame = rollout.target === now.version && [...refused.keys()].join(' ') === [...rollout.refused.keys()].join(' ')
     if (!isSame) rollout.begin(now.version, refused)

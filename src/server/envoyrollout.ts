@@ -116,11 +116,11 @@ export class EnvoyRollout {
   }
 
   /** Looks at what has become of it. @returns Whether an Envoy is to have something else now */
-  look(statuses: readonly NodeStatus[]): boolean {
+  look(statuses: () => readonly NodeStatus[]): boolean {
     const { stages, clock } = this.#parts
     if (this.#target === undefined || this.#isStopped || this.#isDone()) return false
     if (this.#at === -1) return this.#give(0)
-    const byNode = new Map(statuses.map((one) => [one.node, one]))
+    const byNode = new Map(statuses().map((one) => [one.node, one]))
     const waits: string[] = []
     for (const { name, nodes } of stages.slice(0, this.#at + 1)) {
       const counted = nodes.filter((node) => !this.#excused.has(node))

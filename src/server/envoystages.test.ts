@@ -12,6 +12,7 @@ import type { Principal } from '../core/principal.ts'
 import type { GatewayEvent } from '../core/record.ts'
 import type { NodeStatus } from '../envoy/xds/status.ts'
 import type { RevocationTarget } from '../store/revocations.ts'
+import type { NativeIssuers } from '../targets/target.ts'
 import { ManualClock } from '../testing/clock.ts'
 import { FakeEnvoy, until } from '../testing/fakeenvoy.ts'
 import { testKey } from '../testing/tokens.ts'
@@ -19,6 +20,7 @@ import { compile } from './configuration.ts'
 import { feedEnvoys, type EnvoyFeed } from './envoy.ts'
 import { readGiven, writeGiven } from './envoykept.ts'
 import { EnvoyRollout } from './envoyrollout.ts'
+import { keysFor } from './envoyversions.ts'
 import type { Parts } from './parts.ts'
 import { PolicyHolder } from './policies.ts'
 
@@ -389,6 +391,33 @@ describe('what Envoys were given', () => {
   })
 })
 
+describe('keys for an earlier version', () => {
+  const form = (name: string, iss: string, algorithms: readonly string[] = ['ES256']) => ({ name, form: `${name}:1`, iss, algorithms })
+  const issuers = (...all: readonly ReturnType<typeof form>[]) => new Map(all.map((one) => [one.name, [one]])) as unknown as NativeIssuers
+
+  test('are those of issuers that are still the same, and none for all others', () => {
+    const now = issuers(form('a', 'https://a'), form('b', 'https://b'), form('c', 'https://c'))
+    const keys = new Map(['a', 'b', 'c'].map((name) => [`${name}:1`, `{"keys":[{"kid":"${name}"}]}`]))
+    assert.equal(keysFor(now, now, keys), keys)
+    const before = issuers(
+      form('a', 'https://a'),
+      form('b', 'https://other'),
+      form('c', 'https://c', ['RS256']),
+      form('gone', 'https://gone'),
+    )
+    const none = '{"keys":[]}'
+    assert.deepEqual(
+      [...keysFor(before, now, keys)],
+      [
+        ['a:1', '{"keys":[{"kid":"a"}]}'],
+        ['b:1', none],
+        ['c:1', none],
+        ['gone:1', none],
+      ],
+    )
+  })
+})
+
 describe('the order of stages', () => {
   const NODES = ['a', 'b', 'c', 'd']
   const STAGES = [
@@ -404,6 +433,77 @@ describe('the order of stages', () => {
       connectedSince: isConnected ? 1 : undefined,
       kinds: { route: { rejection: rejectedAt === undefined ? undefined : { at: rejectedAt, version: '', message: 'no' } } },
     }) as unknown as NodeStatus
+
+  /** Two stages with an Envoy each, of which the first settles for ten milliseconds. */
+  const pair = () => {
+    const clock = new ManualClock()
+    const state = {
+      isWritable: true,
+      kept: new Map<string, string>() as ReadonlyMap<string, string>,
+      isConnected: true,
+      log: [] as string[],
+    }
+    const rollout = new EnvoyRollout({
+      clock,
+      stages: [
+        { name: 'first', settle: 10, nodes: ['a'] },
+        { name: 'second', settle: 0, nodes: ['b'] },
+      ],
+      given: new Map([
+        ['a', 'v0'],
+        ['b', 'v0'],
+      ]),
+      keep: (given) => {
+        if (!state.isWritable) throw new Error('full')
+        state.kept = new Map(given)
+      },
+      stopped: () => undefined,
+      log: (line) => void state.log.push(line),
+    })
+    const look = (ms: number): string | undefined => {
+      clock.advance(ms)
+      for (const node of ['a', 'b']) rollout.handed(node, rollout.versionOf(node)!, rollout.versionOf(node)!)
+      rollout.look(() => ['a', 'b'].map((node) => statusOf(node, rollout.versionOf(node), state.isConnected, undefined)))
+      return rollout.versionOf('b')
+    }
+    return { rollout, state, look }
+  }
+
+  test('takes all of the time to settle, anew when an Envoy was away', () => {
+    const { rollout, state, look } = pair()
+    rollout.begin('v1', new Map())
+    assert.deepEqual([look(1), look(9)], ['v0', 'v0'])
+    state.isConnected = false
+    assert.equal(look(0), 'v0')
+    state.isConnected = true
+    assert.deepEqual([look(1), look(9), look(1)], ['v0', 'v0', 'v1'])
+  })
+
+  test('is not left where what they are given can not be written down', () => {
+    const { rollout, state, look } = pair()
+    state.isWritable = false
+    rollout.begin('v1', new Map())
+    assert.deepEqual([rollout.versionOf('a'), look(100), look(100)], ['v0', 'v0', 'v0'])
+    assert.deepEqual(state.log, ['which version each Envoy has can not be written down: full'])
+    assert.match(rollout.status()!.why!, /can not be written down: full/)
+    state.isWritable = true
+    assert.equal(look(1), 'v0')
+    assert.deepEqual(
+      [...state.kept],
+      [
+        ['a', 'v1'],
+        ['b', 'v0'],
+      ],
+    )
+    assert.deepEqual([look(1), look(10)], ['v0', 'v1'])
+    assert.deepEqual(
+      [...state.kept],
+      [
+        ['a', 'v1'],
+        ['b', 'v1'],
+      ],
+    )
+  })
 
   test('is kept whatever Envoys do, and however often the gateway begins again', () => {
     const event = fc.oneof(
@@ -471,7 +571,7 @@ describe('the order of stages', () => {
             rollout = make()
             rollout.begin(target, new Map())
           } else isWritable = one.is === 'writable' ? true : one.is === 'unwritable' ? false : isWritable
-          rollout.look(
+          rollout.look(() =>
             NODES.map((node) => statusOf(node, state.get(node)!.accepted, state.get(node)!.connected, state.get(node)!.rejectedAt)),
           )
           hand()

@@ -59,13 +59,14 @@ export class EnvoyVersions {
   }
 }
 
-/** Of what an earlier version took for its issuers, the keys of those that are still the same: all others have none, and nobody is believed. */
+/**
+ * Of what an earlier version took for its issuers, the keys of those that are still the same. All others have none, and say so: then nobody
+ * is believed by them.
+ */
 export function keysFor(issuers: NativeIssuers, now: NativeIssuers, keys: KeySets): KeySets {
   if (issuers === now) return keys
   const same = formsOf(now)
-  return new Map(
-    [...formsOf(issuers)].flatMap(([form, text]) => (same.get(form) === text ? [[form, keys.get(form) ?? NO_KEYS] as const] : [])),
-  )
+  return new Map([...formsOf(issuers)].map(([form, text]) => [form, (same.get(form) === text ? keys.get(form) : undefined) ?? NO_KEYS]))
 }
 
 const NO_KEYS = '{"keys":[]}'
