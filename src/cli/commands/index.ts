@@ -10,6 +10,7 @@ import { completion } from './completion.ts'
 import { doctor } from './doctor.ts'
 import { envoy } from './envoy.ts'
 import { explain } from './explain.ts'
+import { importing } from './import.ts'
 import { init } from './init.ts'
 import { keys } from './keys.ts'
 import { login, logout, whoami } from './login.ts'
@@ -40,6 +41,7 @@ export const commands: readonly Register[] = [
   plan,
   policy,
   compile,
+  importing,
   apply,
   drift,
   targets,

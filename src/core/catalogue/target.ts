@@ -36,6 +36,16 @@ export const target = {
     help: 'write names of `resources:` with `protocol: http`',
     exit: 65,
   },
+  'target/import-no-kind': {
+    message: 'this document says neither `kind` nor what it is',
+    help: 'hand in resources as `kubectl get … -o yaml` prints them, or as they are applied',
+    exit: 65,
+  },
+  'target/import-empty': {
+    message: 'there is no policy of Istio in what was handed in',
+    help: 'hand in AuthorizationPolicies and RequestAuthentications: files, `-` for standard input, or `--context` for a cluster',
+    exit: 66,
+  },
   'target/none': {
     message: 'there is nothing to compile for: {where} names nothing',
     help: 'write it first, as docs/{document} says',

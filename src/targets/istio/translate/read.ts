@@ -1,6 +1,6 @@
 /** Resources out of YAML or JSON, strictly: what isn't understood wholly is an error, for a field that is dropped changes who gets in. */
 import { isAlias, isMap as isYamlMap, isPair, isScalar, parseAllDocuments, visit, type Document } from 'yaml'
-import { diagnostic, OstiaryError, type Diagnostic } from '../../../core/errors.ts'
+import { diagnostic, OstiaryError, type Details, type Diagnostic } from '../../../core/errors.ts'
 import type { Span } from '../../../core/span.ts'
 import { authorizationSpec } from './readauthorization.ts'
 import { authenticationSpec } from './readauthentication.ts'
@@ -56,7 +56,7 @@ function metadataOf(read: ReturnType<typeof metadataShape>): Metadata {
 }
 
 /** @throws Misfit */
-function resourceOf(value: unknown): IstioResource {
+export function resourceOf(value: unknown): IstioResource {
   const read = resourceShape(value, [])
   needed(read.apiVersion, 'apiVersion', [])
   const kind = needed(read.kind, 'kind', [])
@@ -66,33 +66,68 @@ function resourceOf(value: unknown): IstioResource {
   return { kind, metadata, ...authenticationSpec(spec, ['spec']) }
 }
 
-/** Reads the documents of a file. Never throws. */
-export function readIstio(file: string, source: string): ReadIstio {
+/** A document of a file. */
+export interface ReadDocument {
+  /** What may not stand in a resource of Istio, such as aliases and what is read in two ways. */
+  readonly problem: Diagnostic | undefined
+  /** @throws Error where it can't be told, as for aliases */
+  value(): unknown
+  /** A misfit of it, with its place in the file. */
+  diagnosticOf(misfit: Misfit): Diagnostic
+}
+
+/** Takes a file apart, whatever its documents are of. Never throws. */
+export function readDocuments(
+  file: string,
+  source: string,
+): { readonly documents: readonly ReadDocument[]; readonly diagnostics: readonly Diagnostic[] } {
   const whole: Span = { file, line: 1, column: 1, endLine: 1, endColumn: 1 }
-  const failed = (...diagnostics: readonly Diagnostic[]): ReadIstio => ({ resources: undefined, diagnostics: diagnostics.slice(0, 20) })
-  if (source.length > MAX_TEXT) return failed(diagnostic('config/too-large', { file, limit: MAX_TEXT }, whole))
-  let documents: readonly Document[]
-  try {
-    const parsed = parseAllDocuments(source, { version: '1.2', merge: false, stringKeys: true, prettyErrors: false, logLevel: 'error' })
-    documents = 'empty' in parsed ? [] : parsed
-  } catch {
-    return failed(diagnostic('config/yaml', { problem: 'it can not be read' }, whole))
-  }
+  const unreadable = (code: 'config/too-large' | 'config/yaml', details: Details) => ({
+    documents: [],
+    diagnostics: [diagnostic(code, details, whole)],
+  })
+  if (source.length > MAX_TEXT) return unreadable('config/too-large', { file, limit: MAX_TEXT })
   const spanAt = (offset: number): Span => {
     const before = source.slice(0, offset).split('\n')
     const at = { line: before.length, column: before.at(-1)!.length + 1 }
     return { file, ...at, endLine: at.line, endColumn: at.column }
   }
+  try {
+    const parsed = parseAllDocuments(source, { version: '1.2', merge: false, stringKeys: true, prettyErrors: false, logLevel: 'error' })
+    const documents = 'empty' in parsed ? [] : parsed
+    return {
+      documents: documents.flatMap((document) => {
+        const problem = problemOf(document)
+        if (problem === undefined && (document.contents === null || isNull(document.contents))) return []
+        return {
+          problem: problem && diagnostic('config/yaml', { problem: problem.text }, spanAt(problem.at)),
+          value: () => document.toJS({ maxAliasCount: 0 }) as unknown,
+          diagnosticOf: (misfit) => diagnostic(misfit.code, misfit.details, spanAt(offsetOf(document, misfit))),
+        }
+      }),
+      diagnostics: [],
+    }
+  } catch {
+    return unreadable('config/yaml', { problem: 'it can not be read' })
+  }
+}
+
+/** Reads the documents of a file. Never throws. */
+export function readIstio(file: string, source: string): ReadIstio {
+  const whole: Span = { file, line: 1, column: 1, endLine: 1, endColumn: 1 }
+  const failed = (...diagnostics: readonly Diagnostic[]): ReadIstio => ({ resources: undefined, diagnostics: diagnostics.slice(0, 20) })
+  const { documents, diagnostics: unreadable } = readDocuments(file, source)
   const resources: IstioResource[] = []
-  const diagnostics: Diagnostic[] = []
+  const diagnostics = [...unreadable]
   for (const document of documents) {
-    const problem = problemOf(document)
-    if (problem !== undefined) diagnostics.push(diagnostic('config/yaml', { problem: problem.text }, spanAt(problem.at)))
-    if (problem !== undefined || document.contents === null || isNull(document.contents)) continue
+    if (document.problem !== undefined) {
+      diagnostics.push(document.problem)
+      continue
+    }
     try {
-      resources.push(resourceOf(document.toJS({ maxAliasCount: 0 })))
+      resources.push(resourceOf(document.value()))
     } catch (error) {
-      if (error instanceof Misfit) diagnostics.push(diagnostic(error.code, error.details, spanAt(offsetOf(document, error))))
+      if (error instanceof Misfit) diagnostics.push(document.diagnosticOf(error))
       else diagnostics.push(diagnostic('config/yaml', { problem: 'it can not be read' }, whole))
     }
   }
@@ -124,7 +159,7 @@ export function istioOf(objects: readonly unknown[]): readonly IstioResource[] {
   return resources
 }
 
-function twiceOf(resources: readonly IstioResource[]): string | undefined {
+export function twiceOf(resources: readonly IstioResource[]): string | undefined {
   const seen = new Set<string>()
   for (const { kind, metadata } of resources) {
     const name = `${kind} ${metadata.namespace}/${metadata.name}`

@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import { readFileSync } from 'node:fs'
+import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
+import type { Imported, Loss, LossKind, ManifestSource } from '../../targets/istio/import/index.ts'
+import { clean, counted, paint } from '../output.ts'
+import type { Register } from './index.ts'
+
+interface Options {
+  readonly context?: string
+  readonly out?: string
+  readonly namespace?: string
+  readonly rootNamespace?: string
+  readonly meshCa?: string
+  readonly wider?: boolean
+}
+
+/** `ostiary import`. */
+export const importing: Register = (root, action) => {
+  const group = root.command('import').description('a policy that stands somewhere else already, as policy and wiring of ours')
+  importIstio(group, action)
+}
+
+/** `ostiary import istio`: what is written is on standard output or in a folder, what is lost on standard error. */
+function importIstio(group: Command, action: Parameters<Register>[1]): void {
+  group
+    .command('istio')
+    .description('AuthorizationPolicies and RequestAuthentications, never wider than they are, with every loss listed')
+    .argument('[files...]', 'files of resources, Services among them; `-` for standard input')
+    .option('--context <name>', 'context of kubectl: ask the cluster as well')
+    .option('--out <dir>', 'write into this folder; default: standard output')
+    .option('--namespace <name>', 'of documents that name none')
+    .option('--root-namespace <name>', 'root namespace of the mesh; default: what `meshConfig` says, or `istio-system`')
+    .option(
+      '--mesh-ca <file>',
+      'PEM file with the bundle of the mesh’s trust domain: then rules about `principals` are written, with `peer`',
+    )
+    .option('--wider', 'write also what lets in a little more than Istio does; each is listed')
+    .action(
+      action(async ({ output }, [files], command) => {
+        const { context, out, wider = false, ...options } = command.opts<Options>()
+        const sources = [...read(files as readonly string[]), ...(context === undefined ? [] : [await asked(context)])]
+        const [imports, { refuseExisting, write }] = await Promise.all([
+          import('../../targets/istio/import/index.ts'),
+          import('../init/write.ts'),
+        ])
+        const imported = imports.importIstio(sources, { ...options, acceptWider: wider })
+        if (imported.diagnostics.length > 0) throw new DiagnosticsError(imported.diagnostics)
+        if (imported.counts.documents === 0) throw new OstiaryError('target/import-empty', {})
+        if (out !== undefined) {
+          refuseExisting(out, imported.files)
+          write(out, imported.files)
+        }
+        process.stderr.write(`${rendered(imported, out)}\n`)
+        const shown = imported.files.map(({ path, text }) => `# ${path}\n${text}`).join('---\n')
+        output.answer(out === undefined ? shown : '', imported)
+        return 0
+      }),
+    )
+}
+
+const MAX_INPUT = 64 * 1024 * 1024
+
+/** @throws OstiaryError `config/unreadable` */
+function read(files: readonly string[]): readonly ManifestSource[] {
+  return files.map((file) => {
+    try {
+      const text = readFileSync(file === '-' ? 0 : file, 'utf8')
+      if (text.length > MAX_INPUT) throw new OstiaryError('config/too-large', { file, limit: MAX_INPUT })
+      return { file: file === '-' ? 'standard input' : file, text }
+    } catch (error) {
+      if (error instanceof OstiaryError) throw error
+      throw new OstiaryError('config/unreadable', { file, cause: (error as NodeJS.ErrnoException).code ?? 'unknown' })
+    }
+  })
+}
+
+/** What there is in a cluster, by the user's own kubectl. */
+async function asked(context: string): Promise<ManifestSource> {
+  const { kubectlIn } = await import('../../server/kubectl.ts')
+  const kinds = 'authorizationpolicies.security.istio.io,requestauthentications.security.istio.io,services'
+  const { stdout } = await kubectlIn(context).run(['get', kinds, '--all-namespaces', '-o', 'json'])
+  return { file: `context ${context}`, text: stdout }
+}
+
+const KINDS: Readonly<Record<LossKind, { readonly style: 'yellow' | 'red' | 'cyan'; readonly means: string }>> = {
+  narrower: { style: 'yellow', means: 'denied here, and let in by Istio' },
+  wider: { style: 'red', means: 'would let in more than Istio does' },
+  'not-carried': { style: 'cyan', means: 'Istio does it, and what is written here does not' },
+}
+
+function rendered({ counts, losses }: Imported, out: string | undefined): string {
+  const { documents, resources, roles, rules, guardrails } = counts
+  const made = [counted(resources, 'resource'), counted(roles, 'role'), counted(rules, 'rule'), counted(guardrails, 'guardrail')]
+  return [
+    `${counted(documents, 'document')}: ${made.join(', ')}${out === undefined ? '' : `, in ${out}`}`,
+    ...(Object.entries(KINDS) as [LossKind, (typeof KINDS)[LossKind]][]).flatMap(([kind, { style, means }]) => {
+      const all = losses.filter((one) => one.kind === kind)
+      if (all.length === 0) return []
+      return ['', `${paint(style, kind, process.stderr)} (${means})`, ...table(all)]
+    }),
+  ].join('\n')
+}
+
+function table(losses: readonly Loss[]): readonly string[] {
+  return [...Map.groupBy(losses, ({ document }) => document)].flatMap(([document, all]) => [
+    `  ${clean(document)}`,
+    ...all.map(({ field, what }) => `    ${clean(field === '' ? what : `${field}: ${what}`)}`),
+  ])
+}

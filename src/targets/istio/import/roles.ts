@@ -1,0 +1,66 @@
+/** Roles for what Istio's rules ask of callers again and again. */
+import type { ClaimAsked } from './callers.ts'
+import type { Claims } from './claims.ts'
+import type { AcceptedIssuer } from './issuers.ts'
+import { nameFrom, Names } from './texts.ts'
+
+export interface ImportedRole {
+  readonly bind: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** Claims by which one person is named, which no role is bound by. */
+const PERSON = new Set(
+  'sub,oid,puid,uid,user_id,email,emails,mail,upn,preferred_username,unique_name,verified_primary_email,verified_secondary_email,username,user_name,login,login_hint,name,nickname,phone_number,onprem_sam_account_name,actor,actor_id,user_login,user_email'.split(
+    ',',
+  ),
+)
+const MAX_NAMED = 3
+
+export class Roles {
+  readonly #names = new Names(['everyone', 'authenticated', 'gateway-admin'])
+  readonly #byKey = new Map<string, string>()
+  readonly #all = new Map<string, ImportedRole>()
+  readonly #claims: Claims
+
+  constructor(claims: Claims) {
+    this.#claims = claims
+  }
+
+  all(): ReadonlyMap<string, ImportedRole> {
+    return this.#all
+  }
+
+  /** Whoever has a token of the issuer. */
+  callersOf(accepted: AcceptedIssuer): string {
+    const { name, iss } = accepted.issuer
+    const claim = this.#claims.declare(['iss'], [accepted])!
+    return this.#role(`${name}-callers`, [{ issuer: name, claim: claim.name, any: [iss] }])
+  }
+
+  /** Whoever has a claim with one of these values. Undefined where no role is bound so. */
+  holdersOf({ path, texts }: ClaimAsked, issuers: readonly AcceptedIssuer[], match: 'any' | 'all' = 'any'): string | undefined {
+    if (PERSON.has(path.at(-1)!.toLowerCase()) || texts.some(({ is }) => is !== 'exact')) return undefined
+    const claim = this.#claims.declare(path, issuers)
+    if (claim === undefined || PERSON.has(claim.name) || claim.type === 'words' || (match === 'all' && claim.type !== 'list'))
+      return undefined
+    const values = [...new Set(texts.map(({ text }) => text))]
+    const joint = match === 'all' ? '-and-' : '-or-'
+    const wish =
+      values.length <= MAX_NAMED ? values.map(nameFrom).join(joint).slice(0, 60).replaceAll(/-+$/g, '') : `${nameFrom(claim.name)}-holders`
+    return this.#role(
+      wish,
+      issuers.map(({ issuer }) => ({ issuer: issuer.name, claim: claim.name, [match]: values })),
+      nameFrom(claim.name),
+    )
+  }
+
+  #role(wish: string, bind: ImportedRole['bind'], prefix?: string): string {
+    const key = JSON.stringify(bind)
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    const name = prefix === undefined ? this.#names.give(wish) : this.#names.give(wish, nameFrom(`${prefix}-${wish}`))
+    this.#byKey.set(key, name)
+    this.#all.set(name, { bind })
+    return name
+  }
+}

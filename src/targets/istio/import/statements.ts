@@ -1,0 +1,495 @@
+/** Policies of one resource as rules and guardrails of ours, before they have names. */
+import { parsePattern } from '../../../policy/actions/http/template.ts'
+import { intersection } from '../paths.ts'
+import type { AuthorizationPolicy, Operation, Rule } from '../translate/types.ts'
+import { callersOf, type AddressAsked, type Callers, type ClaimAsked } from './callers.ts'
+import { claimExpression, conditionOf, type Claims } from './claims.ts'
+import type { AcceptedIssuer } from './issuers.ts'
+import type { Losses } from './losses.ts'
+import { denied, EVERY_METHOD, EVERY_PATH, granted, type Grant, type Place } from './operations.ts'
+import type { PeerRoles } from './peers.ts'
+import { hasAllPorts, hasAnyPort, isHostDenied, isHostGranted } from './resources.ts'
+import type { Roles } from './roles.ts'
+import { isOneOf, quoted } from './texts.ts'
+import { documentOf, type ImportedWorkload } from './workloads.ts'
+
+export interface Draft {
+  readonly is: 'rule' | 'guardrail'
+  /** What it is called after. */
+  readonly wish: string
+  /** Where it is from, for whoever reads it. */
+  readonly origin: string
+  readonly actions: readonly string[]
+  readonly roles: readonly string[]
+  /** Of a guardrail: whom `roles` are for. */
+  readonly who: 'for' | 'allBut'
+  readonly peer: string | undefined
+  readonly when: string | undefined
+}
+
+export interface Drafting {
+  readonly workload: ImportedWorkload
+  readonly host: string
+  readonly ports: readonly number[]
+  readonly accepted: readonly AcceptedIssuer[]
+  /** Which address policy means: of the connection, or what proxies say. */
+  readonly addresses: AddressAsked['from']
+  readonly claims: Claims
+  readonly roles: Roles
+  readonly peers: PeerRoles
+  readonly losses: Losses
+  readonly acceptsWider: boolean
+}
+
+const EVERYONE = 'everyone'
+const ALL = EVERY_METHOD.flatMap((method) => EVERY_PATH.map((path) => `${method} ${path}`))
+
+/** @throws Error for what the reader of Istio's forms would not have let through */
+export function draftsOf(drafting: Drafting): readonly Draft[] {
+  return new Drafts(drafting).all()
+}
+
+interface Granting extends Draft {
+  /** Paths of `GET` whose `HEAD` was not let in. */
+  readonly headless: readonly string[]
+}
+
+class Drafts {
+  readonly #given: Drafting
+
+  constructor(given: Drafting) {
+    this.#given = given
+  }
+
+  all(): readonly Draft[] {
+    const { losses, accepted, workload } = this.#given
+    const { policies, perhaps } = workload
+    const allowing = policies.filter(({ action }) => action === 'ALLOW')
+    const maybe = perhaps.filter(({ action }) => action === 'ALLOW')
+    for (const one of maybe)
+      losses.add(
+        'narrower',
+        documentOf(one),
+        'spec',
+        `it holds for some pods of \`${workload.namespace}/${workload.wish}\` only, as far as is known: what it lets in is left out there`,
+      )
+    for (const one of [...policies, ...perhaps])
+      if (one.action === 'AUDIT') losses.add('not-carried', documentOf(one), 'spec.action', '`AUDIT`: Ostiary records every decision')
+    const guards = [...policies, ...perhaps].filter(({ action }) => action === 'DENY' || action === 'CUSTOM')
+    const tokens = accepted.length === 0 ? undefined : guards.find((one) => this.#exempt(one) !== undefined)
+    const granted = allowing.length > 0 ? allowing.flatMap((one) => this.#rulesOf(one)) : maybe.length > 0 ? [] : [this.#everything()]
+    const rules = tokens === undefined ? granted : granted.flatMap((one) => this.#withToken(one, tokens))
+    if (accepted.length === 0 && rules.length > 0)
+      losses.add(
+        'narrower',
+        `workload ${workload.namespace}/${workload.wish}`,
+        '',
+        'no token was looked at; here, whoever shows one is refused',
+      )
+    const open = rules.filter(({ roles }) => roles.includes(EVERYONE)).flatMap(({ actions }) => actions)
+    return [
+      ...rules,
+      ...this.#audiences(rules.length > 0),
+      ...guards.filter((one) => one !== tokens).flatMap((one) => this.#guardrailsOf(one, open)),
+      ...this.#heads(rules),
+    ]
+  }
+
+  #everything(): Granting {
+    const { wish } = this.#given.workload
+    const origin = 'no policy allows anything here, and so Istio lets everything in'
+    return { ...BLANK, is: 'rule', wish: `${wish}-open`, origin, actions: ALL, roles: [EVERYONE], headless: [] }
+  }
+
+  #rulesOf(policy: AuthorizationPolicy): readonly Granting[] {
+    return policy.rules.flatMap((rule, index) => {
+      const found = this.#parts(policy, rule, index).flatMap(({ callers, operation, place, field }) => {
+        const grant = this.#granted(callers, operation, place, field)
+        return grant === undefined ? [] : [grant]
+      })
+      const one = { ...BLANK, is: 'rule' as const, ...named(policy, index) }
+      return merged(found).map((part) => ({ ...one, ...part }))
+    })
+  }
+
+  /** Callers by operations: each of the one with each of the other. */
+  #parts(policy: AuthorizationPolicy, rule: Rule, index: number) {
+    const { accepted, losses, acceptsWider } = this.#given
+    const field = `spec.rules[${index}]`
+    const document = documentOf(policy)
+    const operations: readonly (Operation | undefined)[] = rule.to.length === 0 ? [undefined] : rule.to
+    return callersOf(rule, accepted, field).flatMap((callers) =>
+      operations.map((operation, at) => {
+        const place: Place = { document, field: `${field}.to[${at}].operation`, losses, acceptsWider }
+        return { callers, operation, place, field }
+      }),
+    )
+  }
+
+  #granted(callers: Callers, operation: Operation | undefined, place: Place, field: string): Part | undefined {
+    const { host, ports, losses, accepted } = this.#given
+    const lost = (at: string, what: string): undefined => {
+      losses.add('narrower', place.document, at, `${what}: what it lets in is left out`)
+      return undefined
+    }
+    if (operation !== undefined && !isHostGranted(operation, host)) return undefined
+    if (!callers.anonymous && callers.issuers.length === 0) return undefined
+    const asked = [
+      ...callers.ports.map((one) => ({ ...one, at: one.field })),
+      ...(operation === undefined ? [] : [{ ...operation, at: place.field }]),
+    ]
+    for (const one of asked) {
+      const sets = 'isSo' in one ? { ports: one.isSo ? one.values : [], notPorts: one.isSo ? [] : one.values } : one
+      if (!hasAllPorts(sets, ports)) return lost(one.at, `other ports than ${ports.join(', ')}`)
+    }
+    const [unasked] = callers.unasked
+    if (unasked !== undefined) {
+      losses.add('not-carried', place.document, unasked.field, `${unasked.what}: what the rule lets in is left out`)
+      return undefined
+    }
+    const foreign = callers.addresses.find((one) => one.from !== this.#given.addresses)
+    if (foreign !== undefined) return lost(foreign.field, 'of two kinds of addresses policy has one')
+    const peer = this.#peer(callers, place)
+    if (peer === null) return undefined
+    if (callers.anonymous && callers.issuers.length === 0 && accepted.length > 0)
+      return lost(field, 'that somebody has no token can not be asked')
+    const subject = this.#subject(callers, false)
+    if (subject === undefined) return lost(field, '`client_id` is also `azp` here')
+    const grant = granted(operation, place)
+    if (grant === undefined) return undefined
+    const when = [...subject.when, ...this.#networks(callers), ...grant.when]
+    return { roles: subject.roles, when: when.length === 0 ? undefined : conjunction(when), peer, ...actionsOf(grant) }
+  }
+
+  /** Null where it can't be told. */
+  #peer(callers: Callers, { document, losses }: Place): string | undefined | null {
+    const [first, ...others] = callers.peers
+    if (first === undefined) return undefined
+    const role = others.length > 0 ? undefined : this.#given.peers.roleOf(first.values)
+    if (role !== undefined) return role
+    losses.add('not-carried', document, first.field, `${this.#given.peers.why(first.values)}: what the rule lets in is left out`)
+    return null
+  }
+
+  /** The roles that it asks for, and what else. Undefined for what can't be told. */
+  #subject(callers: Callers, isGuardrail: boolean): { readonly roles: readonly string[]; readonly when: readonly string[] } | undefined {
+    const { accepted, roles, claims } = this.#given
+    const { anonymous, issuers } = callers
+    const asked = issuers.length === 0 ? [] : callers.claims
+    const conditions = (rest: readonly ClaimAsked[], mayBeMissing: boolean): readonly string[] | undefined => {
+      const all = rest.map((one) => {
+        const claim = claims.declare(one.path, accepted)
+        return claim && conditionOf(claim, one, mayBeMissing)
+      })
+      return all.every((one) => one !== undefined) ? all : undefined
+    }
+    if (anonymous || isGuardrail) {
+      const when = conditions(asked, true)
+      return when && { roles: [EVERYONE], when: [...this.#ofIssuers(callers), ...when] }
+    }
+    const every = allOf(asked)
+    const holders = every === undefined ? undefined : roles.holdersOf(every, issuers, 'all')
+    const bound =
+      holders ??
+      asked
+        .filter(({ isSo }) => isSo)
+        .map((one) => roles.holdersOf(one, issuers))
+        .find((one) => one !== undefined)
+    const settled = (one: ClaimAsked): boolean =>
+      holders === undefined ? one.isSo && roles.holdersOf(one, issuers) === bound && bound !== undefined : isPartOf(one, every!)
+    const when = conditions(bound === undefined ? asked : asked.filter((one) => !settled(one)), false)
+    return when && { roles: bound === undefined ? issuers.map((one) => roles.callersOf(one)) : [bound], when }
+  }
+
+  /** Whose tokens it is about, where that is not all of them. */
+  #ofIssuers({ anonymous, issuers, claims: asked }: Callers): readonly string[] {
+    const { accepted, claims } = this.#given
+    const isShown = asked.some(({ isSo }) => isSo)
+    if (accepted.length === 0 || (anonymous && issuers.length === accepted.length)) return []
+    const claim = claimExpression(claims.declare(['iss'], accepted)!)
+    if (issuers.length === accepted.length) return isShown ? [] : [`has(${claim})`]
+    if (issuers.length === 0) return [`!has(${claim})`]
+    const isOf = isOneOf(
+      claim,
+      issuers.map(({ issuer }) => ({ is: 'exact', text: issuer.iss })),
+    )
+    return [anonymous ? `(!has(${claim}) || ${isOf})` : `has(${claim}) && ${isOf}`]
+  }
+
+  #networks({ addresses }: Callers): readonly string[] {
+    return addresses.map(({ networks, isSo }) => {
+      const within = networks.map(
+        (one) => `inCidr(context.ip, ${quoted(one.includes('/') ? one : `${one}/${one.includes(':') ? 128 : 32}`)})`,
+      )
+      const text = within.length === 1 ? within[0]! : `(${within.join(' || ')})`
+      return isSo ? text : `!${text}`
+    })
+  }
+
+  /** Where a policy only turns away whoever has no token: what nobody needs one for. */
+  #exempt({ action, rules }: AuthorizationPolicy): readonly string[] | undefined {
+    const [rule, ...more] = rules
+    if (action !== 'DENY' || rule === undefined || more.length > 0 || rule.to.length > 1) return undefined
+    const [callers, ...others] = callersOf(rule, this.#given.accepted, '')
+    if (callers === undefined || others.length > 0 || !isTokenless(callers)) return undefined
+    const { notPaths = [], ...rest } = rule.to[0] ?? {}
+    return Object.values(rest as Partial<Operation>).every((all) => all.length === 0) ? notPaths : undefined
+  }
+
+  /** The same for whoever has a token, and for everybody what the policy leaves out. */
+  #withToken(rule: Granting, policy: AuthorizationPolicy): readonly Granting[] {
+    const { accepted, roles, losses, acceptsWider } = this.#given
+    if (!rule.roles.includes(EVERYONE)) return [rule]
+    const place = { document: documentOf(policy), field: 'spec.rules[0].to[0].operation', losses, acceptsWider }
+    const without = this.#exempt(policy)!
+    const exempt = without.length === 0 ? [] : (granted({ ...NO_OPERATION, paths: without }, place)?.paths ?? [])
+    const isExempt = (action: string): boolean => exempt.some((one) => within(pathOf(action), one).includes(sameShape(pathOf(action))))
+    const open = rule.actions.flatMap((action) =>
+      exempt.flatMap((one) => within(pathOf(action), one).map((both) => `${methodOf(action)} ${both}`)),
+    )
+    const closed = rule.actions.filter((action) => !isExempt(action))
+    const origin = `${rule.origin}; ${originOf(policy, 0)}`
+    const wish = closed.length === 0 ? rule.wish : `${rule.wish}-public`
+    return [
+      ...(closed.length === 0 ? [] : [{ ...rule, roles: accepted.map((one) => roles.callersOf(one)), origin, actions: closed }]),
+      ...(open.length === 0 ? [] : [{ ...rule, wish, origin, actions: unique(open) }]),
+    ]
+  }
+
+  #guardrailsOf(policy: AuthorizationPolicy, open: readonly string[]): readonly Draft[] {
+    const { losses, host, ports } = this.#given
+    if (policy.action === 'CUSTOM' && policy.rules.length > 0)
+      losses.add(
+        'not-carried',
+        documentOf(policy),
+        'spec.provider',
+        `\`${policy.provider!}\` was asked about it and is not known here: all of it is denied`,
+      )
+    return policy.rules.flatMap((rule, index) =>
+      this.#parts(policy, rule, index).flatMap(({ callers, operation, place }): readonly Draft[] => {
+        if (operation !== undefined && !isHostDenied(operation, host)) return []
+        if (!callers.anonymous && callers.issuers.length === 0) return []
+        const sets = [
+          ...callers.ports.map(({ values, isSo }) => ({ ports: isSo ? values : [], notPorts: isSo ? [] : values })),
+          ...(operation === undefined ? [] : [operation]),
+        ]
+        if (!sets.every((one) => hasAnyPort(one, ports))) return []
+        if (!sets.every((one) => hasAllPorts(one, ports)))
+          losses.add('narrower', place.document, place.field, `it is denied on all of the ports ${ports.join(', ')}`)
+        const grant = denied(operation, place)
+        if (grant.methods.length === 0 || grant.paths.length === 0) return []
+        const known = this.#told(callers, place)
+        const { actions } = actionsOf(grant, false)
+        // Whoever drops the token would evade one that is for some roles.
+        const isOpen = actions.some((action) => open.some((other) => meet(action, other)))
+        const { who, roles, when } = this.#whom(known, isOpen)
+        const all = [...when, ...this.#networks(known), ...grant.when]
+        return [
+          {
+            ...BLANK,
+            is: 'guardrail',
+            ...named(policy, index),
+            actions,
+            who,
+            roles,
+            when: all.length === 0 ? undefined : conjunction(all),
+          },
+        ]
+      }),
+    )
+  }
+
+  /** Without what can't be asked: then it is denied to more. */
+  #told(callers: Callers, { document, losses }: Place): Callers {
+    const addresses = callers.addresses.filter(({ from }) => from === this.#given.addresses)
+    const foreign = callers.addresses.filter(({ from }) => from !== this.#given.addresses)
+    const lost = [
+      ...callers.unasked,
+      ...callers.peers.map(({ field }) => ({ field, what: 'guardrails do not ask who is at the other end' })),
+    ]
+    for (const { field, what } of [...lost, ...foreign.map(({ field }) => ({ field, what: 'of two kinds of addresses policy has one' }))])
+      losses.add('narrower', document, field, `${what}: it is denied whoever it is`)
+    const claims = callers.claims.filter(({ path, isSo }) => {
+      const isTold = isSo || this.#given.claims.declare(path, this.#given.accepted) !== undefined
+      if (!isTold) losses.add('narrower', document, 'spec', '`client_id` is also `azp` here: it is denied whatever it is')
+      return isTold && this.#given.claims.declare(path, this.#given.accepted) !== undefined
+    })
+    return { ...callers, addresses, claims, unasked: [], peers: [] }
+  }
+
+  #whom(callers: Callers, isOpen: boolean): Pick<Draft, 'who' | 'roles'> & { readonly when: readonly string[] } {
+    const { accepted, roles } = this.#given
+    const { anonymous, issuers, claims } = callers
+    if (accepted.length > 0 && anonymous && issuers.length === 0)
+      return { who: 'allBut', roles: accepted.map((one) => roles.callersOf(one)), when: [] }
+    const [only, ...more] = claims
+    if (
+      issuers.length > 0 &&
+      only !== undefined &&
+      more.length === 0 &&
+      only.isSo !== anonymous &&
+      (only.isSo ? !isOpen : issuers.length === accepted.length)
+    ) {
+      const role = roles.holdersOf(only, issuers)
+      if (role !== undefined) return { who: only.isSo ? 'for' : 'allBut', roles: [role], when: [] }
+    }
+    if (!anonymous && !isOpen && claims.length === 0) return { who: 'for', roles: issuers.map((one) => roles.callersOf(one)), when: [] }
+    return { who: 'for', roles: [EVERYONE], when: this.#subject(callers, true)!.when }
+  }
+
+  /** Tokens that other workloads accept, and this one doesn't. */
+  #audiences(isNeeded: boolean): readonly Draft[] {
+    const { accepted, claims, workload, losses } = this.#given
+    return accepted.flatMap(({ issuer, audiences }): readonly Draft[] => {
+      if (!isNeeded || issuer.audiences.every((one) => audiences.includes(one))) return []
+      const aud = claims.declare(['aud'], accepted)!
+      const iss = claimExpression(claims.declare(['iss'], accepted)!)
+      const isFor = conditionOf(aud, { path: ['aud'], texts: audiences.map((text) => ({ is: 'exact', text })), isSo: false }, true)
+      losses.add(
+        'narrower',
+        `workload ${workload.namespace}/${workload.wish}`,
+        '',
+        `of \`${issuer.iss}\`, tokens with several audiences are refused here`,
+      )
+      return [
+        {
+          ...BLANK,
+          is: 'guardrail',
+          wish: `${workload.wish}-audience`,
+          origin: `tokens of ${issuer.iss} are accepted here for ${audiences.join(', ')}`,
+          actions: ALL,
+          roles: [EVERYONE],
+          when: `has(${iss}) && ${iss} == ${quoted(issuer.iss)} && ${isFor}`,
+        },
+      ]
+    })
+  }
+
+  /** `GET` stands for `HEAD` as well in a rule of ours. */
+  #heads(rules: readonly Granting[]): readonly Draft[] {
+    const { workload, losses, acceptsWider } = this.#given
+    const paths = [...new Set(rules.flatMap(({ headless }) => headless))]
+    if (paths.length === 0) return []
+    const where = `workload ${workload.namespace}/${workload.wish}`
+    if (acceptsWider) {
+      losses.add('wider', where, '', '`HEAD` where `GET` is let in; written all the same')
+      return []
+    }
+    const isElsewhere = rules.some(({ actions, headless }) =>
+      actions.some((action) => /^(?:\*|HEAD|GET) /.test(action) && !headless.includes(action.replace(/^GET /, ''))),
+    )
+    if (isElsewhere)
+      losses.add('narrower', where, '', `\`HEAD\` is denied to everybody where a policy lets \`GET\` in alone: ${paths.join(', ')}`)
+    return [
+      {
+        ...BLANK,
+        is: 'guardrail',
+        wish: `${workload.wish}-no-head`,
+        origin: 'Istio let `GET` in here without `HEAD`; drop this if that may come too',
+        actions: paths.map((path) => `HEAD ${path}`),
+        roles: [EVERYONE],
+      },
+    ]
+  }
+}
+
+const BLANK = { who: 'for' as const, peer: undefined, when: undefined }
+const NO_OPERATION: Operation = { hosts: [], notHosts: [], ports: [], notPorts: [], methods: [], notMethods: [], paths: [], notPaths: [] }
+
+function isTokenless({ anonymous, issuers, claims, addresses, peers, ports, unasked }: Callers): boolean {
+  return anonymous && [issuers, claims, addresses, peers, ports, unasked].every((all) => all.length === 0)
+}
+
+interface Part {
+  readonly roles: readonly string[]
+  readonly when: string | undefined
+  readonly peer: string | undefined
+  readonly actions: readonly string[]
+  readonly headless: readonly string[]
+}
+
+function actionsOf(
+  { methods, paths }: Grant,
+  isGrant = true,
+): { readonly actions: readonly string[]; readonly headless: readonly string[] } {
+  const hasGet = methods.includes('GET')
+  const written = isGrant && hasGet ? methods.filter((one) => one !== 'HEAD') : methods
+  return {
+    actions: paths.flatMap((path) => written.map((method) => `${method} ${path}`)),
+    headless: hasGet && !methods.includes('HEAD') ? paths : [],
+  }
+}
+
+/** One for all parts of the same callers, and then for all callers of the same. */
+function merged(parts: readonly Part[]): readonly Part[] {
+  const byCallers = Map.groupBy(parts, ({ roles, when, peer }) => JSON.stringify([roles, when, peer]))
+  const joined = [...byCallers.values()].map((same) => ({
+    ...same[0]!,
+    actions: unique(same.flatMap(({ actions }) => actions)),
+    headless: unique(same.flatMap(({ headless }) => headless)),
+  }))
+  const byActions = Map.groupBy(joined, ({ actions, when, peer }) => JSON.stringify([actions, when, peer]))
+  return [...byActions.values()].map((same) => ({ ...same[0]!, roles: unique(same.flatMap(({ roles }) => roles)) }))
+}
+
+function unique(all: readonly string[]): readonly string[] {
+  return [...new Set(all)]
+}
+
+function conjunction(parts: readonly string[]): string {
+  const all = unique(parts)
+  return all.length === 1 ? all[0]! : all.map((one) => (one.includes(' || ') && !one.startsWith('(') ? `(${one})` : one)).join(' && ')
+}
+
+function named(policy: AuthorizationPolicy, index: number): Pick<Draft, 'wish' | 'origin'> {
+  const { name } = policy.metadata
+  return { wish: policy.rules.length === 1 ? name : `${name}-${index + 1}`, origin: originOf(policy, index) }
+}
+
+function originOf(policy: AuthorizationPolicy, index: number): string {
+  return `${documentOf(policy)}${policy.rules.length === 1 ? '' : `, rule ${index + 1}`}`
+}
+
+/** Several conditions of one value each about one list: all of them. */
+function allOf(asked: readonly ClaimAsked[]): ClaimAsked | undefined {
+  const single = asked.filter(({ isSo, texts }) => isSo && texts.length === 1 && texts[0]!.is === 'exact')
+  const same = [...Map.groupBy(single, ({ path }) => JSON.stringify(path)).values()].find((all) => all.length > 1)
+  return same && { path: same[0]!.path, texts: same.flatMap(({ texts }) => texts), isSo: true }
+}
+
+function isPartOf({ path, texts, isSo }: ClaimAsked, every: ClaimAsked): boolean {
+  return (
+    isSo &&
+    texts.length === 1 &&
+    JSON.stringify(path) === JSON.stringify(every.path) &&
+    every.texts.some(({ text }) => text === texts[0]!.text)
+  )
+}
+
+function methodOf(action: string): string {
+  return action.slice(0, action.indexOf(' '))
+}
+
+function pathOf(action: string): string {
+  return action.slice(action.indexOf(' ') + 1)
+}
+
+function meet(a: string, b: string): boolean {
+  const [one, other] = [methodOf(a), methodOf(b)]
+  const isSame = one === other || one === '*' || other === '*' || (one === 'GET' && other === 'HEAD') || (one === 'HEAD' && other === 'GET')
+  return isSame && within(pathOf(a), pathOf(b)).length > 0
+}
+
+/** With the names that `within` gives. */
+function sameShape(path: string): string {
+  return within(path, path)[0] ?? path
+}
+
+/** What of a path is in another, too. */
+function within(path: string, other: string): readonly string[] {
+  const [a, b] = [path, other].map((one) => parsePattern(`* ${one}`).pattern)
+  const met = a === undefined || b === undefined ? undefined : intersection(a, b)
+  if (met === undefined) return []
+  const segments = met.segments.map((one, index) => (one.kind === 'literal' ? one.text : `{p${index + 1}}`))
+  return [`/${[...segments, ...(met.rest ? ['**'] : [])].join('/')}`]
+}
