@@ -7,7 +7,6 @@ import type { Member } from './status.ts'
 
 const text = z.string().max(4096)
 const answerSchema = z.object({
-  policyVersion: text,
   envoys: z
     .array(
       z.object({
@@ -36,14 +35,14 @@ export function envoyMembers(nodes: readonly string[], desired: string, ask: (si
       look: async () => {
         const read = answerSchema.safeParse(await ask(signal))
         if (!read.success) throw new OstiaryError('cli/answer', { status: 200, reason: 'it has no status of Envoys' })
-        return standOf(node, read.data)
+        return standOf(node, desired, read.data)
       },
       close: () => Promise.resolve(),
     }),
   }))
 }
 
-function standOf(node: string, { policyVersion, envoys }: Answer): Stand {
+function standOf(node: string, wanted: string, { envoys }: Answer): Stand {
   const found = envoys.find((one) => one.node === node)
   const nothing = { leftOver: [], rejected: {}, warnings: [], differences: [], rejections: [] }
   if (found === undefined)
@@ -54,11 +53,11 @@ function standOf(node: string, { policyVersion, envoys }: Answer): Stand {
       problems: ['the gateway feeds no Envoy of this name, or has nothing for it'],
     }
   const { desired, acknowledged, connectedSince, policy, refused, kinds } = found
-  const version = policy ?? (desired === undefined ? undefined : policyVersion)
-  const hasIt = desired !== undefined && acknowledged === desired
+  const revision = policy?.replace(/^sha256:/, '').slice(0, LABEL_LENGTH)
+  const hasIt = revision === wanted.slice(0, LABEL_LENGTH) && desired !== undefined && acknowledged === desired
   return {
     ...nothing,
-    revision: version?.replace(/^sha256:/, '').slice(0, LABEL_LENGTH),
+    revision,
     enforced: { count: hasIt && connectedSince !== undefined ? 1 : 0, of: 1, what: 'Envoy' },
     problems: [
       ...(refused === undefined ? [] : [refused]),
