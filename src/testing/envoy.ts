@@ -32,14 +32,21 @@ export class RealEnvoy {
     for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', (text: string) => (this.#output += text))
   }
 
-  /** @param bootstrap Without `admin`, which is added on a free port of loopback. */
-  static async start(folder: string, bootstrap: Readonly<Record<string, unknown>>): Promise<RealEnvoy> {
+  /**
+   * @param bootstrap Without `admin`, which is added on a free port of loopback
+   * @param draining Options in place of the usual short draining of listeners
+   */
+  static async start(
+    folder: string,
+    bootstrap: Readonly<Record<string, unknown>>,
+    draining: readonly string[] = ['--drain-time-s', '1'],
+  ): Promise<RealEnvoy> {
     const config = join(folder, 'bootstrap.json')
     const admin = { address: { socketAddress: { address: '127.0.0.1', portValue: 0 } } }
     writeFileSync(config, JSON.stringify({ ...bootstrap, admin }))
     const addressFile = join(folder, 'admin')
     rmSync(addressFile, { force: true })
-    const options = ['--concurrency', '1', '--base-id', String(randomInt(1_000, 30_000)), '--drain-time-s', '1', '--log-level', 'warning']
+    const options = ['--concurrency', '1', '--base-id', String(randomInt(1_000, 30_000)), ...draining, '--log-level', 'warning']
     const child = spawn(envoyBinary(), ['-c', config, '--admin-address-path', addressFile, ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })

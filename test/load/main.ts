@@ -12,6 +12,7 @@
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
  *     npm run load -- envoy            how long 10,000 rules take to a real Envoy, one changed rule to an open connection, and a proof of them
+ *     npm run load -- listeners        how long open connections keep a policy that travels in the listener, as in Istio and Kuma
  *     npm run load -- mutants          whether tests notice when one operator of the policy engine or of the comparer is another: one of each
  *                                      operator in each file; `--thin 6` for every sixth of those, `--each 10` for every tenth of all, `--file decide` for
  *                                      files (`--each sample` with it), `--list` to list
@@ -117,16 +118,27 @@ function plan(): Promise<boolean> {
 }
 
 async function envoy(): Promise<boolean> {
-  const [{ fleetTable, measureFleet }, { measureProof, proofRows }] = await Promise.all([
+  const [{ fleetTable, measureFleet }, { measureProof, proofRows }, { costTable, measureCost }] = await Promise.all([
     import('./envoy/fleet.ts'),
     import('./envoy/proofs.ts'),
+    import('./envoy/cost.ts'),
   ])
   const fleet = fleetTable(await measureFleet(say), madeBy(circumstances(COMMAND, 1, 0, 0)))
   const proof = proofRows(measureProof())
-  const text = [fleet.text, ...proof.rows].join('\n')
+  const plan = { repeats: positive('repeats', 9), seconds: positive('slice'), warm: positive('warm', 15), say }
+  const cost = costTable(await measureCost(plan))
+  const text = [fleet.text, ...proof.rows, cost.row, '', cost.table].join('\n')
   process.stdout.write(`${text}\n`)
   if (values.write) write('load envoy', text)
-  return fleet.good && proof.good
+  return fleet.good && proof.good && cost.good
+}
+
+async function listeners(): Promise<boolean> {
+  const { listenersTable, measureListeners } = await import('./envoy/listeners.ts')
+  const text = listenersTable(await measureListeners(say), madeBy(circumstances(COMMAND, 1, 0, 0)))
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load listeners', text)
+  return true
 }
 
 /** OPA is compared with where it can be built. */
@@ -145,7 +157,7 @@ async function engines(): Promise<boolean> {
 
 /** Puts a table between the marks of its name. */
 function write(
-  name: 'load' | 'load identity' | 'load policy' | 'load plan' | 'load envoy' | 'load engines',
+  name: 'load' | 'load identity' | 'load policy' | 'load plan' | 'load envoy' | 'load listeners' | 'load engines',
   text: string,
   page = 'performance.md',
 ): void {
@@ -179,6 +191,7 @@ try {
     plan,
     engines,
     envoy,
+    listeners,
     mutants: () =>
       runMutants({
         each: values.each === 'sample' || (values.each === undefined && values.file === undefined) ? 'sample' : positive('each', 1),
