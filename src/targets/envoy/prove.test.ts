@@ -149,6 +149,13 @@ function affirm(value: unknown): boolean {
   return false
 }
 
+/** Another text, wherever it stands. */
+function swap(tree: Tree, from: string, to: string): void {
+  const before = JSON.stringify(tree)
+  assert.ok(before.includes(JSON.stringify(from)), from)
+  Object.assign(tree, JSON.parse(before.replaceAll(JSON.stringify(from), JSON.stringify(to))))
+}
+
 const surgeries: readonly (readonly [what: string, change: (tree: Tree) => void, said: RegExp])[] = [
   ['a condition is gone', (tree) => void delete policyOf(tree, FILTERS.rules, 'write@entra')['condition'], /wider POST \/orders .*level/],
   [
@@ -164,6 +171,37 @@ const surgeries: readonly (readonly [what: string, change: (tree: Tree) => void,
     /wider GET \/reports/,
   ],
   ['a rule for anybody', (tree) => void (policyOf(tree, FILTERS.rules, 'build@ci')['principals'] = [{ any: true }]), /wider PUT/],
+  [
+    'usual tokens that last as long as they like',
+    (tree) => void delete policyOf(tree, FILTERS.callers, 'plain@ci')['condition'],
+    /`ci`: other tokens are let in/,
+  ],
+  [
+    'what is short is long',
+    (tree) => swap(policyOf(tree, FILTERS.callers, 'plain@ci'), '[ -~]{1,48}', '[ -~]{1,480}'),
+    /`ci`: other tokens are let in/,
+  ],
+  [
+    'what is short has any characters',
+    (tree) => swap(policyOf(tree, FILTERS.callers, 'plain@ci'), '[ -~]{1,48}', '.{1,48}'),
+    /`ci`: other tokens are let in/,
+  ],
+  [
+    'no condition where the answer is an error',
+    (tree) => {
+      const policy = policyOf(tree, FILTERS.callers, 'plain@ci')
+      policy['condition'] = { id: '1', callExpr: { function: '!_', args: [policy['condition']] } }
+    },
+    /not proven: .*a condition/,
+  ],
+  [
+    'a range of numbers from elsewhere',
+    (tree) => {
+      const policy = policyOf(tree, FILTERS.callers, 'plain@ci')
+      swap(policy, 'Infinity', '5')
+    },
+    /not proven: .*numbers up to another/,
+  ],
   ['tokens of any shape', (tree) => void delete policyOf(tree, FILTERS.callers, 'token@ci')['condition'], /`ci`: other tokens are let in/],
 ]
 

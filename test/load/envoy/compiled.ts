@@ -5,6 +5,7 @@ import { compile } from '../../../src/server/configuration.ts'
 import { nativeIssuers } from '../../../src/server/families.ts'
 import { asStatic, emitEnvoy, type EnvoyConfiguration, type EnvoyResource } from '../../../src/targets/envoy/emit.ts'
 import { planNode } from '../../../src/targets/envoy/nodes.ts'
+import type { TreeLimits } from '../../../src/targets/envoy/tree.ts'
 import { API, TENANT } from '../../../src/testing/tokens.ts'
 import type { Candidate, Place } from '../candidates/candidate.ts'
 import { HOST, ROLES, type Rule, type Workload } from '../workload.ts'
@@ -52,12 +53,13 @@ export function resourceOf(rules: readonly Rule[], origin: string, upstreamPort:
   return plan.resources[0]!
 }
 
-export function emitted(resource: EnvoyResource, { key }: Workload, port: number): EnvoyConfiguration {
+export function emitted(resource: EnvoyResource, { key }: Pick<Workload, 'key'>, port: number, tree?: TreeLimits): EnvoyConfiguration {
   const keys = new Map(resource.native.issuers.map(({ form }) => [form, jwksOf([readKey(key.jwk)!], ['RS256'])]))
-  return emitEnvoy({ name: 'edge', address: { host: '127.0.0.1', port }, resources: [resource], keys, tls: undefined, logs: undefined })
+  const address = { host: '127.0.0.1', port }
+  return emitEnvoy({ name: 'edge', address, resources: [resource], keys, tls: undefined, logs: undefined, tree })
 }
 
-export function compiledFrom(id: string, rules: readonly Rule[]): Candidate {
+export function compiledFrom(id: string, rules: readonly Rule[], tree?: TreeLimits): Candidate {
   return {
     id,
     name: 'Envoy, compiled',
@@ -66,7 +68,7 @@ export function compiledFrom(id: string, rules: readonly Rule[]): Candidate {
     enforces: 'tokens and policy',
     prepare(place) {
       const resource = resourceOf(rules, place.workload.origin, place.upstreamPort)
-      return commandOf(place, logged(emitted(resource, place.workload, place.port), place))
+      return commandOf(place, logged(emitted(resource, place.workload, place.port, tree), place))
     },
   }
 }
