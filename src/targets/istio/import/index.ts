@@ -45,6 +45,8 @@ export interface ImportedPlace {
 export interface Imported {
   readonly files: readonly WrittenFile[]
   readonly places: readonly ImportedPlace[]
+  /** Which address `context.ip` is in what was imported: of the connection, or what trusted proxies say. */
+  readonly addresses: 'source' | 'remote'
   readonly losses: readonly Loss[]
   readonly counts: {
     readonly documents: number
@@ -65,7 +67,8 @@ export function importIstio(sources: readonly ManifestSource[], options: ImportO
   const read = readManifests(sources, namespace, losses)
   const manifests = rootNamespace === undefined ? read : { ...read, mesh: { ...read.mesh, rootNamespace } }
   const none = { documents: read.resources.length, resources: 0, roles: 0, rules: 0, guardrails: 0 }
-  if (read.diagnostics.length > 0) return { files: [], places: [], losses: [], counts: none, diagnostics: read.diagnostics }
+  if (read.diagnostics.length > 0)
+    return { files: [], places: [], addresses: 'source', losses: [], counts: none, diagnostics: read.diagnostics }
   const workloads = workloadsOf(manifests, losses)
   const issuers = issuersOf(workloads, losses)
   const claims = new Claims(workloads.flatMap((one) => issuers.acceptedAt(one).flatMap(({ words }) => words)))
@@ -131,6 +134,7 @@ export function importIstio(sources: readonly ManifestSource[], options: ImportO
   return {
     files,
     places,
+    addresses,
     losses: losses.list(),
     counts: {
       documents: read.resources.length,

@@ -77,20 +77,16 @@ export function issuersOf(workloads: readonly ImportedWorkload[], losses: Losses
 }
 
 /** Those whose tokens are looked at in one way. */
-function rulesOf({ authentications }: ImportedWorkload, losses: Losses): readonly Rule[] {
-  const rules = authentications.flatMap((one) =>
-    one.jwtRules.map((rule, index) => ({ rule, document: documentOf(one), field: `spec.jwtRules[${index}]` })),
-  )
-  return [...Map.groupBy(rules, ({ rule }) => rule.issuer).values()].flatMap((same) => {
-    const [first, ...others] = same as [Rule, ...Rule[]]
+function rulesOf({ authentications, authenticationsPerhaps }: ImportedWorkload, losses: Losses): readonly Rule[] {
+  const read = (all: ImportedWorkload['authentications']): readonly Rule[] =>
+    all.flatMap((one) => one.jwtRules.map((rule, index) => ({ rule, document: documentOf(one), field: `spec.jwtRules[${index}]` })))
+  const perhaps = read(authenticationsPerhaps)
+  return [...Map.groupBy(read(authentications), ({ rule }) => rule.issuer)].flatMap(([issuer, same]) => {
+    const [first] = same as [Rule, ...Rule[]]
+    const others = [...same, ...perhaps.filter(({ rule }) => rule.issuer === issuer)]
     if (others.every(({ rule }) => JSON.stringify(rule) === JSON.stringify(first.rule))) return [first]
-    for (const { document, field } of same)
-      losses.add(
-        'narrower',
-        document,
-        field,
-        `another rule for tokens of \`${first.rule.issuer}\` holds for the same workload: these are not accepted there`,
-      )
+    const what = `another rule for tokens of \`${issuer}\` holds for the same workload, or some of it: these are not accepted there`
+    for (const { document, field } of same) losses.add('narrower', document, field, what)
     return []
   })
 }

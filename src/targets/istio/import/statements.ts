@@ -376,7 +376,12 @@ class Drafts {
       return []
     }
     const isElsewhere = rules.some(({ actions, headless }) =>
-      actions.some((action) => /^(?:\*|HEAD|GET) /.test(action) && !headless.includes(action.replace(/^GET /, ''))),
+      actions.some(
+        (action) =>
+          /^(?:\*|HEAD|GET) /.test(action) &&
+          !(methodOf(action) === 'GET' && headless.includes(pathOf(action))) &&
+          paths.some((path) => within(pathOf(action), path).length > 0),
+      ),
     )
     if (isElsewhere)
       losses.add('narrower', where, '', `\`HEAD\` is denied to everybody where a policy lets \`GET\` in alone: ${paths.join(', ')}`)

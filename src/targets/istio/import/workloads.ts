@@ -20,6 +20,8 @@ export interface ImportedWorkload {
   /** Those that hold for some of them, as far as is known. */
   readonly perhaps: readonly AuthorizationPolicy[]
   readonly authentications: readonly RequestAuthentication[]
+  /** Those that hold for some of its pods, as far as is known. */
+  readonly authenticationsPerhaps: readonly RequestAuthentication[]
   /** That lead to it. */
   readonly services: readonly Service[]
 }
@@ -108,9 +110,11 @@ function workloadOf(place: Place, resources: readonly IstioResource[], services:
   const readings = readingsOf(place)
   const found = readings.map((one) => policiesFor(resources, one, mesh))
   const policies = found[0]!.filter((one) => found.every((all) => all.includes(one)))
-  const near = resources.filter((one) => one.kind === 'AuthorizationPolicy').filter((one) => mayHold(one, place, facts))
-  const perhaps = [...new Set([...found.flat(), ...near])].filter((one) => !policies.includes(one))
+  const near = resources.filter((one) => mayHold(one, place, facts))
+  const perhaps = [...new Set([...found.flat(), ...near.filter((one) => one.kind === 'AuthorizationPolicy')])]
   const verifying = readings.map((one) => authenticationsFor(resources, one, mesh))
+  const authentications = verifying[0]!.filter((one) => verifying.every((all) => all.includes(one)))
+  const authenticationsPerhaps = [...new Set([...verifying.flat(), ...near.filter((one) => one.kind === 'RequestAuthentication')])]
   return {
     wish: nameFrom(targetRef?.name ?? calledBy(selector!)),
     namespace,
@@ -118,8 +122,9 @@ function workloadOf(place: Place, resources: readonly IstioResource[], services:
     selector,
     targetRef,
     policies,
-    perhaps,
-    authentications: verifying[0]!.filter((one) => verifying.every((all) => all.includes(one))),
+    perhaps: perhaps.filter((one) => !policies.includes(one)),
+    authentications,
+    authenticationsPerhaps: authenticationsPerhaps.filter((one) => !authentications.includes(one)),
     services: services.filter(
       (one) =>
         one.namespace === namespace &&
@@ -145,7 +150,7 @@ function readingsOf({ namespace, selector, targetRef }: Place): readonly [Worklo
   return [{ kind: 'waypoint', namespace, labels: { [GATEWAY_NAME]: '' }, service }]
 }
 
-function mayHold({ metadata, selector, targetRefs }: AuthorizationPolicy, place: Place, { rootNamespace }: MeshFacts): boolean {
+function mayHold({ metadata, selector, targetRefs }: IstioResource, place: Place, { rootNamespace }: MeshFacts): boolean {
   const { namespace } = metadata
   if (namespace !== place.namespace && namespace !== rootNamespace) return false
   if (targetRefs.length > 0)
