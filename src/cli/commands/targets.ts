@@ -41,7 +41,7 @@ export function tableOf(rows: readonly Row[]): string {
     row.name,
     ...(hasStages ? [row.stage ?? ''] : []),
     row.desired.slice(0, SHORT),
-    acceptedOf(row),
+    row.accepted?.slice(0, SHORT) ?? '-',
     enforcedOf(row),
   ])
   const head = ['kind', 'name', ...(hasStages ? ['stage'] : []), 'desired', 'accepted', 'enforced']
@@ -60,11 +60,6 @@ export function tableOf(rows: readonly Row[]): string {
       ...row.warnings.slice(0, MAX_TOLD).map((one) => `  ${paint('yellow', 'warning')}: ${clean(one)}`),
     ]),
   ].join('\n')
-}
-
-function acceptedOf({ accepted, ok, problems }: Row): string {
-  if (accepted === undefined) return '-'
-  return ok || problems.length === 0 ? accepted.slice(0, SHORT) : `${accepted.slice(0, SHORT)} *`
 }
 
 function enforcedOf({ enforced, reported }: Row): string {
