@@ -80,14 +80,31 @@ function chosenOf({ targets }: Wiring, kind: string | undefined, target: string 
   })
 }
 
-/** Tells on standard error what one carries, what is wrong with it and what it tells apart otherwise. */
-export function reportCompiled({ name, resources, residues, needs = [], diagnostics }: CompiledTarget, folder: string): void {
-  for (const one of diagnostics) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
-  const carried = resources.map(({ name: resource, delegated, rules, guardrails }) =>
-    delegated ? `${resource} (delegated)` : `${resource} (${counted(rules, 'rule')}, ${counted(guardrails, 'guardrail')})`,
-  )
-  process.stderr.write(`${name}: ${carried.join(', ')}\n${residues.map(({ effect, text }) => `  ${effect}: ${text}\n`).join('')}`)
-  for (const { text, document } of needs) process.stderr.write(`${name}: ${text}\n\n${stringify(document)}\n`)
+/** Tells on standard error what each carries, what is wrong with it and what it tells apart otherwise; what is the same in several places, once. */
+export function reportCompiled(results: readonly CompiledTarget[], folder: string): void {
+  const alike = alikeBy(results, ({ resources, residues, needs, diagnostics }) => [resources, residues, needs, diagnostics])
+  for (const [{ resources, residues, needs = [], diagnostics }, names] of alike) {
+    for (const one of diagnostics) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
+    const carried = resources.map(({ name: resource, delegated, rules, guardrails }) =>
+      delegated ? `${resource} (delegated)` : `${resource} (${counted(rules, 'rule')}, ${counted(guardrails, 'guardrail')})`,
+    )
+    const told = residues.map(({ effect, text }) => `  ${effect}: ${text}\n`)
+    process.stderr.write(`${names}: ${carried.join(', ')}\n${told.join('')}`)
+    for (const { text, document } of needs) process.stderr.write(`${names}: ${text}\n\n${stringify(document)}\n`)
+  }
+}
+
+/** The first of those that are alike, each with the names of all of them. */
+export function alikeBy<T extends { readonly name: string }>(
+  all: readonly T[],
+  what: (one: T) => unknown,
+): readonly (readonly [T, string])[] {
+  const groups = new Map<string, T[]>()
+  for (const one of all) {
+    const key = JSON.stringify(what(one))
+    groups.set(key, [...(groups.get(key) ?? []), one])
+  }
+  return [...groups.values()].map((group) => [group[0]!, group.map(({ name }) => name).join(', ')])
 }
 
 /** Whether there is an error, and so nothing to apply. */

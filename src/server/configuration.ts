@@ -73,7 +73,7 @@ function targetProblems(wiring: Wiring, policy: CompiledPolicy, folder: string):
 }
 
 /** What is wrong in each of several places is told once. */
-export function toldOnce(all: readonly Diagnostic[]): readonly Diagnostic[] {
+function toldOnce(all: readonly Diagnostic[]): readonly Diagnostic[] {
   return [...new Map(all.map((one) => [JSON.stringify([one.code, one.message, one.span]), one])).values()]
 }
 

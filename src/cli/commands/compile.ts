@@ -4,7 +4,7 @@ import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { EnvoyDoor } from '../../doors/envoy/schema.ts'
 import { targetKinds } from '../../targets/index.ts'
 import { counted, paint, renderDiagnostic } from '../output.ts'
-import { compileTargets, isRefusedWhole, reportCompiled, type CompileOptions } from '../targets.ts'
+import { alikeBy, compileTargets, isRefusedWhole, reportCompiled, type CompiledTarget, type CompileOptions } from '../targets.ts'
 import { noNode } from './envoy.ts'
 import type { Register } from './index.ts'
 
@@ -116,12 +116,20 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
       action(async ({ output }, [dir], command) => {
         const folder = String(dir)
         const results = await compileTargets(kind, folder, command.opts<CompileOptions>())
-        for (const one of results) reportCompiled(one, folder)
+        reportCompiled(results, folder)
         const isRefused = results.some((one) => isRefusedWhole(one))
-        if (!isRefused)
-          output.answer(results.flatMap(({ documents }) => documents.map((one) => stringify(one, YAML))).join('---\n'), results)
+        if (!isRefused) output.answer(textOf(results), results)
         else if (output.json) output.answer('', results)
         return isRefused ? 1 : 0
       }),
     )
+}
+
+/** Places that are told the same have one text; of several texts, each begins with whose it is. */
+function textOf(results: readonly CompiledTarget[]): string {
+  const texts = alikeBy(results, ({ documents }) => documents)
+  const headed = texts.length > 1
+  return texts
+    .map(([{ documents }, names]) => `${headed ? `# ${names}\n` : ''}${documents.map((one) => stringify(one, YAML)).join('---\n')}`)
+    .join('---\n')
 }

@@ -3,7 +3,7 @@ import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import { driftText, type Drift } from '../../server/istiocluster.ts'
 import type { IstioTarget } from '../../targets/istio/schema.ts'
 import { counted, paint } from '../output.ts'
-import { isRefusedWhole, openTargets, reportCompiled, type OpenedTarget } from '../targets.ts'
+import { alikeBy, isRefusedWhole, openTargets, reportCompiled, type OpenedTarget } from '../targets.ts'
 import type { Register } from './index.ts'
 
 interface Options {
@@ -50,8 +50,9 @@ interface Told {
 
 async function brought(folder: string, options: Options, output: { answer(human: string, value: unknown): void }): Promise<number> {
   const { results } = await openTargets('istio', folder, options)
-  for (const one of results) reportCompiled(one, folder)
-  if (results.some((one) => isRefusedWhole(one))) throw new DiagnosticsError(results.flatMap(({ diagnostics }) => diagnostics))
+  reportCompiled(results, folder)
+  if (results.some((one) => isRefusedWhole(one)))
+    throw new DiagnosticsError(alikeBy(results, (one) => one.diagnostics).flatMap(([{ diagnostics }]) => diagnostics))
   const told: Told[] = []
   for (const { config, ...one } of results) told.push(await broughtOne(one, config as IstioTarget, options))
   output.answer(told.map(render).join('\n'), told)

@@ -4,7 +4,7 @@ import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { Looked } from '../../targets/kuma/push.ts'
 import type { KumaTarget } from '../../targets/kuma/schema.ts'
 import { counted, paint, type Output } from '../output.ts'
-import { isRefusedWhole, openTargets, reportCompiled, type CompileOptions, type OpenedTarget } from '../targets.ts'
+import { alikeBy, isRefusedWhole, openTargets, reportCompiled, type CompileOptions, type OpenedTarget } from '../targets.ts'
 import type { Register } from './index.ts'
 
 interface ApplyOptions extends CompileOptions {
@@ -37,8 +37,9 @@ function about(command: Command): Command {
 
 async function brought(folder: string, options: ApplyOptions, output: Output): Promise<number> {
   const { wiring, results } = await openTargets('kuma', folder, { ...options, keys: true })
-  for (const one of results) reportCompiled(one, folder)
-  if (results.some((one) => isRefusedWhole(one))) throw new DiagnosticsError(results.flatMap(({ diagnostics }) => diagnostics))
+  reportCompiled(results, folder)
+  if (results.some((one) => isRefusedWhole(one)))
+    throw new DiagnosticsError(alikeBy(results, (one) => one.diagnostics).flatMap(([{ diagnostics }]) => diagnostics))
   const told: Told[] = []
   for (const one of results) told.push(await applyOne(one, wiring, folder, options))
   output.answer(told.map(render).join('\n'), told)

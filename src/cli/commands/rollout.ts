@@ -4,7 +4,7 @@ import { targetKinds } from '../../targets/index.ts'
 import { adminOptions } from '../admin.ts'
 import { openFleet, type FleetOptions } from '../fleet.ts'
 import { clean, paint, type Output } from '../output.ts'
-import { isRefusedWhole, type OpenedTarget } from '../targets.ts'
+import { alikeBy, isRefusedWhole, type OpenedTarget } from '../targets.ts'
 import { isProven } from './prove.ts'
 import type { Register } from './index.ts'
 
@@ -32,17 +32,16 @@ async function rolledOut(
   command: Parameters<typeof openFleet>[2],
   output: Output,
 ): Promise<number> {
-  const [{ rollOut }, { STATUS_LIMITS }, { systemClock }, { toldOnce }] = await Promise.all([
+  const [{ rollOut }, { STATUS_LIMITS }, { systemClock }] = await Promise.all([
     import('../../server/places/rollout.ts'),
     import('../../server/places/status.ts'),
     import('../../core/clock.ts'),
-    import('../../server/configuration.ts'),
   ])
   const { opened, stages, members } = await openFleet(folder, options, command)
   const { rollout: wired } = opened.wiring
   if (stages === undefined || wired === undefined) throw new OstiaryError('target/no-stages')
   const refused = opened.results.filter((one) => isRefusedWhole(one))
-  if (refused.length > 0) throw new DiagnosticsError(toldOnce(refused.flatMap(({ diagnostics }) => diagnostics)))
+  if (refused.length > 0) throw new DiagnosticsError(alikeBy(refused, (one) => one.diagnostics).flatMap(([{ diagnostics }]) => diagnostics))
   const tell = (line: string): void => void process.stderr.write(`${clean(line)}\n`)
   if (wired.prove) prove(opened.results, tell)
   const byName = new Map(members.map((one) => [one.name, one]))
