@@ -154,3 +154,25 @@ function principal(callers: Callers, values: readonly string[], isSo: boolean, f
   const all = keeping(callers, true, isOfWhole)
   return [...(all.issuers.length === 0 && (whole.length > 0 || subjects.length > 0) ? [] : [all]), ...subjects]
 }
+
+/** Whether it is about everybody without a token, and nobody else. */
+export function isTokenless({ anonymous, issuers, claims, addresses, peers, ports, unasked }: Callers): boolean {
+  return anonymous && [issuers, claims, addresses, peers, ports, unasked].every((all) => all.length === 0)
+}
+
+/** Several conditions of one value each about one list: all of them. */
+export function allOf(asked: readonly ClaimAsked[]): ClaimAsked | undefined {
+  const single = asked.filter(({ isSo, texts }) => isSo && texts.length === 1 && texts[0]!.is === 'exact')
+  const same = [...Map.groupBy(single, ({ path }) => JSON.stringify(path)).values()].find((all) => all.length > 1)
+  return same && { path: same[0]!.path, texts: same.flatMap(({ texts }) => texts), isSo: true }
+}
+
+/** Whether one of the conditions that `allOf` joined. */
+export function isPartOf({ path, texts, isSo }: ClaimAsked, every: ClaimAsked): boolean {
+  return (
+    isSo &&
+    texts.length === 1 &&
+    JSON.stringify(path) === JSON.stringify(every.path) &&
+    every.texts.some(({ text }) => text === texts[0]!.text)
+  )
+}

@@ -5,7 +5,7 @@ import type { Losses } from './losses.ts'
 import type { MeshFacts } from './manifests.ts'
 import { MESH_ISSUER, type PeerRoles } from './peers.ts'
 import type { Roles } from './roles.ts'
-import type { Draft } from './statements.ts'
+import type { Draft } from './drafts.ts'
 import type { ImportedWorkload } from './workloads.ts'
 import { commented, listing, section, type Entry, type WrittenFile } from './written.ts'
 

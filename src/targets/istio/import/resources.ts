@@ -54,7 +54,7 @@ export function hostGroupsOf(workload: ImportedWorkload, losses: Losses): readon
   for (const { operation, document, field } of granting) {
     const odd = operation.hosts.filter((host) => !HOST.test(host.toLowerCase()))
     // `a.example:*` beside `a.example` says nothing more here.
-    const more = odd.filter((host) => !operation.hosts.includes(host.replace(/:(?:\*|[0-9]+)$/, '')))
+    const more = odd.filter((host) => !/:(?:\*|[0-9]+)$/.test(host) || !operation.hosts.includes(host.replace(/:[^:]*$/, '')))
     if (more.length > 0)
       losses.add(
         'narrower',

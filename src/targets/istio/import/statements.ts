@@ -1,31 +1,32 @@
 /** Policies of one resource as rules and guardrails of ours, before they have names. */
-import { parsePattern } from '../../../policy/actions/http/template.ts'
-import { intersection } from '../paths.ts'
 import type { AuthorizationPolicy, Operation, Rule } from '../translate/types.ts'
-import { callersOf, type AddressAsked, type Callers, type ClaimAsked } from './callers.ts'
+import { allOf, callersOf, isPartOf, isTokenless, type AddressAsked, type Callers, type ClaimAsked } from './callers.ts'
 import { claimExpression, conditionOf, type Claims } from './claims.ts'
+import {
+  actionsOf,
+  BLANK,
+  conjunction,
+  meet,
+  merged,
+  methodOf,
+  named,
+  originOf,
+  pathOf,
+  sameShape,
+  unique,
+  within,
+  type Draft,
+  type Granting,
+  type Part,
+} from './drafts.ts'
 import type { AcceptedIssuer } from './issuers.ts'
 import type { Losses } from './losses.ts'
-import { denied, EVERY_METHOD, EVERY_PATH, granted, type Grant, type Place } from './operations.ts'
+import { denied, EVERY_METHOD, EVERY_PATH, granted, type Place } from './operations.ts'
 import type { PeerRoles } from './peers.ts'
 import { hasAllPorts, hasAnyPort, isHostDenied, isHostGranted } from './resources.ts'
 import type { Roles } from './roles.ts'
 import { isOneOf, quoted } from './texts.ts'
 import { documentOf, type ImportedWorkload } from './workloads.ts'
-
-export interface Draft {
-  readonly is: 'rule' | 'guardrail'
-  /** What it is called after. */
-  readonly wish: string
-  /** Where it is from, for whoever reads it. */
-  readonly origin: string
-  readonly actions: readonly string[]
-  readonly roles: readonly string[]
-  /** Of a guardrail: whom `roles` are for. */
-  readonly who: 'for' | 'allBut'
-  readonly peer: string | undefined
-  readonly when: string | undefined
-}
 
 export interface Drafting {
   readonly workload: ImportedWorkload
@@ -47,11 +48,6 @@ const ALL = EVERY_METHOD.flatMap((method) => EVERY_PATH.map((path) => `${method}
 /** @throws Error for what the reader of Istio's forms would not have let through */
 export function draftsOf(drafting: Drafting): readonly Draft[] {
   return new Drafts(drafting).all()
-}
-
-interface Granting extends Draft {
-  /** Paths of `GET` whose `HEAD` was not let in. */
-  readonly headless: readonly string[]
 }
 
 class Drafts {
@@ -398,103 +394,4 @@ class Drafts {
   }
 }
 
-const BLANK = { who: 'for' as const, peer: undefined, when: undefined }
 const NO_OPERATION: Operation = { hosts: [], notHosts: [], ports: [], notPorts: [], methods: [], notMethods: [], paths: [], notPaths: [] }
-
-function isTokenless({ anonymous, issuers, claims, addresses, peers, ports, unasked }: Callers): boolean {
-  return anonymous && [issuers, claims, addresses, peers, ports, unasked].every((all) => all.length === 0)
-}
-
-interface Part {
-  readonly roles: readonly string[]
-  readonly when: string | undefined
-  readonly peer: string | undefined
-  readonly actions: readonly string[]
-  readonly headless: readonly string[]
-}
-
-function actionsOf(
-  { methods, paths }: Grant,
-  isGrant = true,
-): { readonly actions: readonly string[]; readonly headless: readonly string[] } {
-  const hasGet = methods.includes('GET')
-  const written = isGrant && hasGet ? methods.filter((one) => one !== 'HEAD') : methods
-  return {
-    actions: paths.flatMap((path) => written.map((method) => `${method} ${path}`)),
-    headless: hasGet && !methods.includes('HEAD') ? paths : [],
-  }
-}
-
-/** One for all parts of the same callers, and then for all callers of the same. */
-function merged(parts: readonly Part[]): readonly Part[] {
-  const byCallers = Map.groupBy(parts, ({ roles, when, peer }) => JSON.stringify([roles, when, peer]))
-  const joined = [...byCallers.values()].map((same) => ({
-    ...same[0]!,
-    actions: unique(same.flatMap(({ actions }) => actions)),
-    headless: unique(same.flatMap(({ headless }) => headless)),
-  }))
-  const byActions = Map.groupBy(joined, ({ actions, when, peer }) => JSON.stringify([actions, when, peer]))
-  return [...byActions.values()].map((same) => ({ ...same[0]!, roles: unique(same.flatMap(({ roles }) => roles)) }))
-}
-
-function unique(all: readonly string[]): readonly string[] {
-  return [...new Set(all)]
-}
-
-function conjunction(parts: readonly string[]): string {
-  const all = unique(parts)
-  return all.length === 1 ? all[0]! : all.map((one) => (one.includes(' || ') && !one.startsWith('(') ? `(${one})` : one)).join(' && ')
-}
-
-function named(policy: AuthorizationPolicy, index: number): Pick<Draft, 'wish' | 'origin'> {
-  const { name } = policy.metadata
-  return { wish: policy.rules.length === 1 ? name : `${name}-${index + 1}`, origin: originOf(policy, index) }
-}
-
-function originOf(policy: AuthorizationPolicy, index: number): string {
-  return `${documentOf(policy)}${policy.rules.length === 1 ? '' : `, rule ${index + 1}`}`
-}
-
-/** Several conditions of one value each about one list: all of them. */
-function allOf(asked: readonly ClaimAsked[]): ClaimAsked | undefined {
-  const single = asked.filter(({ isSo, texts }) => isSo && texts.length === 1 && texts[0]!.is === 'exact')
-  const same = [...Map.groupBy(single, ({ path }) => JSON.stringify(path)).values()].find((all) => all.length > 1)
-  return same && { path: same[0]!.path, texts: same.flatMap(({ texts }) => texts), isSo: true }
-}
-
-function isPartOf({ path, texts, isSo }: ClaimAsked, every: ClaimAsked): boolean {
-  return (
-    isSo &&
-    texts.length === 1 &&
-    JSON.stringify(path) === JSON.stringify(every.path) &&
-    every.texts.some(({ text }) => text === texts[0]!.text)
-  )
-}
-
-function methodOf(action: string): string {
-  return action.slice(0, action.indexOf(' '))
-}
-
-function pathOf(action: string): string {
-  return action.slice(action.indexOf(' ') + 1)
-}
-
-function meet(a: string, b: string): boolean {
-  const [one, other] = [methodOf(a), methodOf(b)]
-  const isSame = one === other || one === '*' || other === '*' || (one === 'GET' && other === 'HEAD') || (one === 'HEAD' && other === 'GET')
-  return isSame && within(pathOf(a), pathOf(b)).length > 0
-}
-
-/** With the names that `within` gives. */
-function sameShape(path: string): string {
-  return within(path, path)[0] ?? path
-}
-
-/** What of a path is in another, too. */
-function within(path: string, other: string): readonly string[] {
-  const [a, b] = [path, other].map((one) => parsePattern(`* ${one}`).pattern)
-  const met = a === undefined || b === undefined ? undefined : intersection(a, b)
-  if (met === undefined) return []
-  const segments = met.segments.map((one, index) => (one.kind === 'literal' ? one.text : `{p${index + 1}}`))
-  return [`/${[...segments, ...(met.rest ? ['**'] : [])].join('/')}`]
-}
