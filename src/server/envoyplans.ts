@@ -7,17 +7,23 @@ import type { EnvoyVersion } from './envoyversions.ts'
 /** What one Envoy is to enforce of a version, or why it can't. */
 export type Planning = (made: EnvoyVersion, name: string, node: EnvoyNode) => Gradual<NodePlan>
 
-/** For one handing out: what resources come to is made once for each version. @param folder Where file names of the wiring start */
+/** For one handing out: what is made of a version is made once. @param folder Where file names of the wiring start */
 export function planning(folder: string): Planning {
   const natives = new Map<string, (resource: string) => NativeCarried>()
+  const plans = new Map<string, NodePlan>()
   return function* planned({ version, policy, wiring, issuers }, name, node) {
+    const key = `${version} ${name}`
+    const known = plans.get(key)
+    if (known !== undefined) return known
     const native = natives.get(version) ?? once((resource: string) => nativeOf(resource, { wiring, policy, issuers }))
     natives.set(version, native)
     for (const resource of carriedBy(node, wiring)) {
       if (speaksHttp(wiring, resource)) native(resource)
       yield
     }
-    return planNode({ name, node, wiring, policy, issuers, folder, native })
+    const plan = planNode({ name, node, wiring, policy, issuers, folder, native })
+    plans.set(key, plan)
+    return plan
   }
 }
 
