@@ -69,14 +69,14 @@ class Fake {
 }
 
 /** Lets a clock go on for as long as something takes. */
-async function ticking<T>(clock: ManualClock, work: Promise<T>, meanwhile: () => void = () => undefined): Promise<T> {
+async function ticking<T>(clock: ManualClock, work: Promise<T>, meanwhile: () => void = () => undefined, step = 500): Promise<T> {
   const state = { done: false }
   const over = work.finally(() => (state.done = true))
   for (let turns = 0; !state.done; turns++) {
     assert.ok(turns < 20_000, 'it does not end')
     await new Promise((resume) => setImmediate(resume))
     meanwhile()
-    clock.advance(500)
+    clock.advance(step)
   }
   return over
 }
@@ -93,10 +93,10 @@ function world(settles: readonly number[] = [60_000, 300_000, 60_000]) {
   ]
   const clock = new ManualClock()
   const aborted = new AbortController()
-  const run = async (more: Partial<RolloutParts> = {}, meanwhile: (ms: number) => void = () => undefined) => {
+  const run = async (more: Partial<RolloutParts> = {}, meanwhile: (ms: number) => void = () => undefined, step = 500) => {
     const start = clock.now()
     const parts = { clock, signal: aborted.signal, prunes: false, applies: true, patience: 120_000, atOnce: 2, tell: () => undefined }
-    const report = await ticking(clock, rollOut(stages, { ...parts, ...more }), () => meanwhile(clock.now() - start))
+    const report = await ticking(clock, rollOut(stages, { ...parts, ...more }), () => meanwhile(clock.now() - start), step)
     return { report, took: clock.now() - start }
   }
   return { staging, first, second, third, places, stages, applied, clock, aborted, run }
@@ -188,6 +188,38 @@ describe('a roll-out', () => {
     const { report } = await run()
     assert.deepEqual(applied, ['staging', 'eu-1'])
     assert.deepEqual(report.stopped?.why, ['the Envoy of b has rejected a configuration, and keeps what it had: its log says why'])
+  })
+
+  test('stops where a proxy that came meanwhile rejects it', async () => {
+    const { staging, applied, run } = world()
+    staging.applying = () => staging.is({ rejected: { fresh: 1 } })
+    const { report } = await run()
+    assert.deepEqual(applied, ['staging'])
+    assert.match(report.stopped!.why.join(), /^the Envoy of fresh has rejected/)
+  })
+
+  test('settles for all of the time, to the look', async () => {
+    const { staging, first, applied, clock, run } = world([1000, 0, 0])
+    const times: number[] = []
+    for (const place of [staging, first]) place.applying = () => times.push(clock.now())
+    await run({}, () => undefined, 5)
+    assert.equal(applied.length, 4)
+    assert.ok(times[1]! - times[0]! >= 1000, String(times))
+  })
+
+  test('looks at what is before also while proxies take it, and at everything in the end', async () => {
+    const waiting = world([0, 0, 0])
+    waiting.first.is({ problems: ['dataplane b: NOT ENFORCED'] })
+    const stopped = await waiting.run({}, (ms) => {
+      if (ms > 10_000) waiting.staging.is({ differences: ['changed'] })
+    })
+    assert.deepEqual(stopped.report.stopped, { stage: 'staging', place: 'staging', why: ['changed'] })
+
+    const done = world([0, 0, 0])
+    for (const place of [done.first, done.second, done.third]) place.is({ revision: NEW.slice(0, 40) })
+    done.staging.applying = () => done.third.is({ differences: ['changed'] })
+    const ended = await done.run()
+    assert.deepEqual([done.applied, ended.report.finished, ended.report.stopped?.place], [['staging'], false, 'us-1'])
   })
 
   test('stops when a place does not answer any more', async () => {
