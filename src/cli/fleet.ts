@@ -3,9 +3,10 @@ import type { Command } from 'commander'
 import { stagesOf, type Stage } from '../config/rollout.ts'
 import { targetOf } from '../config/places.ts'
 import { systemClock } from '../core/clock.ts'
+import { OstiaryError } from '../core/errors.ts'
 import type { EnvoyDoor } from '../doors/envoy/schema.ts'
 import type { Member } from '../server/places/status.ts'
-import { adminClient } from './admin.ts'
+import { adminClient, adminUrl } from './admin.ts'
 import { noNode } from './commands/envoy.ts'
 import { isRefusedWhole, openTargets, type Opened } from './targets.ts'
 
@@ -57,11 +58,25 @@ function gatewayAsked(command: Command): (signal: AbortSignal) => Promise<unknow
     const now = systemClock.monotonic()
     if (asked === undefined || now - asked.at > SAME_MS) {
       const answer = adminClient(command).then((client) => client.request('GET', '/api/status'))
-      answer.catch(() => undefined)
-      asked = { at: now, answer }
+      asked = { at: now, answer: within(answer, adminUrl(command)) }
+      asked.answer.catch(() => undefined)
     }
     return asked.answer
   }
 }
 
 const SAME_MS = 500
+const MAX_WAIT_MS = 30_000
+
+/** What doesn't answer any more is not waited for without end. */
+async function within(answer: Promise<unknown>, url: string): Promise<unknown> {
+  answer.catch(() => undefined)
+  let stop = (): void => undefined
+  const late = new Promise((_, reject) => {
+    const timer = systemClock.after(MAX_WAIT_MS, () =>
+      reject(new OstiaryError('cli/no-gateway', { url, cause: `no answer within ${MAX_WAIT_MS / 1000} s` })),
+    )
+    stop = () => timer.cancel()
+  })
+  return Promise.race([answer, late]).finally(() => stop())
+}

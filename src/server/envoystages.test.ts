@@ -285,6 +285,17 @@ ${more}`,
     await have(world, 'rule-2', 'rule-1', 'rule-1')
   })
 
+  test('never go back to what they had when there were stages before', async () => {
+    await (await rolled()).close()
+    write(2, '', false)
+    const without = await start()
+    await have(without, 'rule-2', 'rule-2', 'rule-2')
+    await without.close()
+    write(3)
+    const world = await start()
+    await have(world, 'rule-3', 'rule-2', 'rule-2')
+  })
+
   test('get nothing new out of turn where it is not known what they have', async () => {
     await (await rolled()).close()
     const file = join(folder, 'data/envoy-versions.json')

@@ -1,4 +1,5 @@
 /** Versions of the policy that Envoys are handed out, each with the wiring it came with: in memory, or made again of what was kept. */
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { envoyName, stagesOf } from '../config/rollout.ts'
 import type { Wiring } from '../config/schema.ts'
@@ -88,11 +89,13 @@ export function envoyRollout(
     .filter((stage) => stage.nodes.length > 0)
   const { clock, dataDir } = parts
   const log = (line: string): void => parts.log(`envoy: ${line}`)
+  const file = join(dataDir, 'envoy-versions.json')
   if (all.length < 2) {
+    // From now on nobody writes it: should there be stages again one day, it would be of long ago.
+    rmSync(file, { force: true })
     const stages = [{ name: all[0]?.name ?? '', settle: 0, nodes: names }]
     return new EnvoyRollout({ clock, stages, given: new Map(), keep: () => undefined, stopped, log })
   }
-  const file = join(dataDir, 'envoy-versions.json')
   return new EnvoyRollout({
     clock,
     stages: all,
