@@ -36,6 +36,12 @@ const PERSON = new Set([
   'user_login',
   'user_email',
 ])
+
+/** Whether a claim names one person, or may. */
+export function namesPerson(claim: string): boolean {
+  return PERSON.has(claim) || STABLE_PERSON.has(claim)
+}
+
 const NO_PERSON = new Set<string | undefined>(['workload', 'managed-identity', 'agent'])
 
 interface Declared {

@@ -177,6 +177,40 @@ describe('what is lost of a policy of Istio', () => {
     )
   })
 
+  test('documents without a namespace are of the one that is named', () => {
+    const text = rules('{}').replace(', namespace: shop', '')
+    assert.match(importIstio([{ file: 'in.yaml', text }]).diagnostics[0]!.message, /`namespace` is missing/)
+    assert.equal(importIstio([{ file: 'in.yaml', text }], { namespace: 'own' }).places[0]!.namespace, 'own')
+  })
+
+  test('the root namespace is what the mesh says, and its denials hold everywhere', () => {
+    const everywhere = policy('all', '{ action: DENY, rules: [{ to: [{ operation: { paths: [/admin] } }] }] }', 'mesh-root')
+    const config = `---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: istio, namespace: mesh-root }\ndata: { mesh: 'rootNamespace: mesh-root' }\n`
+    const call = { path: '/admin', method: 'POST', ip: '10.0.0.1', payload: undefined }
+    const of = (...texts: readonly string[]): boolean => engineOf(importing(rules('{}'), everywhere, ...texts)).allows('orders', call)
+    assert.deepEqual([of(), of(config)], [true, false])
+  })
+
+  test('ports that only some of a workload serve are not let in, and no address but those that were', () => {
+    const to = (path: string, ports: string): string => `{ to: [{ operation: { ports: ${ports}, paths: [${path}] } }] }`
+    const two = importing(rules([to('/a', '["80", "81"]'), to('/c', '["80", "81"]'), to('/b', '["81", "90"]')].join(', ')))
+    const engine = engineOf(two)
+    const call = { method: 'POST', ip: '10.0.0.1', payload: undefined }
+    assert.deepEqual(
+      ['/a', '/b'].map((path) => [two.places[0]!.ports, engine.allows('orders', { ...call, path })]),
+      [
+        [[80, 81], true],
+        [[80, 81], false],
+      ],
+    )
+    assert.ok(two.losses.some(({ kind, what }) => kind === 'narrower' && what.startsWith('ports 90: ')))
+    const office = engineOf(importing(rules('{ from: [{ source: { ipBlocks: [10.0.0.0/8], notIpBlocks: [10.0.0.7] } }] }')))
+    assert.deepEqual(
+      ['10.0.0.1', '10.0.0.7', '192.0.2.1'].map((ip) => office.allows('orders', { ...call, path: '/a', ip })),
+      [true, false, false],
+    )
+  })
+
   test('the peers of rules are roles, where there is a bundle', () => {
     const text = rules('{ from: [{ source: { principals: ["cluster.local/ns/shop/sa/web"] } }], to: [{ operation: { methods: [POST] } }] }')
     const imported = importIstio([{ file: 'in.yaml', text }], { meshCa: 'mesh.pem' })

@@ -80,7 +80,7 @@ export function importIstio(sources: readonly ManifestSource[], options: ImportO
   const resources = workloads.flatMap((workload): readonly ImportedResource[] => {
     const groups = hostGroupsOf(workload, losses)
     const accepted = issuers.acceptedAt(workload)
-    const ports = portsOf(workload)
+    const ports = portsOf(workload, losses)
     return groups.map(({ hosts }) => {
       const wish = groups.length === 1 ? workload.wish : nameFrom(hosts[0]!)
       const name = names.give(wish, nameFrom(`${wish}-${workload.namespace}`))

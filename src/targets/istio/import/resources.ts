@@ -93,7 +93,7 @@ function mayBeHost(value: string, host: string): boolean {
 }
 
 /** The ports of a workload for which most is let in: what is about others isn't carried. */
-export function portsOf({ policies, services, mode }: ImportedWorkload): readonly number[] {
+export function portsOf({ policies, services, mode, namespace, wish }: ImportedWorkload, losses: Losses): readonly number[] {
   const asked = operationsOf(policies.filter(({ action }) => action === 'ALLOW')).map(({ operation }) => operation)
   const isHttp = services.flatMap(({ ports }) => ports).some((one) => one.isHttp)
   const served = services.flatMap(({ ports }) =>
@@ -104,7 +104,16 @@ export function portsOf({ policies, services, mode }: ImportedWorkload): readonl
   const candidates = [served, ...asked.map(({ ports }) => ports.map(Number))].filter((all) => all.length > 0).map(sorted)
   const scored = candidates.map((ports) => ({ ports, carried: asked.filter((one) => hasAllPorts(one, ports)).length }))
   const best = scored.reduce<(typeof scored)[number] | undefined>((a, b) => (a === undefined || b.carried > a.carried ? b : a), undefined)
-  return best?.ports ?? [8080]
+  const ports = best?.ports ?? [8080]
+  const others = [...new Set(asked.flatMap((one) => one.ports.map(Number)))].filter((one) => !ports.includes(one))
+  if (others.length > 0)
+    losses.add(
+      'narrower',
+      `workload ${namespace}/${wish}`,
+      '',
+      `ports ${others.join(', ')}: a resource has one set of ports, and here it is ${ports.join(', ')}`,
+    )
+  return ports
 }
 
 export function hasAllPorts({ ports, notPorts }: Pick<Operation, 'ports' | 'notPorts'>, served: readonly number[]): boolean {

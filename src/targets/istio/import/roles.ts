@@ -1,4 +1,5 @@
 /** Roles for what Istio's rules ask of callers again and again. */
+import { namesPerson } from '../../../policy/roles.ts'
 import type { ClaimAsked } from './callers.ts'
 import type { Claims } from './claims.ts'
 import type { AcceptedIssuer } from './issuers.ts'
@@ -8,12 +9,6 @@ export interface ImportedRole {
   readonly bind: readonly Readonly<Record<string, unknown>>[]
 }
 
-/** Claims by which one person is named, which no role is bound by. */
-const PERSON = new Set(
-  'sub,oid,puid,uid,user_id,email,emails,mail,upn,preferred_username,unique_name,verified_primary_email,verified_secondary_email,username,user_name,login,login_hint,name,nickname,phone_number,onprem_sam_account_name,actor,actor_id,user_login,user_email'.split(
-    ',',
-  ),
-)
 const MAX_NAMED = 3
 
 export class Roles {
@@ -39,9 +34,9 @@ export class Roles {
 
   /** Whoever has a claim with one of these values. Undefined where no role is bound so. */
   holdersOf({ path, texts }: ClaimAsked, issuers: readonly AcceptedIssuer[], match: 'any' | 'all' = 'any'): string | undefined {
-    if (PERSON.has(path.at(-1)!.toLowerCase()) || texts.some(({ is }) => is !== 'exact')) return undefined
+    if (namesPerson(path.at(-1)!.toLowerCase()) || texts.some(({ is }) => is !== 'exact')) return undefined
     const claim = this.#claims.declare(path, issuers)
-    if (claim === undefined || PERSON.has(claim.name) || claim.type === 'words' || (match === 'all' && claim.type !== 'list'))
+    if (claim === undefined || namesPerson(claim.name) || claim.type === 'words' || (match === 'all' && claim.type !== 'list'))
       return undefined
     const values = [...new Set(texts.map(({ text }) => text))]
     const joint = match === 'all' ? '-and-' : '-or-'
