@@ -34,6 +34,8 @@ export interface EnvoyFeed {
   readonly address: { readonly host: string; readonly port: number }
   /** Where they ask about requests, if they may. */
   readonly checks: { readonly host: string; readonly port: number } | undefined
+  /** The same over HTTP. */
+  readonly httpChecks: { readonly host: string; readonly port: number } | undefined
   status(): readonly FedEnvoy[]
   /** How far the version that is in force has come; undefined before any was handed out. */
   rollout(): EnvoyRolloutStatus | undefined
@@ -83,7 +85,7 @@ export async function feedEnvoys(parts: Parts): Promise<EnvoyFeed | undefined> {
     const port = await server.start()
     return new Feed({ parts, config, server, port, files, pieces: new NodePieces(), checks })
   } catch (error) {
-    await Promise.all([checks?.wire.close(), server.stop()])
+    await Promise.all([checks?.close(), server.stop()])
     throw error
   }
 }
@@ -151,6 +153,10 @@ class Feed implements EnvoyFeed {
     return this.#checks?.address
   }
 
+  get httpChecks(): EnvoyFeed['httpChecks'] {
+    return this.#checks?.http
+  }
+
   status(): readonly FedEnvoy[] {
     const { refused } = this.#rollout
     return this.#server.status().map((one) => ({ ...one, policy: this.#rollout.versionOf(one.node), refused: refused.get(one.node) }))
@@ -185,7 +191,7 @@ class Feed implements EnvoyFeed {
     this.#unsubscribe()
     this.#timer?.cancel()
     this.#closed = true
-    await Promise.all([this.#server.stop(), this.#checks?.wire.close()])
+    await Promise.all([this.#server.stop(), this.#checks?.close()])
   }
 
   /** Keys come from elsewhere, certificates from files, and revocations from anybody: whether they changed is looked at. */
@@ -223,7 +229,7 @@ class Feed implements EnvoyFeed {
     }
     if (checks?.tls !== undefined) {
       const shown = materialOf(this.#files, CHECKS_TLS, checks.tls)
-      if (this.#shownToAsk !== undefined && this.#shownToAsk !== shown) this.#checks?.wire.renew(shown)
+      if (this.#shownToAsk !== undefined && this.#shownToAsk !== shown) this.#checks?.renew(shown)
       this.#shownToAsk = shown
     }
   }

@@ -58,20 +58,24 @@ export interface Passed {
 
 /** The filters after this one ask for the metadata: without it nothing passes. */
 export function passed({ resource, identity, remove, response }: Passed): CheckResponse {
-  const set = new Set(names(identity))
   return create(CheckResponseSchema, {
     status: create(StatusSchema),
     httpResponse: {
       case: 'okResponse',
       value: create(OkHttpResponseSchema, {
         headers: overwriting(identity),
-        // Envoy removes after it has set.
-        headersToRemove: [...new Set(remove.map((name) => name.toLowerCase()))].filter((name) => !set.has(name)),
+        headersToRemove: [...removed({ identity, remove })],
         responseHeadersToAdd: overwriting(response),
       }),
     },
     dynamicMetadata: { [CHECKED.key]: resource },
   })
+}
+
+/** Names of what goes no further. Envoy removes after it has set, so what is set is not among them. */
+export function removed({ identity, remove }: Pick<Passed, 'identity' | 'remove'>): readonly string[] {
+  const set = new Set(names(identity))
+  return [...new Set(remove.map((name) => name.toLowerCase()))].filter((name) => !set.has(name))
 }
 
 function names(fields: Fields): readonly string[] {

@@ -9,7 +9,7 @@ import { IDENTITY } from '../../envoy/metadata.ts'
 import { AccessLogs, type Statements } from './accesslog.ts'
 import { headOf, type CheckedHead } from './actions.ts'
 import { requestsIn, type ResourceOfHost } from './otlp.ts'
-import { denied, passed, type Denial, type Fields } from './deny.ts'
+import { denied, passed, type Denial, type Fields, type Passed } from './deny.ts'
 import { createWire, DEFAULT_CHECK_LIMITS, type Asked, type CheckLimits, type ChecksTrust, type Wire } from './wire.ts'
 
 /** What is said of a request. */
@@ -77,36 +77,66 @@ export function createEnvoyDoor(parts: EnvoyDoorParts): Wire {
 
 /** Answers questions. What it makes never rejects, and never allows what wasn't judged to be. */
 export function answering(
-  { clock, meter = noMeter, judge, mayAsk, resourceOf }: Pick<EnvoyDoorParts, 'clock' | 'meter' | 'judge' | 'mayAsk' | 'resourceOf'>,
+  parts: JudgingParts & Pick<EnvoyDoorParts, 'resourceOf'>,
   limits: CheckLimits,
 ): (asked: Asked) => Promise<CheckResponse> {
-  let underWay = 0
-  const refused = (code: 'http/unavailable' | 'http/denied', why: string): CheckResponse => {
-    meter.count('envoy_checks', { answer: why })
-    return denied(judge.problem(code))
-  }
+  const verdictOf = judging(parts, limits)
   return async ({ request, node, isGone }) => {
+    const head = (): CheckedHead | undefined => {
+      const found = isFromMesh(request) ? parts.resourceOf?.(node, request.attributes?.request?.http?.host ?? '') : undefined
+      return headOf(request, found && (() => found.resource))
+    }
+    const verdict = await verdictOf({ head, node, isGone })
+    return verdict.kind === 'passed' ? passed(verdict) : denied(verdict)
+  }
+}
+
+/** What is answered, before it is put into anybody's words. */
+export type Verdict = ({ readonly kind: 'denied' } & Denial) | ({ readonly kind: 'passed' } & Passed)
+
+export type JudgingParts = Pick<EnvoyDoorParts, 'clock' | 'meter' | 'judge' | 'mayAsk'>
+
+export interface Question {
+  /** Undefined for what isn't asked as it should be. */
+  readonly head: () => CheckedHead | undefined
+  readonly node: string | undefined
+  /** Whether nobody waits for the answer any more. */
+  readonly isGone: () => boolean
+}
+
+/** The same for questions of any form. */
+export function judging(
+  { clock, meter = noMeter, judge, mayAsk }: JudgingParts,
+  limits: Pick<CheckLimits, 'concurrent' | 'answerMs'>,
+): (question: Question) => Promise<Verdict> {
+  let underWay = 0
+  const refused = (code: 'http/unavailable' | 'http/denied', why: string): Verdict => {
+    meter.count('envoy_checks', { answer: why })
+    const { status, fields, body } = judge.problem(code)
+    return { kind: 'denied', status, fields, body }
+  }
+  return async ({ head: read, node, isGone }) => {
     if (underWay >= limits.concurrent) return refused('http/unavailable', 'too-many')
     underWay++
     try {
-      const found = isFromMesh(request) ? resourceOf?.(node, request.attributes?.request?.http?.host ?? '') : undefined
-      const head = headOf(request, found && (() => found.resource))
+      const head = read()
       if (head === undefined) return refused('http/unavailable', 'not-understood')
       if (!mayAsk(node, head.resource)) return refused('http/denied', 'unknown-resource')
       const judged = await inTime(judge.judge(head), clock, limits.answerMs)
       if (judged === undefined) return refused('http/unavailable', 'too-late')
       meter.count('envoy_checks', { answer: judged.kind })
-      if (judged.kind === 'denied') return denied(judged)
+      if (judged.kind === 'denied') return judged
       const { passage, remove } = judged
       // Where nobody waits any more, nothing will be forwarded on this answer.
       complete(passage, clock, isGone() ? 'client-aborted' : 'handed-over')
       const decision = ['ostiary-decision', passage.id]
-      return passed({
+      return {
+        kind: 'passed',
         resource: head.resource,
         identity: [...identityOf(passage.principal), ...decision],
         remove: [...remove, ...Object.values(IDENTITY)],
         response: decision,
-      })
+      }
     } catch {
       return refused('http/unavailable', 'fault')
     } finally {

@@ -32,6 +32,11 @@ const node = z
   })
   .describe('One Envoy, by the `node.id` of its bootstrap')
 
+const proxy = z.strictObject({
+  identity: z.string().min(1).max(512).optional().describe('URI or DNS name in its certificate; needed with `checks.tls`'),
+  resources: z.array(name()).min(1).describe('What it may ask about'),
+})
+
 const mutual = z.strictObject({ ...pair, clientCa: z.string().min(1).describe('PEM file of the authorities that vouch for Envoys') })
 
 /** `doors.envoy`. */
@@ -43,6 +48,22 @@ export const envoySchema = z
       .strictObject({
         listen: listenAddress().describe('Where Envoys ask about requests (`ext_authz` over gRPC), on a port of its own'),
         tls: mutual.optional().describe('Mutual TLS there, with the same identities; only on loopback can it be left out'),
+        http: z
+          .strictObject({
+            listen: listenAddress().describe('Where they ask over HTTP, on a port of its own'),
+            forwardedFor: z
+              .boolean()
+              .default(false)
+              .describe(
+                'Whether each of them appends its caller’s address to `X-Forwarded-For` and passes that and `X-Forwarded-Proto` on. Without it the address is not known, and what policy asks of it grants nothing',
+              ),
+          })
+          .optional()
+          .describe('The same over plain HTTP (Envoy’s `http_service`), for proxies that somebody else configures; with the same `tls`'),
+        proxies: z
+          .record(name(), proxy)
+          .default({})
+          .describe('Proxies that somebody else configures and that may ask, by name; each is known by its certificate'),
       })
       .optional()
       .describe('Answers Envoys about requests to resources that a node has under `delegate`'),
@@ -54,6 +75,12 @@ export const envoySchema = z
         code: 'custom',
         path: ['tls'],
         message: 'is needed on an address that others reach: who asks gets policies and keys',
+      })
+    if (checks?.http !== undefined && checks.tls === undefined && !isLoopbackHost(checks.http.listen.host))
+      context.addIssue({
+        code: 'custom',
+        path: ['checks', 'tls'],
+        message: 'is needed on an address that others reach: who asks finds out who may do what',
       })
     if (checks !== undefined && checks.tls === undefined && !isLoopbackHost(checks.listen.host))
       context.addIssue({
@@ -79,6 +106,16 @@ export const envoySchema = z
           message: `names \`${missing}\`, which is not among its \`resources\``,
         })
     }
+    for (const [id, { identity }] of Object.entries(checks?.proxies ?? {})) {
+      const path = ['checks', 'proxies', id]
+      if (checks?.tls !== undefined && identity === undefined)
+        context.addIssue({
+          code: 'custom',
+          path: [...path, 'identity'],
+          message: 'is needed with `tls`: write the name in its certificate',
+        })
+      if (Object.hasOwn(nodes, id)) context.addIssue({ code: 'custom', path, message: 'has the name of one of the `nodes`' })
+    }
     for (const [id, { identity }] of Object.entries(nodes))
       if ((tls !== undefined || checks?.tls !== undefined) && identity === undefined)
         context.addIssue({
@@ -86,9 +123,9 @@ export const envoySchema = z
           path: ['nodes', id, 'identity'],
           message: 'is needed with `tls`: write the name in its certificate',
         })
-    const identities = Object.values(nodes).flatMap(({ identity }) => identity ?? [])
+    const identities = [...Object.values(nodes), ...Object.values(checks?.proxies ?? {})].flatMap(({ identity }) => identity ?? [])
     if (new Set(identities).size < identities.length)
-      context.addIssue({ code: 'custom', path: ['nodes'], message: 'two of them have the same identity' })
+      context.addIssue({ code: 'custom', path: ['nodes'], message: 'two of them, or of `checks.proxies`, have the same identity' })
   })
   .describe('Envoys that enforce the policy by themselves, fed from here')
 

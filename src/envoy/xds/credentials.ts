@@ -10,7 +10,8 @@ export interface TlsMaterial {
   readonly ca: string
 }
 
-function contextOf({ key, cert, ca }: TlsMaterial): SecureContextOptions {
+/** For a server that shows it. */
+export function contextOf({ key, cert, ca }: TlsMaterial): SecureContextOptions {
   // No session is resumed: each connection shows its certificate to the authorities of today.
   return { key, cert, ca, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_TICKET }
 }
