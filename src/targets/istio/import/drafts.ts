@@ -102,3 +102,10 @@ export function within(path: string, other: string): readonly string[] {
   const segments = met.segments.map((one, index) => (one.kind === 'literal' ? one.text : `{p${index + 1}}`))
   return [`/${[...segments, ...(met.rest ? ['**'] : [])].join('/')}`]
 }
+
+/** More than a condition may be, or nearly. */
+export function isTooLarge(when: readonly string[]): boolean {
+  const text = when.join(' && ')
+  const loops = text.split('.exists(').length - 1
+  return text.length > 4000 || loops > 8 || (text.match(/"(?:[^"\\]|\\.)*"|[A-Za-z_]+|&&|\|\||[!=]+|[([]/g) ?? []).length > 900
+}

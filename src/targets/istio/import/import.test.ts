@@ -211,6 +211,32 @@ describe('what is lost of a policy of Istio', () => {
     )
   })
 
+  test('what is large is written in parts, or what it lets in is left out and what it denies is denied in any case', () => {
+    const paths = Array.from({ length: 400 }, (_, i) => `/p${i}`).join(', ')
+    const many = importing(rules(`{ to: [{ operation: { methods: [POST, PUT, PATCH], paths: [${paths}] } }] }`))
+    assert.equal(many.counts.rules, 2)
+    const engine = engineOf(many)
+    const call = { method: 'PATCH', ip: '10.0.0.1', payload: undefined }
+    assert.deepEqual(
+      ['/p0', '/p399', '/p400'].map((path) => engine.allows('orders', { ...call, path })),
+      [true, true, false],
+    )
+    const blocks = Array.from({ length: 400 }, (_, i) => `10.${i % 256}.${Math.floor(i / 256)}.0/24`).join(', ')
+    const large = (action: string) => importing(rules(`{ from: [{ source: { ipBlocks: [${blocks}] } }] }`, action))
+    for (const [action, count] of [
+      ['ALLOW', 0],
+      ['DENY', 1],
+    ] as const) {
+      const imported = large(action)
+      assert.ok(imported.losses.some(({ kind, what }) => kind === 'narrower' && what.startsWith('its condition is too large')))
+      assert.deepEqual([imported.counts.guardrails, engineOf(imported).allows('orders', { ...call, path: '/a' })], [count, false])
+    }
+    const from = Array.from({ length: 100 }, (_, i) => `{ source: { ipBlocks: [10.0.0.${i}] } }`).join(', ')
+    const to = Array.from({ length: 100 }, (_, i) => `{ operation: { paths: [/p${i}] } }`).join(', ')
+    const product = importing(rules(`{ from: [${from}], to: [${to}] }`, 'DENY'))
+    assert.equal(engineOf(product).allows('orders', { ...call, path: '/a' }), false)
+  })
+
   test('the peers of rules are roles, where there is a bundle', () => {
     const text = rules('{ from: [{ source: { principals: ["cluster.local/ns/shop/sa/web"] } }], to: [{ operation: { methods: [POST] } }] }')
     const imported = importIstio([{ file: 'in.yaml', text }], { meshCa: 'mesh.pem' })

@@ -61,6 +61,7 @@ export interface Imported {
 }
 
 const RESERVED_IDS = ['administer']
+const MAX_ACTIONS = 1000
 
 export function importIstio(sources: readonly ManifestSource[], options: ImportOptions = {}): Imported {
   const { namespace, rootNamespace, meshCa, acceptWider = false } = options
@@ -159,12 +160,18 @@ function addressesOf(workloads: readonly ImportedWorkload[]): 'source' | 'remote
 
 /** What is the same for several resources is written once. */
 function named(resources: readonly ImportedResource[]): readonly NamedDraft[] {
-  const all = resources.flatMap(({ name, drafts }) => drafts.map((draft) => ({ name, draft })))
+  const all = resources.flatMap(({ name, drafts }) => drafts.flatMap(parted).map((draft) => ({ name, draft })))
   const ids = new Names(RESERVED_IDS)
   return [...Map.groupBy(all, ({ draft }) => keyOf(draft)).values()].map((same) => {
     const [{ draft }] = same as [(typeof same)[number]]
     return { id: ids.give(nameFrom(draft.wish)), draft, resources: [...new Set(same.map(({ name }) => name))] }
   })
+}
+
+/** A rule has so many actions at most. */
+function parted(draft: Draft): readonly Draft[] {
+  const count = Math.ceil(draft.actions.length / MAX_ACTIONS)
+  return Array.from({ length: count }, (_, i) => ({ ...draft, actions: draft.actions.slice(i * MAX_ACTIONS, (i + 1) * MAX_ACTIONS) }))
 }
 
 function keyOf({ is, wish, origin, actions, roles, who, peer, when }: Draft): string {

@@ -4,6 +4,7 @@ import { allOf, callersOf, isPartOf, isTokenless, type AddressAsked, type Caller
 import { claimExpression, conditionOf, type Claims } from './claims.ts'
 import {
   actionsOf,
+  isTooLarge,
   BLANK,
   conjunction,
   meet,
@@ -19,6 +20,7 @@ import {
   type Granting,
   type Part,
 } from './drafts.ts'
+import { headsOf } from './heads.ts'
 import type { AcceptedIssuer } from './issuers.ts'
 import type { Losses } from './losses.ts'
 import { denied, EVERY_METHOD, EVERY_PATH, granted, type Place } from './operations.ts'
@@ -43,6 +45,9 @@ export interface Drafting {
 }
 
 const EVERYONE = 'everyone'
+/** Callers by operations of one rule, at most. */
+const MAX_PARTS = 4096
+const ANYBODY: Callers = { anonymous: true, issuers: [], claims: [], addresses: [], peers: [], ports: [], unasked: [] }
 const ALL = EVERY_METHOD.flatMap((method) => EVERY_PATH.map((path) => `${method} ${path}`))
 
 /** @throws Error for what the reader of Istio's forms would not have let through */
@@ -87,7 +92,7 @@ class Drafts {
       ...rules,
       ...this.#audiences(rules.length > 0),
       ...guards.filter((one) => one !== tokens).flatMap((one) => this.#guardrailsOf(one, open)),
-      ...this.#heads(rules),
+      ...headsOf(rules, this.#given),
     ]
   }
 
@@ -114,7 +119,19 @@ class Drafts {
     const field = `spec.rules[${index}]`
     const document = documentOf(policy)
     const operations: readonly (Operation | undefined)[] = rule.to.length === 0 ? [undefined] : rule.to
-    return callersOf(rule, accepted, field).flatMap((callers) =>
+    const all = callersOf(rule, accepted, field)
+    if (all.length * operations.length > MAX_PARTS) {
+      const denies = policy.action !== 'ALLOW'
+      losses.add(
+        'narrower',
+        document,
+        field,
+        `it has more than ${MAX_PARTS} combinations: ${denies ? 'everything is denied' : 'what it lets in is left out'}`,
+      )
+      const place: Place = { document, field, losses, acceptsWider }
+      return denies ? [{ callers: ANYBODY, operation: undefined, place, field }] : []
+    }
+    return all.flatMap((callers) =>
       operations.map((operation, at) => {
         const place: Place = { document, field: `${field}.to[${at}].operation`, losses, acceptsWider }
         return { callers, operation, place, field }
@@ -154,6 +171,7 @@ class Drafts {
     const grant = granted(operation, place)
     if (grant === undefined) return undefined
     const when = [...subject.when, ...this.#networks(callers), ...grant.when]
+    if (isTooLarge(when)) return lost(field, 'its condition is too large')
     return { roles: subject.roles, when: when.length === 0 ? undefined : conjunction(when), peer, ...actionsOf(grant) }
   }
 
@@ -279,7 +297,11 @@ class Drafts {
         // Whoever drops the token would evade one that is for some roles.
         const isOpen = actions.some((action) => open.some((other) => meet(action, other)))
         const { who, roles, when } = this.#whom(known, isOpen)
-        const all = [...when, ...this.#networks(known), ...grant.when]
+        const whole = [...when, ...this.#networks(known), ...grant.when]
+        // Without its condition, more is denied.
+        const all = isTooLarge(whole) ? [] : whole
+        if (all.length < whole.length)
+          losses.add('narrower', place.document, place.field, 'its condition is too large: it is denied in any case')
         return [
           {
             ...BLANK,
@@ -359,38 +381,6 @@ class Drafts {
         },
       ]
     })
-  }
-
-  /** `GET` stands for `HEAD` as well in a rule of ours. */
-  #heads(rules: readonly Granting[]): readonly Draft[] {
-    const { workload, losses, acceptsWider } = this.#given
-    const paths = [...new Set(rules.flatMap(({ headless }) => headless))]
-    if (paths.length === 0) return []
-    const where = `workload ${workload.namespace}/${workload.wish}`
-    if (acceptsWider) {
-      losses.add('wider', where, '', '`HEAD` where `GET` is let in; written all the same')
-      return []
-    }
-    const isElsewhere = rules.some(({ actions, headless }) =>
-      actions.some(
-        (action) =>
-          /^(?:\*|HEAD|GET) /.test(action) &&
-          !(methodOf(action) === 'GET' && headless.includes(pathOf(action))) &&
-          paths.some((path) => within(pathOf(action), path).length > 0),
-      ),
-    )
-    if (isElsewhere)
-      losses.add('narrower', where, '', `\`HEAD\` is denied to everybody where a policy lets \`GET\` in alone: ${paths.join(', ')}`)
-    return [
-      {
-        ...BLANK,
-        is: 'guardrail',
-        wish: `${workload.wish}-no-head`,
-        origin: 'Istio let `GET` in here without `HEAD`; drop this if that may come too',
-        actions: paths.map((path) => `HEAD ${path}`),
-        roles: [EVERYONE],
-      },
-    ]
   }
 }
 
