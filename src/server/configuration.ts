@@ -24,6 +24,7 @@ import { operationsOf } from './operations.ts'
 import type { EnvoyDoor } from '../doors/envoy/schema.ts'
 import { planNode } from '../targets/envoy/nodes.ts'
 import { targetKinds } from '../targets/index.ts'
+import { speaksHttp } from '../targets/wired.ts'
 import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims, nativeIssuers } from './families.ts'
 
 /** One version of the whole configuration: what was read, and what came of it. */
@@ -54,11 +55,18 @@ export function doubts({ policy, wiring, root, folder }: Configuration, now: num
 
 /** What Envoys and targets of the wiring can't be told: nothing new would be handed out to them, or applied. */
 function targetProblems(wiring: Wiring, policy: CompiledPolicy, folder: string): readonly Diagnostic[] {
-  const nodes = Object.entries((wiring.doors['envoy'] as EnvoyDoor | undefined)?.nodes ?? {})
+  const door = wiring.doors['envoy'] as EnvoyDoor | undefined
+  const nodes = Object.entries(door?.nodes ?? {})
   const targets = Object.entries(wiring.targets)
-  if (nodes.length === 0 && targets.length === 0) return []
+  const unasked = Object.entries(door?.checks?.proxies ?? {}).flatMap(([name, { resources }]) =>
+    resources
+      .filter((resource) => !speaksHttp(wiring, resource))
+      .map((resource) => diagnostic('target/no-resource', { target: `proxy \`${name}\``, resource }, undefined)),
+  )
+  if (nodes.length === 0 && targets.length === 0) return unasked
   const issuers = nativeIssuers(wiring)
   return [
+    ...unasked,
     ...nodes.flatMap(([name, node]) => planNode({ name, node, wiring, policy, issuers, folder }).diagnostics),
     ...samePlaces(wiring),
     ...toldOnce(

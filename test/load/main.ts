@@ -12,6 +12,7 @@
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
  *     npm run load -- envoy            how long 10,000 rules take to a real Envoy, one changed rule to an open connection, and a proof of them
+ *     npm run load -- checks           CPU of an answer to an Envoy that asks, next to a handler that says yes to everything
  *     npm run load -- listeners        how long open connections keep a policy that travels in the listener, as in Istio and Kuma
  *     npm run load -- mutants          whether tests notice when one operator of the policy engine or of the comparer is another: one of each
  *                                      operator in each file; `--thin 6` for every sixth of those, `--each 10` for every tenth of all, `--file decide` for
@@ -133,6 +134,15 @@ async function envoy(): Promise<boolean> {
   return fleet.good && proof.good && cost.good
 }
 
+async function checks(): Promise<boolean> {
+  const { checksTable, measureChecks } = await import('./envoy/checks.ts')
+  const slices = positive('repeats', 9)
+  const text = checksTable(await measureChecks(slices, say), madeBy(circumstances(COMMAND, slices, 0, 0)))
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load checks', text)
+  return true
+}
+
 async function listeners(): Promise<boolean> {
   const { listenersTable, measureListeners } = await import('./envoy/listeners.ts')
   const text = listenersTable(await measureListeners(say), madeBy(circumstances(COMMAND, 1, 0, 0)))
@@ -157,7 +167,7 @@ async function engines(): Promise<boolean> {
 
 /** Puts a table between the marks of its name. */
 function write(
-  name: 'load' | 'load identity' | 'load policy' | 'load plan' | 'load envoy' | 'load listeners' | 'load engines',
+  name: 'load' | 'load identity' | 'load policy' | 'load plan' | 'load envoy' | 'load checks' | 'load listeners' | 'load engines',
   text: string,
   page = 'performance.md',
 ): void {
@@ -191,6 +201,7 @@ try {
     plan,
     engines,
     envoy,
+    checks,
     listeners,
     mutants: () =>
       runMutants({
