@@ -57,16 +57,22 @@ function narrowedTest(one: TokenTest): Formula | undefined {
   if (one.is !== 'type') return test(one)
   switch (one.type) {
     case 'string':
-      return test({ is: 'matches', path: one.path, pattern: TEXT })
+    case 'boolean':
+      return typeRead(one)
     case 'number':
       return test({ is: 'compare', path: one.path, op: '>=', value: 0 })
-    case 'boolean':
-      return test({ is: 'value', path: one.path, type: 'boolean', values: [true, false] })
     case 'list':
       return test({ is: 'texts', path: one.path })
     case 'object':
       return undefined
   }
+}
+
+/** A question about a type as matchers ask it, which is the same question. @throws Error where they can't */
+export function typeRead({ path, type }: TokenTest & { readonly is: 'type' }): Formula {
+  if (type === 'string') return test({ is: 'matches', path, pattern: TEXT })
+  if (type !== 'boolean') throw new Error(`no matcher tells a ${type}`)
+  return any(...[true, false].map((value) => test({ is: 'value', path, type, values: [value] })))
 }
 
 /** What is so of every token wherever these questions are asked: which answer follows from which. */
@@ -88,6 +94,7 @@ export function consequences(tests: readonly TokenTest[]): Formula {
 /** Of the same path. */
 function follows(one: TokenTest, from: TokenTest): boolean {
   if (from.is === 'matches') {
+    if (one.is === 'matches') return one.pattern === TEXT && from.pattern !== TEXT
     if (one.is === 'type') return one.type === 'string'
     const most = /^\[ -~\]\{1,([1-9][0-9]*)\}$/.exec(from.pattern)?.[1]
     return one.is === 'length' && most !== undefined && Number(most) <= one.most

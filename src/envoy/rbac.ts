@@ -16,7 +16,7 @@ import {
 } from '../core/token.ts'
 import { celAll, celOf, celOfPart, numbered, wordPattern, type Cel } from './cel.ts'
 import { METADATA, PARTS } from './metadata.ts'
-import { plainOf } from './plain.ts'
+import { plainOf, typeRead } from './plain.ts'
 
 export type Json = { readonly [name: string]: unknown }
 
@@ -27,9 +27,13 @@ export type Policies = readonly (readonly [name: string, policy: Json])[]
 const MATCHED: ReadonlySet<TokenTest['is']> = new Set(['present', 'value', 'texts', 'matches', 'word', 'address'])
 
 function isMatched(formula: Formula): boolean {
-  if ('test' in formula) return MATCHED.has(formula.test.is)
+  if ('test' in formula) return isMatchedTest(formula.test)
   if ('not' in formula) return isMatched(formula.not)
   return ('all' in formula ? formula.all : formula.any).every(isMatched)
+}
+
+function isMatchedTest(one: TokenTest): boolean {
+  return MATCHED.has(one.is) || (one.is === 'type' && (one.type === 'string' || one.type === 'boolean'))
 }
 
 /** What no condition can ask. */
@@ -163,6 +167,8 @@ function ofTest(one: TokenTest, side: Side): Json {
       return metadata(one.path, regex(one.pattern))
     case 'word':
       return metadata(one.path, regex(wordPattern(one.word)))
+    case 'type':
+      return matcherOf(typeRead(one), side)
     case 'compare':
       if (one.op !== '>=') throw new Error(`no matcher tells \`${one.op}\``)
       return metadata(one.path, { doubleMatch: { range: { start: one.value, end: 'Infinity' } } })
@@ -235,7 +241,7 @@ export function policiesOf(name: string, permission: Json, issuer: NativeIssuer 
 
 /** Of what isn't said to be otherwise, numbers are told by matchers as well: nowhere else, because to them nothing is as large as infinity. */
 function isMatchedPlainly(formula: Formula): boolean {
-  if ('test' in formula) return MATCHED.has(formula.test.is) || (formula.test.is === 'compare' && formula.test.op === '>=')
+  if ('test' in formula) return isMatchedTest(formula.test) || (formula.test.is === 'compare' && formula.test.op === '>=')
   if ('not' in formula) return isMatched(formula.not)
   return ('all' in formula ? formula.all : formula.any).every(isMatchedPlainly)
 }

@@ -18,6 +18,7 @@ import {
 } from '../core/token.ts'
 import { celOf, celOfPart, wordPattern, type Cel } from './cel.ts'
 import { METADATA, PARTS } from './metadata.ts'
+import { typeRead } from './plain.ts'
 import type { Json, PathPattern } from './rbac.ts'
 
 /** What was read has a shape that is not known. */
@@ -352,6 +353,7 @@ export function asRead(formula: Formula): Formula {
   const one = formula.test
   if (one.is === 'word') return test({ is: 'matches', path: one.path, pattern: wordPattern(one.word) })
   if (one.is === 'value') return any(...one.values.map((value) => test({ ...one, values: [value] })))
+  if (one.is === 'type' && (one.type === 'string' || one.type === 'boolean')) return typeRead(one)
   if (one.is === 'address') return any(...one.networks.map((network) => test({ is: 'address', networks: [network] })))
   return formula
 }

@@ -2,12 +2,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { envoyBinary } from '../../../src/testing/envoybinary.ts'
-import { API } from '../../../src/testing/tokens.ts'
+import { API, TENANT } from '../../../src/testing/tokens.ts'
 import type { Candidate, Place } from '../candidates/candidate.ts'
 import type { Command } from '../processes.ts'
 import { HOST, RULES, type Rule } from '../workload.ts'
 
 const TYPE = 'type.googleapis.com/envoy.extensions'
+/** Seconds that a token lasts at most: what the policy's issuer says by default. */
+const MAX_LIFE = 29 * 3600
 const METADATA = 'envoy.filters.http.jwt_authn'
 
 /** Headers that somebody could tell the upstream by who calls; the same that a compiled configuration drops. */
@@ -60,18 +62,19 @@ export function commandOf({ folder, port }: Place, configuration: unknown): Comm
   }
 }
 
-export function writtenByHand(identity: Identity): Candidate {
+/** @param asMeant Whether it refuses what Ostiary refuses of the issuer's own tokens, or lets in whatever is signed and not expired */
+export function writtenByHand(identity: Identity, asMeant: boolean): Candidate {
   return {
-    id: 'envoy-by-hand',
+    id: asMeant ? 'envoy-by-hand' : 'envoy-by-hand-minimal',
     name: 'Envoy, by hand',
-    does: 'jwt_authn and one rbac filter',
+    does: asMeant ? 'jwt_authn, one rbac filter for tokens and one for rules' : 'jwt_authn and one rbac filter',
     tool: undefined,
     enforces: 'tokens and policy',
-    prepare: (place) => commandOf(place, configuration(place, identity)),
+    prepare: (place) => commandOf(place, configuration(place, identity, asMeant)),
   }
 }
 
-function configuration(place: Place, { dropped, said }: Identity): unknown {
+function configuration(place: Place, { dropped, said }: Identity, asMeant: boolean): unknown {
   const { folder, port, upstreamPort } = place
   const manager = {
     '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
@@ -102,6 +105,7 @@ function configuration(place: Place, { dropped, said }: Identity): unknown {
     },
     httpFilters: [
       jwtAuthn(place),
+      ...(asMeant ? [tokens()] : []),
       rbac(),
       { name: 'envoy.filters.http.router', typedConfig: { '@type': `${TYPE}.filters.http.router.v3.Router` } },
     ],
@@ -151,6 +155,48 @@ function jwtAuthn({ workload }: Place): unknown {
       rules: [{ match: { prefix: '/' }, requires: { providerName: 'idp' } }],
     },
   }
+}
+
+/** A token of a person of the tenant, for this kind of use, that says of itself all there is, and doesn't last for years. */
+function tokens(): unknown {
+  const claim = (name: string, value: unknown): unknown => ({
+    sourcedMetadata: { metadataMatcher: { filter: METADATA, path: [{ key: 'payload' }, { key: name }], value } },
+  })
+  const without = (name: string): unknown => ({ notId: claim(name, { presentMatch: true }) })
+  const ids = [
+    claim('ver', { stringMatch: { exact: '2.0' } }),
+    claim('tid', { stringMatch: { exact: TENANT } }),
+    claim('oid', { stringMatch: { safeRegex: { regex: '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' } } }),
+    ...['_claim_names', 'hasgroups', 'cnf', 'nonce', 'at_hash', 'c_hash', 'xms_act_fct', 'xms_sub_fct'].map(without),
+  ]
+  return {
+    name: 'tokens',
+    typedConfig: {
+      '@type': `${TYPE}.filters.http.rbac.v3.RBAC`,
+      rules: {
+        action: 'ALLOW',
+        policies: { good: { permissions: [{ any: true }], principals: [{ andIds: { ids } }], condition: timely() } },
+      },
+    },
+  }
+}
+
+/** `payload.iat <= now + 30 && payload.exp - payload.iat <= 29 h`, as Envoy wants it. */
+function timely(): unknown {
+  let id = 0
+  const node = (kind: string, value: unknown): unknown => ({ id: String(++id), [kind]: value })
+  const call = (name: string, ...args: readonly unknown[]): unknown => node('callExpr', { function: name, args })
+  const text = (stringValue: string): unknown => node('constExpr', { stringValue })
+  const number = (doubleValue: number): unknown => node('constExpr', { doubleValue })
+  const select = (name: string, field: string): unknown => node('selectExpr', { operand: node('identExpr', { name }), field })
+  const claim = (name: string): unknown =>
+    call('_[_]', call('_[_]', call('_[_]', select('metadata', 'filter_metadata'), text(METADATA)), text('payload')), text(name))
+  const now = call('double', call('int', select('request', 'time')))
+  return call(
+    '_&&_',
+    call('_<=_', claim('iat'), call('_+_', now, number(30))),
+    call('_<=_', call('_-_', claim('exp'), claim('iat')), number(MAX_LIFE)),
+  )
 }
 
 function rbac(): unknown {
