@@ -38,7 +38,7 @@ function importIstio(group: Command, action: Parameters<Register>[1]): void {
     .action(
       action(async ({ output }, [files], command) => {
         const { context, out, wider = false, ...options } = command.opts<Options>()
-        const sources = [...read(files as readonly string[]), ...(context === undefined ? [] : [await asked(context)])]
+        const sources = [...read(files as readonly string[]), ...(context === undefined ? [] : await asked(context, options.rootNamespace))]
         const [imports, { refuseExisting, write }] = await Promise.all([
           import('../../targets/istio/import/index.ts'),
           import('../init/write.ts'),
@@ -74,12 +74,14 @@ function read(files: readonly string[]): readonly ManifestSource[] {
   })
 }
 
-/** What there is in a cluster, by the user's own kubectl. */
-async function asked(context: string): Promise<ManifestSource> {
+/** What there is in a cluster, and what its mesh says of itself, by the user's own kubectl. */
+async function asked(context: string, rootNamespace = 'istio-system'): Promise<readonly ManifestSource[]> {
   const { kubectlIn } = await import('../../server/kubectl.ts')
   const kinds = 'authorizationpolicies.security.istio.io,requestauthentications.security.istio.io,services'
-  const { stdout } = await kubectlIn(context).run(['get', kinds, '--all-namespaces', '-o', 'json'])
-  return { file: `context ${context}`, text: stdout }
+  const kubectl = kubectlIn(context)
+  const policies = await kubectl.run(['get', kinds, '--all-namespaces', '-o', 'json'])
+  const mesh = await kubectl.run(['get', 'configmap', 'istio', '-n', rootNamespace, '--ignore-not-found', '-o', 'json'])
+  return [policies, mesh].map(({ stdout }) => ({ file: `context ${context}`, text: stdout }))
 }
 
 const KINDS: Readonly<Record<LossKind, { readonly style: 'yellow' | 'red' | 'cyan'; readonly means: string }>> = {

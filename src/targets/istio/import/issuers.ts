@@ -81,6 +81,13 @@ function rulesOf({ authentications, authenticationsPerhaps }: ImportedWorkload, 
   const read = (all: ImportedWorkload['authentications']): readonly Rule[] =>
     all.flatMap((one) => one.jwtRules.map((rule, index) => ({ rule, document: documentOf(one), field: `spec.jwtRules[${index}]` })))
   const perhaps = read(authenticationsPerhaps)
+  for (const { document, field, rule } of perhaps)
+    losses.add(
+      'narrower',
+      document,
+      field,
+      `it holds for some pods only, as far as is known: tokens of \`${rule.issuer}\` are not accepted by it`,
+    )
   return [...Map.groupBy(read(authentications), ({ rule }) => rule.issuer)].flatMap(([issuer, same]) => {
     const [first] = same as [Rule, ...Rule[]]
     const others = [...same, ...perhaps.filter(({ rule }) => rule.issuer === issuer)]

@@ -74,6 +74,14 @@ class Drafts {
         'spec',
         `it holds for some pods of \`${workload.namespace}/${workload.wish}\` only, as far as is known: what it lets in is left out there`,
       )
+    for (const one of perhaps)
+      if (one.action === 'DENY' || one.action === 'CUSTOM')
+        losses.add(
+          'narrower',
+          documentOf(one),
+          'spec',
+          `it holds for some pods of \`${workload.namespace}/${workload.wish}\` only, as far as is known: what it denies is denied at all of them`,
+        )
     for (const one of [...policies, ...perhaps])
       if (one.action === 'AUDIT') losses.add('not-carried', documentOf(one), 'spec.action', '`AUDIT`: Ostiary records every decision')
     const guards = [...policies, ...perhaps].filter(({ action }) => action === 'DENY' || action === 'CUSTOM')
