@@ -1,21 +1,13 @@
 /** A fixed policy of two hundred rules that has everything which is native in Envoy: all of it has to be, and mean what it says. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RE2JS } from 're2js'
-import { evaluateEnvoy, type Regexes } from '../../envoy/evaluate.ts'
+import { evaluateEnvoy } from '../../envoy/evaluate.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { decideNative } from '../../policy/native/decide.ts'
-import { issuers } from '../../policy/testdata/native.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
+import { issuers, payloadOf, regexes } from '../istio/testing.ts'
 import { emitEnvoy, FILTERS } from './emit.ts'
-
-const patterns = new Map<string, RE2JS>()
-const patternOf = (text: string): RE2JS => patterns.get(text) ?? patterns.set(text, RE2JS.compile(text)).get(text)!
-const regexes: Regexes = {
-  wholly: (pattern, text) => patternOf(pattern).matches(text),
-  anywhere: (pattern, text) => patternOf(pattern).matcher(text).find(),
-}
 
 const LATER = new Date(NOW + 60_000).toISOString()
 const ROLES = `roles:
@@ -43,7 +35,6 @@ const HOLDERS = [
   'builder',
   'wide',
   'authenticated',
-  'everyone',
   '[text, builder]',
 ]
 const WHENS = [
@@ -67,17 +58,16 @@ const actionsOf = (i: number): readonly string[] => [
   `'GET /r${i}/{a}/**'`,
   `DELETE /r${i}/`,
 ]
-const rules = Array.from({ length: 200 }, (_, i) => {
+const rules = Array.from({ length: 199 }, (_, i) => {
   const actions = actionsOf(i % 50)
   const when = WHENS[i % WHENS.length]
   const [one, two] = [actions[i % actions.length]!, actions[(i * 5 + 1) % actions.length]!]
-  // `everyone` has no claims to ask about.
-  const holder =
-    when?.includes('claims.') === true && HOLDERS[i % HOLDERS.length] === 'everyone' ? 'authenticated' : HOLDERS[i % HOLDERS.length]!
+  // Of these the other issuer declares none.
+  const holder = /level|vip/.test(when ?? '') ? 'every' : HOLDERS[i % HOLDERS.length]!
   return `  - { id: rule-${i}, role: ${holder}, resource: [orders, wiki], actions: [${one}, ${two}]${when === undefined ? '' : `, when: '${when}'`} }\n`
 })
 const GUARDRAILS = `guardrails:
-  - { id: no-guests, for: [guest], resource: [orders, wiki], deny: ['* /**'] }
+  - { id: no-guests, for: [guest], resource: [orders, wiki], deny: ['* /r1/**', '* /r6/**', '* /r12/**'] }
   - { id: no-removal, allBut: [every], resource: orders, deny: ['DELETE /r1/**', 'POST /r2/{x}/drop'] }
   - { id: proven, for: [list], resource: orders, actions: ['PUT /r3/**'], require: { mfa: true } }
   - { id: at-home, for: [authenticated], resource: orders, actions: ['POST /r4/**'], require: { network: [10.0.0.0/8] } }
@@ -96,8 +86,13 @@ const TOKENS: readonly (Readonly<Record<string, unknown>> | undefined)[] = [
   { department: ['a'], groups: 'a', amr: ['mfa'] },
 ]
 
+/** With claims of another type than declared: no token that an Envoy may accept by itself. */
+const MISTYPED = new Set(TOKENS.slice(-2))
+
 test('all of it is native, and each request is decided as it is meant', () => {
-  const { policy, diagnostics } = load(`${ROLES}rules:\n${rules.join('')}${GUARDRAILS}`)
+  const { policy, diagnostics } = load(
+    `${ROLES}rules:\n  - { id: health, role: everyone, resource: [orders, wiki], actions: [GET /health] }\n${rules.join('')}${GUARDRAILS}`,
+  )
   assert.ok(policy !== undefined, JSON.stringify(diagnostics))
   const told = { allowed: 0, denied: 0 }
   for (const resource of ['orders', 'wiki']) {
@@ -117,23 +112,23 @@ test('all of it is native, and each request is decided as it is meant', () => {
       })
       for (let i = 0; i < 200; i++) {
         const r = i % 50
-        const path = [`/r${r}`, `/r${r}/7`, `/r${r}/7/drop`, `/r${r}/7/b/8`, `/r${r}/`, `/r${r}x`][i % 6]!
+        const path = [`/r${r}`, `/r${r}/7`, `/r${r}/7/drop`, `/r${r}/7/b/8`, `/r${r}/`, '/health'][i % 6]!
         const method = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD'][(i * 3) % 5]!
         const ip = parseAddress(i % 3 === 0 ? '10.0.0.1' : '192.0.2.1')!
         const time = i % 7 === 0 ? NOW + 120_000 : NOW
         const inNetwork = (address: string, bits: number): boolean => contains(parseNetwork(`${address}/${bits}`)!, ip)
         for (const [n, claims] of TOKENS.entries()) {
           if ((i + n) % 3 !== 0) continue
-          const issuer = native.issuers.find(({ name }) => name === ((i * 7 + n) % 4 === 0 ? 'ci' : 'entra'))!
-          const payload = claims && { iss: issuer.iss, sub: 's', ...claims }
-          const token = payload && { form: issuer.form, header: {}, payload }
+          const issuer = native.issuers.find(({ name }) => name === ((i * 7 + n) % 4 === 0 ? 'ci' : 'entra')) ?? native.issuers[0]!
+          const payload = claims && payloadOf(claims, issuer.iss)
+          const token = payload && { form: issuer.form, header: { typ: 'at+jwt', kid: 'k', alg: 'ES256' }, payload }
           const authorization = token && 'Bearer a.b.c'
           const asked = {
             host: `${resource}.example`,
             method,
             path,
             authorization,
-            token: token && { header: {}, payload },
+            token,
             isIn: inNetwork,
             time,
           }
@@ -141,7 +136,11 @@ test('all of it is native, and each request is decided as it is meant', () => {
           const isIn = (all: readonly { address: string; bits: number }[]): boolean =>
             all.some(({ address, bits }) => inNetwork(address, bits))
           const meant = decideNative(native, { method, path, token, isIn, time }, regexes.wholly)
-          assert.equal(made.allowed, meant.allowed, JSON.stringify([resource, method, path, claims, issuer.name, made, meant]))
+          assert.equal(
+            made.allowed,
+            meant.allowed && !MISTYPED.has(claims),
+            JSON.stringify([resource, method, path, claims, issuer.name, made, meant]),
+          )
           if (made.allowed) told.allowed++
           else told.denied++
         }
