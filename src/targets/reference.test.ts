@@ -1,13 +1,13 @@
 /** A fixed policy of two hundred rules that has everything which is native in Envoy: all of it has to be, and mean what it says. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { evaluateEnvoy } from '../../envoy/evaluate.ts'
-import { compileNative } from '../../policy/native/compile.ts'
-import { decideNative } from '../../policy/native/decide.ts'
-import { load, NOW } from '../../policy/testdata/world.ts'
-import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
-import { issuers, payloadOf, regexes } from '../istio/testing.ts'
-import { emitEnvoy, FILTERS } from './emit.ts'
+import { evaluateEnvoy } from '../envoy/evaluate.ts'
+import { compileNative } from '../policy/native/compile.ts'
+import { decideNative } from '../policy/native/decide.ts'
+import { load, NOW } from '../policy/testdata/world.ts'
+import { contains, parseAddress, parseNetwork } from '../policy/when/cidr.ts'
+import { issuers, payloadOf, regexes } from './istio/testing.ts'
+import { emitEnvoy, FILTERS } from './envoy/emit.ts'
 
 const LATER = new Date(NOW + 60_000).toISOString()
 const ROLES = `roles:
