@@ -13,6 +13,7 @@ import type { Json } from '../../envoy/rbac.ts'
 import { NotRead } from '../../envoy/read.ts'
 import type { Snapshot } from '../../envoy/xds/snapshot.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
+import { TooLarge } from '../../policy/compare/bdd.ts'
 import { proveEnforced } from '../../policy/compare/enforced.ts'
 import { FILTERS } from '../../envoy/filters.ts'
 import type { ResourceProof } from '../target.ts'
@@ -61,6 +62,7 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
         problems: [...problems, ...verifiedFor(resource, issuers, tokens, config), ...read.problems],
       }
     } catch (error) {
+      if (error instanceof TooLarge) return { ...nothing, problems, notProven: [error.message] }
       if (!(error instanceof NotRead)) throw error
       return { ...nothing, problems, notProven: [`what was sent can not be read back: ${error.message}`] }
     }
