@@ -45,37 +45,43 @@ export function joined(leaves: readonly SentLeaf[]): Joined {
           : [`what \`${name}\` says elsewhere is not said of paths that begin with \`${prefix}\``],
       ),
     )
-    return {
-      all: {
-        action: [...actions][0],
-        policies: Object.fromEntries([...all.values()].map(({ policy, name }, i) => [`${name} ${i}`, policy])),
-      },
-      gaps,
-    }
+    return { all: { action: [...actions][0], policies: together([...all.values()]) }, gaps }
   }
   const [guardrails, rules] = [one('guardrails'), one('rules')]
   return { guardrails: guardrails.all, rules: rules.all, gaps: [...guardrails.gaps, ...rules.gaps].slice(0, MAX_TOLD) }
 }
 
+/** Policies with all the permissions that they have in one leaf or another. */
+function together(statements: readonly Statement[]): Json {
+  const each = [...Map.groupBy(statements, ({ others }) => others).values()]
+  return Object.fromEntries(
+    each.map((all, index) => [`${all[0]!.name} ${index}`, { ...all[0]!.policy, permissions: all.map(({ permission }) => permission) }]),
+  )
+}
+
 /** A policy with one of its permissions: one that is enough to match. */
 interface Statement {
   readonly name: string
+  readonly permission: Json
+  /** The policy as it stands there, and all of it but its permissions as text. */
   readonly policy: Json
+  readonly others: string
   /** One of which covers whatever matches; undefined where that can't be said. */
   readonly templates: readonly PathTemplate[] | undefined
 }
 
-function statementsOf({ action = 'ALLOW', policies = {}, ...rest }: Json): {
+function statementsOf({ action = 'ALLOW', policies = {}, ...further }: Json): {
   readonly action: string
   readonly policies: ReadonlyMap<string, Statement>
 } {
-  const [more] = Object.keys(rest)
+  const [more] = Object.keys(further)
   if (more !== undefined) throw new NotRead(`\`${more}\``)
   const found = Object.entries(policies as Json).flatMap(([name, policy]) => {
-    const { permissions, ...others } = policy as { readonly permissions: readonly Json[] }
+    const { permissions, ...rest } = policy as { readonly permissions: readonly Json[] }
+    const others = JSON.stringify([name, rest])
     return permissions.flatMap(alternatives).map((permission): [string, Statement] => {
-      const made = { permissions: [permission], ...others }
-      return [JSON.stringify([name, made]), { name, policy: made, templates: templatesNeeded(permissionRead(permission)) }]
+      const templates = templatesNeeded(permissionRead(permission))
+      return [`${others} ${JSON.stringify(permission)}`, { name, permission, policy: policy as Json, others, templates }]
     })
   })
   return { action: String(action), policies: new Map(found) }

@@ -18,30 +18,20 @@ export interface Plain {
   readonly asked: readonly Formula[]
 }
 
-/** Formulas that are true only where the given one is, with less to ask, the cheapest first; none where nothing is gained. */
-export function plainOf(formula: Formula, isMatched: (one: Formula) => boolean): readonly Plain[] {
+/** A formula that is true only where the given one is, with less to ask; undefined where nothing is gained. */
+export function plainOf(formula: Formula, isMatched: (one: Formula) => boolean): Plain | undefined {
   const matched: Formula[] = []
   const asked: Formula[] = []
-  /** Of what is asked, what matchers can say of it: `absent` of *absent, or the same as another*. */
-  const cut: Formula[] = []
-  const left: Formula[] = []
   let gained = 0
   for (const part of 'all' in formula ? formula.all : [formula]) {
     const narrower = isMatched(part) ? part : narrowed(part)
-    if (narrower !== undefined && isMatched(narrower)) {
+    if (narrower === undefined || !isMatched(narrower)) asked.push(part)
+    else {
       matched.push(narrower)
       if (narrower !== part) gained++
-      continue
     }
-    asked.push(part)
-    const some = ('any' in part ? part.any : []).map(narrowed).filter((one) => one !== undefined && isMatched(one))
-    if (some.length === 0) left.push(part)
-    else cut.push(any(...some.filter((one) => one !== undefined)))
   }
-  return [
-    ...(cut.length === 0 ? [] : [{ matched: all(...matched, ...cut), asked: left }]),
-    ...(gained === 0 ? [] : [{ matched: all(...matched), asked }]),
-  ]
+  return gained === 0 ? undefined : { matched: all(...matched), asked }
 }
 
 function narrowed(formula: Formula): Formula | undefined {

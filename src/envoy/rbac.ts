@@ -247,18 +247,15 @@ function isMatchedPlainly(formula: Formula): boolean {
 }
 
 /**
- * Policies that match most tokens of which the formula is true, and none else, and cost less than those of `policiesOf`, which they are to
- * stand before. None where they would not cost less.
+ * A policy that matches most tokens of which the formula is true, and none else, and costs less than those of `policiesOf`, which it is to
+ * stand before. None where it would not cost less.
  */
 export function plainPoliciesOf(name: string, permission: Json, issuer: NativeIssuer, formula: Formula): Policies {
-  return plainOf(formula, isMatchedPlainly).map(({ matched, asked }, index) => {
-    const principal = matcherOf(all(isCaller(issuer), matched), PRINCIPAL)
-    const condition = asked.length === 0 ? {} : { condition: numbered(celAll(...asked.map(celOfPart))) }
-    return [
-      `${name}@${issuer.form}${index === 0 ? '' : `#${index}`}`,
-      { permissions: [permission], principals: [principal], ...condition },
-    ] as const
-  })
+  const plain = plainOf(formula, isMatchedPlainly)
+  if (plain === undefined) return []
+  const principal = matcherOf(all(isCaller(issuer), plain.matched), PRINCIPAL)
+  const condition = plain.asked.length === 0 ? {} : { condition: numbered(celAll(...plain.asked.map(celOfPart))) }
+  return [[`${name}@${issuer.form}`, { permissions: [permission], principals: [principal], ...condition }]]
 }
 
 /** A permission for what may be asked of a token within it, where no condition is needed. @throws Error for a test that only conditions can ask */

@@ -12,7 +12,7 @@ export interface TreeLimits {
   readonly leafUpTo: number
 }
 
-export const TREE_LIMITS: TreeLimits = { listUpTo: 64, leafUpTo: 16 }
+export const TREE_LIMITS: TreeLimits = { listUpTo: 128, leafUpTo: 16 }
 
 /** What may be asked of requests whose path begins so, and with no longer beginning of another leaf. */
 export interface Leaf {
