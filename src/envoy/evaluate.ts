@@ -2,6 +2,7 @@
  * What an Envoy with this configuration makes of a request, read from what was emitted alone: the reference that a real Envoy and the
  * engine are both held against. It knows Envoy's filters, and nothing of policies or of how these were made.
  */
+import { only, takenBy } from './evaluateroute.ts'
 
 /** A request after Envoy has verified its token and brought its path into the form that is forwarded. */
 export interface EvaluatedRequest {
@@ -55,12 +56,9 @@ export interface Regexes {
 
 /** @throws Error for what it doesn't know: then nothing is said. */
 export function evaluateEnvoy(routes: Json, filters: readonly string[], request: EvaluatedRequest, regexes: Regexes): Evaluated {
-  const host = (routes['virtualHosts'] as readonly Json[]).find(({ domains }) =>
-    (domains as readonly string[]).some((domain) => isDomain(domain, request.host)),
-  )
-  if (host === undefined) return { allowed: false, filter: 'route', policy: undefined }
-  const route = routeOf(host, request.path)
-  if (route === undefined) return { allowed: false, filter: 'route', policy: undefined }
+  const taken = takenBy(routes, request.host, request.path)
+  if (taken === undefined) return { allowed: false, filter: 'route', policy: undefined }
+  const { host, route } = taken
   // What a route says of a filter stands in the place of what its host says.
   const perFilter = { ...(host['typedPerFilterConfig'] as Json), ...(route['typedPerFilterConfig'] as Json | undefined) }
   return evaluateFilters(
@@ -68,31 +66,6 @@ export function evaluateEnvoy(routes: Json, filters: readonly string[], request:
     request,
     regexes,
   )
-}
-
-/** The route that a request takes; undefined for none. The path is compared with its query, as Envoy has it there. */
-function routeOf({ matcher, routes = [] }: Json, path: string): Json | undefined {
-  const isFor = ({ match }: Json): boolean => {
-    const [kind, value] = only(match as Json)
-    if (kind !== 'prefix') throw new Error(`a route by \`${kind}\` is not known`)
-    return path.startsWith(value as string)
-  }
-  if (matcher === undefined) return (routes as readonly Json[]).find(isFor)
-  const [tree, { input, ...map }] = only(matcher as Json) as [string, Json]
-  const { '@type': type, headerName } = (input as Json)['typedConfig'] as Json
-  if (tree !== 'matcherTree' || !String(type).endsWith('/envoy.type.matcher.v3.HttpRequestHeaderMatchInput') || headerName !== ':path')
-    throw new Error('routes by this are not known')
-  const [kind, value] = only(map)
-  if (kind !== 'prefixMatchMap') throw new Error(`\`${kind}\` is not known`)
-  const all = (value as Json)['map'] as Json
-  const [longest] = Object.keys(all)
-    .filter((prefix) => path.startsWith(prefix))
-    .toSorted((one, other) => other.length - one.length)
-  if (longest === undefined) return undefined
-  const [what, action] = only(all[longest] as Json)
-  if (what !== 'action') throw new Error(`\`${what}\` is not known`)
-  const route = (action as Json)['typedConfig'] as Json
-  return isFor(route) ? route : undefined
 }
 
 /** The first policy of `rules` that matches, in the order of names. @throws Error for what it doesn't know */
@@ -115,12 +88,6 @@ export function evaluateFilters(filters: readonly (readonly [string, Json])[], r
     if ((matched !== undefined) !== (action === 'ALLOW')) return { allowed: false, filter, policy: matched }
   }
   return { allowed: true, filter: undefined, policy: undefined }
-}
-
-function isDomain(domain: string, host: string): boolean {
-  const lower = host.toLowerCase()
-  if (domain === '*' || domain === lower) return true
-  return domain.startsWith('*.') && lower.length > domain.length - 1 && lower.endsWith(domain.slice(1))
 }
 
 /** No value: of a claim that isn't there. */
@@ -344,12 +311,6 @@ class Evaluator {
         throw new Error(`\`${String(name)}\` is not known`)
     }
   }
-}
-
-function only(value: Json): readonly [string, unknown] {
-  const [entry, ...others] = Object.entries(value)
-  if (entry === undefined || others.length > 0) throw new Error(`${JSON.stringify(value)} is not one thing`)
-  return entry
 }
 
 /** A range has its start in it, and not its end. */
