@@ -6,13 +6,13 @@ import type { HttpPattern } from '../../policy/actions/http/template.ts'
 import type { NativeGuardrail, NativeResource, NativeRule } from '../../policy/native/native.ts'
 
 export interface TreeLimits {
-  /** Up to so many patterns, rules and guardrails stand in one list. */
+  /** Up to so many rules and guardrails stand in one list. */
   readonly listUpTo: number
   /** A leaf of the tree has so many patterns at most, wherever paths can be told apart. */
   readonly leafUpTo: number
 }
 
-export const TREE_LIMITS: TreeLimits = { listUpTo: 128, leafUpTo: 16 }
+export const TREE_LIMITS: TreeLimits = { listUpTo: 64, leafUpTo: 16 }
 
 /** What may be asked of requests whose path begins so, and with no longer beginning of another leaf. */
 export interface Leaf {
@@ -33,8 +33,8 @@ const MAX_DEPTH = 64
 /** Leaves for a resource; undefined where one list is as good. */
 export function leavesOf(native: NativeResource, { listUpTo, leafUpTo }: TreeLimits = TREE_LIMITS): readonly Leaf[] | undefined {
   const { rules, guardrails, scopes } = native
+  if (rules.length + guardrails.length <= listUpTo) return undefined
   const patterns = [...rules, ...guardrails].flatMap((one) => one.patterns)
-  if (patterns.length <= listUpTo) return undefined
   // What caps by scopes stands in every leaf.
   const always = (scopes?.scopes ?? []).reduce((sum, one) => sum + one.patterns.length, 0)
   for (let most = leafUpTo; most < patterns.length; most *= 2) {
