@@ -151,7 +151,7 @@ function leavesOf(host: Json, resource: string): readonly SentLeaf[] | undefined
 
 /** @throws NotRead unless a message says just these things */
 function exactly(message: unknown, fields: readonly string[]): Json {
-  const found = Object.keys((message ?? {}) as Json).toSorted()
+  const found = Object.keys(typeof message === 'object' && message !== null ? message : {}).toSorted()
   if (!isDeepStrictEqual(found, fields.toSorted())) throw new NotRead(`routes with ${found.map((one) => `\`${one}\``).join(', ')}`)
   return message as Json
 }
