@@ -3,11 +3,12 @@
  * next to nothing, but can't ask everything. So what a condition would ask is asked of most tokens in a narrower form that matchers have:
  * a list with some text in it for a list, a short text in ASCII for a text that isn't long. What isn't like that is asked as before.
  */
-import { ALWAYS, all, any, not, test, type Formula, type TokenTest } from '../core/token.ts'
+import { ALWAYS, all, any, not, test, type Formula, type TokenPath, type TokenTest } from '../core/token.ts'
 
 /** Longest text that is taken for short: an Envoy that isn't told otherwise takes no larger program of a regular expression. */
 const SHORT = 48
-const TEXT = '(?s).*'
+/** Any text, as a pattern. */
+export const TEXT = '(?s).*'
 const shortText = (most: number): string => `[ -~]{1,${most}}`
 
 /** Parts of a formula, all of which have to be so. */
@@ -48,7 +49,7 @@ function narrowedTest(one: TokenTest): Formula | undefined {
   switch (one.type) {
     case 'string':
     case 'boolean':
-      return typeRead(one)
+      return test(one)
     case 'number':
       return test({ is: 'compare', path: one.path, op: '>=', value: 0 })
     case 'list':
@@ -58,11 +59,9 @@ function narrowedTest(one: TokenTest): Formula | undefined {
   }
 }
 
-/** A question about a type as matchers ask it, which is the same question. @throws Error where they can't */
-export function typeRead({ path, type }: TokenTest & { readonly is: 'type' }): Formula {
-  if (type === 'string') return test({ is: 'matches', path, pattern: TEXT })
-  if (type !== 'boolean') throw new Error(`no matcher tells a ${type}`)
-  return any(...[true, false].map((value) => test({ is: 'value', path, type, values: [value] })))
+/** Whether there is a truth value, as matchers ask it. */
+export function booleans(path: TokenPath): Formula {
+  return any(...[true, false].map((value) => test({ is: 'value', path, type: 'boolean', values: [value] })))
 }
 
 /** What is so of every token wherever these questions are asked: which answer follows from which. */
@@ -84,7 +83,6 @@ export function consequences(tests: readonly TokenTest[]): Formula {
 /** Of the same path. */
 function follows(one: TokenTest, from: TokenTest): boolean {
   if (from.is === 'matches') {
-    if (one.is === 'matches') return one.pattern === TEXT && from.pattern !== TEXT
     if (one.is === 'type') return one.type === 'string'
     const most = /^\[ -~\]\{1,([1-9][0-9]*)\}$/.exec(from.pattern)?.[1]
     return one.is === 'length' && most !== undefined && Number(most) <= one.most

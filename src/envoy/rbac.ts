@@ -16,7 +16,7 @@ import {
 } from '../core/token.ts'
 import { celAll, celOf, celOfPart, numbered, wordPattern, type Cel } from './cel.ts'
 import { METADATA, PARTS } from './metadata.ts'
-import { plainOf, typeRead } from './plain.ts'
+import { booleans, plainOf, TEXT } from './plain.ts'
 
 export type Json = { readonly [name: string]: unknown }
 
@@ -168,7 +168,9 @@ function ofTest(one: TokenTest, side: Side): Json {
     case 'word':
       return metadata(one.path, regex(wordPattern(one.word)))
     case 'type':
-      return matcherOf(typeRead(one), side)
+      if (one.type === 'boolean') return matcherOf(booleans(one.path), side)
+      if (one.type !== 'string') throw new Error(`no matcher tells a ${one.type}`)
+      return metadata(one.path, regex(TEXT))
     case 'compare':
       if (one.op !== '>=') throw new Error(`no matcher tells \`${one.op}\``)
       return metadata(one.path, { doubleMatch: { range: { start: one.value, end: 'Infinity' } } })

@@ -18,7 +18,7 @@ import {
 } from '../core/token.ts'
 import { celOf, celOfPart, wordPattern, type Cel } from './cel.ts'
 import { METADATA, PARTS } from './metadata.ts'
-import { typeRead } from './plain.ts'
+import { booleans, TEXT } from './plain.ts'
 import type { Json, PathPattern } from './rbac.ts'
 
 /** What was read has a shape that is not known. */
@@ -240,6 +240,7 @@ function textOf(path: TokenPath, matcher: Json): Read {
   if (kind === 'exact') return value1(path, 'string', String(value))
   if (kind !== 'safeRegex') throw new NotRead(`\`${kind}\` of a text`)
   const pattern = regexOf(value)
+  if (pattern === TEXT) return { token: { is: 'type', path, type: 'string' } }
   return pattern === '' ? value1(path, 'string', '') : { token: { is: 'matches', path, pattern } }
 }
 
@@ -252,7 +253,7 @@ function entryOf(path: TokenPath, matcher: Json): Read {
   const [how, said] = only(inner)
   if (how === 'exact') return value1(path, 'list', String(said))
   if (how === 'safeRegex' && regexOf(said) === '') return value1(path, 'list', '')
-  if (how === 'safeRegex' && regexOf(said) === '(?s).*') return { token: { is: 'texts', path } }
+  if (how === 'safeRegex' && regexOf(said) === TEXT) return { token: { is: 'texts', path } }
   throw new NotRead('an entry')
 }
 
@@ -353,7 +354,7 @@ export function asRead(formula: Formula): Formula {
   const one = formula.test
   if (one.is === 'word') return test({ is: 'matches', path: one.path, pattern: wordPattern(one.word) })
   if (one.is === 'value') return any(...one.values.map((value) => test({ ...one, values: [value] })))
-  if (one.is === 'type' && (one.type === 'string' || one.type === 'boolean')) return typeRead(one)
+  if (one.is === 'type' && one.type === 'boolean') return booleans(one.path)
   if (one.is === 'address') return any(...one.networks.map((network) => test({ is: 'address', networks: [network] })))
   return formula
 }
