@@ -11,6 +11,7 @@
  *     npm run load -- plan             compares two versions of 10,000 rules exactly; fails where the bar is missed
  *     npm run load -- identity         CPU of each kind of credential, next to the signature alone; fails where a bar is missed
  *     npm run load -- policy           CPU of a decision by policies of 10 to 100,000 rules; fails where a bar is missed
+ *     npm run load -- reload           how long nothing is decided while a new version is loaded; fails where the bar is missed
  *     npm run load -- envoy            how long 10,000 rules take to a real Envoy, one changed rule to an open connection, and a proof of them
  *     npm run load -- checks           CPU of an answer to an Envoy that asks, next to a handler that says yes to everything
  *     npm run load -- listeners        how long open connections keep a policy that travels in the listener, as in Istio and Kuma
@@ -29,7 +30,7 @@ import { differencesTable } from '../differential/policy/differences.ts'
 import { buildOpa } from '../differential/policy/opa.ts'
 import { runMutants } from '../mutation/run.ts'
 import { identityTable, measureIdentity } from './identity/run.ts'
-import { measurePolicy, policyTable } from './policy/run.ts'
+import { measurePolicy, measureReloads, policyTable, reloadTable } from './policy/run.ts'
 import { planTable } from './plan/run.ts'
 import { endOnSignals } from './processes.ts'
 import { circumstances, json, madeBy, markdown } from './report.ts'
@@ -111,6 +112,13 @@ async function policy(): Promise<boolean> {
   return good
 }
 
+function reload(): Promise<boolean> {
+  const { text, good } = reloadTable(measureReloads(say), madeBy(circumstances(COMMAND, 1, 0, 0)))
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load reload', text)
+  return Promise.resolve(good)
+}
+
 function plan(): Promise<boolean> {
   const { text, good } = planTable(madeBy(circumstances(COMMAND, 1, 0, 0)), say)
   process.stdout.write(`${text}\n`)
@@ -167,7 +175,16 @@ async function engines(): Promise<boolean> {
 
 /** Puts a table between the marks of its name. */
 function write(
-  name: 'load' | 'load identity' | 'load policy' | 'load plan' | 'load envoy' | 'load checks' | 'load listeners' | 'load engines',
+  name:
+    | 'load'
+    | 'load identity'
+    | 'load policy'
+    | 'load reload'
+    | 'load plan'
+    | 'load envoy'
+    | 'load checks'
+    | 'load listeners'
+    | 'load engines',
   text: string,
   page = 'performance.md',
 ): void {
@@ -198,6 +215,7 @@ try {
     ab: () => ab({ mode, say }),
     identity,
     policy,
+    reload,
     plan,
     engines,
     envoy,

@@ -21,11 +21,10 @@ interface Options extends Plan {
 
 export interface PolicyFigures {
   readonly scales: readonly Scale[]
-  readonly reloads: readonly Reload[]
   readonly rivals: readonly (Compared | NotMeasured)[]
 }
 
-/** Measures every size, reloads, and the other engines. */
+/** Measures every size, and the other engines. */
 export async function measurePolicy({ say, ...plan }: Options): Promise<PolicyFigures> {
   const scales = SIZES.map((size) => {
     const scale = scaleApart(size, plan)
@@ -35,13 +34,7 @@ export async function measurePolicy({ say, ...plan }: Options): Promise<PolicyFi
     )
     return scale
   })
-  const reloads = RELOADED.map((size) => {
-    const reload = reloadApart(size, RELOADS)
-    const pauses = reload.pauses.map(({ wall, own }) => `${wall.toFixed(0)} (${own.toFixed(0)})`)
-    say(`${size} rules: loaded in ${median(reload.totals).toFixed(0)} ms, nothing decided for ${pauses.join(' ')} ms`)
-    return reload
-  })
-  return { scales, reloads, rivals: await measureRivals({ say, slices: Math.min(plan.slices, 5), warm: 2 }) }
+  return { scales, rivals: await measureRivals({ say, slices: Math.min(plan.slices, 5), warm: 2 }) }
 }
 
 const count = (value: number): string => value.toLocaleString('en')
@@ -50,7 +43,7 @@ const missed = (value: string, holds: boolean): string => (holds ? value : `${va
 const ends = (all: readonly number[]): string => `${median(all).toFixed(1)} / ${Math.max(...all).toFixed(1)}`
 
 /** The table, and whether every bar holds. */
-export function policyTable({ scales, reloads, rivals }: PolicyFigures, head: string): { readonly text: string; readonly good: boolean } {
+export function policyTable({ scales, rivals }: PolicyFigures, head: string): { readonly text: string; readonly good: boolean } {
   const growth = (scale: Scale): number => median(scale.ratios)
   const lines = scales.map((scale) => {
     const { size, parse, compile, index, bind, allowed, denied, mixed, ratios, spread, spreadRatios, first, worstFirst, rss } = scale
@@ -69,6 +62,27 @@ export function policyTable({ scales, reloads, rivals }: PolicyFigures, head: st
     '|---|---|---|---|---|---|---|---|---|---|---|---|',
     ...lines,
     '',
+    rivalsTable(rivals),
+  ].join('\n')
+  const good = scales.every((scale) => scale.mixed < DECIDE && growth(scale) < GROWTH && scale.compile < COMPILE)
+  return { text, good }
+}
+
+/** Measures reloads of every size. */
+export function measureReloads(say: (line: string) => void): readonly Reload[] {
+  return RELOADED.map((size) => {
+    const reload = reloadApart(size, RELOADS)
+    const pauses = reload.pauses.map(({ wall, own }) => `${wall.toFixed(0)} (${own.toFixed(0)})`)
+    say(`${size} rules: loaded in ${median(reload.totals).toFixed(0)} ms, nothing decided for ${pauses.join(' ')} ms`)
+    return reload
+  })
+}
+
+/** The table, and whether the bar holds. */
+export function reloadTable(reloads: readonly Reload[], head: string): { readonly text: string; readonly good: boolean } {
+  const text = [
+    head,
+    '',
     `| rules | a new version is loaded in, ms | nothing is decided for, ms: median / worst | after it, ms | without waiting for a processor, ms (under ${PAUSE}) | after it, ms | RSS before, at most, after, MiB |`,
     '|---|---|---|---|---|---|---|',
     ...reloads.map(({ size, totals, pauses, idle, rss }) => {
@@ -79,11 +93,6 @@ export function policyTable({ scales, reloads, rivals }: PolicyFigures, head: st
         `| ${missed(ends(own), Math.max(...own) < PAUSE)} | ${ends(idle.map((one) => one.own))} | ${sizes} |`
       )
     }),
-    '',
-    rivalsTable(rivals),
   ].join('\n')
-  const good =
-    scales.every((scale) => scale.mixed < DECIDE && growth(scale) < GROWTH && scale.compile < COMPILE) &&
-    reloads.every(({ pauses }) => pauses.every(({ own }) => own < PAUSE))
-  return { text, good }
+  return { text, good: reloads.every(({ pauses }) => pauses.every(({ own }) => own < PAUSE)) }
 }
