@@ -11,7 +11,7 @@ import { peerOf } from '../../envoy/xds/peer.ts'
 import { StreamRefusal } from '../../envoy/xds/refusal.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { CheckedHead } from './actions.ts'
-import { removed, type Denial, type Fields } from './deny.ts'
+import { removed, type Denial } from './deny.ts'
 import { judging, type JudgingParts } from './door.ts'
 import type { CheckLimits, ChecksTrust } from './wire.ts'
 
@@ -76,7 +76,8 @@ export function createHttpChecks(parts: HttpChecksParts): HttpChecks {
     }
     const verdict = await verdictOf({ head: () => headOf(request, forwardedFor), node, isGone: () => response.destroyed })
     if (verdict.kind !== 'passed') return write(response, verdict)
-    const fields = [...verdict.identity, ...decisionOf(verdict.response, verdict.identity), REMOVE, removed(verdict).join(',')]
+    // The id of the decision is among what the upstream is told.
+    const fields = [...verdict.identity, REMOVE, removed(verdict).join(',')]
     return write(response, { status: 200, fields, body: '' })
   }
   const served = (request: IncomingMessage, response: ServerResponse): void => {
@@ -156,11 +157,6 @@ const UNKNOWN = 'unknown'
 function lastAddress(field: string | readonly string[] | undefined): string {
   const last = (typeof field === 'string' ? field : (field ?? []).join(',')).split(',').at(-1)!.trim()
   return isIP(last) === 0 ? UNKNOWN : last
-}
-
-/** The id of the decision, where it isn't among what the upstream is told. */
-function decisionOf(response: Fields, identity: Fields): Fields {
-  return identity.includes(response[0] ?? '') ? [] : response
 }
 
 /** @throws StreamRefusal for whoever is no proxy of ours */
