@@ -283,7 +283,7 @@ class Feed implements EnvoyFeed {
   #stopped(version: string, stage: string | undefined, why: string): void {
     const { audit, clock, log, metrics } = this.#parts
     log(`envoy: policy ${version.slice(0, 19)} goes no further${stage === undefined ? '' : ` than stage ${stage}`}: ${why}`)
-    metrics.count('envoy rollouts stopped')
+    metrics.count('envoy_rollouts', { event: 'stopped' })
     audit.note({ kind: 'envoy-rollout-stopped', time: clock.now(), details: { version, stage: stage ?? '', why } })
   }
 
