@@ -29,6 +29,8 @@ export interface Exchange {
   readonly certificate?: PresentedCertificate | undefined
   /** Longest life of a token that the resource accepts, in milliseconds; undefined for whatever its issuer does. */
   readonly maxTokenLifetime?: number | undefined
+  /** The door leaves out of the answer whatever is not allowed by itself (`Passage.decideAlso`). */
+  readonly inPart?: true | undefined
   /** Caller's address. */
   readonly ip: string
   readonly trace: string | undefined
@@ -67,6 +69,7 @@ export class Passage implements Rostered {
   #listener: ((cause: EndCause) => void) | undefined
   #ended: EndCause | undefined
   #completed = false
+  #along: readonly Passage[] | undefined
 
   constructor(exchange: Exchange, parts: PipelineParts, onCompleted: (passage: Passage) => void) {
     this.id = parts.newId()
@@ -100,12 +103,26 @@ export class Passage implements Rostered {
     this.#listener?.(cause)
   }
 
+  /** What else the same native exchange does: ended with it, and completed with it. Called at most once. */
+  takeAlong(others: readonly Passage[]): void {
+    this.#along = others
+    for (const other of others) other.whenEnded((cause) => this.end(cause))
+  }
+
+  /** What the policy in force now says of another action of the same caller. Nothing of it is recorded. */
+  decideAlso(action: Action): Decision {
+    const policy = this.parts.policies.current
+    const who = this.verified === undefined ? policy.anonymous : bind(policy, this.verified)
+    return policy.decide(who, action, this.exchange.resource, this.context(policy, this.parts.clock.now()))
+  }
+
   /** Completes the record of an exchange that was let through. A second call does nothing. */
   completed(outcome: Outcome): void {
     if (this.#completed) return
     this.#completed = true
     this.#onCompleted(this)
     this.parts.recorder.completed(this.id, outcome, this.recordMode)
+    for (const other of this.#along ?? []) other.completed(outcome)
   }
 }
 

@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls'
 import { contextOf, type TlsMaterial } from '../../envoy/xds/credentials.ts'
 import { peerOf } from '../../envoy/xds/peer.ts'
 import { StreamRefusal } from '../../envoy/xds/refusal.ts'
+import { UNKNOWN_IP } from '../../core/decision.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { CheckedHead } from './actions.ts'
 import { removed, type Denial } from './deny.ts'
@@ -146,17 +147,14 @@ export function headOf(
     // Whoever appends the address says this, too.
     secure: forwardedFor && request.headers['x-forwarded-proto'] === 'https',
     fields,
-    ip: forwardedFor ? lastAddress(request.headers['x-forwarded-for']) : UNKNOWN,
+    ip: forwardedFor ? lastAddress(request.headers['x-forwarded-for']) : UNKNOWN_IP,
   }
 }
-
-/** No address: what policy asks of one can't be told, which grants nothing. */
-const UNKNOWN = 'unknown'
 
 /** The one that was appended last, by whoever asks. */
 function lastAddress(field: string | readonly string[] | undefined): string {
   const last = (typeof field === 'string' ? field : (field ?? []).join(',')).split(',').at(-1)!.trim()
-  return isIP(last) === 0 ? UNKNOWN : last
+  return isIP(last) === 0 ? UNKNOWN_IP : last
 }
 
 /** @throws StreamRefusal for whoever is no proxy of ours */

@@ -1,5 +1,5 @@
 import type { HttpAction } from '../../core/action.ts'
-import type { CanonicalRequest } from './canonical.ts'
+import type { CanonicalRequest } from '../../http/canonical.ts'
 
 /** The action that a request is, of the canonical form alone. A WebSocket handshake is a `GET`. */
 export function actionOf(request: Pick<CanonicalRequest, 'method' | 'path'>): HttpAction {

@@ -1,5 +1,5 @@
-import type { CanonicalRequest } from './canonical.ts'
-import type { Answer, Fields } from './engine.ts'
+import type { CanonicalRequest } from '../../http/canonical.ts'
+import type { Answer, Fields } from '../../http/engine.ts'
 import type { CorsConfig } from './schema.ts'
 
 /** A CORS preflight (Fetch §3.2.2): it carries no credential and is answered from configuration, never decided or forwarded. */

@@ -2,15 +2,15 @@ import type { Clock, Entropy } from '../../core/clock.ts'
 import { noMeter, type Meter } from '../../core/meter.ts'
 import type { Pipeline } from '../../core/pipeline.ts'
 import type { AssertionSigner } from './assertion.ts'
-import type { BoundAddress, Engine } from './engine.ts'
-import { trustedProxies } from './forwarded.ts'
+import type { BoundAddress, Engine } from '../../http/engine.ts'
+import { trustedProxies } from '../../http/forwarded.ts'
 import { createGate, type GateParts } from './gate.ts'
 import type { SecurityEvents } from './events.ts'
 import type { ProviderLogout } from './logout.ts'
 import { directoryOf } from './resources.ts'
 import type { DoorConfig, HttpResource } from './schema.ts'
 import type { BrowserSignIn } from './signin.ts'
-import { createNodeEngine, type EngineParts } from './wire.ts'
+import { createNodeEngine, type EngineParts } from '../../http/wire.ts'
 
 export interface HttpDoorParts {
   /** Name of the door in records. Default: `http`. */

@@ -1,7 +1,7 @@
 /** Where a transmitter posts security events (RFC 8935): `/.ostiary/events/<issuer>`, on the host of any resource. */
-import type { CanonicalRequest } from './canonical.ts'
-import { problem } from './deny.ts'
-import type { Answer, OwnRequest } from './engine.ts'
+import type { CanonicalRequest } from '../../http/canonical.ts'
+import { problem } from '../../http/problem.ts'
+import type { Answer, OwnRequest } from '../../http/engine.ts'
 import { contentTypeOf } from './tokenendpoint.ts'
 
 /** Takes security events, as the door needs it. */

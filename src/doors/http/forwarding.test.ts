@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import * as fc from 'fast-check'
 import { recordingUpstream, testDoor, TOKEN, type RecordingUpstream, type TestDoor } from '../../testing/httpdoor.ts'
-import { fold } from './names.ts'
+import { fold } from '../../http/names.ts'
 
 /**
  * Decided == forwarded: whatever bytes a caller sends, each request that reaches the upstream is, byte by byte, the action

@@ -5,25 +5,26 @@ import type { Meter } from '../../core/meter.ts'
 import type { Admitted, Pipeline } from '../../core/pipeline.ts'
 import { actionOf } from './actions.ts'
 import type { AssertionSigner } from './assertion.ts'
-import { canonical, harmless, type CanonicalRequest, type Refusal } from './canonical.ts'
-import { splitCookies } from './cookies.ts'
+import { canonical, harmless, type CanonicalRequest, type Refusal } from '../../http/canonical.ts'
+import { splitCookies } from '../../http/cookies.ts'
 import { corsFields, isPreflight, preflight } from './cors.ts'
-import { presented } from './credential.ts'
-import { deny, isNavigation, problem } from './deny.ts'
-import type { Answer, Fields, Failure, Forward, Gate, OwnRequest, Plan, RawRequest } from './engine.ts'
-import { callerOf, type Caller, type TrustedProxies } from './forwarded.ts'
+import { presented } from '../../http/credential.ts'
+import { deny, isNavigation } from './deny.ts'
+import { problem } from '../../http/problem.ts'
+import type { Answer, Fields, Failure, Forward, Gate, OwnRequest, Plan, RawRequest, UpgradeProtocol } from '../../http/engine.ts'
+import { callerOf, type Caller, type TrustedProxies } from '../../http/forwarded.ts'
 import { identityFields, responseFields, upstreamFields } from './headers.ts'
 import type { SecurityEvents } from './events.ts'
 import type { ProviderLogout } from './logout.ts'
 import { isCrossSite } from './origin.ts'
-import { justificationOf } from './justification.ts'
-import { askedWhole, maskerOf } from './mask.ts'
+import { justificationOf } from '../../http/justification.ts'
+import { askedWhole, maskerOf } from '../../http/mask.ts'
 import { provable } from './stepup.ts'
 import { settingsFor, type Directory, type ServedResource, type Settings } from './resources.ts'
-import type { HttpLimits } from './schema.ts'
+import type { HttpLimits } from '../../http/schema.ts'
 import { originOf, OWN_PATH, ownPath, signInAnswer, type BrowserSignIn, type SignInContext } from './signin.ts'
 import { answerToken, TOKEN_PATH, TOKEN_REQUEST_BYTES, tokenMetadata } from './tokenendpoint.ts'
-import { tracer, type Trace } from './trace.ts'
+import { tracer, type Trace } from '../../http/trace.ts'
 
 export interface GateParts {
   readonly pipeline: Pipeline
@@ -63,6 +64,7 @@ interface Arrival {
   readonly fields: Fields
 }
 
+const UPGRADES: ReadonlySet<UpgradeProtocol> = new Set(['websocket'])
 const NEVER_OURS = (): boolean => false
 
 export function createGate(parts: GateParts): Gate {
@@ -282,7 +284,7 @@ export function createGate(parts: GateParts): Gate {
       respond: (_status, fields) => responseFields(fields, resource, request, passage.id, ownsCookie, arrival.fields),
       failure: (failure: Failure) => {
         meter.count('http_failures', { failure })
-        return instead(passage, arrival, `http/${failure}`)
+        return instead(passage, arrival, failure === 'upstream-refused' ? 'http/upstream-failed' : `http/${failure}`)
       },
     }
   }
@@ -314,6 +316,7 @@ export function createGate(parts: GateParts): Gate {
   }
 
   return {
+    upgrades: UPGRADES,
     admit(raw) {
       try {
         const plan = admit(raw)

@@ -1,14 +1,14 @@
 import type { Admitted } from '../../core/pipeline.ts'
 import type { Principal } from '../../core/principal.ts'
 import { assertionFor, REFRESH_MS, type AssertionParts } from './assertion.ts'
-import type { CanonicalRequest } from './canonical.ts'
+import type { CanonicalRequest } from '../../http/canonical.ts'
 import { corsFields } from './cors.ts'
-import { setCookieName } from './cookies.ts'
-import type { Fields } from './engine.ts'
-import type { Caller } from './forwarded.ts'
-import { isDroppedFromResponse } from './names.ts'
+import { setCookieName } from '../../http/cookies.ts'
+import type { Fields } from '../../http/engine.ts'
+import type { Caller } from '../../http/forwarded.ts'
+import { isDroppedFromResponse } from '../../http/names.ts'
 import type { ServedResource, Settings } from './resources.ts'
-import type { Trace } from './trace.ts'
+import type { Trace } from '../../http/trace.ts'
 
 /**
  * Any text as a field value: visible ASCII and inner spaces stand for themselves, everything else and `%` is

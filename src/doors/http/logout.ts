@@ -1,7 +1,7 @@
 /** Where a provider tells that somebody has signed out there: `/.ostiary/backchannel-logout/<issuer>`, `/.ostiary/frontchannel-logout/<issuer>`. */
-import type { CanonicalRequest } from './canonical.ts'
-import { problem } from './deny.ts'
-import type { Answer, OwnRequest } from './engine.ts'
+import type { CanonicalRequest } from '../../http/canonical.ts'
+import { problem } from '../../http/problem.ts'
+import type { Answer, OwnRequest } from '../../http/engine.ts'
 import { isForm } from './tokenendpoint.ts'
 
 /** Ends what began with a provider's session, as the door needs it. */

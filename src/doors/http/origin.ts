@@ -1,4 +1,4 @@
-import type { CanonicalRequest } from './canonical.ts'
+import type { CanonicalRequest } from '../../http/canonical.ts'
 import { isAllowed } from './cors.ts'
 import type { ServedResource } from './resources.ts'
 

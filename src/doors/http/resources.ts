@@ -3,9 +3,9 @@ import { OstiaryError } from '../../core/errors.ts'
 import type { RecordMode } from '../../core/record.ts'
 import { matchesPattern, parsePattern, type HttpPattern } from '../../policy/actions/http/template.ts'
 import { readCertificates } from '../../secrets/pem.ts'
-import type { UpstreamTarget } from './engine.ts'
+import type { UpstreamTarget } from '../../http/engine.ts'
 import type { HttpResource } from './schema.ts'
-import type { Authority } from './target.ts'
+import type { Authority } from '../../http/target.ts'
 
 /** A resource as the request path wants it. */
 export interface ServedResource {

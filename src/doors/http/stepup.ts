@@ -2,7 +2,7 @@
 import type { Requirement } from '../../core/decision.ts'
 import type { Principal } from '../../core/principal.ts'
 import { acrValues, claimsRequest, type Proof } from '../../core/stepup.ts'
-import type { Fields } from './engine.ts'
+import type { Fields } from '../../http/engine.ts'
 
 /** What has to be proven of this principal; undefined where nothing that it does could, so that asking would be no help. */
 export function provable(requirements: readonly Requirement[] | undefined, { identity }: Principal): readonly Proof[] | undefined {

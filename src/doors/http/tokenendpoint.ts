@@ -3,9 +3,9 @@ import type { Credential, PresentedCertificate } from '../../core/credential.ts'
 import type { Admitted, Pipeline } from '../../core/pipeline.ts'
 import { Secret } from '../../core/secret.ts'
 import { assertionFor, type AssertionParts } from './assertion.ts'
-import type { CanonicalRequest } from './canonical.ts'
-import { denialDetail, REJECTED } from './deny.ts'
-import type { Answer } from './engine.ts'
+import type { CanonicalRequest } from '../../http/canonical.ts'
+import { denialDetail, REJECTED } from '../../core/denial.ts'
+import type { Answer } from '../../http/engine.ts'
 import type { ServedResource } from './resources.ts'
 
 /** Below `/.ostiary`. The policy has to grant `POST /.ostiary/token` on the resource. */

@@ -4,9 +4,9 @@ import { certificateOf } from './clientcert.ts'
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { Clock } from '../../core/clock.ts'
-import type { Meter } from '../../core/meter.ts'
-import type { Answer, Gate, Plan, RawRequest } from './engine.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Meter } from '../core/meter.ts'
+import type { Answer, Gate, Plan, RawRequest, UpgradeProtocol } from './engine.ts'
 import { Exchange, type Downstream, type ExchangeParts } from './exchange.ts'
 import type { HttpLimits } from './schema.ts'
 import { carryUpgrade, type UpgradeClient, type UpgradeParts } from './upgrade.ts'
@@ -251,7 +251,7 @@ class StreamClient implements UpgradeClient {
     stream.setTimeout(0)
   }
 
-  accept(fields: string[]): void {
+  accept(_protocol: UpgradeProtocol, fields: string[]): void {
     this.head(200, fields)
   }
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.ts'
-import { problem } from './deny.ts'
+import type { Clock } from '../core/clock.ts'
+import { problem } from './problem.ts'
 import type { Answer, OwnRequest } from './engine.ts'
 import type { Downstream } from './exchange.ts'
 
@@ -7,18 +7,21 @@ import type { Downstream } from './exchange.ts'
 export const OWN_BODY_MS = 10_000
 
 /** Reads the body of a request that is the gateway's own to answer, whole and bounded, and answers it. Never throws, never rejects. */
-export function answerOwn({ limit, expectsContinue, answer }: OwnRequest, down: Downstream, clock: Clock): void {
+export function answerOwn({ limit, expectsContinue, answer, abandoned }: OwnRequest, down: Downstream, clock: Clock): void {
   const chunks: Buffer[] = []
   let size = 0
   let over = false
+  let asked = false
   const finish = (settled: Answer): void => {
     if (over) return
     over = true
     timer.cancel()
+    if (!asked) abandoned?.(settled)
     down.answer(settled)
   }
   const timer = clock.after(OWN_BODY_MS, () => finish({ ...problem('http/request-timeout', {}), close: true }))
   down.onClose(() => {
+    if (!over && !asked) abandoned?.(undefined)
     over = true
     timer.cancel()
   })
@@ -29,6 +32,7 @@ export function answerOwn({ limit, expectsContinue, answer }: OwnRequest, down: 
   })
   down.body.on('end', () => {
     if (over) return
+    asked = true
     try {
       const answered = answer(Buffer.concat(chunks))
       if (answered instanceof Promise) answered.then(finish, () => finish(problem('http/unavailable', {})))

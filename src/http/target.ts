@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import type { Code } from '../../core/errors.ts'
+import type { Code } from '../core/errors.ts'
 
 /** A part of the request in its one form, or the code of why it has none. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: Code }

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
 import { buildConnector, Pool, type Dispatcher } from 'undici'
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
 import type { RequestBody } from './body.ts'
 import type { Fields, UpstreamRequest, UpstreamTarget } from './engine.ts'
+import { H2Upstream } from './h2upstream.ts'
 import { loopbackLookup } from './lookup.ts'
 import { plainCall } from './plain.ts'
 
@@ -30,6 +31,7 @@ const MAX_RESPONSE_HEAD = 64 * 1024
 
 interface Entry {
   readonly pool: Pool
+  readonly h2: H2Upstream | undefined
   inFlight: number
 }
 
@@ -54,30 +56,38 @@ export class Upstreams {
     if (!target.http2 && (request.expectsContinue || request.announcesTrailers || request.target === '*'))
       return plainCall(this.#clock, target, request, body, handler, over)
     if (request.expectsContinue) handler.continued()
-    const call = new PooledCall(entry.pool, target, request, body, handler, over)
-    call.dispatch()
-    return call
+    const pooled = (): UpstreamCall => {
+      const call = new PooledCall(entry.pool, target, request, body, handler, over)
+      call.dispatch()
+      return call
+    }
+    return entry.h2 === undefined ? pooled() : entry.h2.call(request, body, handler, over, pooled)
   }
 
   #entry(target: UpstreamTarget): Entry {
     const known = this.#entries.get(target)
     if (known !== undefined) return known
-    const entry = { pool: poolFor(target), inFlight: 0 }
+    const apart = target.http2 && target.secure && target.separateFields === true
+    // Of a server that speaks no HTTP/2, the other pool is used: HTTP/1.1 has lines.
+    const pool = poolFor(apart ? { ...target, http2: false } : target)
+    const entry: Entry = { pool, h2: apart ? new H2Upstream(target, this.#clock) : undefined, inFlight: 0 }
     this.#entries.set(target, entry)
     return entry
   }
 
   /** Lets go of pools that serve none of these; what is under way there finishes first. */
   keep(targets: ReadonlySet<UpstreamTarget>): void {
-    for (const [target, { pool }] of this.#entries) {
+    for (const [target, { pool, h2 }] of this.#entries) {
       if (targets.has(target)) continue
       this.#entries.delete(target)
       pool.close().catch(() => undefined)
+      h2?.finish()
     }
   }
 
   async close(): Promise<void> {
     const pools = [...this.#entries.values()].map(({ pool }) => pool)
+    for (const { h2 } of this.#entries.values()) h2?.destroy()
     this.#entries.clear()
     await Promise.all(pools.map((pool) => pool.destroy().catch(() => undefined)))
   }
@@ -92,6 +102,7 @@ function poolFor(target: UpstreamTarget): Pool {
     ...(target.socketPath === undefined ? {} : { socketPath: target.socketPath }),
     ...(target.http2 ? { preferH2: true, useH2c: !target.secure } : {}),
     ...(target.ca === undefined ? {} : { ca: target.ca }),
+    ...target.client,
     ...(isIP(target.serverName) === 0 ? { servername: target.serverName } : {}),
   })
   return new Pool(`${target.secure ? 'https' : 'http'}://${host}:${target.port}`, {

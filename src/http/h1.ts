@@ -5,10 +5,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { Clock } from '../../core/clock.ts'
-import type { Meter } from '../../core/meter.ts'
-import { asksForWebSocket } from './canonical.ts'
-import type { Answer, Gate, Plan, RawRequest } from './engine.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Meter } from '../core/meter.ts'
+import { asksForSwitch } from './canonical.ts'
+import type { Answer, Gate, Plan, RawRequest, UpgradeProtocol } from './engine.ts'
 import { Exchange, type Downstream, type ExchangeParts } from './exchange.ts'
 import { linger } from './linger.ts'
 import type { HttpLimits } from './schema.ts'
@@ -25,7 +25,7 @@ export interface H1Parts {
 }
 
 /** Options of every server that speaks HTTP/1.1. Node's parser is strict as it comes; nothing here loosens it. */
-export function h1Options(limits: HttpLimits) {
+export function h1Options(limits: HttpLimits, upgrades: ReadonlySet<UpgradeProtocol>) {
   return {
     insecureHTTPParser: false,
     // The canonical request checks url and fields exactly; this only bounds what is buffered before.
@@ -38,7 +38,7 @@ export function h1Options(limits: HttpLimits) {
     requireHostHeader: false,
     noDelay: true,
     keepAlive: true,
-    shouldUpgradeCallback: (request: IncomingMessage) => asksForWebSocket(request.rawHeaders),
+    shouldUpgradeCallback: (request: IncomingMessage) => asksForSwitch(request.rawHeaders, upgrades),
   }
 }
 
@@ -104,8 +104,10 @@ export function serveH1(server: Server, parts: H1Parts): void {
     const plan = gate.admit(rawRequest(request))
     const go = (settled: Plan): void => {
       if (settled.kind === 'answer') client.answer(settled)
-      else if (settled.kind === 'own') socket.destroy()
-      else carryUpgrade(settled, client, parts.upgrade)
+      else if (settled.kind === 'own') {
+        settled.abandoned?.(undefined)
+        socket.destroy()
+      } else carryUpgrade(settled, client, parts.upgrade)
     }
     if (plan instanceof Promise) void plan.then(go)
     else go(plan)

@@ -1,5 +1,5 @@
-import type { Credential } from '../../core/credential.ts'
-import { Secret } from '../../core/secret.ts'
+import type { Credential } from '../core/credential.ts'
+import { Secret } from '../core/secret.ts'
 import type { CanonicalRequest } from './canonical.ts'
 import type { Cookie } from './cookies.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import { OK, recordingUpstream, testDoor, TOKEN } from '../../testing/httpdoor.ts'
-import type { DoorOptions, RecordingUpstream, TestDoor } from '../../testing/httpdoor.ts'
+import { OK, recordingUpstream, testDoor, TOKEN } from '../testing/httpdoor.ts'
+import type { DoorOptions, RecordingUpstream, TestDoor } from '../testing/httpdoor.ts'
 
 const HEAD = `Host: orders.localhost\r\nAuthorization: Bearer ${TOKEN}\r\n`
 

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
-import type { Clock } from '../../core/clock.ts'
-import type { EndCause } from '../../core/passage.ts'
-import type { Outcome } from '../../core/record.ts'
-import type { Roster, Rostered } from '../../core/roster.ts'
+import type { Clock } from '../core/clock.ts'
+import type { EndCause } from '../core/passage.ts'
+import type { Outcome } from '../core/record.ts'
+import type { Roster, Rostered } from '../core/roster.ts'
 import { RequestBody } from './body.ts'
-import type { Answer, Failure, Fields, Forward } from './engine.ts'
+import type { Answer, Failure, Fields, Forward, ResponseFilter } from './engine.ts'
 import { isMaskable, maskedFields } from './mask.ts'
 import { isAllowedInTrailers } from './names.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamHandler, Upstreams } from './upstream.ts'
@@ -62,6 +62,8 @@ export class Exchange implements UpstreamHandler, Running {
   #call: UpstreamCall | undefined
   /** The response as far as it has come, where it is masked. */
   #held: Held | undefined
+  /** What changes the response as it passes. */
+  #filter: ResponseFilter | undefined
   #status = 0
   #bytesOut = 0
   #headSent = false
@@ -97,7 +99,26 @@ export class Exchange implements UpstreamHandler, Running {
   }
 
   end(cause: EndCause | 'timed-out'): void {
+    if (this.#headSent && this.#result === undefined && this.#filter !== undefined && this.#spoken(cause)) return
     this.#instead(cause === 'shut-down' ? 'upstream-busy' : cause === 'timed-out' ? 'upstream-timeout' : 'access-ended', cause)
+  }
+
+  /** Ends a response that knows how to say why. */
+  #spoken(cause: EndCause | 'timed-out'): boolean {
+    let last: Buffer | undefined
+    try {
+      last = this.#filter!.lastWords(cause)
+    } catch {
+      return false
+    }
+    if (last === undefined) return false
+    this.#result = cause
+    this.#call?.abort()
+    this.#bytesOut += last.length
+    if (last.length > 0) this.#down.write(last)
+    this.#down.end([])
+    this.#body?.destroy()
+    return true
   }
 
   continued(): void {
@@ -107,11 +128,21 @@ export class Exchange implements UpstreamHandler, Running {
   head(status: number, fields: Fields): void {
     if (this.#result !== undefined) return
     this.#status = status
+    if (this.#plan.refuses?.(status) === true) {
+      this.#instead('upstream-refused', 'upstream-failed')
+      return
+    }
     if (this.#plan.mask !== undefined) {
       this.#held = { fields, chunks: [], length: 0 }
       return
     }
-    this.#sendHead(status, fields)
+    try {
+      this.#filter = this.#plan.filter?.(status, fields)
+    } catch {
+      this.#instead('unmaskable', 'refused')
+      return
+    }
+    this.#sendHead(status, this.#filter?.fields ?? fields)
   }
 
   #sendHead(status: number, fields: Fields): void {
@@ -128,14 +159,21 @@ export class Exchange implements UpstreamHandler, Running {
 
   data(chunk: Buffer): boolean {
     if (this.#result !== undefined) return true
+    // Before its head nobody knows what is to be done with it.
+    if (this.#held === undefined && !this.#headSent) {
+      this.#instead('upstream-failed', 'upstream-failed')
+      return true
+    }
     if (this.#held !== undefined) {
       this.#held.chunks.push(chunk)
       this.#held.length += chunk.length
       if (this.#held.length > this.#plan.mask!.limit) this.#unmaskable(this.#held.fields)
       return true
     }
-    this.#bytesOut += chunk.length
-    return this.#down.write(chunk)
+    const out = this.#filter === undefined ? chunk : this.#filtered((filter) => filter.data(chunk))
+    if (out === undefined || out.length === 0) return true
+    this.#bytesOut += out.length
+    return this.#down.write(out)
   }
 
   ended(trailers: Fields): void {
@@ -144,11 +182,27 @@ export class Exchange implements UpstreamHandler, Running {
       this.#masked(this.#held)
       return
     }
+    if (this.#filter !== undefined) {
+      const rest = this.#filtered((filter) => filter.end())
+      if (rest === undefined) return
+      this.#bytesOut += rest.length
+      if (rest.length > 0) this.#down.write(rest)
+    }
     this.#result = 'completed'
     const kept: string[] = []
     for (let i = 0; i + 1 < trailers.length; i += 2) if (isAllowedInTrailers(trailers[i]!)) kept.push(trailers[i]!, trailers[i + 1]!)
     this.#down.end(kept)
     this.#body?.destroy()
+  }
+
+  /** Undefined where the filter gave up: then what came so far is broken off. */
+  #filtered(work: (filter: ResponseFilter) => Buffer): Buffer | undefined {
+    try {
+      return work(this.#filter!)
+    } catch {
+      this.#instead('unmaskable', 'refused')
+      return undefined
+    }
   }
 
   /** The whole response is there: out it goes, masked. Trailers speak of the body as it was. */

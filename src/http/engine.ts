@@ -2,8 +2,9 @@
  * Between policy and bytes. An engine reads requests, asks the gate what to do with each head, and does it. There is one
  * built on Node's own servers and undici (`wire.ts`); another may stand beside it, and both must behave the same.
  */
-import type { PresentedCertificate } from '../../core/credential.ts'
-import type { Admitted } from '../../core/pipeline.ts'
+import type { PresentedCertificate } from '../core/credential.ts'
+import type { EndCause } from '../core/passage.ts'
+import type { Admitted } from '../core/pipeline.ts'
 import type { BodyFraming } from './canonical.ts'
 import type { Masker } from './mask.ts'
 
@@ -70,8 +71,12 @@ export interface UpstreamTarget {
   /** PEM of the authorities to believe instead of the system's. */
   readonly ca: string | undefined
   readonly serverName: string
+  /** The certificate that the gateway itself shows there, PEM. */
+  readonly client?: { readonly cert: string; readonly key: string } | undefined
   /** Speak HTTP/2: over TLS if the server agrees, in clear text at once. */
   readonly http2: boolean
+  /** Fields of one name have to arrive as the lines that they are: over HTTP/2, too. */
+  readonly separateFields?: boolean
   readonly connections: number
   /** Requests that may wait for a connection. */
   readonly pending: number
@@ -80,6 +85,9 @@ export interface UpstreamTarget {
   readonly headersTimeout: number
   readonly idleTimeout: number
 }
+
+/** Protocols that a connection may be switched to. */
+export type UpgradeProtocol = 'websocket' | 'spdy/3.1'
 
 /** How a response is masked: its body is collected, changed as a whole, and kept back where it can't be. */
 export interface ResponseMask {
@@ -95,7 +103,34 @@ export type Failure =
   | 'upstream-busy'
   | 'body-too-large'
   | 'access-ended'
+  /** It did not take the gateway's own credential. */
+  | 'upstream-refused'
   | 'upgrade'
+
+/** What is done to a response on its way to the caller. A throw keeps back what is still to come. */
+export interface ResponseFilter {
+  /** In place of the fields that the upstream sent. */
+  readonly fields: Fields
+  /** What to send for these bytes, which may be nothing yet. */
+  data(chunk: Buffer): Buffer
+  /** What is left to send at the end. */
+  end(): Buffer
+  /** Last words of a response whose access has ended; undefined where it stands so that there can be none, and it is broken off. */
+  lastWords(cause: EndCause | 'timed-out'): Buffer | undefined
+}
+
+/** Reads along on a connection that was switched to another protocol. What it throws ends the connection. */
+export interface StreamTap {
+  fromClient(chunk: Buffer): void
+  fromServer(chunk: Buffer): void
+  /**
+   * Bytes for the caller that end it as its protocol does. Where it stands in the middle of something, they are not all (`done`), and what
+   * the upstream sends next is handed in: nothing else of it is passed on any more.
+   */
+  closing(cause: EndCause | 'timed-out', chunk?: Buffer): { readonly bytes: Buffer; readonly done: boolean }
+  /** It is over; called once. */
+  over(): void
+}
 
 /** A request that was let through. The engine completes `passage` exactly once, however it ends. */
 export interface Forward {
@@ -103,13 +138,19 @@ export interface Forward {
   readonly passage: Admitted
   readonly request: UpstreamRequest
   readonly target: UpstreamTarget
-  readonly upgrade: 'websocket' | undefined
+  readonly upgrade: UpgradeProtocol | undefined
   /** Bytes of request body; 0 is without limit. */
   readonly bodyLimit: number
   /** Milliseconds from admission after which the exchange is ended. */
   readonly maxDuration: number
   /** Undefined where nothing of the response is masked. */
   readonly mask: ResponseMask | undefined
+  /** Whether a status says that the upstream refused the gateway itself, so that its answer is nobody's to see. */
+  refuses?(status: number): boolean
+  /** How a response is changed as it passes; undefined for one that isn't. Asked once, with the upstream's own status and fields. */
+  filter?(status: number, fields: Fields): ResponseFilter | undefined
+  /** Who reads along once the upstream has agreed to the switch. @param end Ends the connection for a cause of the reader's */
+  tap?(fields: Fields, end: () => void): StreamTap | undefined
   /** The fields of a response to the client, from those that the upstream sent. */
   respond(status: number, fields: Fields): string[]
   /** What is answered in place of the upstream. */
@@ -124,12 +165,16 @@ export interface OwnRequest {
   readonly expectsContinue: boolean
   /** Called once, with the whole body. */
   readonly answer: (body: Buffer) => Answer | Promise<Answer>
+  /** Called once in place of `answer`, where the body doesn't come, or not whole. @param answered What the caller got; undefined where it is gone */
+  readonly abandoned?: (answered: Answer | undefined) => void
 }
 
 export type Plan = Answer | Forward | OwnRequest
 
 /** Policy's side. Never throws and never rejects. */
 export interface Gate {
+  /** Protocols that it may let connections be switched to. */
+  readonly upgrades: ReadonlySet<UpgradeProtocol>
   admit(raw: RawRequest): Plan | Promise<Plan>
   /** The answer to what could not even be read as a request. */
   unreadable(code: 'http/malformed' | 'http/fields-too-large' | 'http/request-timeout' | 'http/method' | 'http/expectation'): Answer

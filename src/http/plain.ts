@@ -2,7 +2,7 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { isIP } from 'node:net'
-import type { Clock, Timer } from '../../core/clock.ts'
+import type { Clock, Timer } from '../core/clock.ts'
 import type { RequestBody } from './body.ts'
 import type { UpstreamRequest, UpstreamTarget } from './engine.ts'
 import { loopbackLookup } from './lookup.ts'
@@ -28,6 +28,7 @@ export function plainRequest(target: UpstreamTarget, method: string, path: strin
     ALPNProtocols: ['http/1.1'],
     servername: isIP(target.serverName) === 0 ? target.serverName : '',
     ...(target.ca === undefined ? {} : { ca: target.ca }),
+    ...target.client,
   }
   return httpsRequest(tls)
 }

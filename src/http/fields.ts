@@ -1,5 +1,5 @@
 /** One pass over the raw field lines: what goes on as it is, what the gateway reads, and what is wrong with them. */
-import type { Code } from '../../core/errors.ts'
+import type { Code } from '../core/errors.ts'
 import type { RawRequest } from './engine.ts'
 import { nameInfo } from './names.ts'
 import { isUtf8 } from './target.ts'
@@ -25,6 +25,8 @@ export interface CanonicalLimits {
   /** Bytes of all fields together, names, values and separators. */
   readonly fields: number
   readonly fieldCount: number
+  /** Whether a connection may be switched to SPDY/3.1, which no browser speaks any more. Default: no. */
+  readonly spdy?: boolean
 }
 
 /** Fields that a message may carry once (RFC 9110 §5.3); a second one is where two readers part ways. */

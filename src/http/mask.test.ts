@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import type { Mask, MaskedField } from '../../core/decision.ts'
+import type { Mask, MaskedField } from '../core/decision.ts'
 import { askedWhole, isMaskable, maskedFields, maskerOf } from './mask.ts'
 
 const KEY = new Uint8Array(32).fill(7)

@@ -1,4 +1,5 @@
 import { BlockList, isIP, isIPv4 } from 'node:net'
+import { UNKNOWN_IP } from '../core/decision.ts'
 import type { CanonicalRequest } from './canonical.ts'
 
 /** Peers whose forwarding fields are believed. */
@@ -55,7 +56,7 @@ export function callerOf(
   request: Pick<CanonicalRequest, 'forwardedFor' | 'forwardedProto'> | undefined,
   trusted: TrustedProxies,
 ): Caller {
-  const direct = plainAddress(peer) ?? 'unknown'
+  const direct = plainAddress(peer) ?? UNKNOWN_IP
   if (request === undefined || !trusted.includes(direct)) return { ip: direct, secure, forwardedFor: direct }
   const chain = [direct]
   let ip = direct

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
 
 /** What a caller may go on sending after an early answer, in bytes and milliseconds, before its connection is cut. */
 const MAX_BYTES = 256 * 1024

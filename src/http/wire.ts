@@ -1,18 +1,18 @@
 /** The engine on Node's own servers and undici: listeners, connections, life and death. It knows no policy. */
-import type { Clock, Entropy, Timer } from '../../core/clock.ts'
-import type { Meter } from '../../core/meter.ts'
-import { Roster } from '../../core/roster.ts'
+import type { Clock, Entropy, Timer } from '../core/clock.ts'
+import type { Meter } from '../core/meter.ts'
+import { Roster } from '../core/roster.ts'
 import type { Engine, Gate } from './engine.ts'
 import type { ExchangeParts, Running } from './exchange.ts'
 import type { TrustedProxies } from './forwarded.ts'
 import { serveH1 } from './h1.ts'
 import { serveH2 } from './h2.ts'
 import { createListener } from './listeners.ts'
-import type { DoorConfig } from './schema.ts'
+import type { ListeningConfig } from './schema.ts'
 import { Upstreams } from './upstream.ts'
 
 export interface EngineParts {
-  readonly config: DoorConfig
+  readonly config: ListeningConfig
   /** Where relative file names start. */
   readonly folder: string
   readonly gate: Gate
@@ -43,6 +43,7 @@ export function createNodeEngine(parts: EngineParts): Engine {
     createListener(listener, {
       ...parts,
       limits,
+      upgrades: gate.upgrades,
       serve: (server) => serveH1(server, { gate, exchange, upgrade, limits, clock, meter, draining: () => draining }),
       takeH2: (socket) => h2.take(socket),
     }),

@@ -2,8 +2,8 @@
  * The one canonical request (design, invariant 1). It is built from the raw target and the raw header lines alone; the
  * decision is made on it and the upstream request is written from it. Whatever is ambiguous is refused, never repaired.
  */
-import type { Code } from '../../core/errors.ts'
-import type { RawRequest } from './engine.ts'
+import type { Code } from '../core/errors.ts'
+import type { RawRequest, UpgradeProtocol } from './engine.ts'
 import { scanFields, tokens, withoutListed, type CanonicalLimits, type ReadFields, type Scan } from './fields.ts'
 import { formatAuthority, parseAuthority, parseTarget, type Authority } from './target.ts'
 
@@ -34,7 +34,7 @@ export interface CanonicalRequest {
   readonly expectsContinue: boolean
   readonly acceptsTrailers: boolean
   readonly announcesTrailers: boolean
-  readonly upgrade: 'websocket' | undefined
+  readonly upgrade: UpgradeProtocol | undefined
   readonly forwardedFor: readonly string[]
   readonly forwardedProto: readonly string[]
   readonly traceparent: readonly string[]
@@ -77,8 +77,14 @@ export function canonical(raw: RawRequest, limits: CanonicalLimits): Canonical {
   if (body === undefined) return refuse('http/framing')
   const expect = scan.expect?.toLowerCase()
   if (expect !== undefined && expect !== '100-continue') return refuse('http/expectation')
-  const upgrade = websocket || isWebSocketUpgrade(scan) ? 'websocket' : undefined
-  if (upgrade !== undefined && !isHandshake(raw, scan, websocket, body)) return refuse('http/upgrade')
+  const upgrade =
+    websocket || isUpgradeTo('websocket', scan)
+      ? 'websocket'
+      : limits.spdy === true && isUpgradeTo('spdy/3.1', scan)
+        ? 'spdy/3.1'
+        : undefined
+  if (upgrade === 'websocket' && !isHandshake(raw, scan, websocket, body)) return refuse('http/upgrade')
+  if (upgrade === 'spdy/3.1' && (raw.version !== '1.1' || (body !== 'none' && body !== 0))) return refuse('http/upgrade')
 
   return {
     ok: true,
@@ -145,10 +151,10 @@ function framing(raw: RawRequest, scan: Scan): BodyFraming | undefined {
 }
 
 /** Exactly `Upgrade: websocket`, asked for by `Connection`. Any other upgrade is left unanswered (RFC 9110 §7.8). */
-function isWebSocketUpgrade(scan: Scan): boolean {
+function isUpgradeTo(protocol: UpgradeProtocol, scan: Scan): boolean {
   return (
     scan.upgrade.length === 1 &&
-    scan.upgrade[0]!.toLowerCase() === 'websocket' &&
+    scan.upgrade[0]!.toLowerCase() === protocol &&
     scan.connection.some((value) => tokens(value).includes('upgrade'))
   )
 }
@@ -174,8 +180,8 @@ export function harmless(raw: RawRequest): { readonly method: string; readonly p
 }
 
 /** Whether a parser that found an upgrade should leave the connection to it: the same rule as above, on the raw lines. */
-export function asksForWebSocket(rawHeaders: readonly string[]): boolean {
+export function asksForSwitch(rawHeaders: readonly string[], protocols: ReadonlySet<string>): boolean {
   const upgrade: string[] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === 'upgrade') upgrade.push(rawHeaders[i + 1]!)
-  return upgrade.length === 1 && upgrade[0]!.toLowerCase() === 'websocket'
+  return upgrade.length === 1 && protocols.has(upgrade[0]!.toLowerCase())
 }

@@ -1,4 +1,4 @@
-import type { Entropy } from '../../core/clock.ts'
+import type { Entropy } from '../core/clock.ts'
 
 /** The place of this exchange in a trace (W3C Trace Context). */
 export interface Trace {

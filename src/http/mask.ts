@@ -1,7 +1,7 @@
 /** Masks fields of a JSON text (RFC 8259) and leaves every other byte of it as it is: numbers keep their digits, names their order. */
 import { createHmac } from 'node:crypto'
-import type { Mask, MaskedField } from '../../core/decision.ts'
-import { ANY, parseJsonPath, type PathSegment } from '../../core/jsonpath.ts'
+import type { Mask, MaskedField } from '../core/decision.ts'
+import { ANY, parseJsonPath, type PathSegment } from '../core/jsonpath.ts'
 
 /** Levels of nesting at most; a deeper text is none that can be masked. */
 const MAX_DEPTH = 128

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
-import type { PresentedCertificate } from '../../core/credential.ts'
+import type { PresentedCertificate } from '../core/credential.ts'
 
 /** Certificates of one chain that are handed on at most. */
 const MAX_CHAIN = 10

@@ -5,15 +5,15 @@ import type { AddressInfo, Socket } from 'node:net'
 import { resolve } from 'node:path'
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContext, type TlsOptions, type TLSSocket } from 'node:tls'
-import type { Clock, Timer } from '../../core/clock.ts'
-import { OstiaryError } from '../../core/errors.ts'
-import type { Meter } from '../../core/meter.ts'
-import type { BoundAddress } from './engine.ts'
+import type { Clock, Timer } from '../core/clock.ts'
+import { OstiaryError } from '../core/errors.ts'
+import type { Meter } from '../core/meter.ts'
+import type { BoundAddress, UpgradeProtocol } from './engine.ts'
 import { plainAddress, type TrustedProxies } from './forwarded.ts'
 import { h1Options } from './h1.ts'
-import type { DoorConfig, HttpLimits } from './schema.ts'
+import type { ListeningConfig, HttpLimits } from './schema.ts'
 
-type ListenerConfig = DoorConfig['listen'][number]
+type ListenerConfig = ListeningConfig['listen'][number]
 type TlsFiles = { readonly cert: string; readonly key: string }
 
 /** The listener's own certificate, and what clients' are judged by. */
@@ -31,6 +31,7 @@ export interface ListenerParts {
   /** Where relative file names start. */
   readonly folder: string
   readonly limits: HttpLimits
+  readonly upgrades: ReadonlySet<UpgradeProtocol>
   readonly trusted: TrustedProxies
   readonly clock: Clock
   readonly meter: Meter
@@ -48,10 +49,10 @@ export interface Listener {
 }
 
 export function createListener(config: ListenerConfig, parts: ListenerParts): Listener {
-  const { limits, meter } = parts
+  const { limits, meter, upgrades } = parts
   const { tls } = config
   const certificates = tls === undefined ? undefined : new Certificates(tls, parts)
-  const server = certificates === undefined ? createHttpServer(h1Options(limits)) : httpsServer(certificates, parts)
+  const server = certificates === undefined ? createHttpServer(h1Options(limits, upgrades)) : httpsServer(certificates, parts)
   const sockets = new Set<Socket>()
   const perAddress = new Map<string, number>()
   server.maxConnections = limits.connections
@@ -101,9 +102,9 @@ function listenOn(server: Server, { host, port }: ListenerConfig['address'], sec
 }
 
 /** One TLS listener for both versions: the one that was agreed by ALPN takes the connection. */
-function httpsServer(certificates: Certificates, { limits, meter, takeH2 }: ListenerParts): HttpsServer {
+function httpsServer(certificates: Certificates, { limits, meter, upgrades, takeH2 }: ListenerParts): HttpsServer {
   const server = createHttpsServer({
-    ...h1Options(limits),
+    ...h1Options(limits, upgrades),
     ALPNProtocols: ['h2', 'http/1.1'],
     minVersion: 'TLSv1.2',
     handshakeTimeout: limits.headTimeout,
