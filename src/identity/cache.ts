@@ -1,4 +1,5 @@
 import type { Entropy } from '../core/clock.ts'
+import { MAX_TOKEN } from './jose/compact.ts'
 
 interface Entry<T> {
   readonly text: string
@@ -48,8 +49,7 @@ export class TokenCache<T> {
 
   set(text: string, value: T, until: number): void {
     this.delete(text)
-    // A copy: the text may be a slice that holds on to a whole request.
-    this.#insert(this.#hash(text), { text: Buffer.from(text, 'utf8').toString('utf8'), value, until })
+    this.#insert(this.#hash(text), { text: copyOf(text), value, until })
   }
 
   delete(text: string): void {
@@ -89,6 +89,15 @@ export class TokenCache<T> {
     for (let at = from; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
     return hash ^ (hash >>> 15)
   }
+}
+
+/** What texts are copied through. */
+const COPIED = Buffer.allocUnsafeSlow(MAX_TOKEN)
+
+/** A copy: the text may be a slice that holds on to a whole request. */
+function copyOf(text: string): string {
+  const copy = COPIED.toString('latin1', 0, COPIED.write(text, 'latin1'))
+  return copy === text ? copy : Buffer.from(text, 'utf8').toString('utf8') // longer than any token, or not of octets
 }
 
 function find<T>(bucket: Entry<T>[] | undefined, text: string, now: number): Entry<T> | undefined {

@@ -28,6 +28,7 @@ export function declaredClaims(builtIn: Readonly<Record<string, ClaimInfo>>, dec
 }
 
 const NONE = Object.freeze(Object.create(null) as JsonObject)
+const NOTHING: ReadonlySet<string> = new Set()
 
 /**
  * Reads the declared claims. One that is absent is absent. Of a list, entries that are no texts are passed over: so do enforcement points
@@ -36,21 +37,29 @@ const NONE = Object.freeze(Object.create(null) as JsonObject)
  * @param derived Members that stand in place of those that the payload has. Has no prototype.
  */
 export function readClaims(payload: JsonObject, declared: readonly DeclaredClaim[], derived: JsonObject = NONE): ReadClaims {
-  const claims = Object.create(null) as Record<string, ClaimValue>
-  const unknownClaims = new Set<string>()
+  const claims = bare<ClaimValue>()
+  let unknownClaims: Set<string> | undefined
   const elsewhere = payload['_claim_names']
   for (const { name, type, path } of declared) {
     if (isElsewhere(elsewhere, path[0]!)) {
-      unknownClaims.add(name)
+      unknownClaims = (unknownClaims ?? new Set()).add(name)
       continue
     }
     const found = follow((path[0] ?? name) in derived ? derived : payload, path)
     if (found === ABSENT) continue
     const value = typed(found, type)
-    if (value === undefined) unknownClaims.add(name)
+    if (value === undefined) unknownClaims = (unknownClaims ?? new Set()).add(name)
     else claims[name] = value
   }
-  return { claims, unknownClaims }
+  return { claims, unknownClaims: unknownClaims ?? NOTHING }
+}
+
+/**
+ * An object without a prototype. Not one that begins without: the engine keeps those as tables, which take five times the memory, and each
+ * is held for as long as its token.
+ */
+export function bare<T>(): Record<string, T> {
+  return Object.setPrototypeOf({}, null) as Record<string, T>
 }
 
 /** A copy with other members; those that are undefined are taken away. Has no prototype. */

@@ -1,3 +1,4 @@
+import { tokenExchanger, type TokenExchanger } from './exchange/exchange.ts'
 import { join } from 'node:path'
 import { keyVault } from '../config/keyvault.ts'
 import type { IssuerBase, Wiring } from '../config/schema.ts'
@@ -100,6 +101,8 @@ export interface Identities {
     end(id: string): Promise<boolean>
   }
   readonly revocations: Revocations
+  /** Gets tokens on behalf of people, for other audiences. */
+  readonly exchanger: TokenExchanger
   /**
    * The latest instant, in milliseconds since the epoch, at which anything that a revocation ends could be valid; undefined where there is none.
    * @throws OstiaryError `identity/no-session`, `identity/sessions-unavailable`
@@ -202,6 +205,7 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
       end: (id) => told(() => sessions.endNamed(id)),
     },
     revocations,
+    exchanger: tokenExchanger({ issuers, fetch: outbound.fetch, clock }),
     async keptUntil(target) {
       const session = target.kind === 'session' ? await told(() => sessions.endOf(target.session)) : undefined
       if (target.kind === 'session' && session === undefined) throw new OstiaryError('identity/no-session', { session: target.session })
@@ -242,3 +246,5 @@ function createIssuer(name: string, config: IssuerBase, deps: IssuerDeps): Issue
   if (kind === undefined) throw new TypeError(`issuer ${name}: no such kind`) // the schema lets no other through
   return kind.create(name, config, deps)
 }
+
+export { ExchangeRefused, type TokenExchanger } from './exchange/exchange.ts'

@@ -133,10 +133,14 @@ export class Tokens {
   /** A token goes to the issuer that owns its `iss`, or that knows its form where it is no JWT: it is never tried on another. */
   #judge(token: string): TokenResult | Promise<TokenResult> {
     const { issuers } = this.#parts
-    const claiming = issuers.filter((one) => one.claimsToken?.(token) === true)
-    // Two that know the form: neither is it for certain, and a trial would show the token to the wrong one.
-    if (claiming.length > 1) return { outcome: 'rejected', reason: 'issuer' }
-    if (claiming[0] !== undefined) return claiming[0].verifyAccessToken(token)
+    let claiming: Issuer | undefined
+    for (const one of issuers) {
+      if (one.claimsToken?.(token) !== true) continue
+      // Two that know the form: neither is it for certain, and a trial would show the token to the wrong one.
+      if (claiming !== undefined) return { outcome: 'rejected', reason: 'issuer' }
+      claiming = one
+    }
+    if (claiming !== undefined) return claiming.verifyAccessToken(token)
     const jwt = parseJwt(token)
     if ('outcome' in jwt) return jwt
     const { iss } = jwt.payload

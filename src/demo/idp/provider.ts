@@ -213,6 +213,7 @@ export async function tenantProvider(parts: ProviderParts, tenant: string, store
     await next()
     if (ctx.path === PATHS.devicecode && ctx.status === 200) ctx.body = deviceAnswer(ctx.body as DeviceAnswer)
     if (ctx.path === PATHS.token && ctx.status === 400) ctx.body = deviceRefusal(ctx as KoaContextWithOIDC)
+    if (ctx.path === PATHS.token && ctx.status === 200) ctx.body = tokenAnswer(ctx as KoaContextWithOIDC)
   })
   return provider
 }
@@ -249,15 +250,28 @@ function refreshedByName(provider: Provider): void {
   })
 }
 
+/** Entra names scopes as they were asked for, and none to an app: Microsoft's libraries look for theirs among them. */
+function tokenAnswer({ body, oidc }: KoaContextWithOIDC): unknown {
+  const { scope, ...answer } = body as { readonly scope?: string }
+  if (scope === undefined || oidc?.params?.['grant_type'] === 'client_credentials') return answer
+  const { scope: asked } = (oidc?.body ?? {}) as { readonly scope?: unknown }
+  const names = new Map((typeof asked === 'string' ? asked : '').split(' ').map((one) => [meant(one).scope, one]))
+  const told = scope.split(' ').map((one) => names.get(one) ?? one)
+  return { ...answer, scope: told.join(' ') }
+}
+
+/** The API that a scope is of, and the scope as that API has it. */
+function meant(scope: string): { readonly api: Api | undefined; readonly scope: string } {
+  const cut = scope.lastIndexOf('/')
+  const api = cut > 0 ? findApi(scope.slice(0, cut)) : undefined
+  return { api, scope: api === undefined ? scope : `${api.uri}/${scope.slice(cut + 1)}` }
+}
+
 /** A scope asks for one API at most; `{guid}/.default` means the same as `api://{guid}/.default`. */
 function requestedApi(ctx: KoaContextWithOIDC): Api | undefined {
   const { params } = ctx.oidc
   if (typeof params?.['scope'] !== 'string') return undefined
-  const named = params['scope'].split(' ').map((scope) => {
-    const cut = scope.lastIndexOf('/')
-    const api = cut > 0 ? findApi(scope.slice(0, cut)) : undefined
-    return { api, scope: api === undefined ? scope : `${api.uri}/${scope.slice(cut + 1)}` }
-  })
+  const named = params['scope'].split(' ').map(meant)
   params['scope'] = named.map(({ scope }) => scope).join(' ')
   return named.find(({ api }) => api !== undefined)?.api
 }

@@ -1,6 +1,6 @@
 import type { Claims, Evidence, Identity } from '../../core/principal.ts'
-import { readClaims, type DeclaredClaim } from '../claims.ts'
-import type { JsonObject } from '../jose/json.ts'
+import { bare, readClaims, type DeclaredClaim } from '../claims.ts'
+import type { JsonObject, JsonValue } from '../jose/json.ts'
 import type { Caller } from './caller.ts'
 
 /** What an identity is made of once its token is proven. */
@@ -24,11 +24,8 @@ const NOT_CHOSEN = new Set(['oid', 'tid', 'azp', 'azpacr', 'idtyp', 'acct', 'idp
 /** The identity that a token proves: keyed by tenant and object, never by a name or an address. */
 export function identityOf(proven: Proven): Identity {
   const { issuer, payload, tenant, foreign, object, caller, declared, listedClients, evidence } = proven
-  const read = readClaims(payload, declared, derived(payload, tenant, caller.client))
-  const unknown = new Set(read.unknownClaims)
-  // Claims of other names may be read from the groups, too.
-  if (hasOverage(payload)) for (const { name, path } of declared) if (path[0] === 'groups') unknown.add(name)
-  if (foreign) for (const { name, path } of declared) if (!NOT_CHOSEN.has(path[0]!)) unknown.add(name)
+  const read = readClaims(payload, declared, derivedOf(payload, tenant, caller.client))
+  const unknown = hasOverage(payload) || foreign ? widened(proven, read.unknownClaims) : read.unknownClaims
   return {
     issuer,
     subject: `${tenant}/${object}`,
@@ -44,9 +41,18 @@ export function identityOf(proven: Proven): Identity {
   }
 }
 
+/** With the claims that this token can't tell. */
+function widened({ payload, foreign, declared }: Proven, unknownClaims: ReadonlySet<string>): ReadonlySet<string> {
+  const unknown = new Set(unknownClaims)
+  // Claims of other names may be read from the groups, too.
+  if (hasOverage(payload)) for (const { name, path } of declared) if (path[0] === 'groups') unknown.add(name)
+  if (foreign) for (const { name, path } of declared) if (!NOT_CHOSEN.has(path[0]!)) unknown.add(name)
+  return unknown
+}
+
 /** The agent that acts for the subject, as far as the subject's token tells of it. Roles in that token are the subject's. */
 function actorOf({ issuer, tenant, caller, evidence }: Proven): Identity {
-  const claims = Object.create(null) as Record<string, string>
+  const claims = bare<string>()
   claims['azp'] = caller.client
   claims['tid'] = tenant
   // An agent identity's object id is its client id. An application's isn't, and the token doesn't say it.
@@ -69,9 +75,12 @@ function actorOf({ issuer, tenant, caller, evidence }: Proven): Identity {
 }
 
 /** The claims that are derived. `azp` and `guest` of the token itself, if any, don't count. */
-function derived(payload: JsonObject, tenant: string, client: string): JsonObject {
+function derivedOf(payload: JsonObject, tenant: string, client: string): JsonObject {
   // `null` is of no type that `guest` could have: it can't be told.
-  return { __proto__: null, azp: client, guest: isGuest(payload, tenant) ?? null }
+  const derived = bare<JsonValue>()
+  derived['azp'] = client
+  derived['guest'] = isGuest(payload, tenant) ?? null
+  return derived
 }
 
 /** By `acct` (0 member, 1 guest) where the registration asks for it; else by `idp`, which is absent or the tenant's own for members. */
@@ -89,7 +98,7 @@ function hasOverage({ hasgroups }: JsonObject): boolean {
 }
 
 function without(claims: Claims, unknown: ReadonlySet<string>): Claims {
-  if (![...unknown].some((name) => name in claims)) return claims
+  if (unknown.size === 0 || ![...unknown].some((name) => name in claims)) return claims
   return Object.assign(Object.create(null) as object, Object.fromEntries(Object.entries(claims).filter(([name]) => !unknown.has(name))))
 }
 

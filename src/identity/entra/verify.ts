@@ -171,10 +171,14 @@ function identity(
   }
 }
 
+/** Without a letter that has a small one. */
+const SMALL = /^[\0-@[-\x7f]*$/
+
 /** Refuses two names of one deciding claim. They can't be the same, so that one of them is in other letters. @throws Refusal `claim` */
 function checkNames(payload: JsonObject): void {
   let others: Set<string> | undefined
   for (const name of Object.keys(payload)) {
+    if (SMALL.test(name)) continue
     const folded = name.toLowerCase()
     if (folded === name || !DECIDING.has(folded)) continue
     if (folded in payload || others?.has(folded) === true) throw new Refusal('claim', folded)

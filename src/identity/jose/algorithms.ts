@@ -1,5 +1,3 @@
-import { constants } from 'node:crypto'
-
 /** The signature algorithms of RFC 7518 §3.1 and RFC 8037 that can be verified with a public key. */
 export const algorithmNames = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
 export type AlgorithmName = (typeof algorithmNames)[number]
@@ -11,38 +9,24 @@ export interface Algorithm {
   /** OpenSSL's name of the curve, where it is bound to one. */
   readonly curve: string | undefined
   readonly hash: string | null
-  /** Undefined where node:crypto's own defaults are meant: a bare key is verified with in two thirds of the time. */
-  readonly options: { readonly padding?: number; readonly saltLength?: number; readonly dsaEncoding?: 'ieee-p1363' } | undefined
+  /** Octets of the salt of RSASSA-PSS: as many as its hash has (RFC 7518 §3.5). */
+  readonly saltLength: number | undefined
   /** Bytes of a signature; for RSA it is the modulus' length. */
   readonly length: number | undefined
 }
 
-/** PKCS #1 v1.5 is the default for a key of type `rsa`. */
-const rsa = (hash: string): Algorithm => ({ keyType: 'rsa', curve: undefined, hash, options: undefined, length: undefined })
-const pss = (hash: string, saltLength: number): Algorithm => ({
-  keyType: 'rsa',
-  curve: undefined,
-  hash,
-  options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength },
-  length: undefined,
-})
-const ecdsa = (hash: string, curve: string, length: number): Algorithm => ({
-  keyType: 'ec',
-  curve,
-  hash,
-  options: { dsaEncoding: 'ieee-p1363' },
-  length,
-})
+const rsa = (hash: string, saltLength?: number): Algorithm => ({ keyType: 'rsa', curve: undefined, hash, saltLength, length: undefined })
+const ecdsa = (hash: string, curve: string, length: number): Algorithm => ({ keyType: 'ec', curve, hash, saltLength: undefined, length })
 
 export const algorithms: ReadonlyMap<string, Algorithm> = new Map<AlgorithmName, Algorithm>([
   ['RS256', rsa('sha256')],
   ['RS384', rsa('sha384')],
   ['RS512', rsa('sha512')],
-  ['PS256', pss('sha256', 32)],
-  ['PS384', pss('sha384', 48)],
-  ['PS512', pss('sha512', 64)],
+  ['PS256', rsa('sha256', 32)],
+  ['PS384', rsa('sha384', 48)],
+  ['PS512', rsa('sha512', 64)],
   ['ES256', ecdsa('sha256', 'prime256v1', 64)],
   ['ES384', ecdsa('sha384', 'secp384r1', 96)],
   ['ES512', ecdsa('sha512', 'secp521r1', 132)],
-  ['EdDSA', { keyType: 'ed25519', curve: undefined, hash: null, options: undefined, length: 64 }],
+  ['EdDSA', { keyType: 'ed25519', curve: undefined, hash: null, saltLength: undefined, length: 64 }],
 ])

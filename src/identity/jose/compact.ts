@@ -1,8 +1,9 @@
-import { verify } from 'node:crypto'
 import { algorithms } from './algorithms.ts'
 import { isObject, readJson, type JsonObject, type JsonValue } from './json.ts'
 import { MAX_KID, type VerificationKey } from './jwk.ts'
+import { Octets } from './octets.ts'
 import { Refusal, refused, type Rejected } from './refusal.ts'
+import { isSigned } from './signature.ts'
 
 /** Longest token accepted, in characters; judged before anything is decoded. */
 export const MAX_TOKEN = 16 * 1024
@@ -10,11 +11,10 @@ export const MAX_TOKEN = 16 * 1024
 /** A token taken apart, of which nothing is proven yet. */
 export interface Jws {
   readonly header: Header
-  /** Payload as sent. */
-  readonly content: Buffer
   /** What was signed: header and payload as received, with the dot. */
   readonly signed: string
-  readonly signature: Buffer
+  /** The signature as received: base64url in the one form that its octets have. */
+  readonly signature: string
 }
 
 export interface Header {
@@ -38,6 +38,10 @@ const MAX_KEPT_HEADER = 512
 const MAX_HEADERS = 256
 const headers = new Map<string, Header>()
 
+/** What is decoded of a token is read at once. */
+const CONTENT = new Octets(MAX_TOKEN)
+const SIGNATURE = new Octets(MAX_TOKEN)
+
 /**
  * Takes a token in compact serialisation apart (RFC 7515 §7.1) and refuses what no issuer may send.
  * @throws Refusal `too-large`, `malformed`, `encrypted`, `unsigned`, `critical-header`, `unknown-key`, `signature`
@@ -46,25 +50,32 @@ export function readJws(token: string): Jws {
   return takeApart(token, false).jws
 }
 
-function takeApart(token: string, bringsKey: boolean): { readonly jws: Jws; readonly jwk: JsonValue | undefined } {
+interface Parts {
+  readonly jws: Jws
+  readonly jwk: JsonValue | undefined
+  /** Payload as sent; until the next token is taken apart. */
+  readonly content: Buffer
+}
+
+function takeApart(token: string, bringsKey: boolean): Parts {
   if (token.length > MAX_TOKEN) throw new Refusal('too-large')
   const parts = token.split('.', 6)
   if (parts.length === 5) throw new Refusal('encrypted') // RFC 7516 §7.1
-  const [head, body, tail] = parts
-  if (parts.length !== 3 || head === undefined || body === undefined || tail === undefined) throw new Refusal('malformed')
-  const { header, jwk } = bringsKey ? readHeader(decode(head), true) : { header: headerOf(head), jwk: undefined }
-  const content = decode(body)
-  const signature = decode(tail)
-  if (signature.length === 0) throw new Refusal('signature')
-  return { jws: { header, content, signed: token.slice(0, head.length + 1 + body.length), signature }, jwk }
+  const [head, body, signature] = parts
+  if (parts.length !== 3 || head === undefined || body === undefined || signature === undefined) throw new Refusal('malformed')
+  const { header, jwk } = bringsKey ? readHeader(decode(CONTENT, head), true) : { header: headerOf(head), jwk: undefined }
+  const content = decode(CONTENT, body)
+  if (decode(SIGNATURE, signature).length === 0) throw new Refusal('signature')
+  return { jws: { header, signed: token.slice(0, head.length + 1 + body.length), signature }, jwk, content }
 }
 
 /** The same for a token that carries claims. @throws Refusal as `readJws` */
 export function readJwt(token: string): Jwt {
-  const jws = readJws(token)
-  const payload = readJson(jws.content)
+  const { jws, content } = takeApart(token, false)
+  const payload = readJson(content)
   if (!isObject(payload)) throw new Refusal('malformed')
-  return { ...jws, payload }
+  const { header, signed, signature } = jws
+  return { header, signed, signature, payload }
 }
 
 /** The same with its refusal as an answer. */
@@ -79,25 +90,25 @@ export interface Proof extends Jwt {
 
 /** Takes a proof apart (RFC 9449 §4.2): the one kind of token whose key is in its header. @throws Refusal as `readJws`; `proof` without a key */
 export function readProof(token: string): Proof {
-  const { jws, jwk } = takeApart(token, true)
-  const payload = readJson(jws.content)
+  const { jws, jwk, content } = takeApart(token, true)
+  const payload = readJson(content)
   if (!isObject(payload)) throw new Refusal('malformed')
   if (!isObject(jwk)) throw new Refusal('proof', 'jwk')
   return { ...jws, payload, jwk }
 }
 
-/** Base64url without padding, in the one form that its octets have (RFC 7515 §2, RFC 4648 §3.5). */
-function decode(text: string): Buffer {
-  const bytes = Buffer.from(text, 'base64url')
-  if (bytes.toString('base64url') !== text) throw new Refusal('malformed')
-  return bytes
+/** @throws Refusal `malformed` */
+function decode(memory: Octets, text: string): Buffer {
+  const octets = memory.ofBase64url(text)
+  if (octets === undefined) throw new Refusal('malformed')
+  return octets
 }
 
 /** The header of a token whose key is not in it. @throws Refusal as `readJws` */
 function headerOf(text: string): Header {
   const known = headers.get(text)
   if (known !== undefined) return known
-  const bytes = decode(text)
+  const bytes = decode(CONTENT, text)
   const { header } = readHeader(bytes, false)
   if (text.length <= MAX_KEPT_HEADER) {
     if (headers.size >= MAX_HEADERS) headers.clear()
@@ -136,13 +147,7 @@ export function keyIdOf({ header }: Jws, allowed: ReadonlySet<string>, only?: (a
 export function checkSignature(jws: Jws, key: VerificationKey): void {
   const algorithm = algorithms.get(jws.header.alg)
   if (algorithm === undefined || !key.algorithms.has(jws.header.alg)) throw new Refusal('algorithm')
-  if (jws.signature.length !== (algorithm.length ?? key.signatureLength)) throw new Refusal('signature')
-  let good: boolean
-  try {
-    const input = algorithm.options === undefined ? key.key : { key: key.key, ...algorithm.options }
-    good = verify(algorithm.hash, Buffer.from(jws.signed, 'latin1'), input, jws.signature)
-  } catch {
-    good = false
-  }
-  if (!good) throw new Refusal('signature')
+  const signature = decode(SIGNATURE, jws.signature)
+  if (signature.length !== (algorithm.length ?? key.signatureLength)) throw new Refusal('signature')
+  if (!isSigned(algorithm, key.key, CONTENT.ofLatin1(jws.signed), signature)) throw new Refusal('signature')
 }

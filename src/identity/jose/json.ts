@@ -8,7 +8,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** Reads bytes as {@link readJsonText} reads text: UTF-8 without byte order mark, or undefined. Never throws. */
 export function readJson(bytes: Uint8Array): JsonValue | undefined {
   // Nearly all of it is, and then there is nothing to decode.
-  if (isAscii(bytes)) return readJsonText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'))
+  if (isAscii(bytes)) return readJsonText(textOf(bytes))
   let text: string
   try {
     text = utf8.decode(bytes)
@@ -16,4 +16,8 @@ export function readJson(bytes: Uint8Array): JsonValue | undefined {
     return undefined
   }
   return readJsonText(text)
+}
+
+function textOf(bytes: Uint8Array): string {
+  return (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString('latin1')
 }

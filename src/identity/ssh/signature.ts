@@ -1,6 +1,7 @@
-import { createHash, verify } from 'node:crypto'
-import { algorithms, type Algorithm } from '../jose/algorithms.ts'
+import { createHash } from 'node:crypto'
+import { algorithms } from '../jose/algorithms.ts'
 import { Refusal } from '../jose/refusal.ts'
+import { isSigned } from '../jose/signature.ts'
 import type { SshKey } from './keys.ts'
 import { WireReader, wireString } from './wire.ts'
 
@@ -35,16 +36,8 @@ export function verifySignature(key: SshKey, message: Uint8Array, blob: Uint8Arr
   reader.end()
   const signature = algorithm.keyType === 'ec' ? readEcdsa(value, algorithm.length! / 2) : value
   const signed = fido === undefined ? message : fidoData(key.application!, message, fido)
-  if (!isSigned(algorithm, key, signed, signature)) throw new Refusal('signature')
+  if (!isSigned(algorithm, key.key.key, signed, signature)) throw new Refusal('signature')
   return { algorithm: name, fido: fido === undefined ? undefined : { present: (fido.flags & 1) !== 0, verified: (fido.flags & 4) !== 0 } }
-}
-
-function isSigned({ hash, options }: Algorithm, { key: { key } }: SshKey, signed: Uint8Array, signature: Uint8Array): boolean {
-  try {
-    return verify(hash, signed, options === undefined ? key : { key, ...options }, signature)
-  } catch {
-    return false
-  }
 }
 
 /** `r` and `s` side by side, each as long as the curve's order (IEEE P1363). */
