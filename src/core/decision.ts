@@ -16,6 +16,7 @@ export type Effect = 'allow' | 'challenge' | 'needs-approval' | 'deny'
  * - `guardrail`: a deny guardrail applies. `guardrail-unknown`, `guardrail-error`: it counts as applying because a role or its `when` can't be told.
  * - `limit`: the counter of a limit is used up.
  * - `observed`: the resource is only observed, and lets everything through; `id` is the resource.
+ * - `in-part`: what is denied as a whole is allowed for some of what it is about, and the door leaves out the rest.
  * - `scope`: the delegated token's scopes don't cover the action.
  * - `issuer`: the resource doesn't accept principals of this issuer; `id` is the issuer.
  * - `party`: a party of the chain was denied; `id` is its `issuer/subject`.
@@ -38,6 +39,7 @@ export interface Reason {
     | 'obligation'
     | 'limit'
     | 'observed'
+    | 'in-part'
     | 'scope'
     | 'issuer'
     | 'party'
@@ -125,6 +127,8 @@ export interface Decision {
   readonly approvals?: readonly ApprovalRequest[]
   /** What is only observed and would have come out otherwise; absent if nothing would. */
   readonly observed?: Observed
+  /** Of `allow`: only what is allowed by itself may be shown of what it is about. Absent for all of it. */
+  readonly inPart?: true
   readonly policyVersion: string
 }
 
@@ -137,6 +141,9 @@ export interface Grant {
   readonly from: number
   readonly until: number
 }
+
+/** In place of an address that isn't known: what a condition asks of it can't be told, which grants nothing. */
+export const UNKNOWN_IP = 'unknown'
 
 /** What enters a decision besides principal, action and resource. Conditions read it as `context.*`. */
 export interface DecisionContext {

@@ -39,7 +39,8 @@ function settle(value: unknown, depth: number): number {
     return members
   }
   const object = Object.setPrototypeOf(value, null) as Readonly<Record<string, unknown>>
-  for (const name of Object.keys(object)) members += 1 + settle(object[name], depth + 1)
+  // Without a prototype there are no members but its own.
+  for (const name in object) members += 1 + settle(object[name], depth + 1)
   return members
 }
 

@@ -108,12 +108,24 @@ function peer(passage: Passage): void | Promise<void> {
 function decision(passage: Passage): void {
   const { exchange, policy, principal: who } = passage
   if (passage.verdict !== undefined) return
-  const decided = policy.decide(who, exchange.action, exchange.resource, passage.context(policy, passage.time))
+  const whole = policy.decide(who, exchange.action, exchange.resource, passage.context(policy, passage.time))
+  const decided = exchange.inPart === true ? inPart(whole, passage) : whole
   passage.decision = decided
   if (decided.effect === 'allow') passage.verdict = { kind: 'allowed', decision: decided }
   else if (passage.verified === undefined) passage.verdict = { kind: 'unauthenticated', reason: 'no-credential', decision: decided }
   else passage.verdict = { kind: 'denied', decision: decided }
 }
+
+/** A list of which only some is allowed, where the door shows no more than that. What the whole would oblige to is looked at thing by thing. */
+function inPart(whole: Decision, { exchange, policy, principal: who, verified }: Passage): Decision {
+  if (whole.effect !== 'deny' || verified === undefined) return whole
+  if (whole.reasons.some(({ code }) => NEVER_IN_PART.has(code))) return whole
+  if (policy.mayInPart?.(who, exchange.action, exchange.resource) !== true) return whole
+  return { ...whole, effect: 'allow', inPart: true, reasons: [{ code: 'in-part' }, ...whole.reasons] }
+}
+
+/** What stands against everything that the caller does there. */
+const NEVER_IN_PART: ReadonlySet<Reason['code']> = new Set(['issuer', 'scope', 'party', 'unknown-resource'])
 
 /** Charges what is allowed to the counters that the policy limits it by. No counter, no effect. */
 function limits(passage: Passage): void | Promise<void> {
@@ -142,6 +154,8 @@ function withObserved(decided: Decision, used: readonly Limit[]): Decision {
 function record(passage: Passage): void | Promise<void> {
   const { exchange, parts, verdict } = passage
   if (verdict === undefined) return
+  // What is obliged to a record of some of it is obliged to one of all.
+  if (verdict.kind === 'allowed' && verdict.decision.inPart === true) passage.recordMode = 'strict'
   if (verdict.kind === 'allowed' && verdict.decision.obligations.some(({ kind }) => kind === 'record')) passage.recordMode = 'strict'
   const event = {
     id: passage.id,

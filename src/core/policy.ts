@@ -11,6 +11,11 @@ export interface Policy {
   /** The identity with the roles that this version gives it. */
   bind(identity: Identity): Principal
   decide(principal: Principal, action: Action, resource: string, context: DecisionContext): Decision
+  /**
+   * Whether some rule may grant the action for a part of what it is about, such as a list of everything in one of its namespaces. It may
+   * say so where there is no such part; each thing is decided by itself. Default: no.
+   */
+  mayInPart?(principal: Principal, action: Action, resource: string): boolean
 }
 
 /** Where the running version is read from, afresh for every exchange, and who wants to know of a change. */

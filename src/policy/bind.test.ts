@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Claims, Identity } from '../core/principal.ts'
 import { AUTHENTICATED, EVERYONE } from './model.ts'
-import { filesOf, identity, policyData } from './testdata/random.ts'
+import { action, context, filesOf, identity, policyData } from './testdata/random.ts'
 import { roleState } from './considered.ts'
 import { act, load, NOW, someone } from './testdata/world.ts'
 
@@ -107,6 +107,59 @@ guardrails: [{ id: g, allBut: [r], resource: orders, deny: [GET /b] }]`
   assert.equal(at(until - 1).effect, 'allow')
   assert.deepEqual(at(until).reasons, [{ code: 'role-not-held', id: 'a', role: 'r' }])
   assert.equal(policy!.decide(principal, act('GET /b'), 'orders', { time: until, ip: '10.0.0.1' }).reasons[0]!.code, 'guardrail')
+})
+
+describe('somebody of whom another tells the roles', () => {
+  const text = `roles:
+  r: { bind: [{ issuer: entra, claim: groups, any: [g] }] }
+  eligible: { eligible: [{ issuer: entra, claim: groups, any: [g] }] }
+  elsewhere: { bind: [{ issuer: ci, claim: repository, any: [g] }] }
+  ended: { bind: [{ issuer: entra, claim: oid, any: [x], breakGlass: { until: 2020-01-01T00:00:00Z } }] }
+  ends: { bind: [{ issuer: entra, claim: oid, any: [x], breakGlass: { until: 2026-06-01T00:00:00Z } }] }`
+  const { policy } = load(text)
+  const told = (...roles: readonly string[]): readonly (readonly string[])[] => {
+    const principal = policy!.holding('entra', 'tenant/subject', roles)
+    return [principal.roles, principal.unknownRoles]
+  }
+  test('holds those that their issuer gives, and what everybody holds', () =>
+    assert.deepEqual(told('r', 'ends', 'authenticated', 'r'), [['authenticated', 'ends', 'everyone', 'r'], []]))
+  test('may or may not hold what nothing gives them now', () =>
+    assert.deepEqual(told('eligible', 'elsewhere', 'ended', 'authenticated'), [
+      ['authenticated', 'everyone'],
+      ['eligible', 'elsewhere', 'ended'],
+    ]))
+  test('holds nothing by a name that no role has', () =>
+    assert.deepEqual(told('root', '', '__proto__', 'everyone', 'authenticated'), [['authenticated', 'everyone'], []]))
+  test('may or may not be authenticated where nobody says so', () => assert.deepEqual(told(), [['everyone'], ['authenticated']]))
+  test('is known by nothing else', () => {
+    const { identity: known } = policy!.holding('entra', 'tenant/subject', ['r'])
+    assert.deepEqual([...known!.unknownClaims].toSorted(), ['department', 'groups', 'level', 'oid', 'rank', 'roles', 'sub', 'vip'])
+    assert.deepEqual([known!.claims, known!.scopes], [Object.create(null), []])
+    assert.ok(policy!.holding('nobodys', 's', []).identity!.unknownClaims.has('repository'), 'of an issuer that there is not, all claims')
+  })
+
+  test('may never more than who shows all of it', () => {
+    let allowed = 0
+    fc.assert(
+      fc.property(policyData, fc.array(identity, { minLength: 5, maxLength: 5 }), action, context, (data, identities, does, at) => {
+        const { policy: random } = load(filesOf(data))
+        for (const one of identities) {
+          // An application is `authenticated` for as long as it has a role, of which nobody tells the end.
+          const who: Identity = { ...one, actor: undefined, appOnly: false }
+          const principal = random!.bind(who)
+          if (principal.unknownRoles.length > 0) continue
+          const other = random!.holding(who.issuer, who.subject, principal.roles)
+          for (const resource of ['orders', 'wiki']) {
+            if (random!.decide(other, does, resource, at).effect !== 'allow') continue
+            allowed++
+            assert.equal(random!.decide(principal, does, resource, at).effect, 'allow')
+          }
+        }
+      }),
+      { numRuns: 150 },
+    )
+    assert.ok(allowed > 50, `${allowed}`)
+  })
 })
 
 test('roles found by index are those that every binding, looked at one by one, gives', () => {

@@ -3,6 +3,7 @@ import type { DecisionContext } from '../core/decision.ts'
 import type { Gradual } from '../core/gradual.ts'
 import { AUTHENTICATED, EVERYONE, type Binding } from './model.ts'
 import { quickRoles, type QuickRoles } from './quick.ts'
+import { toldIdentity, toldRoles, type Told } from './told.ts'
 import { isOfType } from './when/condition.ts'
 
 export type RoleState = 'held' | 'not-held' | 'unknown'
@@ -134,6 +135,7 @@ export class Binder {
   readonly #version: string
   readonly #indexes: ReadonlyMap<string, number>
   readonly #issuers = new Map<string, Map<string, ClaimBindings>>()
+  readonly #givenBy = new Map<string, ReadonlyMap<string, number>>()
 
   private constructor(version: string, indexes: ReadonlyMap<string, number>) {
     this.#version = version
@@ -220,6 +222,29 @@ export class Binder {
       })),
     ]
     return new BoundPrincipal(this, this.#version, state, provenance, actor)
+  }
+
+  /** Somebody as another tells of them who has verified who they are. */
+  holding(told: Told): Principal {
+    const { held, unsure } = toldRoles(told.roles, this.#indexes, this.#given(told.issuer))
+    const state = stateOf(held, unsure, [], toldIdentity(told), undefined)
+    const provenance = (as: RoleProvenance['state'], all: readonly Held[]): readonly RoleProvenance[] =>
+      all.map(({ role }) => ({ role, state: as, claim: undefined, value: undefined }))
+    const both = [...provenance('held', state.held), ...provenance('unknown', state.unknown)]
+    return new BoundPrincipal(this, this.#version, state, both, undefined)
+  }
+
+  /** Until when each role is given that an issuer's claims give without being activated. */
+  #given(issuer: string): ReadonlyMap<string, number> {
+    const known = this.#givenBy.get(issuer)
+    if (known !== undefined) return known
+    const made = new Map<string, number>()
+    for (const { every } of this.#issuers.get(issuer)?.values() ?? [])
+      for (const { role, until = Number.POSITIVE_INFINITY, eligible } of every)
+        if (!eligible) made.set(role, Math.max(until, made.get(role) ?? until))
+    // Issuers that nobody knows are told of by others, and would be many.
+    if (made.size > 0) this.#givenBy.set(issuer, made)
+    return made
   }
 
   #unknownClaim(role: string, identity: Identity): string | undefined {

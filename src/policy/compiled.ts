@@ -11,6 +11,7 @@ import { compile, roleIndexes, type CompiledResource } from './compile.ts'
 import { decideCompiled } from './decide.ts'
 import { explain, type Explanation } from './explain.ts'
 import { AUTHENTICATED, BUILT_IN_ROLES, type Binding, type Guardrail, type Model, type Role, type Rule } from './model.ts'
+import { statementsOn } from './statements.ts'
 import { whoCan, type WhoCan } from './whocan.ts'
 import { nextExpiry } from './version.ts'
 import type { ResourceInfo } from './world.ts'
@@ -39,6 +40,19 @@ function* liveBindings({ roles }: Model, now: number): Iterable<Binding> {
   for (const { bindings } of roles.values()) for (const one of bindings) if (one.until === undefined || now < one.until) yield one
 }
 
+interface Widened {
+  readonly rules: readonly { readonly roles: readonly string[]; readonly patterns: readonly unknown[] }[]
+  readonly denials: readonly {
+    readonly applies: (held: (roles: readonly string[]) => boolean) => boolean
+    readonly patterns: readonly unknown[]
+  }[]
+}
+
+/** Denies whatever else is known. */
+function isPlainDenial({ denies, when, observedUntil }: Guardrail): boolean {
+  return denies && when === undefined && observedUntil === undefined
+}
+
 /** One immutable version of the policy. */
 export class CompiledPolicy implements Policy {
   readonly version: string
@@ -53,6 +67,7 @@ export class CompiledPolicy implements Policy {
   readonly #authenticated: number
   readonly #cells: Cells
   readonly #resources: ReadonlyMap<string, CompiledResource>
+  readonly #widened = new Map<string, Widened>()
 
   constructor(model: Model, version: string, now: number, prepared = atOnce(preparing(model, version, now, nextExpiry(model, now)))) {
     this.version = version
@@ -80,6 +95,29 @@ export class CompiledPolicy implements Policy {
     return this.#binder.bind(identity)
   }
 
+  /** Somebody as another tells of them who has verified who they are: these roles, and every claim of the issuer is unknown. */
+  holding(issuer: string, subject: string, roles: readonly string[]): Principal {
+    const { issuers } = this.model.world
+    const own = issuers[issuer]
+    const claims = own === undefined ? Object.values(issuers).flatMap((one) => Object.keys(one.claims)) : Object.keys(own.claims)
+    return this.#binder.holding({ issuer, subject, roles, claims })
+  }
+
+  /** Whether a guardrail that is enforced may be about it, whatever its condition: also of what nothing grants, where none is named. */
+  isGuarded(principal: Principal, action: Action, resource: string, now: number): boolean {
+    const vocabulary = vocabularyOf(action.protocol)
+    if (vocabulary === undefined) return true
+    const { roles, unknownRoles } = principal
+    return statementsOn(this.model, resource).guardrails.some(
+      ({ who, roles: named, actions, observedUntil }) =>
+        !(observedUntil !== undefined && now < observedUntil) &&
+        (who === 'for'
+          ? named.some((role) => roles.includes(role) || unknownRoles.includes(role))
+          : !named.some((role) => roles.includes(role))) &&
+        actions.some(({ pattern }) => vocabulary.matches(pattern, action)),
+    )
+  }
+
   decide(principal: Principal, action: Action, resource: string, context: DecisionContext): Decision {
     try {
       return decideCompiled(this.#resources, this.#binder.stateOf(principal), {
@@ -102,6 +140,36 @@ export class CompiledPolicy implements Policy {
         policyVersion: this.version,
       }
     }
+  }
+
+  mayInPart(principal: Principal, action: Action, resource: string): boolean {
+    const vocabulary = vocabularyOf(action.protocol)
+    const partly = vocabulary?.partly
+    if (vocabulary === undefined || partly === undefined) return false
+    const { rules, denials } = this.#widened.get(resource) ?? this.#widen(resource)
+    const held = (roles: readonly string[]): boolean => roles.some((name) => principal.roles.includes(name))
+    // What all of it is denied by leaves no part of it.
+    if (denials.some(({ applies, patterns }) => applies(held) && patterns.some((pattern) => vocabulary.matches(pattern as never, action))))
+      return false
+    return rules.some(({ roles, patterns }) => held(roles) && patterns.some((pattern) => partly(pattern as never, action)))
+  }
+
+  /** What rules grant on a resource, read as guardrails are: they meet what is about more than they name. And guardrails as rules are. */
+  #widen(resource: string): Widened {
+    const { rules, guardrails } = statementsOn(this.model, resource)
+    const read = (actions: (typeof rules)[number]['actions'], side: 'grants' | 'takes'): readonly unknown[] =>
+      actions.flatMap(({ pattern }) => {
+        const { pattern: other } = vocabularyOf(pattern.protocol)?.parse(pattern.text, side) ?? {}
+        return other === undefined ? [] : [other]
+      })
+    const widened: Widened = {
+      rules: rules.map(({ roles, actions }) => ({ roles, patterns: read(actions, 'takes') })),
+      denials: guardrails.flatMap((one) =>
+        isPlainDenial(one) ? [{ applies: (held) => held(one.roles) === (one.who === 'for'), patterns: read(one.actions, 'grants') }] : [],
+      ),
+    }
+    this.#widened.set(resource, widened)
+    return widened
   }
 
   /** Why the decision is what it is, and what would change it. Slower than `decide`, and independent of its index. */

@@ -1,6 +1,7 @@
 /** Of whom and what a `when` may speak: the claims of those who can come, the fields of what they can do. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { UNKNOWN_IP } from '../core/decision.ts'
 import { act, load, NOW, someone, wiring } from './testdata/world.ts'
 
 const ROLES = `roles:
@@ -121,4 +122,22 @@ test('arguments nested deeper than may be can not be told, and so grant nothing'
   assert.deepEqual(ask(nested(33)), ['deny', 'condition-error'])
   assert.deepEqual(ask({ deep: listed(31) }), ['allow', 'granted'])
   assert.deepEqual(ask({ deep: listed(32) }), ['deny', 'condition-error'])
+})
+
+test('an address that is not known answers nothing: no rule grants by it, and guardrails apply', () => {
+  const { policy } = load(`${ROLES}rules:
+  - { id: elsewhere, role: staff, resource: orders, actions: [GET /a], when: "context.ip != '10.0.0.9'" }
+  - { id: anywhere, role: staff, resource: orders, actions: [GET /b] }
+guardrails:
+  - { id: not-from-there, resource: orders, deny: [GET /b], allBut: [mixed], when: "context.ip == '10.0.0.9'" }
+`)
+  const who = policy!.bind(someone({ claims: { roles: ['S'], groups: [] } }))
+  const decide = (does: string, ip: string) => {
+    const { effect, reasons } = policy!.decide(who, act(does), 'orders', { time: NOW, ip })
+    return [effect, reasons[0]?.code]
+  }
+  assert.deepEqual(decide('GET /a', '10.0.0.1'), ['allow', 'granted'])
+  assert.deepEqual(decide('GET /a', UNKNOWN_IP), ['deny', 'condition-error'])
+  assert.deepEqual(decide('GET /b', '10.0.0.1'), ['allow', 'granted'])
+  assert.deepEqual(decide('GET /b', UNKNOWN_IP), ['deny', 'guardrail-error'])
 })

@@ -48,6 +48,11 @@ export const cli = {
     help: 'write it with `ostiary keys public checkpoint > FILE`, and keep it where the gateway can not write',
     exit: 66,
   },
+  'cli/log-file': {
+    message: 'the log `{file}` can not be read ({cause})',
+    help: 'name a file of JSON: one value to a line, or one document',
+    exit: 66,
+  },
   'cli/login-failed': { message: 'sign-in failed: {reason}', help: 'run `ostiary login` again', exit: 77 },
   'cli/no-workload': {
     message: 'nothing on this machine tells who runs here',
@@ -58,6 +63,66 @@ export const cli = {
     message: 'the gateway at {url} offers no sign-in for the command line',
     help: 'give an issuer `signIn` with a `clientId` in ostiary.yaml, or set OSTIARY_TOKEN',
     exit: 78,
+  },
+  'cli/exec-info': {
+    message: '`KUBERNETES_EXEC_INFO` {problem}',
+    help: 'kubectl sets it, and names a server by https; update kubectl to 1.22 or newer, or run `ostiary kube-token` without it',
+    exit: 65,
+  },
+  'cli/kube-not-signed-in': {
+    message: 'nobody is signed in to the gateway at {url}',
+    help: 'run `ostiary login --admin {url}`',
+    exit: 77,
+  },
+  'cli/kube-over': {
+    message: 'the sign-in to the gateway at {url} is over ({reason})',
+    help: 'run `ostiary login --admin {url}`',
+    exit: 77,
+  },
+  'cli/kube-unavailable': {
+    message: 'the sign-in to the gateway at {url} could not be renewed ({reason})',
+    help: 'try again once gateway and provider can be reached; the sign-in is kept',
+    exit: 69,
+  },
+  'cli/kube-refused': {
+    message: 'the provider gives no token for `{wanted}` ({reason})',
+    help: 'have it permitted for this client at the provider, or run `ostiary login` again where it wants a person',
+    exit: 77,
+  },
+  'cli/kube-directory': {
+    message: 'what the gateway at {url} says of its clusters can not be used: {problem}',
+    help: 'look whether `--admin` names the gateway that you mean; nothing was written',
+    exit: 76,
+  },
+  'cli/kube-none': {
+    message: 'the gateway at {url} lists no cluster for you',
+    help: 'clusters are resources with `protocol: kubernetes` on which the policy gives you something: see `ostiary whoami`',
+    exit: 1,
+  },
+  'cli/kube-no-cluster': {
+    message: 'the gateway at {url} lists no cluster `{name}` for you',
+    help: '{near}',
+    exit: 1,
+  },
+  'cli/kubeconfig-broken': {
+    message: '{file} can not be read as a kubeconfig ({problem})',
+    help: 'mend it, move it away, or name another with `--kubeconfig FILE`; nothing was written',
+    exit: 65,
+  },
+  'cli/kubeconfig-taken': {
+    message: 'the {what} `{name}` in {file} was not written for this gateway',
+    help: 'choose other names with `--context-prefix TEXT`, or rename it with `kubectl config rename-context`; nothing was written',
+    exit: 73,
+  },
+  'cli/kubeconfig-locked': {
+    message: '{file} is locked by another program',
+    help: 'wait until it is done; if no kubectl runs, remove {lock}',
+    exit: 75,
+  },
+  'cli/kubeconfig-write': {
+    message: '{file} can not be written ({cause})',
+    help: 'name a file with `--kubeconfig FILE` that this user may write, or use `--print`',
+    exit: 73,
   },
   'cli/aws-credentials': {
     message: 'there are no AWS credentials in the environment or in the profile `{profile}`',

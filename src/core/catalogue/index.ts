@@ -4,7 +4,9 @@ import { config } from './config.ts'
 import { demo } from './demo.ts'
 import { http } from './http.ts'
 import { identity } from './identity.ts'
+import { kubernetes } from './kubernetes.ts'
 import { policy } from './policy.ts'
+import { recordings } from './recordings.ts'
 import { secrets } from './secrets.ts'
 import { server } from './server.ts'
 import { store } from './store.ts'
@@ -17,7 +19,9 @@ export const catalogue = {
   ...policy,
   ...identity,
   ...http,
+  ...kubernetes,
   ...audit,
+  ...recordings,
   ...secrets,
   ...server,
   ...store,

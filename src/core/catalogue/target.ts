@@ -36,6 +36,16 @@ export const target = {
     help: 'write names of `resources:` with `protocol: http`',
     exit: 65,
   },
+  'target/no-cluster': {
+    message: '{target} is to carry `{resource}`, which is no resource that speaks Kubernetes',
+    help: 'write the name of one of `resources:` with `protocol: kubernetes`',
+    exit: 65,
+  },
+  'target/given-anyway': {
+    message: '{target} gives by itself what no rule of `{resource}` gives: {given}',
+    help: 'write rules for it; or, where whoever the cluster lets in may have it, write `default-roles` under `targets.{name}.assume`',
+    exit: 65,
+  },
   'target/import-no-kind': {
     message: 'this document says neither `kind` nor what it is',
     help: 'hand in resources as `kubectl get … -o yaml` prints them, or as they are applied',
@@ -44,6 +54,11 @@ export const target = {
   'target/import-empty': {
     message: 'there is no policy of Istio in what was handed in',
     help: 'hand in AuthorizationPolicies and RequestAuthentications: files, `-` for standard input, or `--context` for a cluster',
+    exit: 66,
+  },
+  'target/import-no-roles': {
+    message: 'there are no documents of a cluster in what was handed in',
+    help: 'hand in roles and bindings: files as `kubectl get … -o yaml` prints them, `-` for standard input, or `--context` for a cluster',
     exit: 66,
   },
   'target/none': {

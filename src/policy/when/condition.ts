@@ -1,6 +1,7 @@
 import { isCelError, plan, type CelInput } from '@bufbuild/cel'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { Action } from '../../core/action.ts'
+import { UNKNOWN_IP } from '../../core/decision.ts'
 import type { Claims, ClaimValue } from '../../core/principal.ts'
 import type { ClaimType } from '../../config/schema.ts'
 import { requestOf } from '../actions/index.ts'
@@ -81,10 +82,10 @@ class Bindings {
   }
 
   get context(): ReadonlyMap<string, CelInput> {
-    return new Map<string, CelInput>([
-      ['time', timestampFromMs(this.#input.time)],
-      ['ip', this.#input.ip],
-    ])
+    const context = new Map<string, CelInput>([['time', timestampFromMs(this.#input.time)]])
+    // Without an address, `context.ip != 'x'` is no answer.
+    if (this.#input.ip !== UNKNOWN_IP) context.set('ip', this.#input.ip)
+    return context
   }
 
   get request(): ReadonlyMap<string, CelInput> {

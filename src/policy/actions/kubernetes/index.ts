@@ -1,7 +1,7 @@
 import { ALL, type KubernetesAction } from '../../../core/action.ts'
 import { BucketIndex, type Bucketing } from '../buckets.ts'
 import { pathKey } from '../sets/path.ts'
-import { isAnyValue, literalsOf, valuesKey } from '../sets/values.ts'
+import { ANY, isAnyValue, literalsOf, valuesKey } from '../sets/values.ts'
 import { isEveryWord, wordsKey } from '../sets/words.ts'
 import { spaceCells } from '../space.ts'
 import { noParameters, type Vocabulary } from '../vocabulary.ts'
@@ -34,6 +34,10 @@ const bucketing: Bucketing<KubernetesPattern, KubernetesAction> = {
   meets: meetsCanonical,
 }
 
+function isOfNamespaces({ group, resource, name }: KubernetesAction): boolean {
+  return group === '' && resource === 'namespaces' && name === ALL
+}
+
 export const kubernetes: Vocabulary<KubernetesAction, KubernetesPattern> = {
   protocol: 'kubernetes',
   example: 'get,list pods -n team-a',
@@ -51,6 +55,8 @@ export const kubernetes: Vocabulary<KubernetesAction, KubernetesPattern> = {
   read: readAction,
   readParts,
   matches: matchesPattern,
+  // A namespace is in itself: a list of them is about all that patterns name.
+  partly: (pattern, action) => matchesPattern(isOfNamespaces(action) ? { ...pattern, namespaces: ANY } : pattern, action),
   parameters: noParameters,
   request: (action) => {
     const { protocol: _, ...fields } = action

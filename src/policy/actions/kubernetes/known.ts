@@ -93,6 +93,12 @@ export function isNamespaced(group: string, resource: string): boolean | undefin
 /** Everything in the core group, which nobody can add to. */
 export const CORE: readonly string[] = [...NAMESPACED['']!, ...IN_NO_NAMESPACE['']!]
 
+/** Every resource that is known, by group and plural name. */
+export const RESOURCES: readonly (readonly [group: string, resource: string])[] = [
+  ...Object.entries(NAMESPACED),
+  ...Object.entries(IN_NO_NAMESPACE),
+].flatMap(([group, resources]) => resources.map((resource) => [group, resource] as const))
+
 /** How a resource is written that is known by another name, or in another group. */
 export function writtenAs(resource: string): string | undefined {
   if (Object.hasOwn(SHORT, resource)) return SHORT[resource]
