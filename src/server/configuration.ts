@@ -25,6 +25,7 @@ import type { EnvoyDoor } from '../doors/envoy/schema.ts'
 import { planNode } from '../targets/envoy/nodes.ts'
 import { targetKinds } from '../targets/index.ts'
 import { speaksHttp } from '../targets/wired.ts'
+import { clusterDoubts } from './clusterdoubts.ts'
 import { families, GATEWAY_ISSUER, GATEWAY_RESOURCE, kindClaims, nativeIssuers } from './families.ts'
 
 /** One version of the whole configuration: what was read, and what came of it. */
@@ -50,7 +51,12 @@ export function loadConfiguration(folder: string, environment?: string, now = Da
 /** What is allowed in a configuration but probably not meant. */
 export function doubts({ policy, wiring, root, folder }: Configuration, now: number): readonly Diagnostic[] {
   if (policy === undefined || wiring === undefined) return []
-  return [...checkWiring(wiring, root, now), ...checkPolicy(policy, now), ...targetProblems(wiring, policy, folder)]
+  return [
+    ...checkWiring(wiring, root, now),
+    ...checkPolicy(policy, now),
+    ...clusterDoubts(wiring, policy, now),
+    ...targetProblems(wiring, policy, folder),
+  ]
 }
 
 /** What Envoys and targets of the wiring can't be told: nothing new would be handed out to them, or applied. */

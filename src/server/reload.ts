@@ -1,6 +1,7 @@
 import type { Timer } from '../core/clock.ts'
 import { diagnostic, DiagnosticsError, OstiaryError, type Diagnostic } from '../core/errors.ts'
 import type { HttpDoor } from '../doors/http/door.ts'
+import type { KubernetesDoor } from '../doors/kubernetes/door.ts'
 import type { EnvoyFeed } from './envoy.ts'
 import { openApiFiles } from '../config/openapi.ts'
 import type { Wiring } from '../config/schema.ts'
@@ -14,7 +15,7 @@ import { unpacked } from './candidate/unpacked.ts'
 import type { Change } from './compared.ts'
 import { changeDetails, changeInShort, type Beginning, type Held } from './held.ts'
 import { fingerprintOf, lookAt, lookBy } from './look.ts'
-import { httpResources, withoutDoor, type Parts } from './parts.ts'
+import { clusterResources, httpResources, withoutDoor, type Parts } from './parts.ts'
 import { watchFolder } from './watch.ts'
 
 type Ready = Extract<Answer, { readonly kind: 'ready' }>
@@ -38,6 +39,7 @@ export interface ReloaderParts {
   /** What the folder held at start, whether that is what runs or was refused. */
   readonly known: Sources
   readonly door: HttpDoor | undefined
+  readonly clusters: KubernetesDoor | undefined
   readonly envoys: EnvoyFeed | undefined
   readonly watch: boolean
   /** What reading a configuration may cost at most. */
@@ -93,6 +95,11 @@ export class Reloader {
     this.#queue = this.#reading({ sources: this.#running.sources, running: version, before: sources }, (answer, candidate) => {
       if (answer.kind === 'ready') this.#compare(candidate)
     }).catch((error: Error) => this.#closed || this.#parts.parts.log(`policy: what it changes could not be told: ${error.message}`))
+  }
+
+  /** Of what is in force. */
+  get wiring(): Wiring {
+    return this.#running.wiring
   }
 
   get status(): ReloadStatus {
@@ -246,7 +253,7 @@ export class Reloader {
 
   /** @param known What it changes, where that was looked at, and who released it */
   async #adopt(answer: Ready, candidate: Candidate, known?: { readonly change: Change; readonly by?: Principal }): Promise<ReloadStatus> {
-    const { parts, door, envoys } = this.#parts
+    const { parts, envoys } = this.#parts
     const { clock, audit, policies, log } = parts
     const { wiring, diagnostics } = answer
     const waiting = FIXED.filter((key) => JSON.stringify(wiring[key]) !== JSON.stringify(this.#running.wiring[key]))
@@ -267,10 +274,11 @@ export class Reloader {
         },
       })
       this.#open()
-      door?.update(httpResources(wiring))
+      this.#serve(wiring)
       envoys?.update(wiring)
     } catch (error) {
       if (this.#closed) return this.#status
+      this.#serveAgain()
       log(`reload: refused, ${error instanceof Error ? error.message : String(error)}`)
       if (known?.by === undefined) this.#held = undefined
       this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics }
@@ -284,6 +292,22 @@ export class Reloader {
     this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics, change: known?.change }
     if (known === undefined) this.#compare(candidate)
     return this.#status
+  }
+
+  /** @throws OstiaryError `http/host-taken`, `http/certificate`; of the door that throws everything stays as it was */
+  #serve(wiring: Wiring): void {
+    const { door, clusters } = this.#parts
+    door?.update(httpResources(wiring))
+    clusters?.update(clusterResources(wiring))
+  }
+
+  /** One door may have taken something on before another could not. */
+  #serveAgain(): void {
+    try {
+      this.#serve(this.#running.wiring)
+    } catch (error) {
+      this.#parts.parts.log(`reload: a door does not serve as it did: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 
   /** What is in force need not wait for what is to be said of it. */

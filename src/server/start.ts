@@ -9,9 +9,12 @@ import { readSources } from '../config/load.ts'
 import type { Wiring } from '../config/schema.ts'
 import type { Sources } from '../config/wiring.ts'
 import { openAuditLog, PolicyVersions } from '../audit/index.ts'
+import { Recordings } from '../audit/recordings/index.ts'
 import { createHttpDoor, type HttpDoor } from '../doors/http/door.ts'
-import type { BoundAddress } from '../doors/http/engine.ts'
+import type { BoundAddress } from '../http/engine.ts'
 import type { DoorConfig } from '../doors/http/schema.ts'
+import { createKubernetesDoor, type KubernetesDoor } from '../doors/kubernetes/door.ts'
+import type { KubernetesDoorConfig } from '../doors/kubernetes/schema.ts'
 import { createIdentity, openRevocations, type SignInEvent } from '../identity/index.ts'
 import { openKeyring } from '../secrets/keyring.ts'
 import { memoryLimiter } from '../store/memory-limits.ts'
@@ -26,7 +29,7 @@ import { Ending } from './ending.ts'
 import { feedEnvoys, type EnvoyFeed } from './envoy.ts'
 import { beginWith } from './held.ts'
 import { createMetrics } from './metrics.ts'
-import { httpResources, withoutDoor, type Parts } from './parts.ts'
+import { clusterResources, httpResources, withoutDoor, type Parts } from './parts.ts'
 import { PolicyHolder } from './policies.ts'
 import { Reloader } from './reload.ts'
 
@@ -154,6 +157,17 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
 
     const door = httpDoor(parts)
     if (door !== undefined) closers.push(() => door.close())
+    const recordings = new Recordings({
+      dir: join(dataDir, 'recordings'),
+      clock,
+      keepFor: wiring.audit.keepFor,
+      keepAtMost: wiring.audit.keepAtMost,
+      announce: (event) => audit.noteDurably(event),
+      meter: metrics,
+    })
+    closers.push(() => recordings.close())
+    const clusters = kubernetesDoor(parts, recordings)
+    if (clusters !== undefined) closers.push(() => clusters.close())
     const envoys = await feedEnvoys(parts)
     if (envoys !== undefined) closers.push(() => envoys.close())
     const reloader = new Reloader({
@@ -165,13 +179,15 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       diagnostics: running.diagnostics,
       known: first.sources,
       door,
+      clusters,
       envoys,
       watch: options.watch !== false,
       limits: options.reloadLimits,
     })
     closers.push(() => reloader.close())
-    const addresses = door === undefined ? [] : await door.listen()
-    const admin = await startAdmin(parts, reloader, addresses, envoys)
+    const clusterAddresses = clusters === undefined ? [] : await clusters.listen()
+    const addresses = [...(door === undefined ? [] : await door.listen()), ...clusterAddresses]
+    const admin = await startAdmin(parts, reloader, { doors: addresses, clusters: clusterAddresses[0], envoys })
     closers.push(() => admin.close())
 
     versions.keep(policy.version, running.sources, clock.now())
@@ -195,7 +211,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       reload: () => reloader.reload(),
       async stop(deadline) {
         admin.draining()
-        await Promise.all([door?.drain(deadline), admin.drain(deadline)])
+        await Promise.all([door?.drain(deadline), clusters?.drain(deadline), admin.drain(deadline)])
         pipeline.open.endAll('shut-down')
         audit.note({ kind: 'stopped', time: clock.now(), details: { name: wiring.name } })
         await undo()
@@ -205,6 +221,36 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
     await undo()
     throw error
   }
+}
+
+function kubernetesDoor(parts: Parts, recordings: Recordings): KubernetesDoor | undefined {
+  const config = parts.wiring.doors['kubernetes'] as KubernetesDoorConfig | undefined
+  if (config === undefined) return undefined
+  return createKubernetesDoor({
+    config,
+    resources: clusterResources(parts.wiring),
+    pipeline: parts.pipeline,
+    certificates: byCertificate(parts),
+    maskKey: maskKeyOf(parts),
+    exchanger: parts.identities.exchanger,
+    authorize: { policies: parts.policies, recorder: parts.audit, newId: parts.newId },
+    recordings,
+    note: (event) => parts.audit.note(event),
+    clock: parts.clock,
+    entropy: parts.entropy,
+    meter: parts.metrics,
+    log: parts.log,
+    folder: parts.folder,
+  })
+}
+
+function byCertificate({ identities }: Parts): boolean {
+  return identities.issuers.some((issuer) => issuer.verifyCertificate !== undefined)
+}
+
+/** Hashes of one value stay the same for as long as the key of sessions does. */
+function maskKeyOf({ keyring }: Parts): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', keyring.sessionKey.reveal(), '', 'ostiary hashes of masked fields', 32))
 }
 
 function httpDoor(parts: Parts): HttpDoor | undefined {
@@ -217,10 +263,9 @@ function httpDoor(parts: Parts): HttpDoor | undefined {
     signIn: parts.identities.signIn,
     logout: parts.identities.logout,
     events: parts.identities.events,
-    certificates: parts.identities.issuers.some((issuer) => issuer.verifyCertificate !== undefined),
+    certificates: byCertificate(parts),
     assertions: assertionSigner(parts.keyring, parts.wiring),
-    // Hashes of one value stay the same for as long as the key of sessions does.
-    maskKey: new Uint8Array(hkdfSync('sha256', parts.keyring.sessionKey.reveal(), '', 'ostiary hashes of masked fields', 32)),
+    maskKey: maskKeyOf(parts),
     clock: parts.clock,
     entropy: parts.entropy,
     newId: parts.newId,

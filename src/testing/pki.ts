@@ -15,7 +15,7 @@ export interface Pair {
 
 export interface Leaf {
   readonly subject?: string
-  readonly names?: readonly { readonly type: 'dns' | 'url' | 'email'; readonly value: string }[]
+  readonly names?: readonly { readonly type: 'dns' | 'url' | 'email' | 'ip'; readonly value: string }[]
   readonly authority?: boolean
   /** Milliseconds since the epoch. */
   readonly from?: number

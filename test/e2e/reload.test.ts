@@ -1,6 +1,7 @@
 /** Changes of the configuration of a gateway that runs: what is taken on, what is refused, and what becomes of a change that can't be read. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -27,11 +28,12 @@ const policy = (id: string, role = 'admin', more = {}) => ({
   ],
 })
 
-async function running(options: Partial<StartOptions> = {}, first: object = policy('first')) {
+async function running(options: Partial<StartOptions> = {}, first: object = policy('first'), wired: object = wiring) {
   const folder = mkdtempSync(join(tmpdir(), 'ostiary-reload-'))
   mkdirSync(join(folder, 'policy'))
   const write = (what: object): void => writeFileSync(join(folder, 'policy/policy.yaml'), stringify(what))
-  writeFileSync(join(folder, 'ostiary.yaml'), stringify(wiring))
+  const rewire = (what: object): void => writeFileSync(join(folder, 'ostiary.yaml'), stringify(what))
+  rewire(wired)
   write(first)
   const lines: string[] = []
   const gateway = await startGateway({
@@ -49,6 +51,7 @@ async function running(options: Partial<StartOptions> = {}, first: object = poli
     gateway,
     lines,
     write,
+    rewire,
     stop,
     data: join(folder, 'data/policies'),
     versionNow: (now = Date.now()) => compile(folder, readSources(folder), now).policy?.version,
@@ -93,6 +96,25 @@ test('a version that is wrong is refused with every finding, and the next right 
   assert.equal(one.gateway.policyVersion, one.versionNow())
   // In force is only what is kept.
   assert.ok(readdirSync(one.data).includes(`${one.gateway.policyVersion.slice(7)}.json`))
+})
+
+test('a change that one door can not take on is taken on by none', async () => {
+  const clusters = { ...wiring, doors: { ...wiring.doors, kubernetes: { listen: [{ address: '127.0.0.1:0' }] } } }
+  await using one = await running({}, policy('first'), clusters)
+  const before = one.gateway.policyVersion
+  const { orders } = wiring.resources
+  const prod = { protocol: 'kubernetes', server: 'https://127.0.0.1:9', ca: 'absent.pem', credential: { token: { file: 'token' } } }
+  one.rewire({ ...clusters, resources: { orders: { ...orders, hosts: ['elsewhere.localhost'] }, prod } })
+  assert.equal((await one.gateway.reload()).accepted, false)
+  assert.equal(one.gateway.policyVersion, before)
+  assert.match(one.lines.join('\n'), /reload: refused, .*absent\.pem/)
+  const statusOf = (host: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      get({ host: '127.0.0.1', port: one.gateway.doors[0]!.port, headers: { host }, agent: false }, (answer) => {
+        answer.resume().on('end', () => resolve(answer.statusCode))
+      }).on('error', reject)
+    })
+  assert.deepEqual([await statusOf('orders.localhost'), await statusOf('elsewhere.localhost')], [401, 404])
 })
 
 test('a gateway that ends while it reads leaves nothing behind', async () => {

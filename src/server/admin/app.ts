@@ -6,6 +6,7 @@ import type { Passage } from '../../core/passage.ts'
 import { accessRoutes } from './access.ts'
 import { authzenRoutes } from './authzen.ts'
 import { askRoutes } from './ask.ts'
+import { clusterRoutes } from './clusters.ts'
 import { consoleFiles } from './console.ts'
 import type { AdminParts } from './parts.ts'
 import { auditRoutes } from './audit.ts'
@@ -45,6 +46,7 @@ export function adminApp(parts: AdminParts): Hono<AdminEnv> {
   app.route('/api', auditRoutes(parts))
   app.route('/api', accessRoutes(parts))
   app.route('/api', askRoutes(parts))
+  app.route('/api', clusterRoutes(parts))
   app.route('/', authzenRoutes(parts))
   app.get('/metrics', async (context) => context.body(await parts.metrics.render(), 200, { 'content-type': parts.metrics.contentType }))
   app.route('/', consoleFiles(parts.consoleFolder))

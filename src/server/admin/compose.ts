@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { formatAction } from '../../core/action.ts'
 import { decisionInputs, findDecision, renderRecord, search, tail, verifyDataDirectory, type AuditQuery } from '../../audit/index.ts'
 import { OstiaryError } from '../../core/errors.ts'
-import type { BoundAddress } from '../../doors/http/engine.ts'
+import type { BoundAddress } from '../../http/engine.ts'
 import { renderExplanation, type CompiledPolicy } from '../../policy/index.ts'
+import { listedClusters } from '../clusters.ts'
 import { compile } from '../configuration.ts'
 import { Ending } from '../ending.ts'
 import type { EnvoyFeed } from '../envoy.ts'
@@ -19,13 +20,15 @@ import { summaryOf } from './summary.ts'
 
 export interface Surroundings {
   readonly doors: readonly BoundAddress[]
+  /** First address of the door for clusters. */
+  readonly clusters: BoundAddress | undefined
   readonly url: () => string
   /** What feeds Envoys, where any are wired. */
   readonly envoys: EnvoyFeed | undefined
 }
 
 /** The admin API's parts, from those of the gateway. */
-export function adminParts(parts: Parts, reloader: Reloader, { doors, url, envoys }: Surroundings): AdminParts {
+export function adminParts(parts: Parts, reloader: Reloader, { doors, clusters, url, envoys }: Surroundings): AdminParts {
   const { audit, clock, dataDir, identities, keyring, metrics, pipeline, policies, versions, wiring } = parts
   const dir = join(dataDir, 'audit')
   const started = clock.now()
@@ -60,6 +63,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, url, envoy
     passage: (id) => pipeline.open.find(id),
     origins: () => [url(), ...(wiring.admin.publicUrl === undefined ? [] : [new URL(wiring.admin.publicUrl).origin])],
     policy: () => policies.current,
+    clusters: () => listedClusters(reloader.wiring, { bound: clusters, folder: parts.folder }),
     sources: () => versions.read(policies.current.version).sources,
     lastReload: () => reloader.status,
     reload: () => reloader.reload(),

@@ -3,6 +3,7 @@ import type { AuditQuery, AuditRecord, FoundDecision, OutcomeRecord } from '../.
 import type { Principal } from '../../core/principal.ts'
 import type { DecisionSummary } from './shapes.ts'
 import type { Decision } from '../../core/decision.ts'
+import type { ListedCluster } from '../../kubernetes/directory.ts'
 import type { CompiledPolicy, Evaluation, Explanation, Search } from '../../policy/index.ts'
 import type { Sources } from '../../config/wiring.ts'
 import type { Diagnostic } from '../../core/errors.ts'
@@ -53,6 +54,8 @@ export interface AdminParts {
   /** Origins under which the console is reached. */
   origins(): readonly string[]
   policy(): CompiledPolicy
+  /** Clusters that are reached through this gateway, whoever asks. */
+  clusters(): readonly ListedCluster[]
   /** What the policy in force was made of. Throws `audit/unknown-version`, `audit/version-mismatch` where it is not kept whole. */
   sources(): Sources
   lastReload(): ReloadStatus

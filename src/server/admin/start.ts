@@ -6,15 +6,14 @@ import { isLoopbackHost } from '../../config/fields.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { Identity } from '../../core/principal.ts'
 import { createHttpDoor, type HttpDoor } from '../../doors/http/door.ts'
-import type { Answer, BoundAddress } from '../../doors/http/engine.ts'
+import type { Answer } from '../../http/engine.ts'
 import { doorSchema, resourceSchema, type HttpResource } from '../../doors/http/schema.ts'
 import { assertionSigner } from '../adapters.ts'
-import type { EnvoyFeed } from '../envoy.ts'
 import { GATEWAY_ISSUER, GATEWAY_RESOURCE } from '../families.ts'
 import type { Reloader } from '../reload.ts'
 import type { Parts } from '../parts.ts'
 import { adminApp } from './app.ts'
-import { adminParts } from './compose.ts'
+import { adminParts, type Surroundings } from './compose.ts'
 import { OneTimeLinks } from './link.ts'
 
 export interface Admin {
@@ -36,7 +35,9 @@ const LINK_SESSION_MS = 8 * 3_600_000
  * data directory that only the gateway's user can open.
  * @throws OstiaryError `http/listen`
  */
-export async function startAdmin(parts: Parts, reloader: Reloader, doors: readonly BoundAddress[], envoys?: EnvoyFeed): Promise<Admin> {
+export type AdminSurroundings = Omit<Surroundings, 'url'>
+
+export async function startAdmin(parts: Parts, reloader: Reloader, { doors, clusters, envoys }: AdminSurroundings): Promise<Admin> {
   const { wiring, clock, entropy, policies } = parts
   const { host, port } = wiring.admin.listen
   const links = new OneTimeLinks(clock, entropy)
@@ -44,7 +45,7 @@ export async function startAdmin(parts: Parts, reloader: Reloader, doors: readon
   let url = ''
 
   const socketPath = join(parts.dataDir, 'admin.sock')
-  const listener = getRequestListener(adminApp(adminParts(parts, reloader, { doors, url: () => url, envoys })).fetch)
+  const listener = getRequestListener(adminApp(adminParts(parts, reloader, { doors, clusters, url: () => url, envoys })).fetch)
   const upstream = createServer((request, response) => void listener(request, response))
   rmSync(socketPath, { force: true })
   await new Promise<void>((resolve, reject) => {
