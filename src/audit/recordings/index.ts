@@ -1,0 +1,5 @@
+export type { CastHeader } from './cast.ts'
+export { findRecording, listRecordings, readRecording, type ReadEvent, type ReadHeader, type RecordingFile } from './files.ts'
+export { recordedEvent, Recordings, RECORDED, REMOVED, type RecordingsOptions } from './recordings.ts'
+export { type Recorded, type RecordedEvent, type Recording } from './recording.ts'
+export { verifyRecordings, type RecordingVerdict } from './verify.ts'
