@@ -29,94 +29,99 @@ const shape = fc.record({ apart: fc.boolean(), peers: fc.boolean(), version: fc.
 describe('a policy as filters of a mesh', () => {
   test('means what the native policy means, for several resources of the same dataplanes', () => {
     const told = { allowed: 0, denied: 0, byGuardrail: 0, elsewhere: 0, byPeer: 0 }
-    fc.assert(
-      fc.property(
-        policyData,
-        shape,
-        fc.array(
-          fc.tuple(
-            fc.option(identity, { freq: 6 }),
-            action,
-            fc.constantFrom(NOW, NOW + 2000),
-            fc.constantFrom(8000, 8000, 8000, 8001),
-            fc.constantFrom(WEB, WEB, `${WEB}x`, undefined),
-          ),
-          { minLength: 20, maxLength: 20 },
-        ),
-        (data, { apart, peers, version }, requests) => {
-          const { policy } = load(filesOf(data))
-          fc.pre(policy !== undefined)
-          const portOf = (resource: string): number => (apart && resource === 'wiki' ? 8001 : 8000)
-          const workload = (resource: string): object => ({
-            labels: LABELS,
-            inbound: { port: portOf(resource), protocol: 'http' },
-            ...(peers ? { peers: [{ exact: WEB }] } : {}),
-          })
-          const config = kumaConfig({ version, workloads: { orders: workload('orders'), wiki: workload('wiki') } })
-          const { documents, diagnostics } = compiled({ policy, config })
-          if (documents.length === 0) {
-            assert.ok(diagnostics.length > 0)
-            return
-          }
-          const inbounds = [8000, 8001].map((port) => ({
-            port,
-            listener: plainInbound({ port, service: `localhost:${port}`, protocol: 'http', transports: [peers ? MESH_TLS : undefined] }),
-          }))
-          const { listeners } = translateKuma(documents, { mesh: 'default', labels: { ...LABELS, tier: 'x' } }, inbounds)
-          const byPort = new Map([
-            [8000, listeners[0]!],
-            [8001, listeners[1]!],
-          ])
-          for (const name of ['orders', 'wiki']) {
-            const { native } = compileNative({ model: policy.model, resource: name, issuers })
-            for (const [index, [caller, { method, path }, time, port, peer]] of requests.entries()) {
-              const ip = parseAddress(index % 2 === 0 ? '10.0.0.1' : '192.0.2.1')!
-              const inNetwork = (address: string, bits: number): boolean => contains(parseNetwork(`${address}/${bits}`)!, ip)
-              // What isn't in its one form is refused before.
-              if (method !== method.toUpperCase() || !regexes.wholly('/(?:[A-Za-z0-9:]|/)*', path) || path.includes('//')) continue
-              const token = caller === null ? undefined : tokenOf(caller)
-              const from = caller === null ? undefined : issuers.get(caller.issuer)![0]!
-              const isTaken = from === undefined || native.issuers.some(({ form }) => form === from.form)
-              const host = HOSTS[name]![index % HOSTS[name]!.length]!
-              const made = evaluateKuma(
-                byPort.get(port)!,
-                {
-                  host: index % 7 === 0 ? `${host}.other` : host,
-                  method,
-                  path: `${path}?q`,
-                  authorization: token && 'Bearer a.b.c',
-                  token: token && { header: {}, payload: { ...token.payload, iss: from!.iss } },
-                  isIn: inNetwork,
-                  time,
-                  port,
-                  ...(peers ? { peer: peer === undefined ? [] : [peer] } : {}),
-                },
-                regexes,
-              )
-              const meant = decideNative(
-                native,
-                { method, path, token, isIn: (all) => all.some(({ address, bits }) => inNetwork(address, bits)), time },
-                regexes.wholly,
-              )
-              const isHere = index % 7 !== 0 && port === portOf(name)
-              const isPeer = !peers || peer === WEB
-              const context = JSON.stringify([data, name, token, method, path, made, meant])
-              assert.equal(made.allowed, isHere && isPeer && isTaken && meant.allowed, context)
-              if (made.allowed) told.allowed++
-              else told.denied++
-              if (meant.allowed && !isHere) told.elsewhere++
-              if (meant.allowed && !isPeer) told.byPeer++
-              if (made.filter === FILTERS.guardrails && !made.policy!.startsWith('(')) {
-                told.byGuardrail++
-                assert.ok(meant.guardrails.includes(statementOf(made.policy!)), context)
-              }
-            }
-          }
-        },
-      ),
-      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 60) },
-    )
-    for (const count of Object.values(told)) assert.ok(count > 5, JSON.stringify(told))
-    assert.ok(told.allowed > 40 && told.denied > 200, JSON.stringify(told))
+    const isEnough = (): boolean => Math.min(...Object.values(told)) > 5 && told.allowed > 40 && told.denied > 200
+    // How often a guardrail is what refuses is up to chance: again, until all have been seen often enough.
+    for (let round = 0; round === 0 || (round < 6 && !isEnough()); round++) asked(told)
+    assert.ok(isEnough(), JSON.stringify(told))
   })
 })
+
+function asked(told: { allowed: number; denied: number; byGuardrail: number; elsewhere: number; byPeer: number }): void {
+  fc.assert(
+    fc.property(
+      policyData,
+      shape,
+      fc.array(
+        fc.tuple(
+          fc.option(identity, { freq: 6 }),
+          action,
+          fc.constantFrom(NOW, NOW + 2000),
+          fc.constantFrom(8000, 8000, 8000, 8001),
+          fc.constantFrom(WEB, WEB, `${WEB}x`, undefined),
+        ),
+        { minLength: 20, maxLength: 20 },
+      ),
+      (data, { apart, peers, version }, requests) => {
+        const { policy } = load(filesOf(data))
+        fc.pre(policy !== undefined)
+        const portOf = (resource: string): number => (apart && resource === 'wiki' ? 8001 : 8000)
+        const workload = (resource: string): object => ({
+          labels: LABELS,
+          inbound: { port: portOf(resource), protocol: 'http' },
+          ...(peers ? { peers: [{ exact: WEB }] } : {}),
+        })
+        const config = kumaConfig({ version, workloads: { orders: workload('orders'), wiki: workload('wiki') } })
+        const { documents, diagnostics } = compiled({ policy, config })
+        if (documents.length === 0) {
+          assert.ok(diagnostics.length > 0)
+          return
+        }
+        const inbounds = [8000, 8001].map((port) => ({
+          port,
+          listener: plainInbound({ port, service: `localhost:${port}`, protocol: 'http', transports: [peers ? MESH_TLS : undefined] }),
+        }))
+        const { listeners } = translateKuma(documents, { mesh: 'default', labels: { ...LABELS, tier: 'x' } }, inbounds)
+        const byPort = new Map([
+          [8000, listeners[0]!],
+          [8001, listeners[1]!],
+        ])
+        for (const name of ['orders', 'wiki']) {
+          const { native } = compileNative({ model: policy.model, resource: name, issuers })
+          for (const [index, [caller, { method, path }, time, port, peer]] of requests.entries()) {
+            const ip = parseAddress(index % 2 === 0 ? '10.0.0.1' : '192.0.2.1')!
+            const inNetwork = (address: string, bits: number): boolean => contains(parseNetwork(`${address}/${bits}`)!, ip)
+            // What isn't in its one form is refused before.
+            if (method !== method.toUpperCase() || !regexes.wholly('/(?:[A-Za-z0-9:]|/)*', path) || path.includes('//')) continue
+            const token = caller === null ? undefined : tokenOf(caller)
+            const from = caller === null ? undefined : issuers.get(caller.issuer)![0]!
+            const isTaken = from === undefined || native.issuers.some(({ form }) => form === from.form)
+            const host = HOSTS[name]![index % HOSTS[name]!.length]!
+            const made = evaluateKuma(
+              byPort.get(port)!,
+              {
+                host: index % 7 === 0 ? `${host}.other` : host,
+                method,
+                path: `${path}?q`,
+                authorization: token && 'Bearer a.b.c',
+                token: token && { header: {}, payload: { ...token.payload, iss: from!.iss } },
+                isIn: inNetwork,
+                time,
+                port,
+                ...(peers ? { peer: peer === undefined ? [] : [peer] } : {}),
+              },
+              regexes,
+            )
+            const meant = decideNative(
+              native,
+              { method, path, token, isIn: (all) => all.some(({ address, bits }) => inNetwork(address, bits)), time },
+              regexes.wholly,
+            )
+            const isHere = index % 7 !== 0 && port === portOf(name)
+            const isPeer = !peers || peer === WEB
+            const context = JSON.stringify([data, name, token, method, path, made, meant])
+            assert.equal(made.allowed, isHere && isPeer && isTaken && meant.allowed, context)
+            if (made.allowed) told.allowed++
+            else told.denied++
+            if (meant.allowed && !isHere) told.elsewhere++
+            if (meant.allowed && !isPeer) told.byPeer++
+            if (made.filter === FILTERS.guardrails && !made.policy!.startsWith('(')) {
+              told.byGuardrail++
+              assert.ok(meant.guardrails.includes(statementOf(made.policy!)), context)
+            }
+          }
+        }
+      },
+    ),
+    { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 60) },
+  )
+}
