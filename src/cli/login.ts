@@ -1,8 +1,9 @@
 import { OstiaryError } from '../core/errors.ts'
 import { causeOf } from './admin.ts'
-import { keep, type StoredLogin } from './credentials.ts'
+import { forget, keep, type StoredLogin } from './credentials.ts'
 import { byBrowser, hasBrowser } from './signin/browser.ts'
 import { byDevice } from './signin/device.ts'
+import { locked } from './signin/lock.ts'
 import { findProvider } from './signin/provider.ts'
 
 export interface LoginOptions {
@@ -45,7 +46,11 @@ export async function finish(admin: string, login: StoredLogin): Promise<SignedI
   const me = (await response.json().catch(() => ({}))) as { display?: string; subject?: string; detail?: string; title?: string }
   if (response.status !== 200 && response.status !== 403)
     throw new OstiaryError('cli/login-failed', { reason: me.detail ?? me.title ?? 'the gateway did not accept the credentials' })
-  const where = await keep(admin, login)
+  // Somebody else's tokens would be left: all go, and nobody renews one meanwhile.
+  const where = await locked(async () => {
+    await forget(admin)
+    return keep(admin, login)
+  })
   return {
     subject: me.display ?? me.subject ?? 'somebody the gateway does not admit to its admin API',
     expires: new Date(login.expires).toISOString(),

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { isObject, readJson } from '../identity/jose/json.ts'
 import { finish, type SignedIn } from './login.ts'
 import { workloadToken } from './signin/workload.ts'
@@ -11,11 +12,12 @@ export async function workloadLogin(
   { audience, tokenFile }: { readonly audience?: string; readonly tokenFile?: string },
 ): Promise<SignedIn & { readonly from: string }> {
   const { token, from } = await workloadToken(audience, tokenFile)
-  return { ...(await finish(admin, { token, expires: endOf(token) })), from }
+  const workload = { audience, tokenFile: tokenFile === undefined ? undefined : resolve(tokenFile) }
+  return { ...(await finish(admin, { token, expires: endOf(token), workload })), from }
 }
 
 /** `exp` of a JWT. Nothing is decided on it: the gateway judges the token itself. */
-function endOf(token: string): number {
+export function endOf(token: string): number {
   const payload = readJson(Buffer.from(token.split('.')[1] ?? '', 'base64url'))
   const { exp } = isObject(payload) ? payload : {}
   return typeof exp === 'number' ? exp * 1000 : Date.now() + UNSAID

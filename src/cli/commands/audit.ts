@@ -5,6 +5,7 @@ import { OstiaryError } from '../../core/errors.ts'
 import { verdictKinds } from '../../core/record.ts'
 import type { Register } from './index.ts'
 import { adminClient, adminOptions } from '../admin.ts'
+import { joins } from './auditjoin.ts'
 
 interface Line {
   readonly text: string
@@ -108,4 +109,6 @@ export const audit: Register = (root, action) => {
         return result.ok ? 0 : 1
       }),
     )
+
+  joins(group, action)
 }

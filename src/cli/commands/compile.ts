@@ -112,17 +112,38 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
     .option('--env <name>', 'environment to lay over it')
     .option('--target <name>', 'one of them; default: all')
     .option('--keys', 'ask the issuers for their keys, and put them in: without them, what is written accepts no token')
+    .option('--out <dir>', 'write into this folder, one for each target, with what has to be there besides; default: standard output')
     .action(
       action(async ({ output }, [dir], command) => {
         const folder = String(dir)
-        const results = await compileTargets(kind, folder, command.opts<CompileOptions>())
-        reportCompiled(results, folder)
+        const { out, ...options } = command.opts<CompileOptions & { readonly out?: string }>()
+        const results = await compileTargets(kind, folder, options)
+        reportCompiled(out === undefined ? results : results.map((one) => ({ ...one, needs: [] })), folder)
         const isRefused = results.some((one) => isRefusedWhole(one))
+        if (out !== undefined) {
+          if (!isRefused) await writeOut(results, out)
+          return isRefused ? 1 : 0
+        }
         if (!isRefused) output.answer(textOf(results), results)
         else if (output.json) output.answer('', results)
         return isRefused ? 1 : 0
       }),
     )
+}
+
+/** A file for what is to be applied, and one for each thing that is somebody else's to set. @throws OstiaryError for one that is there */
+async function writeOut(results: readonly CompiledTarget[], out: string): Promise<void> {
+  const { refuseExisting, write } = await import('../init/write.ts')
+  const files = results.flatMap(({ name, documents, needs = [] }) => [
+    { path: `${name}/documents.yaml`, text: documents.map((one) => stringify(one, YAML)).join('---\n') },
+    ...needs.map(({ text, document }, index) => ({
+      path: `${name}/${typeof document['kind'] === 'string' ? document['kind'].toLowerCase() : `needs-${index + 1}`}.yaml`,
+      text: `# ${text}\n${stringify(document, YAML)}`,
+    })),
+  ])
+  refuseExisting(out, files)
+  write(out, files)
+  for (const { path } of files) process.stderr.write(`${out}/${path}\n`)
 }
 
 /** Places that are told the same have one text; of several texts, each begins with whose it is. */

@@ -18,6 +18,7 @@ interface Options {
 export const importing: Register = (root, action) => {
   const group = root.command('import').description('a policy that stands somewhere else already, as policy and wiring of ours')
   importIstio(group, action)
+  importKubernetes(group, action)
 }
 
 /** `ostiary import istio`: what is written is on standard output or in a folder, what is lost on standard error. */
@@ -58,6 +59,63 @@ function importIstio(group: Command, action: Parameters<Register>[1]): void {
     )
 }
 
+interface RoleOptions {
+  readonly context?: string
+  readonly out?: string
+  readonly resource?: string
+  readonly prefix?: string
+}
+
+/** `ostiary import kubernetes`. */
+function importKubernetes(group: Command, action: Parameters<Register>[1]): void {
+  group
+    .command('kubernetes')
+    .description('roles and bindings of a cluster, never wider than they are, with every loss and what is over-broad listed')
+    .argument('[files...]', 'files of roles and bindings; `-` for standard input')
+    .option('--context <name>', 'context of kubectl: ask the cluster as well')
+    .option('--out <dir>', 'write into this folder; default: standard output')
+    .option('--resource <name>', 'what the cluster is called', 'cluster')
+    .option('--prefix <text>', 'what the API server puts before groups of tokens (`--oidc-groups-prefix`); default: nothing')
+    .action(
+      action(async ({ output }, [files], command) => {
+        const { context, out, ...options } = command.opts<RoleOptions>()
+        const sources = [...read(files as readonly string[]), ...(context === undefined ? [] : await askedForRoles(context))]
+        const [imports, { refuseExisting, write }] = await Promise.all([
+          import('../../targets/kubernetes/import/index.ts'),
+          import('../init/write.ts'),
+        ])
+        if (options.resource !== undefined && !/^[a-z][a-z0-9-]{0,62}$/.test(options.resource))
+          throw new OstiaryError('cli/usage', { problem: `\`${options.resource}\` is no name of a resource`, command: 'import kubernetes' })
+        const imported = imports.importKubernetes(sources, options)
+        if (imported.diagnostics.length > 0) throw new DiagnosticsError(imported.diagnostics)
+        if (imported.counts.documents === 0) throw new OstiaryError('target/import-no-roles', {})
+        if (out !== undefined) {
+          refuseExisting(out, imported.files)
+          write(out, imported.files)
+        }
+        const { documents, roles, rules } = imported.counts
+        const made = `${counted(documents, 'document')}: ${counted(roles, 'role')}, ${counted(rules, 'rule')}`
+        process.stderr.write(`${[`${made}${out === undefined ? '' : `, in ${out}`}`, ...sections(imported.findings, FOUND)].join('\n')}\n`)
+        const shown = imported.files.map(({ path, text }) => `# ${path}\n${text}`).join('---\n')
+        output.answer(out === undefined ? shown : '', imported)
+        return 0
+      }),
+    )
+}
+
+async function askedForRoles(context: string): Promise<readonly ManifestSource[]> {
+  const { kubectlIn } = await import('../../server/kubectl.ts')
+  const kinds = ['clusterroles', 'roles', 'clusterrolebindings', 'rolebindings'].map((one) => `${one}.rbac.authorization.k8s.io`)
+  const { stdout } = await kubectlIn(context).run(['get', kinds.join(','), '--all-namespaces', '-o', 'json'])
+  return [{ file: `context ${context}`, text: stdout }]
+}
+
+const FOUND: Kinds = {
+  'over-broad': { style: 'red', means: 'gives more than it seems to' },
+  'per-user': { style: 'yellow', means: 'for one person or service account, and not written' },
+  narrower: { style: 'cyan', means: 'the cluster gives it, and what is written here does not' },
+}
+
 const MAX_INPUT = 64 * 1024 * 1024
 
 /** @throws OstiaryError `config/unreadable` */
@@ -84,26 +142,34 @@ async function asked(context: string, rootNamespace = 'istio-system'): Promise<r
   return [policies, mesh].map(({ stdout }) => ({ file: `context ${context}`, text: stdout }))
 }
 
-const KINDS: Readonly<Record<LossKind, { readonly style: 'yellow' | 'red' | 'cyan'; readonly means: string }>> = {
+type Kinds = Readonly<Record<string, { readonly style: 'yellow' | 'red' | 'cyan'; readonly means: string }>>
+
+const KINDS = {
   narrower: { style: 'yellow', means: 'denied here, and let in by Istio' },
   wider: { style: 'red', means: 'would let in more than Istio does' },
   'not-carried': { style: 'cyan', means: 'Istio does it, and what is written here does not' },
-}
+} as const satisfies Kinds & Readonly<Record<LossKind, unknown>>
 
 function rendered({ counts, losses }: Imported, out: string | undefined): string {
   const { documents, resources, roles, rules, guardrails } = counts
   const made = [counted(resources, 'resource'), counted(roles, 'role'), counted(rules, 'rule'), counted(guardrails, 'guardrail')]
   return [
     `${counted(documents, 'document')}: ${made.join(', ')}${out === undefined ? '' : `, in ${out}`}`,
-    ...(Object.entries(KINDS) as [LossKind, (typeof KINDS)[LossKind]][]).flatMap(([kind, { style, means }]) => {
-      const all = losses.filter((one) => one.kind === kind)
-      if (all.length === 0) return []
-      return ['', `${paint(style, kind, process.stderr)} (${means})`, ...table(all)]
-    }),
+    ...sections(losses, KINDS),
   ].join('\n')
 }
 
-function table(losses: readonly Loss[]): readonly string[] {
+type Told = Omit<Loss, 'kind'> & { readonly kind: string }
+
+/** By kind, in the order of the kinds. */
+function sections(all: readonly Told[], kinds: Kinds): readonly string[] {
+  return Object.entries(kinds).flatMap(([kind, { style, means }]) => {
+    const here = all.filter((one) => one.kind === kind)
+    return here.length === 0 ? [] : ['', `${paint(style, kind, process.stderr)} (${means})`, ...table(here)]
+  })
+}
+
+function table(losses: readonly Told[]): readonly string[] {
   return [...Map.groupBy(losses, ({ document }) => document)].flatMap(([document, all]) => [
     `  ${clean(document)}`,
     ...all.map(({ field, what }) => `    ${clean(field === '' ? what : `${field}: ${what}`)}`),

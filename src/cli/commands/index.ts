@@ -13,11 +13,14 @@ import { explain } from './explain.ts'
 import { importing } from './import.ts'
 import { init } from './init.ts'
 import { keys } from './keys.ts'
+import { kubeconfig } from './kubeconfig.ts'
+import { kubeToken } from './kubetoken.ts'
 import { login, logout, whoami } from './login.ts'
 import { lsp } from './lsp.ts'
 import { plan } from './plan.ts'
 import { prove } from './prove.ts'
 import { policy } from './policy.ts'
+import { recordings } from './recordings.ts'
 import { rollout } from './rollout.ts'
 import { targets } from './targets.ts'
 import { test } from './test.ts'
@@ -36,6 +39,8 @@ export const commands: readonly Register[] = [
   login,
   logout,
   whoami,
+  kubeconfig,
+  kubeToken,
   check,
   test,
   plan,
@@ -55,6 +60,7 @@ export const commands: readonly Register[] = [
   access,
   audit,
   sessions,
+  recordings,
   revoke,
   revocations,
   keys,

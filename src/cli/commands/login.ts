@@ -45,8 +45,9 @@ export const logout: Register = (root, action) =>
     .action(
       action(async ({ output }, _, command) => {
         const { forget } = await import('../credentials.ts')
+        const { locked } = await import('../signin/lock.ts')
         const url = adminUrl(command)
-        const had = await forget(url)
+        const had = await locked(() => forget(url))
         output.answer(had ? `signed out of ${url}` : `there was no sign-in for ${url}`, { url, had })
       }),
     )
