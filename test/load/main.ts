@@ -15,6 +15,7 @@
  *     npm run load -- envoy            how long 10,000 rules take to a real Envoy, one changed rule to an open connection, and a proof of them
  *     npm run load -- checks           CPU of an answer to an Envoy that asks, next to a handler that says yes to everything
  *     npm run load -- listeners        how long open connections keep a policy that travels in the listener, as in Istio and Kuma
+ *     npm run load -- kubernetes       CPU of a GET and of a watch's event through the door for clusters, its latency and memory, next to `kubectl proxy`
  *     npm run load -- mutants          whether tests notice when one operator of the policy engine or of the comparer is another: one of each
  *                                      operator in each file; `--thin 6` for every sixth of those, `--each 10` for every tenth of all, `--file decide` for
  *                                      files (`--each sample` with it), `--list` to list
@@ -159,6 +160,15 @@ async function listeners(): Promise<boolean> {
   return true
 }
 
+async function kubernetes(): Promise<boolean> {
+  const { kubernetesTable, measureKubernetes } = await import('./kubernetes/run.ts')
+  const plan = { slices: positive('repeats', 7), seconds: positive('slice'), warm: positive('warm'), say }
+  const text = kubernetesTable(await measureKubernetes(plan), madeBy(circumstances(COMMAND, plan.slices, plan.seconds, plan.warm)))
+  process.stdout.write(`${text}\n`)
+  if (values.write) write('load kubernetes', text)
+  return true
+}
+
 /** OPA is compared with where it can be built. */
 function withOpa(): void {
   const why = buildOpa()
@@ -184,6 +194,7 @@ function write(
     | 'load envoy'
     | 'load checks'
     | 'load listeners'
+    | 'load kubernetes'
     | 'load engines',
   text: string,
   page = 'performance.md',
@@ -221,6 +232,7 @@ try {
     envoy,
     checks,
     listeners,
+    kubernetes,
     mutants: () =>
       runMutants({
         each: values.each === 'sample' || (values.each === undefined && values.file === undefined) ? 'sample' : positive('each', 1),
