@@ -6,7 +6,7 @@ import type { AuthResult, Authenticator } from '../core/credential.ts'
 import { OstiaryError } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
 import { openVaults } from '../secrets/keyvault/index.ts'
-import { memoryRevocations } from '../store/memory-revocations.ts'
+import { memoryKept } from '../store/memory-kept.ts'
 import type { RevocationTarget } from '../store/revocations.ts'
 import type { SessionStore } from '../store/sessions.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
@@ -132,7 +132,7 @@ export function createIdentity({ wiring, deps, limits }: IdentityOptions): Ident
   const vaults = openVaults(wiring.keyVault ?? keyVault.parse({}), { ...deps, fetch: outbound.fetch })
   const issuerDeps = { ...deps, fetch: outbound.fetch, vaults }
   const issuers = Object.entries(wiring.issuers).map(([name, config]) => createIssuer(name, config, issuerDeps))
-  const revocations = deps.revocations ?? new Revocations({ ...deps, store: memoryRevocations() }, [])
+  const revocations = deps.revocations ?? new Revocations({ ...deps, store: memoryKept() }, [])
   const { clock, entropy, meter, log, onSignIn = () => undefined } = deps
   const own: readonly SealingKey[] = [{ key: new Secret(entropy.bytes(32)) }]
   const seal = new Seal(deps.sealing ?? (() => own), entropy)

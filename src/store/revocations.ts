@@ -1,3 +1,5 @@
+import type { Kept, KeptStore } from './kept.ts'
+
 /** What a revocation ends. `issuer` is always the configured name of one. */
 export type RevocationTarget =
   /** One browser session, by its public id. */
@@ -11,33 +13,12 @@ export type RevocationTarget =
   /** Everything of an issuer, or of one subject of it, that was issued at `before` (milliseconds since the epoch) or earlier. */
   | { readonly kind: 'issued-before'; readonly issuer: string; readonly subject?: string | undefined; readonly before: number }
 
-export interface StoredRevocation {
-  readonly id: string
+export interface StoredRevocation extends Kept {
   readonly target: RevocationTarget
   /** Why, in the words of whoever revoked. */
   readonly reason: string
   /** Who revoked, as `issuer/subject`. */
   readonly by: string
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number
-  /** From then on nothing that it ends could be valid any more. Undefined: it holds until it is lifted. */
-  readonly until: number | undefined
 }
 
-/**
- * Where revocations are kept. Every implementation passes the suite in `revocations.test.ts`. A method rejects if the store
- * can't be reached, and has changed nothing then.
- */
-export interface RevocationStore {
-  /** Keeps a revocation unless there are `maximum` already. Those that are over at `now` don't count. */
-  add(revocation: StoredRevocation, maximum: number, now: number): Promise<'added' | 'full'>
-  /** All of them, the oldest first. */
-  list(): Promise<readonly StoredRevocation[]>
-  /** Removes one; false if there is none. */
-  lift(id: string): Promise<boolean>
-  /** Removes those that are over at `now`; how many. */
-  sweep(now: number): Promise<number>
-  /** Another number after each change by somebody else, such as another process. Cheap: it may be asked for twice a second. */
-  version(): Promise<number>
-  close(): Promise<void>
-}
+export type RevocationStore = KeptStore<StoredRevocation>

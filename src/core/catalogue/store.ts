@@ -21,4 +21,14 @@ export const store = {
     help: 'run that version; with the file moved away, everything that was revoked is good again until it expires',
     exit: 78,
   },
+  'store/activations': {
+    message: 'the roles that are active for a time can not be read from `{file}` ({cause})',
+    help: 'make it readable and writable for this user, or move it away: then no role is active, and everybody activates anew',
+    exit: 73,
+  },
+  'store/activations-version': {
+    message: 'the activations in `{file}` were written by a newer version of this program (their schema is {version})',
+    help: 'run that version, or move the file away: then no role is active, and everybody activates anew',
+    exit: 78,
+  },
 } as const satisfies Record<string, CatalogueEntry>

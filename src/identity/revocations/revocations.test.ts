@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import { OstiaryError, type Code } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
 import type { Verified } from '../../core/credential.ts'
-import { memoryRevocations } from '../../store/memory-revocations.ts'
+import { memoryKept } from '../../store/memory-kept.ts'
 import { memoryStore } from '../../store/memory.ts'
 import type { RevocationStore, RevocationTarget, StoredRevocation } from '../../store/revocations.ts'
 import { openSqliteRevocations } from '../../store/sqlite-revocations.ts'
@@ -81,7 +81,7 @@ const reader = { kind: 'subject', issuer: 'oidc', subject: 'reader' } as const
 
 describe('a revocation', () => {
   test('ends what is known at once, also what fell out of the cache; lifted, the token is good again', async () => {
-    const revocations = await open(memoryRevocations())
+    const revocations = await open(memoryKept())
     const identities = identity(revocations, { limits: { entries: 2 } })
     const text = token()
     const proof = await verified(identities, text)
@@ -98,7 +98,7 @@ describe('a revocation', () => {
   })
 
   test('costs a known token one look-up, and none after that', async () => {
-    const revocations = await open(memoryRevocations())
+    const revocations = await open(memoryKept())
     let asked = 0
     const { hits } = revocations
     revocations.hits = (...all) => (asked++, hits.apply(revocations, all))
@@ -111,7 +111,7 @@ describe('a revocation', () => {
   })
 
   test('of each kind ends what it names and nothing else', async () => {
-    const revocations = await open(memoryRevocations())
+    const revocations = await open(memoryKept())
     const identities = identity(revocations)
     const others = await verified(identities, token({ sub: 'publisher', jti: 'p', client_id: 'portal' }))
     const cases: readonly (readonly [RevocationTarget, JsonObject])[] = [
@@ -148,7 +148,7 @@ describe('a revocation', () => {
   })
 
   test('is forgotten when nothing that it ends can be valid any more, not earlier', async () => {
-    const store = memoryRevocations()
+    const store = memoryKept<StoredRevocation>()
     const revocations = await open(store)
     await revocations.add(entry(reader, { until: deps.clock.now() + 90_000 }))
     const minute = async (): Promise<number> => {
@@ -165,7 +165,7 @@ describe('a revocation', () => {
   })
 
   test('beyond the maximum is refused', async () => {
-    const revocations = new Revocations({ store: memoryRevocations(), clock: deps.clock, meter: deps.meter, log: deps.log, maximum: 1 }, [])
+    const revocations = new Revocations({ store: memoryKept(), clock: deps.clock, meter: deps.meter, log: deps.log, maximum: 1 }, [])
     await revocations.add(entry(reader))
     await assert.rejects(revocations.add(entry(reader)), code('identity/too-many-revocations'))
     assert.equal(revocations.list().length, 1)
@@ -185,7 +185,7 @@ describe('a store of revocations that fails', () => {
   })
 
   test('later is told, keeps what is known, and takes nothing half', async () => {
-    const inner = memoryRevocations()
+    const inner = memoryKept<StoredRevocation>()
     let away = false
     const guard = async <T>(work: () => Promise<T>): Promise<T> => {
       if (away) throw Object.assign(new Error('disk I/O error'), { errcode: 10 })
@@ -194,7 +194,7 @@ describe('a store of revocations that fails', () => {
     const revocations = await open({
       add: (one, maximum, now) => guard(() => inner.add(one, maximum, now)),
       list: () => guard(() => inner.list()),
-      lift: (id) => guard(() => inner.lift(id)),
+      remove: (id) => guard(() => inner.remove(id)),
       sweep: (now) => guard(() => inner.sweep(now)),
       version: () => guard(() => inner.version()),
       close: () => inner.close(),
@@ -268,7 +268,7 @@ describe('sessions', () => {
   test('of a subject that is revoked end, in use and at rest, and no new one begins', async () => {
     const file = join(deps.dataDir, 'sessions-1.db')
     const sealing = () => [{ key: new Secret(new Uint8Array(32).fill(1)) }]
-    const revocations = await open(memoryRevocations())
+    const revocations = await open(memoryKept())
     const first = openGateway(deps, provider, { deps: { store: openSqliteStore(file), sealing, revocations } })
     const handle = await first.signIn()
     const live = await first.verified(handle)
@@ -286,7 +286,7 @@ describe('sessions', () => {
   })
 
   test('that began before an instant end; who signs in anew is let in', async () => {
-    const revocations = await open(memoryRevocations())
+    const revocations = await open(memoryKept())
     const gateway = openGateway(deps, provider, { deps: { revocations } })
     const old = await gateway.verified(await gateway.signIn())
     const { subject } = old.identity
@@ -312,7 +312,7 @@ describe('sessions', () => {
       [began - 1, 'verified'],
       [began, 'revoked'],
     ] as const) {
-      const revocations = await open(memoryRevocations())
+      const revocations = await open(memoryKept())
       await revocations.add(entry({ kind: 'issued-before', issuer: 'idp', before }))
       const second = openGateway(deps, provider, { deps: { store: openSqliteStore(store), sealing, revocations } })
       assert.equal(await second.present(handle), said)

@@ -9,7 +9,7 @@ import { Secret } from '../../core/secret.ts'
 import { memoryStore } from '../../store/memory.ts'
 import type { SessionStore } from '../../store/sessions.ts'
 import { ManualClock, seededEntropy } from '../../testing/clock.ts'
-import { memoryRevocations } from '../../store/memory-revocations.ts'
+import { memoryKept } from '../../store/memory-kept.ts'
 import { Revocations } from '../revocations/revocations.ts'
 import { Seal } from './seal.ts'
 import { Sessions } from './sessions.ts'
@@ -89,7 +89,7 @@ async function run(scheduler: fc.Scheduler, order: readonly Step[], losses: read
     accepts: () => true,
     refresh: () => Promise.resolve({ outcome: 'unavailable' } as const),
     onRefused: () => Promise.resolve(),
-    revocations: new Revocations({ store: memoryRevocations(), clock, meter: noMeter, log: () => undefined }, []),
+    revocations: new Revocations({ store: memoryKept(), clock, meter: noMeter, log: () => undefined }, []),
     seal: new Seal(() => [key], seededEntropy(2)),
   }
   const before = new Sessions({ ...parts, store: inner })

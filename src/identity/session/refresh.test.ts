@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import { after, before, beforeEach, test } from 'node:test'
 import { Secret } from '../../core/secret.ts'
-import { memoryRevocations } from '../../store/memory-revocations.ts'
+import { memoryKept } from '../../store/memory-kept.ts'
 import { memoryStore } from '../../store/memory.ts'
 import type { SessionStore } from '../../store/sessions.ts'
 import { openSqliteStore } from '../../store/sqlite.ts'
@@ -141,7 +141,7 @@ test('`invalid_grant` ends it at once, and says so', async () => {
 
 test('`invalid_grant` ends it in every process at once', async () => {
   const file = join(deps.dataDir, `refresh-${++files}.db`)
-  const revocations = new Revocations({ ...deps, store: memoryRevocations() }, [])
+  const revocations = new Revocations({ ...deps, store: memoryKept() }, [])
   const [first, second] = [start({ store: openSqliteStore(file), revocations }), start({ store: openSqliteStore(file), revocations })]
   const [handle, other] = [await first.signIn(), await second.signIn()]
   const [elsewhere, untouched] = [await second.verified(handle), await second.verified(other)]
