@@ -1,7 +1,5 @@
 import type { Timer } from '../core/clock.ts'
 import { diagnostic, DiagnosticsError, OstiaryError, type Diagnostic } from '../core/errors.ts'
-import type { HttpDoor } from '../doors/http/door.ts'
-import type { KubernetesDoor } from '../doors/kubernetes/door.ts'
 import type { EnvoyFeed } from './envoy.ts'
 import { openApiFiles } from '../config/openapi.ts'
 import type { Wiring } from '../config/schema.ts'
@@ -15,7 +13,8 @@ import { unpacked } from './candidate/unpacked.ts'
 import type { Change } from './compared.ts'
 import { changeDetails, changeInShort, type Beginning, type Held } from './held.ts'
 import { fingerprintOf, lookAt, lookBy } from './look.ts'
-import { clusterResources, httpResources, withoutDoor, type Parts } from './parts.ts'
+import { withoutDoor, type Parts } from './parts.ts'
+import { serve, serveAgain, type ServedDoors } from './served.ts'
 import { watchFolder } from './watch.ts'
 
 type Ready = Extract<Answer, { readonly kind: 'ready' }>
@@ -26,7 +25,7 @@ export interface Running {
   readonly sources: PackedSources
 }
 
-export interface ReloaderParts {
+export interface ReloaderParts extends ServedDoors {
   readonly parts: Parts
   readonly environment: string | undefined
   /** In place of reading the folder. */
@@ -38,8 +37,6 @@ export interface ReloaderParts {
   readonly diagnostics: readonly Diagnostic[]
   /** What the folder held at start, whether that is what runs or was refused. */
   readonly known: Sources
-  readonly door: HttpDoor | undefined
-  readonly clusters: KubernetesDoor | undefined
   readonly envoys: EnvoyFeed | undefined
   readonly watch: boolean
   /** What reading a configuration may cost at most. */
@@ -274,11 +271,11 @@ export class Reloader {
         },
       })
       this.#open()
-      this.#serve(wiring)
+      serve(this.#parts, wiring)
       envoys?.update(wiring)
     } catch (error) {
       if (this.#closed) return this.#status
-      this.#serveAgain()
+      serveAgain(this.#parts, this.#running.wiring, log)
       log(`reload: refused, ${error instanceof Error ? error.message : String(error)}`)
       if (known?.by === undefined) this.#held = undefined
       this.#status = { time: clock.now(), accepted: false, version: policies.current.version, diagnostics }
@@ -292,22 +289,6 @@ export class Reloader {
     this.#status = { time: clock.now(), accepted: true, version: policy.version, diagnostics, change: known?.change }
     if (known === undefined) this.#compare(candidate)
     return this.#status
-  }
-
-  /** @throws OstiaryError `http/host-taken`, `http/certificate`; of the door that throws everything stays as it was */
-  #serve(wiring: Wiring): void {
-    const { door, clusters } = this.#parts
-    door?.update(httpResources(wiring))
-    clusters?.update(clusterResources(wiring))
-  }
-
-  /** One door may have taken something on before another could not. */
-  #serveAgain(): void {
-    try {
-      this.#serve(this.#running.wiring)
-    } catch (error) {
-      this.#parts.parts.log(`reload: a door does not serve as it did: ${error instanceof Error ? error.message : String(error)}`)
-    }
   }
 
   /** What is in force need not wait for what is to be said of it. */

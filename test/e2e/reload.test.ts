@@ -114,7 +114,7 @@ test('a change that one door can not take on is taken on by none', async () => {
         answer.resume().on('end', () => resolve(answer.statusCode))
       }).on('error', reject)
     })
-  assert.deepEqual([await statusOf('orders.localhost'), await statusOf('elsewhere.localhost')], [401, 404])
+  assert.deepEqual([await statusOf('orders.localhost'), await statusOf('elsewhere.localhost')], [401, 421])
 })
 
 test('a gateway that ends while it reads leaves nothing behind', async () => {
