@@ -160,6 +160,16 @@ describe('what is said of a request', () => {
           action: { ...ACTION, resource: '', namespace: '', name: '', path: '/version' },
         }),
     ],
+    [
+      'of the head of a path',
+      'joined',
+      () =>
+        found(written({ verb: 'head', objectRef: undefined, requestURI: '/version' }), {
+          action: { ...ACTION, resource: '', namespace: '', name: '', path: '/version' },
+        }),
+    ],
+    ['under an id that is too long for any of ours', 'bypassed', () => found(written({ ...person, auditID: 'd1'.repeat(500) }))],
+    ['by a method that is too long for any', 'bypassed', () => found(written({ ...person, auditID: 'o', verb: 'x'.repeat(5000) }))],
     ['long after its decision', 'reused', () => found(written(), { time: TIME - 121_000 })],
     ['before its decision', 'reused', () => found(written(), { time: TIME + 61_000 })],
     ['from the gateway', 'joined', () => found(written(), {}, { gateways: new Set(['10.0.0.5']) })],

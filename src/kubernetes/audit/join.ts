@@ -123,7 +123,9 @@ function isSubject({ name, extra }: AuditUser, { issuer, subject }: JoinDecision
 function differenceOf({ verb, object, uri }: ServerEvent, action: KubernetesAction): readonly [string, string] | undefined {
   if (object === undefined) {
     const path = uri.split('?', 1)[0]!
-    return verb === action.verb && path === action.path ? undefined : [told(action), `${verb} ${path}`]
+    // Of resources it is `get` to an API server, too; of paths it is the method.
+    const same = (verb === 'head' ? 'get' : verb) === action.verb && path === action.path
+    return same ? undefined : [told(action), `${verb} ${path}`]
   }
   const canonical = CONNECTS.has(object.subresource) ? 'create' : verb
   const scope = action.namespace === ALL ? '' : action.namespace
