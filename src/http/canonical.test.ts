@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { canonical, type Canonical, type CanonicalRequest } from './canonical.ts'
+import { asksForSwitch, canonical, type Canonical, type CanonicalRequest } from './canonical.ts'
 import type { RawRequest } from './engine.ts'
+import type { CanonicalLimits } from './fields.ts'
 
 const LIMITS = { url: 8192, fields: 32_768, fieldCount: 100 }
 
@@ -27,8 +28,8 @@ function raw(more: Partial<RawRequest> = {}): RawRequest {
 const withFields = (...fields: readonly string[]): RawRequest => raw({ rawHeaders: ['Host', 'orders.localhost', ...fields] })
 const code = (result: Canonical): string => (result.ok ? 'accepted' : result.code)
 
-function accepted(request: RawRequest): CanonicalRequest {
-  const result = canonical(request, LIMITS)
+function accepted(request: RawRequest, limits: CanonicalLimits = LIMITS): CanonicalRequest {
+  const result = canonical(request, limits)
   assert.ok(result.ok, code(result))
   return result.request
 }
@@ -328,6 +329,27 @@ describe('HTTP/2', () => {
     )
     assert.deepEqual([request.method, request.upgrade, request.body], ['GET', 'websocket', 'none'])
   })
+})
+
+describe('a switch of protocols', () => {
+  const KEY = ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version', '13']
+  const WEBSOCKET = ['Upgrade', 'WebSocket', ...KEY]
+  const rows: readonly (readonly [fields: readonly string[], asked: boolean])[] = [
+    [['Connection', 'Upgrade', ...WEBSOCKET], true],
+    [['Connection', 'close', 'connection', 'keep-alive, UPGRADE', ...WEBSOCKET], true],
+    [['Connection', 'Upgrade', 'Upgrade', 'SPDY/3.1'], true],
+    [WEBSOCKET, false],
+    [['Proxy-Connection', 'Upgrade', ...WEBSOCKET], false],
+    [['Connection', 'close', 'Proxy-Connection', 'Upgrade', 'Upgrade', 'SPDY/3.1'], false],
+    [['Connection', 'Upgraded', ...WEBSOCKET], false],
+    [['Connection', 'Upgrade', 'Upgrade', 'h2c', ...WEBSOCKET], false],
+    [['Connection', 'Upgrade', 'Upgrade', 'websocket, SPDY/3.1', ...KEY], false],
+  ]
+  for (const [fields, asked] of rows)
+    test(`${fields.slice(0, 6).join(' ')}: the parser and the decision agree`, () => {
+      const request = accepted(raw({ rawHeaders: ['Host', 'a.b', ...fields] }), { ...LIMITS, spdy: true })
+      assert.deepEqual([request.upgrade !== undefined, asksForSwitch(fields, new Set(['websocket', 'spdy/3.1']))], [asked, asked])
+    })
 })
 
 describe('any bytes', () => {

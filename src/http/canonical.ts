@@ -151,7 +151,7 @@ function framing(raw: RawRequest, scan: Scan): BodyFraming | undefined {
 }
 
 /** Exactly `Upgrade: websocket`, asked for by `Connection`. Any other upgrade is left unanswered (RFC 9110 §7.8). */
-function isUpgradeTo(protocol: UpgradeProtocol, scan: Scan): boolean {
+function isUpgradeTo(protocol: string, scan: Pick<Scan, 'upgrade' | 'connection'>): boolean {
   return (
     scan.upgrade.length === 1 &&
     scan.upgrade[0]!.toLowerCase() === protocol &&
@@ -179,9 +179,17 @@ export function harmless(raw: RawRequest): { readonly method: string; readonly p
   }
 }
 
-/** Whether a parser that found an upgrade should leave the connection to it: the same rule as above, on the raw lines. */
+/**
+ * Whether a parser that found an upgrade should leave the connection to it: the same rule as above, on the raw lines. Node's takes
+ * `Proxy-Connection` for `Connection`.
+ */
 export function asksForSwitch(rawHeaders: readonly string[], protocols: ReadonlySet<string>): boolean {
   const upgrade: string[] = []
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === 'upgrade') upgrade.push(rawHeaders[i + 1]!)
-  return upgrade.length === 1 && protocols.has(upgrade[0]!.toLowerCase())
+  const connection: string[] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const lower = rawHeaders[i]!.toLowerCase()
+    if (lower === 'upgrade') upgrade.push(rawHeaders[i + 1]!)
+    else if (lower === 'connection') connection.push(rawHeaders[i + 1]!)
+  }
+  return [...protocols].some((protocol) => isUpgradeTo(protocol, { upgrade, connection }))
 }

@@ -80,9 +80,15 @@ export class RawClient implements UpgradeClient {
 
 /** Asks the upstream for the switch and, if it agrees, joins the two streams until access, or one of them, ends. */
 export function carryUpgrade(plan: Forward, client: UpgradeClient, { clock, entropy, running }: UpgradeParts): void {
-  const { passage, request, target } = plan
-  const protocol = plan.upgrade ?? 'websocket'
+  const { passage, request, target, upgrade: protocol } = plan
   const started = clock.monotonic()
+  // What was not decided as a switch has filters and masks, which nothing here carries out.
+  if (protocol === undefined) {
+    const answer = plan.failure('upgrade')
+    passage.completed({ result: 'refused', status: answer.status, bytesIn: 0, bytesOut: answer.body.length, duration: 0 })
+    client.answer(answer)
+    return
+  }
   const boundary = new FrameBoundary()
   let status = 0
   let bytesIn = 0

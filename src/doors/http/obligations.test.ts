@@ -112,6 +112,20 @@ describe('what a policy asks of the door', () => {
     assert.deepEqual([answer.body, valueOf(answer, 'content-length')], ['{}', '2'])
   })
 
+  // Node's parser takes one for the other, and would leave the connection to what masks nothing.
+  test('`Proxy-Connection` switches nothing: what is masked stays masked', async () => {
+    upstream.answer = () => json('{"id":1,"email":"ada@example.com"}')
+    const answer = await get(
+      '/socket',
+      'Proxy-Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+    )
+    assert.deepEqual([answer.status, answer.body], [200, '{"id":1}'])
+    assert.equal(fieldOf(upstream.seen.at(-1), 'upgrade'), undefined)
+  })
+
   test('a WebSocket is nothing that could be masked', async () => {
     const answer = await get(
       '/socket',

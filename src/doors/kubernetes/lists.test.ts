@@ -247,6 +247,24 @@ describe('a watch', () => {
   })
 })
 
+const HALF_SWITCH = [
+  'Proxy-Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+]
+
+for (const line of [LIST, WATCH])
+  test(`is filtered whatever else seems to ask for a switch of protocols: ${line}`, async (t) => {
+    const text = JSON.stringify(line === LIST ? { items: ALL } : { type: 'ADDED', object: ALL[1] })
+    const { api, door } = await setUp(t, () => ({ fields: JSON_TYPE, body: text }))
+    api.upgrade = (_request, socket) =>
+      socket.end(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`)
+    const answer = await askCluster(door, line, HALF_SWITCH)
+    assert.deepEqual([answer.status, answer.body.includes('other')], [200, false])
+    assert.deepEqual(linesOf(api.seen[0]!, 'upgrade'), [])
+  })
+
 describe('one object', () => {
   const mask: Obligation = { kind: 'mask', ids: ['m'], fields: [{ path: '$.data', mask: { as: 'drop' } }] }
   const masking = ({ resource }: KubernetesAction) =>
