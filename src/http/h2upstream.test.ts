@@ -547,6 +547,22 @@ describe('a server in trouble', () => {
     assert.equal(asked.told.failure, 'upstream-failed')
   })
 
+  test('that doesn’t let go of a connection which is over is not asked whether it lives', async (t) => {
+    const clock = new ManualClock()
+    const api = await standInApiServer(watching)
+    const wire = await severable(api.port)
+    t.after(() => Promise.all([wire.close(), api.close()]))
+    const { ask, upstreams } = await setUp(t, undefined, { clock, target: { port: wire.port, ca: api.ca } })
+    const asked = ask()
+    await until(() => asked.told.body === 'event')
+    wire.sever()
+    upstreams.keep(new Set())
+    asked.call.abort()
+    await new Promise((resolve) => setImmediate(resolve))
+    // What a timer throws ends the process.
+    assert.doesNotThrow(() => clock.advance(30_001))
+  })
+
   test('a quiet one that lives is kept', async (t) => {
     const clock = new ManualClock()
     const { api, ask } = await setUp(t, watching, { clock })

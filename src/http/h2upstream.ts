@@ -134,7 +134,7 @@ export class H2Upstream {
       throw new Unconnected('upstream-failed')
     }
     this.#sessions.add(session)
-    keepAlive(http2, this.#clock)
+    keepAlive(http2, socket, this.#clock)
     return session
   }
 
@@ -198,13 +198,18 @@ function settled(http2: ClientHttp2Session, { connectTimeout }: UpstreamTarget, 
 }
 
 /** Ends a connection whose other end is gone without a word, so that nobody waits on it. */
-function keepAlive(http2: ClientHttp2Session, clock: Clock): void {
+function keepAlive(http2: ClientHttp2Session, socket: TLSSocket, clock: Clock): void {
   const next = clock.after(PING_MS, () => {
+    // It is over, and waits for the other end to let go: it can't be asked any more.
+    if (http2.destroyed) {
+      socket.destroy()
+      return
+    }
     const patience = clock.after(PONG_MS, () => http2.destroy(new Error('no answer to a ping')))
     http2.off('close', stop)
     http2.ping(() => {
       patience.cancel()
-      if (!http2.destroyed) keepAlive(http2, clock)
+      if (!http2.destroyed) keepAlive(http2, socket, clock)
     })
   })
   const stop = (): void => next.cancel()
