@@ -108,13 +108,14 @@ export class CompiledPolicy implements Policy {
     const vocabulary = vocabularyOf(action.protocol)
     if (vocabulary === undefined) return true
     const { roles, unknownRoles } = principal
+    const mayMeet = vocabulary.mayMeet ?? vocabulary.matches
     return statementsOn(this.model, resource).guardrails.some(
       ({ who, roles: named, actions, observedUntil }) =>
         !(observedUntil !== undefined && now < observedUntil) &&
         (who === 'for'
           ? named.some((role) => roles.includes(role) || unknownRoles.includes(role))
           : !named.some((role) => roles.includes(role))) &&
-        actions.some(({ pattern }) => vocabulary.matches(pattern, action)),
+        actions.some(({ pattern }) => mayMeet(pattern, action)),
     )
   }
 

@@ -348,6 +348,17 @@ describe('where roles of the cluster may give more', () => {
       review(['ostiary:helper'], { ...pods, subresource: 'log', verb: 'get', name: 'x' }),
       'denied',
     ],
+    [
+      'nor a name that no guardrail can name',
+      review([], { ...pods, resource: 'secrets', verb: 'get', namespace: 'team-bank', name: 'a b' }),
+      'denied',
+    ],
+    [
+      'nor a verb that none can',
+      review([], { ...pods, resource: 'secrets', verb: 'impersonate:user-info', namespace: 'team-bank' }),
+      'denied',
+    ],
+    ['but of what none is about', review([], { ...pods, resource: 'endpoints', verb: 'impersonate:user-info', name: 'a b' }), 'no opinion'],
     ['nor a name that is nobody’s', review(reader, pods, { user: 'ostiary:anna' }), 'denied'],
   ]
   for (const [what, body, expected] of cases)

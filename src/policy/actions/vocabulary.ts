@@ -40,6 +40,8 @@ export interface Vocabulary<A extends Action, P extends PatternBase> {
   /** Fields of `request` in conditions. */
   readonly fields: Readonly<Record<string, Type>>
   readonly parse: (text: string, side: Side) => Parsed<P>
+  /** Whether a pattern that takes away may be about an action that isn't in canonical form. Undefined where there is none. */
+  readonly mayMeet?: (pattern: P, action: A) => boolean
   /** Whether a pattern that was parsed as one that takes away is about some of what the action is about. Undefined where nothing is a list. */
   readonly partly?: (pattern: P, action: A) => boolean
   /** One concrete action as people write it, in its canonical form, or what is wrong with the text. */

@@ -9,7 +9,7 @@ import { isCanonical } from './canonical.ts'
 import { space } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { readAction, readParts } from './read.ts'
-import { matchesPattern, meetsCanonical, parsePattern, type KubernetesPattern } from './template.ts'
+import { matchesPattern, mayMeet, meetsCanonical, parsePattern, type KubernetesPattern } from './template.ts'
 
 const bucketing: Bucketing<KubernetesPattern, KubernetesAction> = {
   key: ({ side, verbs, resources, groups, subresources, namespaces, names, paths }) =>
@@ -55,6 +55,7 @@ export const kubernetes: Vocabulary<KubernetesAction, KubernetesPattern> = {
   read: readAction,
   readParts,
   matches: matchesPattern,
+  mayMeet,
   // A namespace is in itself: a list of them is about all that patterns name.
   partly: (pattern, action) => matchesPattern(isOfNamespaces(action) ? { ...pattern, namespaces: ANY } : pattern, action),
   parameters: noParameters,

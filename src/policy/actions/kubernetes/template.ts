@@ -12,7 +12,7 @@ import { ANY, meetsValue, type Side, type Values } from '../sets/values.ts'
 import { everyBut, hasWord, some, type Words } from '../sets/words.ts'
 import { asciiProblem, isProblem, wordList } from '../text.ts'
 import type { Parsed, PatternBase, Problem } from '../vocabulary.ts'
-import { isCanonical, NAME, NAMESPACE } from './canonical.ts'
+import { isCanonical, NAME, NAMEABLE, NAMESPACE } from './canonical.ts'
 import { GUARDED_SUBRESOURCES, GUARDED_VERBS, PATH_VERBS, STREAMS, VERBS } from './known.ts'
 import { readResource } from './resource.ts'
 
@@ -133,5 +133,21 @@ export function meetsCanonical(pattern: KubernetesPattern, action: KubernetesAct
     hasWord(pattern.subresources, subresource) &&
     meetsValue(pattern.namespaces, namespace, pattern.side) &&
     meetsValue(pattern.names, name, pattern.side)
+  )
+}
+
+/** Whether the pattern of a guardrail may be about an action that came by no door: a field that no pattern could name is met by each. */
+export function mayMeet(pattern: KubernetesPattern, action: KubernetesAction): boolean {
+  const { verb, group, resource, subresource, namespace, name, path } = action
+  const unless = (field: keyof typeof NAMEABLE, meets: () => boolean): boolean => !NAMEABLE[field](action) || meets()
+  if (!unless('verb', () => hasWord(pattern.verbs, verb))) return false
+  if (path !== '' || pattern.paths !== undefined)
+    return path !== '' && pattern.paths !== undefined && unless('path', () => matchesPath(pattern.paths!, path.slice(1)))
+  return (
+    unless('resource', () => hasWord(pattern.resources, resource)) &&
+    unless('group', () => hasWord(pattern.groups, group)) &&
+    unless('subresource', () => hasWord(pattern.subresources, subresource)) &&
+    unless('namespace', () => meetsValue(pattern.namespaces, namespace, pattern.side)) &&
+    unless('name', () => meetsValue(pattern.names, name, pattern.side))
   )
 }
