@@ -229,7 +229,7 @@ export function createGate(parts: GateParts): Gate {
     const shown: Shown | undefined = passage.decision?.inPart === true ? { action: read.action, passage } : undefined
     const session =
       request.upgrade === undefined || read.stream === undefined ? undefined : tapOf(read.stream, request, read, passage, cluster, parts)
-    const fields = shown === undefined && mask === undefined ? [...arrival.fields] : plainlyAsked(arrival.fields)
+    const fields = shown === undefined && mask === undefined ? [...arrival.fields] : plainlyAsked(arrival.fields, mask === undefined)
     return {
       kind: 'forward',
       passage: withBeside(passage, arrival),

@@ -16,8 +16,14 @@ export function kept(fields: Fields): string[] {
   return all
 }
 
-/** What is filtered is asked for in a form that can be read: JSON, not compressed. */
-export function plainlyAsked(fields: readonly string[]): string[] {
+/** Forms of an object that have its fields where it has them. */
+const IN_PLACE = /;as=PartialObjectMetadata(?:List)?(?=;|$)/
+
+/**
+ * What is filtered or masked is asked for in a form that can be read: JSON, not compressed.
+ * @param tables Whether it may be a table, which has fields of its objects in its cells, and whole objects in its rows
+ */
+export function plainlyAsked(fields: readonly string[], tables: boolean): string[] {
   const all: string[] = []
   let accept = ''
   for (let i = 0; i + 1 < fields.length; i += 2) {
@@ -28,7 +34,7 @@ export function plainlyAsked(fields: readonly string[]): string[] {
   const json = accept
     .split(',')
     .map((one) => one.trim())
-    .filter((one) => /^application\/json(?:;|$)/.test(one))
+    .filter((one) => /^application\/json(?:;|$)/.test(one) && (tables || !/as\s*=/i.test(one.replace(IN_PLACE, ''))))
   return [...all, 'Accept', json.length === 0 ? 'application/json' : json.join(',')]
 }
 

@@ -277,6 +277,23 @@ describe('one object', () => {
     assert.deepEqual(linesOf(api.seen[0]!, 'accept'), ['application/json'])
   })
 
+  // A table has what its columns show in cells, and with `includeObject=Object` the whole object in its rows.
+  test('is no table where it is masked: that has its fields elsewhere', async (t) => {
+    const { api, door } = await setUp(t, () => jsonOf({ kind: 'ConfigMap', data: { a: 'secret' } }), masking)
+    const partial = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+    for (const accept of [
+      'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json',
+      'application/json; as = Table;v=v1;g=meta.k8s.io',
+      'application/json;as=PartialObjectMetadata;as=Table;v=v1;g=meta.k8s.io',
+      partial,
+    ])
+      await askCluster(door, 'GET /api/v1/namespaces/shop/configmaps/a?includeObject=Object', [`Accept: ${accept}`])
+    assert.deepEqual(
+      api.seen.map((request) => linesOf(request, 'accept')),
+      [['application/json'], ['application/json'], ['application/json'], [partial]],
+    )
+  })
+
   for (const line of ['GET /api/v1/namespaces/shop/pods/a/log?follow=true', 'GET /api/v1/namespaces/shop/pods?watch=1'])
     test(`what has no end can’t be masked: ${line}`, async (t) => {
       const { api, door } = await setUp(t, undefined, masking)
