@@ -131,6 +131,10 @@ describe('somebody of whom another tells the roles', () => {
   test('holds nothing by a name that no role has', () =>
     assert.deepEqual(told('root', '', '__proto__', 'everyone', 'authenticated'), [['authenticated', 'everyone'], []]))
   test('may or may not be authenticated where nobody says so', () => assert.deepEqual(told(), [['everyone'], ['authenticated']]))
+  test('nor is authenticated by an issuer that there is not', () => {
+    const { roles, unknownRoles } = policy!.holding('nobodys', 's', ['authenticated'])
+    assert.deepEqual([roles, unknownRoles], [['everyone'], ['authenticated']])
+  })
   test('is known by nothing else', () => {
     const { identity: known } = policy!.holding('entra', 'tenant/subject', ['r'])
     assert.deepEqual([...known!.unknownClaims].toSorted(), ['department', 'groups', 'level', 'oid', 'rank', 'roles', 'sub', 'vip'])

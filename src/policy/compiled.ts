@@ -100,7 +100,9 @@ export class CompiledPolicy implements Policy {
     const { issuers } = this.model.world
     const own = issuers[issuer]
     const claims = own === undefined ? Object.values(issuers).flatMap((one) => Object.keys(one.claims)) : Object.keys(own.claims)
-    return this.#binder.holding({ issuer, subject, roles, claims })
+    // Whoever was let in by an issuer that is gone from here is `authenticated` to others alone.
+    const known = own === undefined ? roles.filter((role) => role !== AUTHENTICATED) : roles
+    return this.#binder.holding({ issuer, subject, roles: known, claims })
   }
 
   /** Whether a guardrail that is enforced may be about it, whatever its condition: also of what nothing grants, where none is named. */
