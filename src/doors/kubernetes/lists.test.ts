@@ -88,6 +88,7 @@ describe('a list', () => {
     ['compressed', { fields: { ...JSON_TYPE, 'content-encoding': 'gzip' }, body: gzipSync(JSON.stringify({ items: ALL })) }],
     ['in protobuf', { fields: { 'content-type': 'application/vnd.kubernetes.protobuf' }, body: 'k8s\0' }],
     ['of no type', { fields: {}, body: JSON.stringify({ items: ALL }) }],
+    ['in part', { status: 206, fields: { ...JSON_TYPE, 'content-range': 'bytes 0-9/99' }, body: JSON.stringify({ items: ALL }) }],
   ]
   for (const [name, answer] of kept)
     test(`that comes ${name} is kept back`, async (t) => {

@@ -43,8 +43,10 @@ export function filterOf(
 ): ResponseFilter | undefined {
   const watch = action.verb === 'watch' && open
   const plain = isPlainJson(fields)
+  if (shown === undefined) return status === 200 && watch && plain ? new WholeWatch(fields) : undefined
+  // Part of a list (206) is no document; an error has nothing of a list in it.
+  if (status !== 200 && status >= 200 && status < 300) throw new Error('not the whole of it')
   if (status !== 200) return undefined
-  if (shown === undefined) return watch && plain ? new WholeWatch(fields) : undefined
   // Anything else than JSON could not be looked into.
   if (!plain) throw new Error('not JSON')
   const sent = withoutLength(fields)
