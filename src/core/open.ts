@@ -1,7 +1,7 @@
 import type { Clock, Timer } from './clock.ts'
 import type { Obligation } from './decision.ts'
 import type { PolicySource } from './policy.ts'
-import { bind, type EndCause, type Passage } from './passage.ts'
+import type { EndCause, Passage } from './passage.ts'
 import { Roster } from './roster.ts'
 
 /** The mask among the obligations, as a text to compare. */
@@ -86,8 +86,9 @@ export class OpenExchanges {
   #redecide(passage: Passage): void {
     const policy = this.#policies.current
     const { exchange } = passage
-    const principal = passage.verified === undefined ? policy.anonymous : bind(policy, passage.verified)
-    const { effect, obligations } = policy.decide(principal, exchange.action, exchange.resource, passage.context(policy, this.#clock.now()))
+    const now = this.#clock.now()
+    const principal = passage.principalBy(policy, now)
+    const { effect, obligations } = policy.decide(principal, exchange.action, exchange.resource, passage.context(policy, now))
     // What it is obliged to is carried out from its start: fields that are masked now can't be called back.
     if (effect !== 'allow' || maskOf(obligations) !== maskOf(passage.decision?.obligations ?? [])) this.#end(passage, 'policy-changed')
   }

@@ -1,10 +1,10 @@
 import type { Action } from './action.ts'
 import type { Clock } from './clock.ts'
 import type { Authenticator, Credential, PresentedCertificate, Verified } from './credential.ts'
-import type { Decision, DecisionContext } from './decision.ts'
+import type { Decision, DecisionContext, Grant } from './decision.ts'
 import type { Code } from './errors.ts'
 import type { Limiter } from './limiter.ts'
-import type { Policy, PolicySource } from './policy.ts'
+import type { GrantSource, Policy, PolicySource } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Outcome, Recorder, RecordMode, Verdict } from './record.ts'
 import type { Rostered } from './roster.ts'
@@ -42,6 +42,8 @@ export interface PipelineParts {
   readonly newId: () => string
   readonly authenticator: Authenticator
   readonly policies: PolicySource
+  /** Without it, no eligible role is active. */
+  readonly grants?: GrantSource | undefined
   readonly recorder: Recorder
   /** Counts what guardrails limit. Without it, what is limited is refused. */
   readonly limiter?: Limiter | undefined
@@ -82,6 +84,11 @@ export class Passage implements Rostered {
     this.#onCompleted = onCompleted
   }
 
+  /** The caller with the roles that this policy gives it at this time. */
+  principalBy(policy: Policy, time: number): Principal {
+    return this.verified === undefined ? policy.anonymous : bindAt(policy, this.verified, this.parts.grants, time)
+  }
+
   /** What a decision by this policy, at this time, is about besides who and what. */
   context(policy: Policy, time: number): DecisionContext {
     const { ip, justification } = this.exchange
@@ -112,8 +119,8 @@ export class Passage implements Rostered {
   /** What the policy in force now says of another action of the same caller. Nothing of it is recorded. */
   decideAlso(action: Action): Decision {
     const policy = this.parts.policies.current
-    const who = this.verified === undefined ? policy.anonymous : bind(policy, this.verified)
-    return policy.decide(who, action, this.exchange.resource, this.context(policy, this.parts.clock.now()))
+    const now = this.parts.clock.now()
+    return policy.decide(this.principalBy(policy, now), action, this.exchange.resource, this.context(policy, now))
   }
 
   /** Completes the record of an exchange that was let through. A second call does nothing. */
@@ -135,4 +142,19 @@ export function bind(policy: Policy, verified: Verified): Principal {
   const principal = policy.bind(verified.identity)
   bound.set(verified, principal)
   return principal
+}
+
+/** By what somebody's roles were last made active, and the principal that came of it. */
+const active = new WeakMap<Verified, { readonly bound: Principal; readonly grants: readonly Grant[]; readonly principal: Principal }>()
+
+/** As `bind`, with the eligible roles that are active at `time`. */
+export function bindAt(policy: Policy, verified: Verified, source: GrantSource | undefined, time: number): Principal {
+  const principal = bind(policy, verified)
+  const grants = source?.of(verified.identity, time)
+  if (grants === undefined || policy.activate === undefined) return principal
+  const known = active.get(verified)
+  if (known?.bound === principal && known.grants === grants) return known.principal
+  const made = policy.activate(principal, grants, time)
+  active.set(verified, { bound: principal, grants, principal: made })
+  return made
 }

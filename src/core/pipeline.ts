@@ -85,7 +85,7 @@ function livesTooLong({ exchange, time }: Passage, { identity: { evidence } }: V
 function principal(passage: Passage): void {
   // The credential may have taken a while to verify: decide by the policy that is in force now.
   passage.policy = passage.parts.policies.current
-  passage.principal = passage.verified === undefined ? passage.policy.anonymous : bind(passage.policy, passage.verified)
+  passage.principal = passage.principalBy(passage.policy, passage.time)
 }
 
 /** Whose connection it is that the caller's credential came on. Where that can't be proven, there is no peer. */

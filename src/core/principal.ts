@@ -1,3 +1,5 @@
+import type { Grant } from './decision.ts'
+
 /** The kinds of principal that the design knows. `anonymous` is the absence of a credential, not an identity. */
 export type PrincipalKind = 'human' | 'workload' | 'managed-identity' | 'agent' | 'human-via-agent' | 'anonymous'
 
@@ -73,6 +75,8 @@ export interface RoleProvenance {
   readonly claim: string | undefined
   /** The value that matched, for a role that is held. */
   readonly value: string | undefined
+  /** Of a role that is active for a time: until when, in milliseconds since the epoch. */
+  readonly until?: number
 }
 
 /** An identity with the roles that one policy version gives it. Made by the policy, cached per version. */
@@ -86,6 +90,8 @@ export interface Principal {
   /** Names of roles that can't be told, sorted. */
   readonly unknownRoles: readonly string[]
   readonly provenance: readonly RoleProvenance[]
+  /** What makes eligible roles active for this party. Absent for none. */
+  readonly activated?: readonly Grant[]
   readonly actor: Principal | undefined
   /** Undefined only for the anonymous principal. */
   readonly identity: Identity | undefined

@@ -1,8 +1,8 @@
 import type { Claims, ClaimValue, Identity, Principal, PrincipalKind, RoleProvenance } from '../core/principal.ts'
-import type { DecisionContext } from '../core/decision.ts'
+import type { Grant } from '../core/decision.ts'
 import type { Gradual } from '../core/gradual.ts'
 import { AUTHENTICATED, EVERYONE, type Binding } from './model.ts'
-import { quickRoles, type QuickRoles } from './quick.ts'
+import { activated, isActive, stateOf, unproven, type Eligible, type PartyState } from './roleset.ts'
 import { toldIdentity, toldRoles, type Told } from './told.ts'
 import { isOfType } from './when/condition.ts'
 
@@ -44,39 +44,6 @@ export function matchedValue({ match, claim, values }: Binding, identity: Identi
   return match === 'all' ? matched.join(', ') : matched[0]
 }
 
-/** A role that is held or can't be told, and until when: milliseconds since the epoch, or infinity. */
-export interface Held {
-  readonly index: number
-  readonly role: string
-  readonly until: number
-}
-
-/** A role that may be activated for a party, and what that makes of it. */
-export interface Eligible extends Held {
-  /** The role to activate: this one, or one that includes it. */
-  readonly by: string
-  readonly state: 'held' | 'unknown'
-  /** By what the claim has, not by what it lacks. */
-  readonly shown: boolean
-}
-
-/** What one party is to a compiled policy. */
-export interface PartyState {
-  /** By index, ascending, which is the order of names. */
-  readonly held: readonly Held[]
-  readonly heldByIndex: ReadonlyMap<number, Held>
-  /** Roles that can't be told, and until when: also a breakGlass binding over such a claim ends. */
-  readonly unknown: readonly Held[]
-  readonly unknownByIndex: ReadonlyMap<number, Held>
-  readonly eligible: readonly Eligible[]
-  /** Where a party alone holds what it holds without end, and nothing of it is unknown. */
-  readonly quick: QuickRoles | undefined
-  readonly identity: Identity | undefined
-  /** Who acts for this one. */
-  readonly actor: PartyState | undefined
-  readonly name: string
-}
-
 /** Bindings found by what they look for, so that binding an identity doesn't cost by the number of roles. */
 interface ClaimBindings {
   readonly byValue: Map<string | number | boolean, Binding[]>
@@ -97,13 +64,21 @@ class BoundPrincipal implements Principal {
   readonly roles: readonly string[]
   readonly unknownRoles: readonly string[]
   readonly provenance: readonly RoleProvenance[]
+  declare readonly activated?: readonly Grant[]
   readonly actor: Principal | undefined
   readonly identity: Identity | undefined
   readonly policyVersion: string
   readonly #owner: Binder
   readonly #state: PartyState
 
-  constructor(owner: Binder, version: string, state: PartyState, provenance: readonly RoleProvenance[], actor: Principal | undefined) {
+  constructor(
+    owner: Binder,
+    version: string,
+    state: PartyState,
+    provenance: readonly RoleProvenance[],
+    actor: Principal | undefined,
+    grants: readonly Grant[] = [],
+  ) {
     const { identity } = state
     this.issuer = identity?.issuer ?? ''
     this.subject = identity?.subject ?? ''
@@ -117,6 +92,7 @@ class BoundPrincipal implements Principal {
     this.policyVersion = version
     this.#owner = owner
     this.#state = state
+    if (grants.length > 0) this.activated = grants
   }
 
   static stateOf(owner: Binder, principal: Principal): PartyState | undefined {
@@ -224,24 +200,38 @@ export class Binder {
     return new BoundPrincipal(this, this.#version, state, provenance, actor)
   }
 
+  /** With the eligible roles that are active at `time`: they are among its roles, each until its end. */
+  activate(principal: Principal, grants: readonly Grant[], time: number): Principal {
+    const before = this.stateOf(principal)
+    const actor = principal.actor === undefined ? undefined : this.activate(principal.actor, grants, time)
+    const own = activated(before, { grants, time }, this.#index(AUTHENTICATED))
+    if (own === before && actor === principal.actor) return principal
+    const state = stateOf(own.held, own.unknown, own.eligible, own.identity, actor === undefined ? undefined : this.stateOf(actor))
+    const known = new Map(principal.provenance.map((one) => [`${one.state} ${one.role}`, one]))
+    const provenance = unproven(state).map((one) => known.get(`${one.state} ${one.role}`) ?? one)
+    const by = new Set(before.eligible.map((one) => one.by))
+    const used = grants.filter((one) => by.has(one.role) && isActive(one, before.identity, time))
+    return new BoundPrincipal(this, this.#version, state, provenance, actor, used)
+  }
+
   /** Somebody as another tells of them who has verified who they are. */
   holding(told: Told): Principal {
     const { held, unsure } = toldRoles(told.roles, this.#indexes, this.#given(told.issuer))
     const state = stateOf(held, unsure, [], toldIdentity(told), undefined)
-    const provenance = (as: RoleProvenance['state'], all: readonly Held[]): readonly RoleProvenance[] =>
-      all.map(({ role }) => ({ role, state: as, claim: undefined, value: undefined }))
-    const both = [...provenance('held', state.held), ...provenance('unknown', state.unknown)]
-    return new BoundPrincipal(this, this.#version, state, both, undefined)
+    return new BoundPrincipal(this, this.#version, state, unproven(state), undefined)
   }
 
-  /** Until when each role is given that an issuer's claims give without being activated. */
+  /**
+   * Until when each role is given for sure that an issuer's claims give without being activated. By which of its bindings somebody has it,
+   * nobody tells: the first that ends counts.
+   */
   #given(issuer: string): ReadonlyMap<string, number> {
     const known = this.#givenBy.get(issuer)
     if (known !== undefined) return known
     const made = new Map<string, number>()
     for (const { every } of this.#issuers.get(issuer)?.values() ?? [])
       for (const { role, until = Number.POSITIVE_INFINITY, eligible } of every)
-        if (!eligible) made.set(role, Math.max(until, made.get(role) ?? until))
+        if (!eligible) made.set(role, Math.min(until, made.get(role) ?? until))
     // Issuers that nobody knows are told of by others, and would be many.
     if (made.size > 0) this.#givenBy.set(issuer, made)
     return made
@@ -305,56 +295,5 @@ export class Binder {
       if (value === undefined) continue
       for (const one of typeof value === 'object' ? value : [value]) yield* bindings.byValue.get(one) ?? []
     }
-  }
-}
-
-/** The party with the roles that are activated for it now. Itself, where there are none. */
-export function activated(party: PartyState, { grants, time }: DecisionContext, authenticatedIndex: number): PartyState {
-  const { identity, eligible } = party
-  if (grants === undefined || eligible.length === 0 || identity === undefined) return party
-  const ends = new Map<string, number>()
-  for (const { issuer, subject, role, from, until } of grants)
-    if (issuer === identity.issuer && subject === identity.subject && from <= time && time < until)
-      ends.set(role, Math.max(until, ends.get(role) ?? until))
-  const active = eligible.flatMap((one) => {
-    const end = Math.min(one.until, ends.get(one.by) ?? Number.NEGATIVE_INFINITY)
-    return time < end ? [{ ...one, until: end }] : []
-  })
-  if (active.length === 0) return party
-  // A role of its own is what an app-only party needs to be `authenticated`.
-  const roles = (state: Eligible['state']): readonly Held[] => {
-    const more = active.filter((one) => one.state === state)
-    const until = Math.max(...more.filter(({ shown }) => shown).map((one) => one.until))
-    return until === Number.NEGATIVE_INFINITY ? more : [...more, { index: authenticatedIndex, role: AUTHENTICATED, until }]
-  }
-  return stateOf(latest([...party.held, ...roles('held')]), latest([...party.unknown, ...roles('unknown')]), [], identity, party.actor)
-}
-
-/** Each role once, until its latest end. */
-function latest(all: readonly Held[]): readonly Held[] {
-  const byIndex = new Map<number, Held>()
-  for (const one of all) if ((byIndex.get(one.index)?.until ?? Number.NEGATIVE_INFINITY) < one.until) byIndex.set(one.index, one)
-  return [...byIndex.values()]
-}
-
-function stateOf(
-  held: readonly Held[],
-  unknown: readonly Held[],
-  eligible: readonly Eligible[],
-  identity: Identity | undefined,
-  actor: PartyState | undefined,
-): PartyState {
-  const sorted = held.toSorted((a, b) => a.index - b.index)
-  const unsure = unknown.toSorted((a, b) => a.index - b.index)
-  return {
-    held: sorted,
-    heldByIndex: new Map(sorted.map((one) => [one.index, one])),
-    unknown: unsure,
-    unknownByIndex: new Map(unsure.map((one) => [one.index, one])),
-    eligible,
-    quick: actor === undefined && unknown.length === 0 ? quickRoles(sorted) : undefined,
-    identity,
-    actor,
-    name: identity === undefined ? 'anonymous' : `${identity.issuer}/${identity.subject}`,
   }
 }

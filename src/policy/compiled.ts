@@ -1,5 +1,5 @@
 import type { Action } from '../core/action.ts'
-import type { Decision, DecisionContext } from '../core/decision.ts'
+import type { Decision, DecisionContext, Grant } from '../core/decision.ts'
 import type { Policy } from '../core/policy.ts'
 import { atOnce, type Gradual } from '../core/gradual.ts'
 import type { Identity, Principal } from '../core/principal.ts'
@@ -93,6 +93,16 @@ export class CompiledPolicy implements Policy {
 
   bind(identity: Identity): Principal {
     return this.#binder.bind(identity)
+  }
+
+  activate(principal: Principal, grants: readonly Grant[], time: number): Principal {
+    return this.#binder.activate(principal, grants, time)
+  }
+
+  /** Roles that somebody may have activated for a time, sorted. Not those of which that can't be told, nor of who acts for them. */
+  eligibleRoles(identity: Identity, now: number): readonly string[] {
+    const { eligible } = this.#binder.stateOf(this.#binder.bind(identity))
+    return [...new Set(eligible.filter(({ state, until }) => state === 'held' && now < until).map(({ by }) => by))].toSorted()
   }
 
   /** Somebody as another tells of them who has verified who they are: these roles, and every claim of the issuer is unknown. */

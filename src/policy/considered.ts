@@ -4,6 +4,7 @@ import type { Identity } from '../core/principal.ts'
 import { formatSpan } from '../core/span.ts'
 import { vocabularyOf } from './actions/index.ts'
 import { holds, matchedValue, type RoleState } from './bind.ts'
+import { isActive as isGranted } from './roleset.ts'
 import { AUTHENTICATED, EVERYONE, type Binding, type Guardrail, type Model, type Rule } from './model.ts'
 import { describeLimit, describeMask, limitKey } from './obligations.ts'
 import { describeDemand, isMet, toRequirement } from './require.ts'
@@ -75,14 +76,7 @@ function hasNotEnded({ until }: Binding, { loadedAt, context }: Question): boole
 }
 
 function isActive(role: string, { identity, context: { grants, time } }: Question): boolean {
-  return (grants ?? []).some(
-    (grant) =>
-      grant.role === role &&
-      grant.issuer === identity?.issuer &&
-      grant.subject === identity.subject &&
-      grant.from <= time &&
-      time < grant.until,
-  )
+  return (grants ?? []).some((grant) => grant.role === role && isGranted(grant, identity, time))
 }
 
 export function roleState(role: string, question: Question): RoleState {

@@ -1,5 +1,6 @@
 import type { ApprovalRequest, Decision, DecisionContext, Effect, Obligation, Observed, Reason, Requirement } from '../core/decision.ts'
-import { activated, MAX_PARTIES, type PartyState } from './bind.ts'
+import { MAX_PARTIES } from './bind.ts'
+import { activated, type PartyState } from './roleset.ts'
 import { granted, MAX_REASONS, type Cell, type RuleSlot } from './cell.ts'
 import type { CompiledResource } from './compile.ts'
 import { Guards, type Toll } from './guards.ts'

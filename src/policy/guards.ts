@@ -1,5 +1,5 @@
 import type { ApprovalRequest, Effect, Obligation, Reason, Requirement } from '../core/decision.ts'
-import type { PartyState } from './bind.ts'
+import type { PartyState } from './roleset.ts'
 import { MAX_REASONS, type Cell, type GuardrailSlot } from './cell.ts'
 import { limitKey } from './obligations.ts'
 import { eachHeld, evaluate, isHeld, isUnknown, slotsOf, told, type Asked } from './party.ts'

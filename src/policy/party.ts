@@ -1,6 +1,6 @@
 import type { Action } from '../core/action.ts'
 import type { DecisionContext, Effect, Reason } from '../core/decision.ts'
-import type { PartyState } from './bind.ts'
+import type { PartyState } from './roleset.ts'
 import { vocabularyOf } from './actions/index.ts'
 import type { Cells } from './cells.ts'
 import { MAX_REASONS, type ByRole, type Slot } from './cell.ts'

@@ -1,4 +1,4 @@
-import type { Held } from './bind.ts'
+import type { Held } from './roleset.ts'
 
 /** Roles that are held whatever the time, as a table to look in: places that are free have -1. */
 export type QuickRoles = readonly number[]

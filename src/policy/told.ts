@@ -1,6 +1,6 @@
 /** Somebody of whom another tells who has verified who they are: an API server, by the names of user and groups. */
 import type { Identity } from '../core/principal.ts'
-import type { Held } from './bind.ts'
+import type { Held } from './roleset.ts'
 import { AUTHENTICATED, EVERYONE } from './model.ts'
 
 /** What is told, and nothing else is known. */
