@@ -274,6 +274,29 @@ describe('authentication of an API server', () => {
     )
   })
 
+  it('is refused where the gateway is asked about guardrails for a role that no token shows', () => {
+    const webhook = { url: 'https://ostiary.example/reviews', credential: { tokenFile: '/etc/ostiary/token' } }
+    const asked = targetOf({ assume: assumptionNames, authentication: {}, authorization: { webhook } })
+    const refusedFor = (binding: string, guardrail: string, config = asked): string => {
+      const timed = policyOf(
+        `roles:\n  outsider: ${binding}\nrules:\n  - { id: look, role: authenticated, resource: prod, actions: [get pods] }\nguardrails:\n  - { id: out, deny: ['* *'], resource: prod, ${guardrail} }\n`,
+        {},
+        '',
+      )
+      return compileKubernetes(inputOf(timed, config, {}, issuers))
+        .diagnostics.map(({ message }) => message)
+        .join()
+    }
+    const until = new Date(NOW + 3_600_000).toISOString()
+    const timed = `{ bind: [{ issuer: ci, claim: sub, any: [eve], breakGlass: { until: '${until}' } }] }`
+    const eligible = '{ eligible: [{ issuer: ci, claim: groups, any: [a] }] }'
+    for (const binding of [timed, eligible])
+      assert.match(refusedFor(binding, 'for: [outsider]'), /guardrail `out` is for role `outsider`, which is bound until an instant or can be/)
+    assert.equal(refusedFor(timed, 'allBut: [outsider]'), '', 'whoever is not told to be exempt is not')
+    assert.equal(refusedFor('{ bind: [{ issuer: ci, claim: groups, any: [a] }] }', 'for: [outsider]'), '')
+    assert.equal(refusedFor(timed, 'for: [outsider]', targetOf({ assume: assumptionNames, authorization: { webhook } })), '', 'the door tells')
+  })
+
   it('is of issuers that can be told apart, and reached by https', () => {
     const twice: NativeIssuers = new Map([
       ['ci', [ci]],

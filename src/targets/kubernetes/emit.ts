@@ -75,6 +75,12 @@ function planAsked({ name, config, wiring, policy, revision }: TargetInput<Kuber
   if (scopes !== undefined) refuse('`scopes:` are of tokens, of which an API server hands on none')
   const known = prefixOf({ resource, prefix: undefined }, wiring)
   if (prefix !== known) refuse(`the gateway knows people by \`${known}\`, the \`prefix\` of the resource: leave out that of the target`)
+  // Without its group, somebody would come as one from whom the guardrail takes nothing.
+  if (config.authentication !== undefined)
+    for (const { id, who, roles } of guardrails)
+      for (const role of who === 'for' ? roles : [])
+        if (isUntold(policy.model, role))
+          refuse(`guardrail \`${id}\` is for role \`${role}\`, which is bound until an instant or can be activated: no token shows that`)
   return {
     documents: [new Documents(name, resource, revision).version()],
     diagnostics,
@@ -197,6 +203,11 @@ function permissionsIn(
 /** Whether somebody holds it only once they have activated it. */
 function isEligible({ roles }: Model, role: string): boolean {
   return roles.get(role)?.bindings.some(({ eligible }) => eligible) === true
+}
+
+/** Whether some hold it of whom no token shows it. */
+function isUntold({ roles }: Model, role: string): boolean {
+  return roles.get(role)?.bindings.some(({ eligible, until }) => eligible || until !== undefined) === true
 }
 
 /** Roles first, which give nobody anything, and what is for the whole cluster before what needs a namespace. */
