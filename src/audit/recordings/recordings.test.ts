@@ -364,6 +364,53 @@ test('the record vouches for recordings: altered, missing and foreign ones are t
   await log.close()
 })
 
+test('a file of the same name beside the one that is vouched for is nobody’s, and hides nothing', async () => {
+  using folder = temporary()
+  const log = await openTestLog(join(folder.path, 'audit'), testSigner(), { clock: new ManualClock() })
+  const dir = join(folder.path, 'recordings')
+  const { clock, open } = setUp(dir)
+  const one = await recorded(open(), 'one')
+  log.note(recordedEvent(one, clock.now()))
+  await log.flush()
+  const name = `${one.id}.cast`
+  for (const day of ['21', '23']) {
+    mkdirSync(join(dir, '2026', '11', day), { recursive: true })
+    writeFileSync(join(dir, '2026', '11', day, name), '{"version":2,"width":80,"height":24}\n')
+  }
+  const states = async (): Promise<readonly string[]> => {
+    const all = []
+    for await (const { file, state } of verifyRecordings(folder.path)) all.push(`${file.slice(8, 10)} ${state}`)
+    return all
+  }
+  assert.deepEqual(await states(), ['23 unvouched', '22 whole', '21 unvouched'])
+  rmSync(join(dir, one.file))
+  assert.deepEqual(await states(), ['23 unvouched', '21 unvouched', '22 missing'])
+  await log.close()
+})
+
+test('one that was open when others were removed is missing when it goes later', async () => {
+  using folder = temporary()
+  const log = await openTestLog(join(folder.path, 'audit'), testSigner(), { clock: new ManualClock() })
+  const dir = join(folder.path, 'recordings')
+  const { clock, open, recordings } = setUp(dir, { keepAtMost: 1, announce: (event) => log.noteDurably(event) })
+  const long = open()
+  clock.advance(1)
+  const short = await recorded(open(), 'short')
+  log.note(recordedEvent(short, clock.now()))
+  await recordings.retain()
+  const ended = await recorded(long, 'long')
+  log.note(recordedEvent(ended, clock.now()))
+  await log.flush()
+  rmSync(join(dir, ended.file))
+  const states = []
+  for await (const { id, state } of verifyRecordings(folder.path)) states.push([id, state])
+  assert.deepEqual(states, [
+    [short.id, 'removed'],
+    [ended.id, 'missing'],
+  ])
+  await log.close()
+})
+
 test('any file: read as far as it is a recording, or refused in words', async () => {
   using folder = temporary()
   const path = join(folder.path, 'any.cast')

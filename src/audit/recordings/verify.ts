@@ -24,9 +24,17 @@ export interface RecordingVerdict {
 }
 
 interface Vouched {
+  /** Of the record that says it. */
+  readonly seq: number
   readonly file: string
   readonly bytes: number
   readonly sha256: string
+}
+
+interface Removal {
+  readonly seq: number
+  /** Id of the youngest. */
+  readonly last: string
 }
 
 /**
@@ -37,36 +45,46 @@ interface Vouched {
  */
 export async function* verifyRecordings(dataDir: string, id?: string): AsyncGenerator<RecordingVerdict> {
   const dir = join(dataDir, 'recordings')
-  const { vouched, removedUpTo } = await whatTheRecordSays(join(dataDir, 'audit'))
-  const files = new Map((await listRecordings(dir)).map((one) => [one.id, one]))
+  const { vouched, removals } = await whatTheRecordSays(join(dataDir, 'audit'))
+  const files = Map.groupBy(await listRecordings(dir), (one) => one.id)
   const ids = [...new Set([...files.keys(), ...vouched.keys()])].toSorted().toReversed()
   for (const one of ids) {
     if (id !== undefined && one !== id) continue
     const said = vouched.get(one)
-    const there = files.get(one)
-    if (said === undefined) yield { id: one, file: there!.file, state: 'unvouched' }
-    else if (there === undefined)
-      yield { id: one, file: said.file, state: removedUpTo !== undefined && one <= removedUpTo ? 'removed' : 'missing' }
-    else yield { id: one, file: there.file, state: (await isWhole(dir, there, said)) ? 'whole' : 'altered' }
+    let isThere = false
+    for (const there of files.get(one) ?? []) {
+      // Another file of that name beside the one that is vouched for is somebody else's.
+      const isSaid = there.file === said?.file
+      isThere ||= isSaid
+      yield { id: one, file: there.file, state: !isSaid ? 'unvouched' : (await isWhole(dir, there, said)) ? 'whole' : 'altered' }
+    }
+    if (said !== undefined && !isThere) yield { id: one, file: said.file, state: isRemoved(one, said, removals) ? 'removed' : 'missing' }
   }
+}
+
+/** A removal says nothing of recordings that ended after it: those were open then, and passed over. */
+function isRemoved(id: string, { seq }: Vouched, removals: readonly Removal[]): boolean {
+  return removals.some((removal) => removal.seq > seq && id <= removal.last)
 }
 
 /** What was vouched for first counts: nobody vouches for another file later on. */
 async function whatTheRecordSays(
   dir: string,
-): Promise<{ readonly vouched: ReadonlyMap<string, Vouched>; readonly removedUpTo: string | undefined }> {
+): Promise<{ readonly vouched: ReadonlyMap<string, Vouched>; readonly removals: readonly Removal[] }> {
   const vouched = new Map<string, Vouched>()
-  let removedUpTo: string | undefined
+  let removals: readonly Removal[] = []
   for (const event of [RECORDED, REMOVED])
     for await (const { record } of search(dir, { event, order: 'oldest', limit: Number.POSITIVE_INFINITY })) {
       if (record.kind !== 'event') continue
+      const { seq } = record
       const { decision, file, bytes, sha256, last } = record.details
-      if (event === REMOVED && typeof last === 'string' && (removedUpTo === undefined || last > removedUpTo)) removedUpTo = last
+      // A removal of older ones than a later removal says nothing more.
+      if (event === REMOVED && typeof last === 'string') removals = [...removals.filter((one) => one.last > last), { seq, last }]
       if (event !== RECORDED || typeof decision !== 'string' || vouched.has(decision)) continue
       if (typeof file === 'string' && typeof bytes === 'number' && typeof sha256 === 'string')
-        vouched.set(decision, { file, bytes, sha256 })
+        vouched.set(decision, { seq, file, bytes, sha256 })
     }
-  return { vouched, removedUpTo }
+  return { vouched, removals }
 }
 
 async function isWhole(dir: string, { file, bytes }: RecordingFile, said: Vouched): Promise<boolean> {

@@ -108,9 +108,10 @@ const STATES = {
   unvouched: 'unvouched: the session still runs, its gateway was killed, or the file is none of the gateway’s',
 } as const
 
-async function stateOf(data: string, id: string): Promise<keyof typeof STATES | undefined> {
+/** Of this very file: there may be others of the same name. */
+async function stateOf(data: string, { id, file }: Summary): Promise<keyof typeof STATES | undefined> {
   const { verifyRecordings } = await import('../../audit/recordings/index.ts')
-  for await (const { state } of verifyRecordings(data, id)) return state
+  for await (const verdict of verifyRecordings(data, id)) if (verdict.file === file) return verdict.state
   return undefined
 }
 
@@ -194,7 +195,7 @@ export const recordings: Register = (root, action) => {
         const { data } = command.opts<{ data: string }>()
         const dir = join(data, 'recordings')
         const one = await summary(dir, await findRecording(dir, String(id)))
-        const state = (await stateOf(data, one.id)) ?? 'unvouched'
+        const state = (await stateOf(data, one)) ?? 'unvouched'
         output.answer(describe(one, STATES[state]), { ...one, state })
         return state === 'altered' ? 1 : 0
       }),
