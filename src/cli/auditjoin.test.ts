@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { decisionOf, done, identityOf, openTestLog, principalOf, temporary, testSigner } from '../audit/testdata/record.ts'
@@ -104,6 +104,7 @@ test('sign-ins of Entra by the token', async () => {
   })
   const file = write('signins.json', JSON.stringify([signIn('uti', '127.0.0.1'), signIn('moved', '127.0.0.1')], undefined, 1))
   const { exit, out } = await joined('entra', file)
+  assert.equal((await joined('entra', write('marked.json', `\ufeff${readFileSync(file, 'utf8')}`))).out, out)
   assert.equal(exit, 1)
   assert.equal(
     out,

@@ -34,7 +34,8 @@ export async function* valuesIn(file: string): AsyncGenerator<unknown> {
 
 async function document(file: string): Promise<unknown> {
   if ((await stat(file)).size > DOCUMENT_LIMIT) throw unreadable(file, `it is one document of more than ${DOCUMENT_LIMIT} bytes`)
-  const value = parse(await readFile(file, 'utf8'))
+  // Without the mark of byte order that some programs begin a file with.
+  const value = parse((await readFile(file, 'utf8')).trim())
   if (value === undefined) throw unreadable(file, 'it is no JSON')
   return value
 }
