@@ -62,6 +62,7 @@ export interface ClusterDoorOptions {
   readonly door?: Readonly<Record<string, unknown>>
   readonly identity?: Partial<Identity>
   readonly exchanger?: KubernetesDoorParts['exchanger']
+  readonly recordings?: KubernetesDoorParts['recordings']
   readonly authenticate?: (credential: Credential) => AuthResult
   readonly clock?: Clock
 }
@@ -121,6 +122,7 @@ export async function clusterDoor(api: StandInApiServer | undefined, options: Cl
     ),
     pipeline,
     exchanger: options.exchanger,
+    recordings: options.recordings,
     note: (event) => void notes.push(event),
     clock,
     entropy: seededEntropy(),

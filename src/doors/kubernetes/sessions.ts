@@ -60,13 +60,14 @@ export function tapOf(
       if (recorded) throw new OstiaryError('kubernetes/recording')
       return undefined
     }
-    parts.note({ kind: 'session-begun', time: parts.clock.now(), details: begun(kind, passage, read, asked) })
     const refused = (why: string): void => {
       parts.log(`session ${passage.id} of cluster \`${cluster.name}\` is ended: ${why}`)
       parts.meter.count('kubernetes_sessions_unrecorded')
       end()
     }
     const recording = recorded ? open(kind, asked, read, passage, parts, { input: record === 'all', limit }, refused) : undefined
+    // Not before: a session that can't be recorded doesn't begin.
+    parts.note({ kind: 'session-begun', time: parts.clock.now(), details: begun(kind, passage, read, asked) })
     return new Tapped(new Listener(kind, passage, recording, parts, refused), protocol, kind)
   }
 }
