@@ -71,6 +71,16 @@ coversAsSaid(kubernetes, [
   ['* *', 'bind clusterroles.rbac.authorization.k8s.io admin', false, true],
   ['impersonate users', 'impersonate users alice@example.com', true, true],
   ['escalate *', 'escalate roles.rbac.authorization.k8s.io admin -n shop', true, true],
+  // What is proxied is the same at whatever port, however it is spelled: a guardrail about it is about all of them.
+  ['create services/proxy web', 'create services/proxy web -n shop', true, true],
+  ['create services/proxy web', 'create services/proxy web:80 -n shop', false, true],
+  ['create services/proxy web', 'create services/proxy https:web:443 -n shop', false, true],
+  ['create services/proxy web', 'create services/proxy :web: -n shop', false, true],
+  ['create services/proxy web', 'create services/proxy web2:80 -n shop', false, false],
+  ['create */proxy db,web-*', 'create pods/proxy http:web-1:80 -n shop', false, true],
+  ['create services/proxy web:80', 'create services/proxy web:80 -n shop', true, true],
+  ['* * n1', 'create nodes/proxy https:n1:10250', false, true],
+  ['get pods web', 'get pods web:80 -n shop', false, false],
   // By WebSocket it comes as `get`.
   ['create pods/exec', 'get pods/exec web-1 -n shop', true, true],
   ['get *', 'get pods/exec web-1 -n shop', false, false],

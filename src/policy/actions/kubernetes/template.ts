@@ -6,9 +6,10 @@
  * `GUARDED_SUBRESOURCES`. In a guardrail it leaves out nothing.
  */
 import type { KubernetesAction } from '../../../core/action.ts'
+import { glob, type Glob } from '../sets/glob.ts'
 import { matchesPath, pathSet, type PathSet } from '../sets/path.ts'
 import { readGlobs } from '../sets/read.ts'
-import { ANY, meetsValue, type Side, type Values } from '../sets/values.ts'
+import { ANY, meetsValue, valuesOf, type Side, type Values } from '../sets/values.ts'
 import { everyBut, hasWord, some, type Words } from '../sets/words.ts'
 import { asciiProblem, isProblem, wordList } from '../text.ts'
 import type { Parsed, PatternBase, Problem } from '../vocabulary.ts'
@@ -96,7 +97,21 @@ function parseResource(text: string, side: Side, verbs: string, what: string, mo
             : some(['']),
     ...rest,
   }
-  return { pattern }
+  const { names, subresources } = pattern
+  return { pattern: guarded || names.any || !hasWord(subresources, 'proxy') ? pattern : { ...pattern, names: atEachPort(names.globs) } }
+}
+
+/**
+ * Names of what is proxied, at whatever port: `web` is `web:80`, `https:web:443` and `:web:` as well (`SplitSchemeNamePort` of
+ * `k8s.io/apimachinery`). A guardrail about one is about all; a rule gives what it names.
+ */
+function atEachPort(globs: readonly Glob[]): Values {
+  return valuesOf(
+    globs.flatMap((one) => {
+      const text = one.pieces.join('*')
+      return [one, glob(`${text}:*`), glob(`*:${text}:*`)]
+    }),
+  )
 }
 
 /** `[name] [-n namespace]` */
