@@ -38,7 +38,12 @@ class World {
   })
 
   /** A decision of the door about a request for a pod. */
-  decided(id: string, kind: 'allowed' | 'denied' = 'allowed', principal = { issuer: 'people', subject: 'anna' }): void {
+  decided(
+    id: string,
+    kind: 'allowed' | 'denied' = 'allowed',
+    principal = { issuer: 'people', subject: 'anna' },
+    decision: object = { rule: 'look' },
+  ): void {
     const base = {
       protocol: 'kubernetes',
       verb: 'get',
@@ -52,7 +57,7 @@ class World {
     this.auditing.decided({
       id,
       time: this.clock.now(),
-      verdict: { kind },
+      verdict: { kind, decision },
       principal,
       exchange: { resource: 'bed', action: base },
     } as unknown as Admitted)
@@ -231,11 +236,14 @@ describe('what an API server tells of requests', () => {
     const world = new World()
     world.decided('d1')
     world.decided('d2', 'denied')
+    world.decided('in-part', 'allowed', undefined, { inPart: true })
+    world.decided('observed', 'allowed', undefined, {})
     const found = (cluster: string, id: string): string | undefined => world.auditing.letThrough(cluster, id)?.id
     assert.deepEqual(
       [found('bed', 'd1'), found('bed', 'd2'), found('bed', 'd3'), found('other', 'd1')],
       ['d1', undefined, undefined, undefined],
     )
+    assert.deepEqual([found('bed', 'in-part'), found('bed', 'observed')], ['in-part', undefined])
     world.clock.advance(60_001)
     assert.equal(found('bed', 'd1'), undefined)
   })

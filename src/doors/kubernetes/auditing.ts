@@ -39,6 +39,8 @@ const TEXT_LIMIT = 512
 
 interface Remembered {
   readonly decision: JoinDecision
+  /** Whether a rule gives it, or part of it. What is let through because the resource is only observed is given by nobody. */
+  readonly isGiven: boolean
   seen: boolean
 }
 
@@ -85,15 +87,16 @@ export class Auditing {
     const cluster = this.#of(resource)
     cluster.decisions.set(id, {
       decision: { id, time, allowed: verdict.kind === 'allowed', action: action satisfies KubernetesAction, issuer, subject },
+      isGiven: verdict.kind === 'allowed' && (verdict.decision.rule !== undefined || verdict.decision.inPart === true),
       seen: false,
     })
     this.#forget(cluster)
   }
 
-  /** A decision that let something through not long ago. */
+  /** A decision that let through, not long ago, what rules give. */
   letThrough(cluster: string, id: string): JoinDecision | undefined {
-    const found = this.#clusters.get(cluster)?.decisions.get(id)?.decision
-    return found?.allowed === true && found.time >= this.#parts.clock.now() - LET_THROUGH_MS ? found : undefined
+    const { decision, isGiven } = this.#clusters.get(cluster)?.decisions.get(id) ?? {}
+    return decision !== undefined && isGiven === true && decision.time >= this.#parts.clock.now() - LET_THROUGH_MS ? decision : undefined
   }
 
   /** Answers once what came by another way is in the record. Never rejects. */

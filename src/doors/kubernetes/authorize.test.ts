@@ -35,6 +35,7 @@ rules:
   - { id: help, role: helper, resource: bed, actions: ['get pods/log'] }
   - { id: rescue, role: rescuer, resource: bed, actions: ['delete nodes'] }
   - { id: scoped, role: reader, resource: capped, actions: ['list pods'] }
+  - { id: seen, role: reader, resource: watched, actions: ['list pods'] }
 guardrails:
   - { id: no-bank, deny: ['* secrets -n team-bank'], resource: bed, allBut: [contractor] }
   - { id: no-outsiders, deny: ['* secrets'], resource: bed, for: [contractor] }
@@ -66,7 +67,11 @@ function policyOf(text = POLICY): CompiledPolicy {
         },
         others: { ...issuer, claims: {}, stepUp: 'never' },
       },
-      resources: { bed: resource, capped: { ...resource, scopes: { 'Pods.List': ['list pods'] } } },
+      resources: {
+        bed: resource,
+        capped: { ...resource, scopes: { 'Pods.List': ['list pods'] } },
+        watched: { ...resource, observe: { until: '2026-03-03T00:00:00Z' } },
+      },
     },
     kindClaims: { jwt: { sub: { type: 'string', mayBeUnknown: false } } },
     mustAdminister: false,
@@ -282,6 +287,17 @@ describe('an API server is told', () => {
   test('of scopes, which nobody told, that none is there', async () => {
     const { body } = await world({ cluster: 'capped' }).ask(review(reader, { verb: 'list', resource: 'pods' }))
     assert.match(body.status.reason!, /^the scopes of the token do not cover this/)
+  })
+  test('of what is only observed no more than rules give: roles of the cluster say the rest', async () => {
+    const { ask, records } = world({ cluster: 'watched' })
+    const { allowed, reason } = (await ask(review(reader, pods))).body.status
+    assert.deepEqual([allowed, reason], [true, 'rule `seen` allows it (decision d1)'])
+    const { status } = (
+      await ask(review(reader, { verb: 'escalate', group: 'rbac.authorization.k8s.io', resource: 'clusterroles', name: 'x' }))
+    ).body
+    assert.deepEqual(status, { allowed: false, reason: 'no rule allows it, and the policy is only observed (decision d2)' })
+    const [, { event, outcome }] = records as [Recorded, Recorded]
+    assert.deepEqual([event.verdict.kind, outcome?.result], ['allowed', 'handed-over'])
   })
   test('of a kind of the cluster’s own what it is found to be, in the version that is meant', async () => {
     const asked: string[] = []

@@ -177,7 +177,10 @@ class Review {
     const left = decision.obligations.filter(isLeft)
     const strict = decision.obligations.some(({ kind }) => kind === 'record')
     await this.#record(action, { kind: 'allowed', decision }, left.length === 0 ? 'handed-over' : 'refused', strict)
-    if (left.length === 0) return { allowed: true, reason: this.#told(`rule \`${decision.rule ?? ''}\` allows it`) }
+    if (left.length === 0 && decision.rule !== undefined)
+      return { allowed: true, reason: this.#told(`rule \`${decision.rule}\` allows it`) }
+    // Where the resource is only observed it goes on as it would without a gateway: what nobody gives is for roles of the cluster to say.
+    if (left.length === 0) return { allowed: false, reason: this.#told('no rule allows it, and the policy is only observed') }
     return {
       allowed: false,
       denied: true,
