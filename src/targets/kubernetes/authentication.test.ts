@@ -291,10 +291,17 @@ describe('authentication of an API server', () => {
     const timed = `{ bind: [{ issuer: ci, claim: sub, any: [eve], breakGlass: { until: '${until}' } }] }`
     const eligible = '{ eligible: [{ issuer: ci, claim: groups, any: [a] }] }'
     for (const binding of [timed, eligible])
-      assert.match(refusedFor(binding, 'for: [outsider]'), /guardrail `out` is for role `outsider`, which is bound until an instant or can be/)
+      assert.match(
+        refusedFor(binding, 'for: [outsider]'),
+        /guardrail `out` is for role `outsider`, which is bound until an instant or can be/,
+      )
     assert.equal(refusedFor(timed, 'allBut: [outsider]'), '', 'whoever is not told to be exempt is not')
     assert.equal(refusedFor('{ bind: [{ issuer: ci, claim: groups, any: [a] }] }', 'for: [outsider]'), '')
-    assert.equal(refusedFor(timed, 'for: [outsider]', targetOf({ assume: assumptionNames, authorization: { webhook } })), '', 'the door tells')
+    assert.equal(
+      refusedFor(timed, 'for: [outsider]', targetOf({ assume: assumptionNames, authorization: { webhook } })),
+      '',
+      'the door tells',
+    )
   })
 
   it('is of issuers that can be told apart, and reached by https', () => {
