@@ -46,10 +46,18 @@ describe('a question about access in protobuf', () => {
     assert.deepEqual(readReview(written('SelfSubjectRulesReview', text(1, 'shop')))?.['spec'], { namespace: 'shop' })
   })
 
+  const access = written('SelfSubjectAccessReview', bytes(1, text(2, 'get')))
+  /** Field 2^32 + 1, which is the first one to Go. */
+  const HIGH = Buffer.from([0x8a, 0x80, 0x80, 0x80, 0x80, 0x01])
   for (const [name, value] of [
     ['another kind', written('SubjectAccessReview', bytes(1, text(2, 'get')))],
     ['a field twice', written('SelfSubjectAccessReview', bytes(1, Buffer.concat([text(2, 'get'), text(2, 'delete')])))],
     ['both forms of a field', written('SelfSubjectAccessReview', bytes(1, Buffer.from([16, 1])))],
+    ['two objects', Buffer.concat([access, bytes(2, bytes(2, bytes(1, text(2, 'delete'))))])],
+    [
+      'a number that others take for another',
+      written('SelfSubjectAccessReview', Buffer.concat([bytes(1, text(2, 'get')), HIGH, text(0, 'x').subarray(1)])),
+    ],
     ['a selector', written('SelfSubjectAccessReview', bytes(1, Buffer.concat([text(2, 'list'), bytes(8, Buffer.alloc(0))])))],
     ['no UTF-8', written('SelfSubjectAccessReview', bytes(1, bytes(2, Buffer.from([0xff]))))],
     ['no envelope', Buffer.from('{}')],

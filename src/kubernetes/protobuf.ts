@@ -8,6 +8,8 @@ const MAGIC = Buffer.from('k8s\0', 'latin1')
 /** Fields of a message by number, as they came: octets, or a number. */
 type Message = ReadonlyMap<number, readonly (Buffer | number)[]>
 
+/** The largest number of a field. */
+const MAX_NUMBER = 2 ** 29 - 1
 /** Fields of one message at most. */
 const MAX_FIELDS = 256
 
@@ -29,7 +31,8 @@ export function readMessage(bytes: Buffer): Message | undefined {
   while (at < bytes.length) {
     const tag = varint()
     const [number, type] = [Math.floor(tag / 8), tag % 8]
-    if (!(number > 0) || ++count > MAX_FIELDS) return undefined
+    // Go takes the lower half of a number that is larger than fields have.
+    if (!(number > 0 && number <= MAX_NUMBER) || ++count > MAX_FIELDS) return undefined
     let value: Buffer | number
     if (type === 0) value = varint()
     else if (type === 2) {
@@ -86,10 +89,9 @@ export function readReview(bytes: Buffer): Record<string, unknown> | undefined {
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
   const unknown = readMessage(bytes.subarray(MAGIC.length))
   const types = unknown === undefined ? undefined : messageOf(unknown, 1)
-  const raw = unknown?.get(2)?.[0]
-  const object = raw instanceof Uint8Array ? readMessage(raw) : undefined
+  const object = unknown === undefined ? undefined : messageOf(unknown, 2)
   const type = types == null ? undefined : textsOf(types, ['apiVersion', 'kind'])
-  if (object === undefined || type === undefined) return undefined
+  if (object == null || type === undefined) return undefined
   const spec = messageOf(object, 2)
   if (spec == null) return undefined
   if (type['kind'] === 'SelfSubjectRulesReview') {
