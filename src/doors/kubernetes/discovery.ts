@@ -16,7 +16,10 @@ export interface DiscoveryParts {
 const FRESH_MS = 300_000
 const RETRY_MS = 10_000
 const MAX_BYTES = 8 * 1024 * 1024
-const MAX_KNOWN = 2000
+/** Groups that aren't there, of which that is remembered. */
+const MAX_MISSED = 2000
+/** Questions under way. Whoever makes up groups asks without a credential, and each question is a connection. */
+const MAX_ASKING = 16
 
 interface Known {
   readonly resources: ReadonlyMap<string, boolean>
@@ -30,6 +33,8 @@ interface Known {
 export class Discovery {
   readonly #parts: DiscoveryParts
   readonly #known = new Map<string, Known>()
+  /** Until when what isn't known isn't asked for again. */
+  readonly #missed = new Map<string, number>()
   readonly #asking = new Map<string, Promise<void>>()
 
   constructor(parts: DiscoveryParts) {
@@ -40,23 +45,38 @@ export class Discovery {
     const built = isNamespaced(group, resource)
     if (built !== undefined) return built
     const key = keyOf(group, version)
-    const known = this.#known.get(key)
-    if (known === undefined || known.until <= this.#parts.clock.monotonic()) void this.ask(group, version)
-    return known?.resources.get(resource)
+    if (!this.#isFresh(key)) void this.ask(group, version)
+    return this.#known.get(key)?.resources.get(resource)
   }
 
-  /** Whether it has to be waited for to tell. */
+  /** Whether there is nothing to wait for: it is known, or known that it can't be told now. */
   knows(group: string, version: string, resource: string): boolean {
-    return isNamespaced(group, resource) !== undefined || this.#known.has(keyOf(group, version))
+    return isNamespaced(group, resource) !== undefined || this.#isFresh(keyOf(group, version))
   }
 
-  /** Asks the cluster what there is. Never rejects. */
+  /** Questions under way. */
+  get asking(): number {
+    return this.#asking.size
+  }
+
+  /** Groups of which something is remembered. */
+  get size(): number {
+    return this.#known.size + this.#missed.size
+  }
+
+  #isFresh(key: string): boolean {
+    const until = this.#known.get(key)?.until ?? this.#missed.get(key)
+    return until !== undefined && until > this.#parts.clock.monotonic()
+  }
+
+  /** Asks the cluster what there is, unless too much is asked already. Never rejects. */
   ask(group: string, version: string): Promise<void> {
     const key = keyOf(group, version)
     const asking = this.#asking.get(key)
     if (asking !== undefined) return asking
+    if (this.#asking.size >= MAX_ASKING) return Promise.resolve()
     const answer = this.#ask(key)
-      .catch(() => this.#keep(key, this.#known.get(key)?.resources ?? new Map(), RETRY_MS))
+      .catch(() => this.#miss(key))
       .finally(() => this.#asking.delete(key))
     this.#asking.set(key, answer)
     return answer
@@ -75,13 +95,20 @@ export class Discovery {
     const found = new Map<string, boolean>()
     for (const { name, namespaced } of resources ?? [])
       if (typeof name === 'string' && typeof namespaced === 'boolean') found.set(name, namespaced)
-    this.#keep(key, found, FRESH_MS)
+    this.#missed.delete(key)
+    this.#known.set(key, { resources: found, until: this.#parts.clock.monotonic() + FRESH_MS })
   }
 
-  #keep(key: string, resources: ReadonlyMap<string, boolean>, ms: number): void {
-    // Groups that nobody has are asked about, too: by whoever makes them up.
-    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
-    this.#known.set(key, { resources, until: this.#parts.clock.monotonic() + ms })
+  /** What was known stays; what never was doesn't displace it. */
+  #miss(key: string): void {
+    const until = this.#parts.clock.monotonic() + RETRY_MS
+    const known = this.#known.get(key)
+    if (known !== undefined) {
+      this.#known.set(key, { ...known, until })
+      return
+    }
+    if (this.#missed.size >= MAX_MISSED) this.#missed.clear()
+    this.#missed.set(key, until)
   }
 }
 
