@@ -50,7 +50,8 @@ class Cluster implements Kubectl {
       const [, namespace, plural, name] = /^\/apis\/rbac\.authorization\.k8s\.io\/v1\/(?:namespaces\/([^/]+)\/)?([a-z]+)\/([^/]+)$/.exec(
         args[2]!,
       )!
-      const id = `${PLURALS[plural!]!} ${namespace === undefined ? '' : `${namespace}/`}${name!}`
+      assert.doesNotMatch(name!, /[?#\s]/, 'it would end the path')
+      const id = `${PLURALS[plural!]!} ${namespace === undefined ? '' : `${namespace}/`}${decodeURIComponent(name!)}`
       assert.equal(preconditions.uid, this.stored.get(id)?.metadata.uid)
       this.stored.delete(id)
       this.did.push(`delete ${id}`)
@@ -125,7 +126,7 @@ describe('roles of a cluster', () => {
     cluster.put(
       binding('admins', 'cluster-admin', 'ostiary:reader', ''),
       binding('guests', 'view', '4444', ''),
-      binding('system', 'view', 'system:authenticated', ''),
+      binding('system:discovery', 'system:discovery', 'system:authenticated', ''),
       binding('theirs', 'view', 'theirs', ''),
     )
     const wanted = [role('a'), binding('b', 'a', '4444'), binding('c', 'a', 'system:authenticated')]
@@ -134,6 +135,34 @@ describe('roles of a cluster', () => {
       { document: 'ClusterRoleBinding admins', is: 'foreign' },
       { document: 'ClusterRoleBinding guests', is: 'foreign' },
     ])
+  })
+
+  test('are no others than these for everybody, but for what every cluster gives by itself', async () => {
+    const given = (name: string, ...groups: readonly string[]): Stored => ({
+      ...binding(name, name, '', ''),
+      subjects: groups.map((one) => ({ kind: 'Group', name: one })),
+    })
+    cluster.put(
+      given('system:discovery', 'system:authenticated'),
+      given('system:public-info-viewer', 'system:authenticated', 'system:unauthenticated'),
+      given('system:basic-user', 'system:authenticated', 'system:unauthenticated'),
+      inNamespace(binding('all', 'cluster-admin', 'system:authenticated', ''), 'RoleBinding'),
+      binding('nobody', 'view', 'system:unauthenticated', ''),
+      binding('accounts', 'view', 'system:serviceaccounts', ''),
+    )
+    const wanted = [role('a'), binding('b', 'a', 'ostiary:x')]
+    await applyRoles(OWNER, wanted, false, cluster)
+    assert.deepEqual((await lookAtRoles(OWNER, wanted, cluster)).drift, [
+      { document: 'ClusterRoleBinding system:basic-user', is: 'foreign' },
+      { document: 'RoleBinding shop/all', is: 'foreign' },
+      { document: 'ClusterRoleBinding nobody', is: 'foreign' },
+    ])
+  })
+
+  test('are removed by their names, whatever these hold', async () => {
+    cluster.put(role('a?b#c d'), role('a'))
+    await applyRoles(OWNER, [role('a')], true, cluster)
+    assert.deepEqual(cluster.did, ['apply ClusterRole a', 'delete ClusterRole a?b#c d'])
   })
 
   test('of which somebody made a binding anew for another role, that one goes first', async () => {

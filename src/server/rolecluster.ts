@@ -1,6 +1,7 @@
 /** Roles and bindings in a cluster: applied in an order in which nobody ever gets what neither version gives, and compared. */
 import { isDeepStrictEqual } from 'node:util'
 import { LABELS } from '../targets/kubernetes/documents.ts'
+import { NOBODY, SIGNED_IN } from '../targets/kubernetes/subjects.ts'
 import type { TargetDocument } from '../targets/target.ts'
 import type { Kubectl } from './kubectl.ts'
 
@@ -73,14 +74,15 @@ export async function applyRoles(
 
 /** The very one that was looked at: what has come in its place since, or has another owner by now, stays. */
 async function remove({ kind, metadata: { name, namespace, uid, resourceVersion } }: Known, kubectl: Kubectl): Promise<void> {
-  const path = `/apis/${GROUP}/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}${PLURAL[kind]}/${name}`
+  // Names of roles may hold what ends a path.
+  const path = `/apis/${GROUP}/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}${PLURAL[kind]}/${encodeURIComponent(name)}`
   const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } }
   await kubectl.run(['delete', '--raw', path, '-f', '-'], JSON.stringify(options))
 }
 
 export interface RoleDrift {
   readonly document: string
-  /** `foreign`: binds a group or a user of ours, and isn't of this target. */
+  /** `foreign`: binds a group or a user of ours, or everybody, and isn't of this target. */
   readonly is: 'missing' | 'changed' | 'left-over' | 'foreign'
 }
 
@@ -88,7 +90,7 @@ const SAID: Readonly<Record<RoleDrift['is'], string>> = {
   missing: 'missing',
   changed: 'not as it should be',
   'left-over': 'no part of this any more, and still in force (`--prune` removes it)',
-  foreign: 'gives something to a group or a user of these, and is not of this target',
+  foreign: 'gives something to a group or a user of these, or to everybody, and is not of this target',
 }
 
 /** For people. */
@@ -111,22 +113,33 @@ export async function lookAtRoles(
     return isDeepStrictEqual(contentOf(there), contentOf(one)) ? [] : [{ document: idOf(one), is: 'changed' }]
   })
   const leftOver = [...found.keys()].filter((id) => !names.has(id)).map((document): RoleDrift => ({ document, is: 'left-over' }))
-  const bound = new Set(
-    wanted.flatMap(({ subjects }) => (subjects ?? []).map(({ name }) => name)).filter((name) => !name.startsWith('system:')),
-  )
+  const bound = new Set([...wanted.flatMap(({ subjects }) => (subjects ?? []).map(({ name }) => name)), ...EVERYBODY])
   const bindings = await listed(['get', resourcesOf('ClusterRoleBinding', 'RoleBinding'), '--all-namespaces', '-o', 'json'], kubectl)
   const foreign = bindings
-    .filter(
-      ({ metadata, subjects }) =>
-        metadata.labels?.[LABELS.target] !== target &&
-        subjects?.some(({ kind, name }) => kind !== 'ServiceAccount' && (bound.has(name) || name.startsWith(prefix))) === true,
-    )
+    .filter((one) => one.metadata.labels?.[LABELS.target] !== target && !isGivenAnyway(one))
+    .filter(({ subjects }) => subjects?.some(({ kind, name }) => kind !== 'ServiceAccount' && (bound.has(name) || name.startsWith(prefix))))
     .map((one): RoleDrift => ({ document: idOf(one), is: 'foreign' }))
   const there = wanted.flatMap((one) => found.get(idOf(one)) ?? [])
   return {
     drift: [...own, ...leftOver, ...foreign],
     revisions: [...new Set(there.map(({ metadata }) => metadata.labels?.[LABELS.revision] ?? ''))],
   }
+}
+
+/** Groups that whoever comes is in. */
+const EVERYBODY: readonly string[] = [SIGNED_IN, NOBODY]
+/** What every cluster gives them by itself: roles by the name of their binding, and to whom. */
+const GIVEN: Readonly<Record<string, readonly string[]>> = {
+  'system:basic-user': [SIGNED_IN],
+  'system:discovery': [SIGNED_IN],
+  'system:public-info-viewer': EVERYBODY,
+}
+
+function isGivenAnyway({ kind, metadata: { name }, roleRef, subjects }: Known): boolean {
+  if (kind !== 'ClusterRoleBinding' || !Object.hasOwn(GIVEN, name)) return false
+  const to = roleRef as { readonly kind?: unknown; readonly name?: unknown } | undefined
+  const all = subjects?.every((one) => one.kind === 'Group' && GIVEN[name]!.includes(one.name)) === true
+  return all && to?.kind === 'ClusterRole' && to.name === name
 }
 
 /** What it gives, to whom. An empty list is none to an API server; what else stands there, such as aggregation, counts. */
