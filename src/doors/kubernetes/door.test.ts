@@ -111,6 +111,25 @@ describe('requests that have no single meaning', () => {
   })
 })
 
+for (const [query, terminal, input] of [
+  ['command=sh', false, false],
+  ['command=sh&tty=true&stdin=1', true, true],
+  ['command=sh&tty=True&stdin=', true, true],
+  ['command=sh&tty=yes&tty=false&stdin=0', true, false],
+  ['command=sh&tty=FALSE&stdin=false', false, false],
+] as const)
+  test(`the record says of a session with ${query} what the API server makes of it`, async (t) => {
+    const { api, door } = await setUp(t)
+    api.upgrade = (_request, socket) =>
+      socket.end(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n',
+      )
+    const fields = ['Connection: Upgrade', 'Upgrade: SPDY/3.1', 'X-Stream-Protocol-Version: v4.channel.k8s.io']
+    await askCluster(door, `POST /api/v1/namespaces/shop/pods/a/exec?${query}`, fields)
+    const { details } = door.notes.find(({ kind }) => kind === 'session-begun')!
+    assert.deepEqual([details['terminal'], details['input']], [terminal, input])
+  })
+
 describe('what else a request may do', () => {
   test('what is applied needs to be created, too', async (t) => {
     const { api, door } = await setUp(t, { rule: ({ verb }) => verb !== 'create' })

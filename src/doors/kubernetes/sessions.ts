@@ -198,7 +198,8 @@ function begun(kind: Stream, { id, principal }: Admitted, { action }: ClusterReq
 
 function askedIn(query: string): Asked {
   const parameters = new URLSearchParams(query.slice(1))
-  const is = (name: string): boolean => /^(?:true|1)$/.test(parameters.get(name) ?? '')
+  // As API servers read it: whatever isn't said to be false.
+  const is = (name: string): boolean => !/^(?:false|0)$/i.test(parameters.get(name) ?? 'false')
   return {
     command: parameters.getAll('command'),
     container: parameters.get('container') ?? '',
