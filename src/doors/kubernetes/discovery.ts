@@ -51,7 +51,7 @@ export class Discovery {
 
   /** Whether there is nothing to wait for: it is known, or known that it can't be told now. */
   knows(group: string, version: string, resource: string): boolean {
-    return isNamespaced(group, resource) !== undefined || this.#isFresh(keyOf(group, version))
+    return isNamespaced(group, resource) !== undefined || !isAsked(group, version) || this.#isFresh(keyOf(group, version))
   }
 
   /** Questions under way. */
@@ -71,6 +71,7 @@ export class Discovery {
 
   /** Asks the cluster what there is, unless too much is asked already. Never rejects. */
   ask(group: string, version: string): Promise<void> {
+    if (!isAsked(group, version)) return Promise.resolve()
     const key = keyOf(group, version)
     const asking = this.#asking.get(key)
     if (asking !== undefined) return asking
@@ -110,6 +111,11 @@ export class Discovery {
     if (this.#missed.size >= MAX_MISSED) this.#missed.clear()
     this.#missed.set(key, until)
   }
+}
+
+/** Whether that can be a group: whoever asks what somebody may do writes any text, and an API server decodes a slash before it looks at a path. */
+function isAsked(group: string, version: string): boolean {
+  return /^[a-z0-9.-]*$/.test(group) && /^[a-z0-9]+$/.test(version)
 }
 
 function keyOf(group: string, version: string): string {
