@@ -43,6 +43,9 @@ export interface ExchangeParts {
   readonly running: Roster<Running>
 }
 
+/** For last words to be taken. */
+const LAST_WORDS_MS = 400
+
 interface Held {
   readonly fields: Fields
   readonly chunks: Buffer[]
@@ -118,6 +121,10 @@ export class Exchange implements UpstreamHandler, Running {
     if (last.length > 0) this.#down.write(last)
     this.#down.end([])
     this.#body?.destroy()
+    // Whoever doesn't read them keeps what came before them, and the connection, no longer than others do.
+    this.#parts.clock.after(LAST_WORDS_MS, () => {
+      if (!this.#completed) this.#down.reset()
+    })
     return true
   }
 

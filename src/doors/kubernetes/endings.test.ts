@@ -5,6 +5,7 @@ import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
+import type { KubernetesAction } from '../../core/action.ts'
 import { ManualClock } from '../../testing/clock.ts'
 import { TOKEN, type RawConnection } from '../../testing/httpdoor.ts'
 import {
@@ -108,6 +109,31 @@ describe('a watch in JSON', () => {
     const text = await watching.client.whole()
     assert.ok(!text.endsWith('0\r\n\r\n'))
     assert.ok(!text.includes('ERROR'))
+  })
+
+  test('is over as soon for whoever doesn’t read', async (t) => {
+    const clock = new ManualClock()
+    // Of a watch that is shown in part, events are passed on whole, so that there are always last words.
+    const filtered = { rule: ({ name }: KubernetesAction) => name === 'a', clusters: { bed: { lists: 'filter' } } }
+    const { client, door, upstream } = await begun(t, WATCH, 'application/json', EVENT, { clock, ...filtered })
+    client.socket.pause()
+    const events = EVENT.repeat(1000)
+    // More than sockets hold on the way: only what is read by the caller would make room.
+    const { stream } = upstream
+    for (let waited = 0; waited < 2000; waited++) {
+      if (!stream!.writableNeedDrain) {
+        stream!.write(events)
+        waited = 0
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    door.verified.revoked = true
+    door.pipeline.open.sweep()
+    clock.advance(401)
+    for (let round = 0; round < 1000 && !recordsOf(door)[0]!.includes('revoked'); round++)
+      await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(recordsOf(door), ['watch pods shop/*: allowed revoked 200'])
+    assert.equal(door.door.open.exchanges, 0)
   })
 
   test('goes on where the new policy allows it still', async (t) => {
