@@ -49,6 +49,7 @@ const READ: readonly (readonly [line: string, action: string])[] = [
   ['POST /api/v1/namespaces/shop/pods/web-1/exec?command=sh', 'create pods/exec web-1 -n shop'],
   ['GET /api/v1/namespaces/shop/pods/web-1/portforward', 'create pods/portforward web-1 -n shop'],
   ['GET /api/v1/namespaces/shop/services/https:web:443/proxy/a//b/', 'create services/proxy https:web:443 -n shop'],
+  ['GET /api/v1/namespaces/shop/services/web/proxy/logs?follow=yes&watch=1&watch=2;x', 'create services/proxy web -n shop'],
   ['DELETE /api/v1/nodes/n1/proxy/', 'create nodes/proxy n1'],
   ['POST /api/v1/namespaces/shop/pods/web-1/eviction', 'create pods/eviction web-1 -n shop'],
   ['POST /api/v1/namespaces/shop/serviceaccounts/ci/token', 'create serviceaccounts/token ci -n shop'],

@@ -61,7 +61,7 @@ const MADE_BY_UPDATE: Readonly<Record<string, readonly string[]>> = {
 
 /** Total. */
 export function readRequest(head: RequestHead, namespaced: Namespaced): ClusterRequest | Misread {
-  const { method, path, query } = head
+  const { method, path } = head
   const parts = segmentsOf(path)
   if (parts === undefined) return bad('its path is encoded in more than one way, or holds what no name may hold')
   if (!PATH_METHODS.has(method)) return { status: 405, problem: 'the API server knows no such method' }
@@ -78,9 +78,7 @@ export function readRequest(head: RequestHead, namespaced: Namespaced): ClusterR
   if (rest[0] === undefined) return bad('it names no resource')
   const verb = VERBS[method]
   if (verb === undefined || (legacy && verb !== 'get')) return { status: 405, problem: 'the API server knows no such method for resources' }
-  const asked = listed(query)
-  if (typeof asked === 'string') return bad(asked)
-  return ofResource({ verb, group, version, rest, legacy, asked, head }, namespaced)
+  return ofResource({ verb, group, version, rest, legacy, head }, namespaced)
 }
 
 interface Resource {
@@ -90,14 +88,10 @@ interface Resource {
   /** Behind the version, without a `watch` in front. */
   readonly rest: readonly string[]
   readonly legacy: boolean
-  readonly asked: Asked
   readonly head: RequestHead
 }
 
-function ofResource(
-  { verb: method, group, version, rest, legacy, asked, head }: Resource,
-  namespaced: Namespaced,
-): ClusterRequest | Misread {
+function ofResource({ verb: method, group, version, rest, legacy, head }: Resource, namespaced: Namespaced): ClusterRequest | Misread {
   let parts = rest
   let namespace: string | undefined
   if (parts[0] === 'namespaces' && parts.length > 1) {
@@ -107,6 +101,9 @@ function ofResource(
   const [resource = '', named, subresource = '', ...more] = parts
   // Only what is behind a proxy has a path of its own.
   if (more.length > 0 && subresource !== 'proxy') return bad('its path goes on behind the subresource')
+  // Nor has what is behind it a query of the API server's.
+  const asked = subresource === 'proxy' ? NOTHING_ASKED : listed(head.query)
+  if (typeof asked === 'string') return bad(asked)
   let verb = method
   let name = named ?? ALL
   if (name === ALL && verb === 'get') verb = asked.watch || legacy ? 'watch' : 'list'
@@ -195,6 +192,8 @@ interface Asked {
   /** That `fieldSelector` names exactly. */
   readonly name: string | undefined
 }
+
+const NOTHING_ASKED: Asked = { watch: false, follow: false, name: undefined }
 
 /** Parameters that change what a request is. Twice, or in a spelling that readers take differently, they are refused. */
 function listed(query: string): Asked | string {
