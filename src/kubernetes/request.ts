@@ -99,6 +99,8 @@ function ofResource({ verb: method, group, version, rest, legacy, head }: Resour
     if (parts.length > 2 && !OF_NAMESPACE.has(parts[2]!)) parts = parts.slice(2)
   }
   const [resource = '', named, subresource = '', ...more] = parts
+  // In an action it is all of them; to an API server, what somebody may have called so.
+  if (named === ALL || namespace === ALL) return bad('`*` is taken for no name')
   // Only what is behind a proxy has a path of its own.
   if (more.length > 0 && subresource !== 'proxy') return bad('its path goes on behind the subresource')
   // Nor has what is behind it a query of the API server's.
