@@ -22,8 +22,8 @@ interface PathRule {
   readonly nonResourceURLs?: readonly string[] | null
 }
 
-/** Rules that are looked at one by one, at most. */
-const MAX_RULES = 2000
+/** Questions that are put to the policy for one answer, at most: a short rule can name a million resources. */
+const MAX_QUESTIONS = 20_000
 const PATH_VERBS = ['get', 'post', 'put', 'patch', 'delete', 'options']
 
 /** What holds for all resources or groups can't be said of the policy, and is left out: the answer is incomplete, and says so. */
@@ -33,27 +33,43 @@ export function rulesWithin(
   may: (action: KubernetesAction) => boolean,
   namespaced: Namespaced,
 ): Required<ClusterRules> {
+  let left = MAX_QUESTIONS
+  const asked: typeof may = (action) => left-- > 0 && may(action)
   const resources: ResourceRule[] = []
-  for (const { verbs, apiGroups, resources: names, resourceNames } of (resourceRules ?? []).slice(0, MAX_RULES))
-    for (const [group, all] of placed(apiGroups ?? [], names ?? []))
+  for (const rule of resourceRules ?? [])
+    for (const [group, all] of placed(rule.apiGroups ?? [], rule.resources ?? []))
       for (const one of all) {
-        const [resource = '', subresource = ''] = one.split('/')
-        const kept = expanded(verbs, REQUEST_VERBS).filter((verb) =>
-          (resourceNames?.length ?? 0) === 0
-            ? allows({ verb, group, resource, subresource, namespace }, may, namespaced)
-            : resourceNames!.every((name) => allows({ verb, group, resource, subresource, namespace, name }, may, namespaced)),
-        )
+        if (left <= 0) break
+        const kept = verbsWithin(rule, group, one, namespace, asked, namespaced)
+        const { resourceNames } = rule
         if (kept.length > 0)
           resources.push({ verbs: kept, apiGroups: [group], resources: [one], ...(resourceNames?.length ? { resourceNames } : {}) })
       }
   const paths: PathRule[] = []
-  for (const { verbs, nonResourceURLs } of (nonResourceRules ?? []).slice(0, MAX_RULES))
+  for (const { verbs, nonResourceURLs } of nonResourceRules ?? [])
     for (const url of nonResourceURLs ?? []) {
+      if (left <= 0) break
       const path = url.endsWith('*') ? `${url.slice(0, -1)}any` : url
-      const kept = expanded(verbs, PATH_VERBS).filter((verb) => may(reviewedAction({ nonResourceAttributes: { path, verb } }, namespaced)!))
+      const kept = expanded(verbs, PATH_VERBS).filter((verb) => asked(reviewedAction({ nonResourceAttributes: { path, verb } }, namespaced)!))
       if (kept.length > 0) paths.push({ verbs: kept, nonResourceURLs: [url] })
     }
   return { resourceRules: resources, nonResourceRules: paths }
+}
+
+function verbsWithin(
+  { verbs, resourceNames }: ResourceRule,
+  group: string,
+  one: string,
+  namespace: string,
+  may: (action: KubernetesAction) => boolean,
+  namespaced: Namespaced,
+): readonly string[] {
+  const [resource = '', subresource = ''] = one.split('/')
+  return expanded(verbs, REQUEST_VERBS).filter((verb) =>
+    (resourceNames?.length ?? 0) === 0
+      ? allows({ verb, group, resource, subresource, namespace }, may, namespaced)
+      : resourceNames!.every((name) => allows({ verb, group, resource, subresource, namespace, name }, may, namespaced)),
+  )
 }
 
 /** What stands for all groups or resources as those that are known: of what isn't, nobody can tell here. */
