@@ -3,7 +3,7 @@
  * does. Texts start at `"time"`; the journal puts seq in front and the hash behind.
  */
 import type { Action } from '../core/action.ts'
-import type { Decision, Obligation, Reason } from '../core/decision.ts'
+import type { Decision, Grant, Obligation, Reason } from '../core/decision.ts'
 import type { ClaimValue, Identity, Principal } from '../core/principal.ts'
 import type { DecisionEvent, GatewayEvent, Outcome, RecordMode } from '../core/record.ts'
 
@@ -133,10 +133,11 @@ function whoInFull(principal: Principal, space: Room, party = 1): string {
   if (provenance.length < principal.provenance.length) space.cut = true
   text += `,"provenance":[${provenance
     .map(
-      ({ role, state, claim, value }) =>
-        `{"role":${quote(role, space)},"state":"${state}"${optional('claim', claim, space)}${optional('value', value, space)}${optional('name', nameOf(identity, value), space)}}`,
+      ({ role, state, claim, value, until }) =>
+        `{"role":${quote(role, space)},"state":"${state}"${optional('claim', claim, space)}${optional('value', value, space)}${optional('name', nameOf(identity, value), space)}${optionalNumber('until', until)}}`,
     )
     .join(',')}]`
+  if (principal.activated !== undefined) text += `,"activated":[${principal.activated.map((one) => activation(one, space)).join(',')}]`
   text += `,"claims":${claimsText(identity?.claims ?? principal.claims, space)}`
   if (identity !== undefined) {
     const { evidence } = identity
@@ -158,6 +159,10 @@ function whoInFull(principal: Principal, space: Room, party = 1): string {
     else space.cut = true
   }
   return `${text}}`
+}
+
+function activation({ role, from, until }: Grant, space: Room): string {
+  return `{"role":${quote(role, space)},"from":${number(from)},"until":${number(until)}}`
 }
 
 function nameOf(identity: Identity | undefined, value: string | undefined): string | undefined {

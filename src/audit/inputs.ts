@@ -1,5 +1,5 @@
 import type { Action } from '../core/action.ts'
-import type { DecisionContext } from '../core/decision.ts'
+import type { DecisionContext, Grant } from '../core/decision.ts'
 import type { ClaimValue, Identity } from '../core/principal.ts'
 import type { DecisionRecord, PrincipalRecord, WhoInFull } from './schema.ts'
 
@@ -26,6 +26,7 @@ export function decisionInputs(decision: DecisionRecord, principal: PrincipalRec
       time: Date.parse(decision.time),
       ip,
       ...(decision.justification === undefined ? {} : { justification: decision.justification }),
+      ...grantsOf(principal?.principal),
     },
     policyVersion: policy,
     exact:
@@ -113,6 +114,15 @@ function identityOf(who: WhoInFull): Identity | undefined {
       ...(evidence.confirmation === undefined ? {} : { confirmation: evidence.confirmation }),
     },
   }
+}
+
+/** What made eligible roles active, of all parties. */
+function grantsOf(who: WhoInFull | undefined): Pick<DecisionContext, 'grants'> {
+  const grants: Grant[] = []
+  for (let party = who; party !== undefined; party = party.actor)
+    for (const { role, from, until } of party.activated ?? [])
+      grants.push({ issuer: party.issuer, subject: party.subject, role, from, until })
+  return grants.length === 0 ? {} : { grants }
 }
 
 /** Names of the values that gave roles: those alone are recorded. */

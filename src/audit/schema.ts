@@ -60,7 +60,9 @@ export interface WhoInFull {
     readonly claim?: string | undefined
     readonly value?: string | undefined
     readonly name?: string | undefined
+    readonly until?: number | null | undefined
   }[]
+  readonly activated?: readonly { readonly role: string; readonly from: number; readonly until: number }[] | undefined
   readonly claims: Readonly<Record<string, string | number | boolean | readonly string[] | null>>
   readonly unknownClaims?: readonly string[] | undefined
   readonly unknownBecause?: Readonly<Record<string, string>> | undefined
@@ -101,9 +103,14 @@ const whoInFull: z.ZodType<WhoInFull> = z.lazy(() =>
           claim: text.optional(),
           value: text.optional(),
           name: text.optional().describe('What the provider calls the value, such as a group. Nothing is decided on it'),
+          until: z.number().nullish().describe('Of a role that is active for a time: its end, in milliseconds since the epoch'),
         }),
       )
       .describe('Which claim and value gave each role, or left it unknown'),
+    activated: z
+      .array(z.looseObject({ role: text, from: z.number(), until: z.number() }))
+      .optional()
+      .describe('Eligible roles that were active, from when until when, in milliseconds since the epoch; absent for none'),
     claims: z
       .record(text, z.union([text, z.number(), z.boolean(), texts, z.null()]))
       .describe('Claims that the policy may speak of, by declared name, as verified'),

@@ -91,3 +91,19 @@ export function report(error: unknown, json: boolean, folder?: string): number {
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** Columns as wide as what is in them, two blanks between. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)))
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** UTC to the second, as the record shows it. */
+export const shownTime = (time: string): string => time.slice(0, 19).replace('T', ' ')

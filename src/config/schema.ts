@@ -143,6 +143,13 @@ const sessions = z.strictObject({
   maximum: z.int().min(1).max(10_000_000).default(100_000).describe('Sessions kept at most; further sign-ins are refused'),
 })
 
+const activations = z.strictObject({
+  atMost: duration()
+    .refine((ms) => ms >= 60_000 && ms <= 30 * 86_400_000, 'write from `1m` to `30d`')
+    .default(8 * 3_600_000)
+    .describe('Longest time for which somebody may activate an eligible role'),
+})
+
 const dpop = z.strictObject({
   nonce: z
     .enum(['optional', 'required'])
@@ -219,6 +226,7 @@ export function wiringSchema(families: Families) {
     admin: admin.prefault({}).describe('The admin listener: API, console, metrics'),
     audit: audit.prefault({}).describe('The record of what was decided and done'),
     sessions: sessions.prefault({}).describe('Sessions of browsers'),
+    activations: activations.prefault({}).describe('Eligible roles that are active for a time'),
     dpop: dpop.prefault({}).describe('Proofs of possession (RFC 9449)'),
     assertions: assertions.prefault({}).describe('What the gateway itself says to upstreams of callers'),
     outbound: outbound.prefault({}).describe('Requests of the gateway itself'),
@@ -253,6 +261,7 @@ export interface Wiring {
   readonly admin: z.output<typeof admin>
   readonly audit: z.output<typeof audit>
   readonly sessions: z.output<typeof sessions>
+  readonly activations: z.output<typeof activations>
   readonly dpop: z.output<typeof dpop>
   readonly assertions: z.output<typeof assertions>
   readonly outbound: z.output<typeof outbound>

@@ -7,6 +7,7 @@ import type { KubernetesResource } from '../doors/kubernetes/schema.ts'
 import type { Identities } from '../identity/index.ts'
 import type { CompiledPolicy } from '../policy/index.ts'
 import type { Keyring } from '../secrets/keyring.ts'
+import type { Activations } from './activations.ts'
 import { GATEWAY_RESOURCE, WITHOUT_DOOR } from './families.ts'
 import type { Metrics } from './metrics.ts'
 import type { PolicyHolder } from './policies.ts'
@@ -26,6 +27,7 @@ export interface Parts {
   readonly versions: PolicyVersions
   readonly identities: Identities
   readonly policies: PolicyHolder<CompiledPolicy>
+  readonly activations: Activations
   readonly pipeline: Pipeline
 }
 

@@ -18,7 +18,9 @@ import type { KubernetesDoorConfig } from '../doors/kubernetes/schema.ts'
 import { createIdentity, openRevocations, type SignInEvent } from '../identity/index.ts'
 import { openKeyring } from '../secrets/keyring.ts'
 import { memoryLimiter } from '../store/memory-limits.ts'
+import { openSqliteActivations } from '../store/sqlite-activations.ts'
 import { openSqliteRevocations } from '../store/sqlite-revocations.ts'
+import { openActivations } from './activations.ts'
 import { startAdmin, type Admin } from './admin/start.ts'
 import { assertionSigner } from './adapters.ts'
 import { candidateLimits, type CandidateLimits } from './candidate/candidate.ts'
@@ -127,11 +129,28 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       },
     })
     closers.push(() => identities.close())
+    const activationsFile = join(dataDir, 'activations.db')
+    const activations = await openActivations(
+      {
+        store: openSqliteActivations(activationsFile),
+        clock,
+        newId,
+        meter: metrics,
+        log,
+        audit,
+        policies,
+        atMost: () => reloader.wiring.activations.atMost,
+        onEnd: () => pipeline.open.redecide(),
+      },
+      activationsFile,
+    )
+    closers.push(() => activations.close())
     const pipeline = new Pipeline({
       clock,
       newId,
       authenticator: identities.authenticator,
       policies,
+      grants: activations,
       recorder: audit,
       limiter: memoryLimiter(),
     })
@@ -152,6 +171,7 @@ export async function startGateway(options: StartOptions): Promise<Gateway> {
       versions,
       identities,
       policies,
+      activations,
       pipeline,
     }
 

@@ -1,24 +1,8 @@
 import type { Command } from 'commander'
 import { adminClient, adminOptions } from '../admin.ts'
 import type { RevocationAnswer, SessionAnswer, SessionsAnswer } from '../../server/admin/shapes.ts'
-import { clean } from '../output.ts'
+import { clean, shownTime, table } from '../output.ts'
 import type { Register } from './index.ts'
-
-/** Columns as wide as what is in them, two blanks between. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)))
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
-
-/** UTC to the second, as the record shows it. */
-const shown = (time: string): string => time.slice(0, 19).replace('T', ' ')
 
 export const sessions: Register = (root, action) => {
   const group = root.command('sessions').description('browser sessions: list them, end one')
@@ -49,9 +33,9 @@ export const sessions: Register = (root, action) => {
           one.issuer,
           clean(one.subject),
           one.kind,
-          shown(one.createdAt),
-          shown(one.seenAt),
-          shown(one.endsAt),
+          shownTime(one.createdAt),
+          shownTime(one.seenAt),
+          shownTime(one.endsAt),
           one.own ? 'yours' : '',
         ])
         output.answer(
@@ -90,7 +74,7 @@ export const revoke: Register = (root, action) => {
         const said: Body = Object.fromEntries(names.map(([argument], at) => [FIELDS[argument] ?? argument, String(values[at])]))
         const body: Body = { kind: name, ...said, subject: said['subject'] ?? options.subject, for: options.for, reason: options.reason }
         const answer = (await client.request('POST', '/api/revocations', body)) as RevocationAnswer
-        const until = answer.until === undefined ? 'until it is lifted' : `kept until ${shown(answer.until)} UTC`
+        const until = answer.until === undefined ? 'until it is lifted' : `kept until ${shownTime(answer.until)} UTC`
         output.answer(`revoked: ${describe(answer)}; ${until}\nto take it back: ostiary revocations lift ${answer.id}`, answer)
       }),
     )
@@ -133,8 +117,8 @@ export const revocations: Register = (root, action) => {
         const rows = all.map((one) => [
           one.id,
           describe(one),
-          shown(one.createdAt),
-          one.until === undefined ? 'when lifted' : shown(one.until),
+          shownTime(one.createdAt),
+          one.until === undefined ? 'when lifted' : shownTime(one.until),
           clean(one.by),
           clean(one.reason),
         ])

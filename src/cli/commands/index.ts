@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../main.ts'
 import { revocations, revoke, sessions } from './access.ts'
+import { activate, activations } from './activate.ts'
 import { apply, drift } from './apply.ts'
 import { access, canI, whoCan } from './ask.ts'
 import { audit } from './audit.ts'
@@ -58,6 +59,8 @@ export const commands: readonly Register[] = [
   whoCan,
   canI,
   access,
+  activate,
+  activations,
   audit,
   sessions,
   recordings,

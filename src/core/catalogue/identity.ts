@@ -65,6 +65,36 @@ export const identity = {
     status: 503,
     exit: 75,
   },
+  'identity/not-eligible': {
+    message: 'role `{role}` can not be activated by whoever asks for it',
+    help: 'eligible now: {eligible}; whoever writes the policy makes somebody eligible, and nobody activates a role for another',
+    status: 403,
+    exit: 77,
+  },
+  'identity/activation-too-long': {
+    message: 'no role is active for longer than {most} at a time',
+    help: 'ask for less, and again when that is over; `activations.atMost` of the gateway says how long is allowed',
+    status: 400,
+    exit: 2,
+  },
+  'identity/no-activation': {
+    message: 'there is no activation `{activation}`, or it is somebody else’s',
+    help: 'it may be over; `ostiary activations list` shows your own, with `--all` everybody’s',
+    status: 404,
+    exit: 1,
+  },
+  'identity/too-many-activations': {
+    message: 'no more than {limit} activations are kept',
+    help: 'end those that are no longer needed, or wait until they are over',
+    status: 503,
+    exit: 75,
+  },
+  'identity/activations-unavailable': {
+    message: 'the store of activations can not be written, so nothing was changed',
+    help: 'see the gateway’s own output, mend `activations.db` in its data directory, and try again; until then no eligible role is active',
+    status: 503,
+    exit: 75,
+  },
   'identity/single-kind': {
     message: 'the issuers `{first}` and `{second}` are both of kind `{kind}`, and its tokens do not say which they are for',
     help: 'put what both accept into one issuer',

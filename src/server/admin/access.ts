@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { OstiaryError } from '../../core/errors.ts'
 import type { SessionInfo } from '../../identity/index.ts'
 import type { StoredRevocation } from '../../store/revocations.ts'
 import type { AdminEnv } from './app.ts'
+import { limited, textOf } from './body.ts'
 import type { AdminParts } from './parts.ts'
-import { MAX_BODY, readRevocation, shownTarget } from './revocation.ts'
+import { readRevocation, shownTarget } from './revocation.ts'
 import { sessionQueryFrom, writePlace } from './query.ts'
 import type { RevocationAnswer, SessionAnswer, SessionsAnswer } from './shapes.ts'
 
@@ -33,11 +33,8 @@ export function accessRoutes(parts: AdminParts): Hono<AdminEnv> {
 
   routes.get('/revocations', (context) => context.json(parts.revocations().map(revocationAnswer)))
 
-  routes.post('/revocations', bodyLimit({ maxSize: MAX_BODY, onError: () => Promise.reject(tooLong()) }), async (context) => {
-    // No form of another site can say this of its body.
-    if (!/^application\/json(;|$)/i.test(context.req.header('content-type') ?? ''))
-      throw new OstiaryError('server/bad-request', { problem: 'the body must be `application/json`' })
-    const read = readRevocation(await context.req.text(), parts.now(), (name) => parts.kindOfIssuer(name))
+  routes.post('/revocations', limited, async (context) => {
+    const read = readRevocation(await textOf(context), parts.now(), (name) => parts.kindOfIssuer(name))
     if ('problem' in read) throw new OstiaryError('server/bad-request', { problem: read.problem })
     return context.json(revocationAnswer(await parts.ending.revoke(read.request, context.get('passage').principal)), 201)
   })
@@ -48,10 +45,6 @@ export function accessRoutes(parts: AdminParts): Hono<AdminEnv> {
   })
 
   return routes
-}
-
-function tooLong(): OstiaryError {
-  return new OstiaryError('server/bad-request', { problem: `the body is longer than ${MAX_BODY} bytes` })
 }
 
 function sessionAnswer({ createdAt, seenAt, endsAt, ...session }: SessionInfo, own: string | undefined): SessionAnswer {

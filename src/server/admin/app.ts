@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { OstiaryError } from '../../core/errors.ts'
 import type { Passage } from '../../core/passage.ts'
 import { accessRoutes } from './access.ts'
+import { activationRoutes } from './activations.ts'
 import { authzenRoutes } from './authzen.ts'
 import { askRoutes } from './ask.ts'
 import { clusterRoutes } from './clusters.ts'
@@ -45,6 +46,7 @@ export function adminApp(parts: AdminParts): Hono<AdminEnv> {
   app.route('/api', gatewayRoutes(parts))
   app.route('/api', auditRoutes(parts))
   app.route('/api', accessRoutes(parts))
+  app.route('/api', activationRoutes(parts))
   app.route('/api', askRoutes(parts))
   app.route('/api', clusterRoutes(parts))
   app.route('/', authzenRoutes(parts))

@@ -4,6 +4,7 @@ import type { Action } from '../../core/action.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { Identity } from '../../core/principal.ts'
 import { actionOf, renderAccess, renderExplanation, renderWhoCan } from '../../policy/index.ts'
+import { withActive } from './active.ts'
 import type { AdminEnv } from './app.ts'
 import type { AdminParts } from './parts.ts'
 import { peopleWho, renderPeople, SEARCH_COSTS } from './people.ts'
@@ -20,14 +21,14 @@ export function askRoutes(parts: AdminParts): Hono<AdminEnv> {
     const policy = parts.policy()
     const answer = policy.whoCan(action, resource, parts.now())
     if (answer === undefined) throw wrong(`there is no resource \`${resource}\` any more`)
-    const people = peopleWho(seen, policy, action, resource, parts.now())
+    const people = peopleWho(seen, policy, { action, resource, now: parts.now() }, parts.activations)
     return context.json({ ...answer, people, policyVersion: policy.version, text: `${renderWhoCan(answer)}${renderPeople(people)}` })
   })
 
   routes.get('/can-i', (context) => {
     const { action, resource } = asked(context, parts)
     const { principal, exchange } = context.get('passage')
-    const at = { time: parts.now(), ip: exchange.ip }
+    const at = withActive({ time: parts.now(), ip: exchange.ip }, principal.identity, parts.activations)
     const policy = parts.policy()
     const decision = policy.decide(principal, action, resource, at)
     const explanation = policy.explain(principal, action, resource, at)
@@ -57,7 +58,7 @@ export function askRoutes(parts: AdminParts): Hono<AdminEnv> {
       )
     const policy = parts.policy()
     const { exchange } = context.get('passage')
-    const access = policy.access(found.identity, { time: parts.now(), ip: exchange.ip })
+    const access = policy.access(found.identity, withActive({ time: parts.now(), ip: exchange.ip }, found.identity, parts.activations))
     const text = `${renderAccess(access)}\nas they were proven at ${found.seenAt}\n`
     return context.json({ ...access, seenAt: found.seenAt, policyVersion: policy.version, text })
   })

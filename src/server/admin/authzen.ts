@@ -2,6 +2,7 @@ import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Decision } from '../../core/decision.ts'
 import { OstiaryError, type Diagnostic } from '../../core/errors.ts'
+import type { GrantSource } from '../../core/policy.ts'
 import type { Principal } from '../../core/principal.ts'
 import {
   mayProceed,
@@ -15,6 +16,7 @@ import {
   type Search,
 } from '../../policy/index.ts'
 import type { Seen } from '../seen.ts'
+import { withActive } from './active.ts'
 import type { AdminEnv } from './app.ts'
 import type { AdminParts } from './parts.ts'
 import { judge, SEARCH_COSTS } from './people.ts'
@@ -84,7 +86,7 @@ async function answer(context: Context<AdminEnv>, parts: AdminParts, many: boole
   if (!parts.mayAsk(principal, read.questions.length)) throw new OstiaryError('server/too-many-questions')
   const answers: Answer[] = []
   for (const question of read.questions) {
-    const decision = decide(policy, question)
+    const decision = decide(policy, question, parts.activations)
     const may = mayProceed(decision, question.understood)
     parts.evaluated(principal, question, decision, may)
     const decided = { decision: may, context: contextOf(decision) }
@@ -106,10 +108,10 @@ async function answerSearch(context: Context<AdminEnv>, parts: AdminParts, what:
   if (!parts.mayAsk(principal, SEARCH_COSTS)) throw new OstiaryError('server/too-many-questions')
   const { results, incomplete } =
     search.what === 'resource'
-      ? searchResources(policy, search)
+      ? searchResources(policy, { ...search, context: withActive(search.context, search.identity, parts.activations) })
       : search.what === 'action'
-        ? searchActions(policy, search)
-        : subjects(await parts.seen(), policy, search)
+        ? searchActions(policy, { ...search, context: withActive(search.context, search.identity, parts.activations) })
+        : subjects(await parts.seen(), policy, search, parts.activations)
   parts.searched(principal, search, results.length)
   sameId(context)
   const { from, limit } = search.page
@@ -126,17 +128,19 @@ function subjects(
   { principals, whole }: Seen,
   policy: CompiledPolicy,
   { kind, type, understood, ...asked }: Extract<Search, { what: 'subject' }>,
+  active: GrantSource,
 ): { readonly results: readonly object[]; readonly incomplete: string } {
   const ofKind = { principals: principals.filter(({ identity }) => identity.kind === kind), whole }
-  const { judged, incomplete } = judge(ofKind, policy, asked)
+  const { judged, incomplete } = judge(ofKind, policy, asked, active)
   const results = judged
     .filter(({ decision }) => mayProceed(decision, understood))
     .map(({ identity, seenAt }) => ({ type, id: identity.subject, properties: { issuer: identity.issuer, seen_at: seenAt } }))
   return { results, incomplete }
 }
 
-function decide(policy: CompiledPolicy, { identity, action, resource, context }: Evaluation): Decision {
-  return policy.decide(identity === undefined ? policy.anonymous : policy.bind(identity), action, resource, context)
+function decide(policy: CompiledPolicy, { identity, action, resource, context }: Evaluation, active: GrantSource): Decision {
+  const principal = identity === undefined ? policy.anonymous : policy.bind(identity)
+  return policy.decide(principal, action, resource, withActive(context, identity, active))
 }
 
 /** What a subject is said to be counts only where the policy lets the caller say so, as `POST /vouch/{issuer}` on the gateway itself. */

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { OstiaryError } from '../../core/errors.ts'
 import type { Access } from '../../policy/index.ts'
+import { withActive } from './active.ts'
 import type { AdminEnv } from './app.ts'
 import type { AdminParts } from './parts.ts'
 import { SEARCH_COSTS } from './people.ts'
@@ -14,7 +15,7 @@ export function clusterRoutes(parts: AdminParts): Hono<AdminEnv> {
     if (!parts.mayAsk(principal, SEARCH_COSTS)) throw new OstiaryError('server/too-many-questions')
     const { identity } = principal
     if (identity === undefined) return context.json([])
-    const access = parts.policy().access(identity, { time: parts.now(), ip: exchange.ip })
+    const access = parts.policy().access(identity, withActive({ time: parts.now(), ip: exchange.ip }, identity, parts.activations))
     return context.json(parts.clusters().filter(({ name }) => reaches(access, name)))
   })
 

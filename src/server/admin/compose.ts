@@ -29,7 +29,7 @@ export interface Surroundings {
 
 /** The admin API's parts, from those of the gateway. */
 export function adminParts(parts: Parts, reloader: Reloader, { doors, clusters, url, envoys }: Surroundings): AdminParts {
-  const { audit, clock, dataDir, identities, keyring, metrics, pipeline, policies, versions, wiring } = parts
+  const { activations, audit, clock, dataDir, identities, keyring, metrics, pipeline, policies, versions, wiring } = parts
   const dir = join(dataDir, 'audit')
   const started = clock.now()
 
@@ -40,6 +40,8 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, clusters, 
   metrics.gauge('revocations_healthy', '1 while the store of revocations can be read', () =>
     identities.revocations.status().healthy ? 1 : 0,
   )
+  metrics.gauge('activations', 'eligible roles that are active', () => activations.status().count)
+  metrics.gauge('activations_healthy', '1 while the store of activations can be read', () => (activations.status().healthy ? 1 : 0))
   metrics.gauge('policy_accepted', '1 if the last change of the configuration was taken on', () => (reloader.status.accepted ? 1 : 0))
   metrics.gauge('policy_held', '1 while a version of the configuration waits to be released', () =>
     reloader.status.held === undefined ? 0 : 1,
@@ -77,6 +79,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, clusters, 
       ...(envoys === undefined ? {} : { envoys: envoys.status(), envoyRollout: envoys.rollout() }),
       record: audit.status(),
       revocations: identities.revocations.status(),
+      activations: activations.status(),
       issuers: identities.issuers.map((issuer) => ({ name: issuer.name, kind: issuer.kind, ...issuer.status() })),
       keys: keyring.origins(),
       openExchanges: pipeline.open.size,
@@ -104,6 +107,7 @@ export function adminParts(parts: Parts, reloader: Reloader, { doors, clusters, 
     ending: new Ending(parts),
     sessions: (query) => identities.sessions.list(query),
     revocations: () => identities.revocations.list(),
+    activations,
     kindOfIssuer: (name) => (name === GATEWAY_ISSUER ? 'gateway' : identities.issuers.find((issuer) => issuer.name === name)?.kind),
     mayAsk(caller, questions) {
       // Other principals have other buckets, whatever is in their names.

@@ -10,6 +10,7 @@ import type { Diagnostic } from '../../core/errors.ts'
 import type { SessionList, SessionQuery } from '../../identity/index.ts'
 import type { ElsewhereExplained } from './elsewhere.ts'
 import type { StoredRevocation } from '../../store/revocations.ts'
+import type { Activations } from '../activations.ts'
 import type { Change } from '../compared.ts'
 import type { Ending } from '../ending.ts'
 import type { EnvoyRolloutStatus } from '../envoyrollout.ts'
@@ -78,6 +79,7 @@ export interface AdminParts {
   readonly ending: Pick<Ending, 'endSession' | 'revoke' | 'lift'>
   sessions(query: SessionQuery): Promise<SessionList>
   revocations(): readonly StoredRevocation[]
+  readonly activations: Pick<Activations, 'activate' | 'atMost' | 'end' | 'list' | 'of'>
   /** Undefined for a name that no issuer has. */
   kindOfIssuer(name: string): string | undefined
   /** Whether the caller may ask so many questions more now. */

@@ -1,7 +1,9 @@
 import type { Action } from '../../core/action.ts'
 import type { Decision, DecisionContext } from '../../core/decision.ts'
+import type { GrantSource } from '../../core/policy.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 import type { Seen, SeenPrincipal } from '../seen.ts'
+import { withActive } from './active.ts'
 import type { PeopleAnswer, PersonAnswer } from './shapes.ts'
 
 /** What is asked of everybody whom the record knows. */
@@ -23,8 +25,12 @@ export function judge(
   { principals, whole }: Seen,
   policy: CompiledPolicy,
   { action, resource, context }: AskedOfAll,
+  active: GrantSource,
 ): { readonly judged: readonly Judged[]; readonly incomplete: string } {
-  const judged = principals.map((seen) => ({ ...seen, decision: policy.decide(policy.bind(seen.identity), action, resource, context) }))
+  const judged = principals.map((seen) => {
+    const { identity } = seen
+    return { ...seen, decision: policy.decide(policy.bind(identity), action, resource, withActive(context, identity, active)) }
+  })
   const known = whole
     ? 'only whoever came here in the last thirty days is known'
     : 'there was more in the last thirty days than could be looked at'
@@ -32,9 +38,14 @@ export function judge(
 }
 
 /** People and workloads of the record who may do something, or may once they prove more or somebody approves. */
-export function peopleWho(seen: Seen, policy: CompiledPolicy, action: Action, resource: string, now: number): PeopleAnswer {
+export function peopleWho(
+  seen: Seen,
+  policy: CompiledPolicy,
+  { action, resource, now }: { readonly action: Action; readonly resource: string; readonly now: number },
+  active: GrantSource,
+): PeopleAnswer {
   // Whence and by way of whom they would come is nobody's to say: what asks for it is not met.
-  const { judged, incomplete } = judge(seen, policy, { action, resource, context: { time: now, ip: '' } })
+  const { judged, incomplete } = judge(seen, policy, { action, resource, context: { time: now, ip: '' } }, active)
   const principals = judged.flatMap(({ identity, seenAt, decision: { effect } }): PersonAnswer[] => {
     if (effect === 'deny') return []
     const { issuer, subject, display, kind } = identity

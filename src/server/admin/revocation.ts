@@ -4,26 +4,18 @@ import { CLOCK_SKEW_MS } from '../../core/clock.ts'
 import { readJsonText } from '../../core/json.ts'
 import type { RevocationTarget } from '../../store/revocations.ts'
 import type { RevocationRequest } from '../ending.ts'
+import { line, reason } from './body.ts'
 import { timeFrom } from './query.ts'
 import type { RevocationAnswer } from './shapes.ts'
 
-/** Longest body of a revocation, in bytes; and the longest reason and name, in characters. */
-export const MAX_BODY = 4_096
-const MAX_REASON = 256
+/** Longest name, in characters. */
 const MAX_NAME = 256
 const MAX_FOR_MS = 3_650 * 86_400_000
 
 /** What is said of an issuer: revocations of one that isn't configured, or of a subject that can't exist, would end nothing. */
 export type KindOfIssuer = (name: string) => string | undefined
 
-const line = (most: number) =>
-  z
-    .string()
-    .min(1)
-    .max(most)
-    .refine((text) => !/\p{C}/u.test(text) && text.trim() === text, 'write one line without blanks around it')
 const name = line(MAX_NAME)
-const reason = line(MAX_REASON).describe('Why, for the record')
 const lasts = duration()
   .refine((ms) => ms > 0 && ms <= MAX_FOR_MS, 'write at most 3650d')
   .optional()

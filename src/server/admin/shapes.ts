@@ -109,6 +109,26 @@ export interface SessionsAnswer {
   readonly next?: string | undefined
 }
 
+/** An eligible role that is active, as the API answers it. Times are RFC 3339. */
+export interface ActivationAnswer {
+  readonly id: string
+  readonly role: string
+  readonly issuer: string
+  readonly subject: string
+  readonly display?: string | undefined
+  readonly from: string
+  readonly until: string
+  readonly reason: string
+}
+
+/** What somebody may activate, and what is active for them. */
+export interface OwnActivationsAnswer {
+  readonly eligible: readonly string[]
+  readonly active: readonly ActivationAnswer[]
+  /** Longest time for which a role may be activated, in milliseconds. */
+  readonly atMost: number
+}
+
 /** A revocation as the API answers it. */
 export interface RevocationAnswer {
   readonly id: string

@@ -194,19 +194,21 @@ function clientDocument({ wiring, identities }: Parts): object {
 
 /**
  * Ready while the record can be written and nothing is ending. A provider that is down is degraded, not unready: known keys still work. So is a
- * store of revocations that can't be read: those that are known hold on.
+ * store of revocations that can't be read: those that are known hold on; and one of activations: no eligible role is active then.
  */
-function readiness({ audit, identities }: Parts, ready: boolean): Answer {
+function readiness({ activations, audit, identities }: Parts, ready: boolean): Answer {
   const record = audit.status()
   const issuers = identities.issuers.map((issuer) => ({ name: issuer.name, ...issuer.status() }))
   const revocations = identities.revocations.status()
-  const whole = revocations.healthy && issuers.every((issuer) => issuer.ready)
+  const active = activations.status()
+  const whole = revocations.healthy && active.healthy && issuers.every((issuer) => issuer.ready)
   const ok = ready && record.healthy
   return json(
     {
       status: ok ? (whole ? 'ready' : 'degraded') : ready ? 'record unavailable' : 'ending',
       issuers: issuers.map(({ name, ready: has }) => ({ name, ready: has })),
       revocations: { ready: revocations.healthy },
+      activations: { ready: active.healthy },
     },
     ok ? 200 : 503,
   )
