@@ -6,7 +6,6 @@ import { parseAuthority } from './target.ts'
 
 const count = (value: number) => z.int().min(1).max(1_000_000).default(value)
 
-/** Every limit of the door has a name, a default and a counter `http_limit` (design, invariant 9). */
 /** What a door does otherwise than others do unless it is told. */
 export interface LimitDefaults {
   /** Octets. */
@@ -16,6 +15,7 @@ export interface LimitDefaults {
   readonly idle?: number
 }
 
+/** Every limit of the door has a name, a default and a counter `http_limit` (design, invariant 9). */
 function limitsWith({ body = 1024 ** 3, streams = 100, idle = 300_000 }: LimitDefaults) {
   return z.strictObject({
     url: bytes()

@@ -12,7 +12,12 @@ test('what a cluster and the policy both give is told, resource by resource', ()
     path === '/healthz' ||
     (verb !== 'delete' && resource === 'pods' && subresource === '' && namespace === 'shop' && name !== 'hidden') ||
     (resource === 'nodes' && namespace === '')
-  const rules = [pods, { ...pods, resourceNames: ['a', 'hidden'] }, { ...pods, resourceNames: ['a'] }, { verbs: ['*'], nonResourceURLs: [] }]
+  const rules = [
+    pods,
+    { ...pods, resourceNames: ['a', 'hidden'] },
+    { ...pods, resourceNames: ['a'] },
+    { verbs: ['*'], nonResourceURLs: [] },
+  ]
   const told = rulesWithin(
     { resourceRules: rules, nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/metrics', '/healthz*'] }] },
     'shop',

@@ -50,7 +50,9 @@ export function rulesWithin(
     for (const url of nonResourceURLs ?? []) {
       if (left <= 0) break
       const path = url.endsWith('*') ? `${url.slice(0, -1)}any` : url
-      const kept = expanded(verbs, PATH_VERBS).filter((verb) => asked(reviewedAction({ nonResourceAttributes: { path, verb } }, namespaced)!))
+      const kept = expanded(verbs, PATH_VERBS).filter((verb) =>
+        asked(reviewedAction({ nonResourceAttributes: { path, verb } }, namespaced)!),
+      )
       if (kept.length > 0) paths.push({ verbs: kept, nonResourceURLs: [url] })
     }
   return { resourceRules: resources, nonResourceRules: paths }
