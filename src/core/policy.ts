@@ -24,6 +24,8 @@ export interface Policy {
 export interface GrantSource {
   /** Of somebody and of who acts for them; undefined for none. The same list for as long as nothing about it changes. */
   of(identity: Identity, time: number): readonly Grant[] | undefined
+  /** The same of one party alone, by its names. */
+  ofSubject(issuer: string, subject: string, time: number): readonly Grant[] | undefined
 }
 
 /** Where the running version is read from, afresh for every exchange, and who wants to know of a change. */

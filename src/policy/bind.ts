@@ -214,11 +214,22 @@ export class Binder {
     return new BoundPrincipal(this, this.#version, state, provenance, actor, used)
   }
 
-  /** Somebody as another tells of them who has verified who they are. */
-  holding(told: Told): Principal {
+  /**
+   * Somebody as another tells of them who has verified who they are. What is active for them was activated by what they proved then: their
+   * claims are not there to be looked at again.
+   */
+  holding(told: Told, grants: readonly Grant[], time: number): Principal {
     const { held, unsure } = toldRoles(told.roles, this.#indexes, this.#given(told.issuer))
-    const state = stateOf(held, unsure, [], toldIdentity(told), undefined)
-    return new BoundPrincipal(this, this.#version, state, unproven(state), undefined)
+    const identity = toldIdentity(told)
+    const state = stateOf(held, unsure, grants.length === 0 ? [] : [...this.#eligibleAt(told.issuer)], identity, undefined)
+    return this.activate(new BoundPrincipal(this, this.#version, state, unproven(state), undefined), grants, time)
+  }
+
+  /** What any claim of an issuer's principals may make them eligible for. */
+  *#eligibleAt(issuer: string): Iterable<Eligible> {
+    for (const { every } of this.#issuers.get(issuer)?.values() ?? [])
+      for (const { role, via, until = Number.POSITIVE_INFINITY, eligible, match } of every)
+        if (eligible) yield { index: this.#index(role), role, until, by: via ?? role, state: 'held', shown: match !== 'none' }
   }
 
   /**

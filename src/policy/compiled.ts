@@ -105,14 +105,17 @@ export class CompiledPolicy implements Policy {
     return [...new Set(eligible.filter(({ state, until }) => state === 'held' && now < until).map(({ by }) => by))].toSorted()
   }
 
-  /** Somebody as another tells of them who has verified who they are: these roles, and every claim of the issuer is unknown. */
-  holding(issuer: string, subject: string, roles: readonly string[]): Principal {
+  /**
+   * Somebody as another tells of them who has verified who they are: these roles, those that are active for them at `time`, and every claim
+   * of the issuer is unknown.
+   */
+  holding(issuer: string, subject: string, roles: readonly string[], grants: readonly Grant[] = [], time = 0): Principal {
     const { issuers } = this.model.world
     const own = issuers[issuer]
     const claims = own === undefined ? Object.values(issuers).flatMap((one) => Object.keys(one.claims)) : Object.keys(own.claims)
     // Whoever was let in by an issuer that is gone from here is `authenticated` to others alone.
     const known = own === undefined ? roles.filter((role) => role !== AUTHENTICATED) : roles
-    return this.#binder.holding({ issuer, subject, roles: known, claims })
+    return this.#binder.holding({ issuer, subject, roles: known, claims }, grants, time)
   }
 
   /** Whether a guardrail that is enforced may be about it, whatever its condition: also of what nothing grants, where none is named. */

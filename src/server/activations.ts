@@ -77,6 +77,10 @@ export class Activations implements GrantSource {
     return found
   }
 
+  ofSubject(issuer: string, subject: string, time: number): readonly Grant[] | undefined {
+    return this.#shared.status().healthy ? this.#of(keyOf({ issuer, subject }), time) : undefined
+  }
+
   #of(key: string, time: number): readonly Grant[] | undefined {
     const all = this.#bySubject.get(key)
     if (all === undefined) return undefined

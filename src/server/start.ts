@@ -253,7 +253,7 @@ function kubernetesDoor(parts: Parts, recordings: Recordings): KubernetesDoor | 
     certificates: byCertificate(parts),
     maskKey: maskKeyOf(parts),
     exchanger: parts.identities.exchanger,
-    authorize: { policies: parts.policies, recorder: parts.audit, newId: parts.newId },
+    authorize: { policies: parts.policies, grants: parts.activations, recorder: parts.audit, newId: parts.newId },
     recordings,
     note: (event) => parts.audit.note(event),
     clock: parts.clock,

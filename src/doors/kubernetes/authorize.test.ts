@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { noMeter } from '../../core/meter.ts'
+import type { Grant } from '../../core/decision.ts'
 import type { DecisionEvent, Outcome, RecordMode } from '../../core/record.ts'
 import type { JoinDecision } from '../../kubernetes/audit/join.ts'
 import { isNamespaced } from '../../policy/actions/kubernetes/known.ts'
@@ -111,6 +112,7 @@ interface WorldParts {
   readonly find?: AskingCluster['find']
   readonly namespaced?: AskingCluster['namespaced']
   readonly policies?: { readonly current: CompiledPolicy }
+  readonly grants?: readonly Grant[]
 }
 
 const POLICY_IN_FORCE = policyOf()
@@ -122,6 +124,7 @@ function world({
   decided,
   letThrough,
   policies = { current: policy },
+  grants = [],
   ...more
 }: WorldParts = {}): World {
   const records: Recorded[] = []
@@ -138,6 +141,12 @@ function world({
     async ask(body) {
       const answer = await answerAuthorize(asking, Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)), {
         policies,
+        grants: {
+          ofSubject: (issuer, subject, time) => {
+            const active = grants.filter((one) => one.issuer === issuer && one.subject === subject && one.from <= time && time < one.until)
+            return active.length === 0 ? undefined : active
+          },
+        },
         recorder: {
           decided: (event, mode) => {
             records.push({ event, mode })
@@ -570,6 +579,50 @@ describe('what is no review', () => {
         if (status === 200 && !mayHold) assert.equal(answer.status.allowed, false)
       }),
       { numRuns: 300 },
+    )
+  })
+})
+
+describe('somebody for whom an eligible role is active', () => {
+  const logs = { verb: 'get', resource: 'pods', subresource: 'log', namespace: 'team-a', name: 'x' }
+  const active = { issuer: 'people', subject: 'anna', role: 'helper', from: NOW - 1, until: NOW + 60_000 }
+  const allowed = async (grants: readonly Grant[], groups: readonly string[] = []): Promise<boolean> =>
+    (await world({ grants }).ask(review(groups, logs))).body.status.allowed
+
+  test('may do what it gives, and the record says so', async () => {
+    const asked = world({ grants: [active] })
+    const { body } = await asked.ask(review([], logs))
+    assert.deepEqual(body.status, { allowed: true, reason: body.status.reason })
+    assert.match(body.status.reason!, /rule `help` allows it/)
+    const { principal } = asked.records[0]!.event
+    assert.deepEqual([principal.roles, principal.activated], [['authenticated', 'everyone', 'helper'], [active]])
+  })
+
+  test('may not before, after, in somebody else’s name or by a role that nobody is eligible for', async () => {
+    assert.equal(await allowed([]), false)
+    assert.equal(await allowed([], ['ostiary:helper']), false, 'nor where the API server alone says so')
+    for (const other of [
+      { from: NOW + 1 },
+      { until: NOW },
+      { subject: 'ben' },
+      { issuer: 'others' },
+      { role: 'reader' },
+      { role: 'operator' },
+    ])
+      assert.equal(await allowed([{ ...active, ...other }]), false, JSON.stringify(other))
+  })
+
+  test('of one party at a time: what was known of them before it began counts no more', async () => {
+    const grants: Grant[] = []
+    const asked = world({ grants })
+    const first = await asked.ask(review([], logs))
+    grants.push(active)
+    const second = await asked.ask(review([], logs))
+    grants.pop()
+    const third = await asked.ask(review([], logs))
+    assert.deepEqual(
+      [first, second, third].map(({ body }) => body.status.allowed),
+      [false, true, false],
     )
   })
 })

@@ -5,10 +5,11 @@
 import { isUtf8 } from 'node:buffer'
 import { ALL, type KubernetesAction } from '../../core/action.ts'
 import type { Clock } from '../../core/clock.ts'
-import { UNKNOWN_IP, type Decision, type Obligation } from '../../core/decision.ts'
+import { UNKNOWN_IP, type Decision, type Grant, type Obligation } from '../../core/decision.ts'
 import { OstiaryError, type Code } from '../../core/errors.ts'
 import { isObject, readJsonText, type JsonValue } from '../../core/json.ts'
 import type { Meter } from '../../core/meter.ts'
+import type { GrantSource } from '../../core/policy.ts'
 import type { Principal } from '../../core/principal.ts'
 import type { Recorder, Verdict } from '../../core/record.ts'
 import type { Answer } from '../../http/engine.ts'
@@ -25,6 +26,8 @@ export type ReviewingPolicy = Pick<CompiledPolicy, 'version' | 'anonymous' | 'de
 
 export interface AuthorizeParts {
   readonly policies: { readonly current: ReviewingPolicy }
+  /** Without it, no eligible role is active. */
+  readonly grants?: Pick<GrantSource, 'ofSubject'> | undefined
   readonly recorder: Pick<Recorder, 'decided' | 'completed'>
   /** What the door has let through of a cluster, by the id of its decision, for as long as an API server may still ask about it. Default: nothing. */
   readonly letThrough?: (cluster: string, id: string) => JoinDecision | undefined
@@ -103,7 +106,7 @@ async function opinionOf(asked: Asked, cluster: AskingCluster, parts: AuthorizeP
   const action = who === undefined ? undefined : await actionOf(asked, cluster)
   // Finding out about a kind may have taken a while: it is decided by the policy that is in force now.
   const policy = parts.policies.current
-  const principal = who === undefined ? policy.anonymous : holding(policy, who, roles)
+  const principal = who === undefined ? policy.anonymous : holding(policy, who, roles, parts)
   const review = new Review(parts, cluster, policy, principal)
   if (who === undefined) return review.refuse('kubernetes/reviewed-user', told(asked))
   const decided = action !== undefined && config.webhook.door === 'believed' ? decidedBefore(asked, who, action, cluster, parts) : undefined
@@ -131,18 +134,26 @@ function decidedBefore(
 const FIELDS = ['verb', 'group', 'resource', 'subresource', 'namespace', 'name', 'path'] as const
 
 /** Somebody is asked about again and again, and stands in the record in full once. By policy, oldest first. */
-const known = new WeakMap<ReviewingPolicy, Map<string, Principal>>()
+const known = new WeakMap<ReviewingPolicy, Map<string, { readonly grants: readonly Grant[]; readonly principal: Principal }>>()
+const NONE: readonly Grant[] = []
 const MAX_KNOWN = 5000
 
-function holding(policy: ReviewingPolicy, { issuer, subject }: Who, roles: readonly string[]): Principal {
+function holding(
+  policy: ReviewingPolicy,
+  { issuer, subject }: Who,
+  roles: readonly string[],
+  { grants: source, clock }: Pick<AuthorizeParts, 'grants' | 'clock'>,
+): Principal {
+  const now = clock.now()
+  const grants = source?.ofSubject(issuer, subject, now) ?? NONE
   let all = known.get(policy)
   if (all === undefined) known.set(policy, (all = new Map()))
   const key = JSON.stringify([issuer, subject, roles])
   const before = all.get(key)
-  if (before !== undefined) return before
-  const principal = policy.holding(issuer, subject, roles)
+  if (before?.grants === grants) return before.principal
+  const principal = policy.holding(issuer, subject, roles, grants, now)
   if (all.size >= MAX_KNOWN) all.delete(all.keys().next().value!)
-  all.set(key, principal)
+  all.set(key, { grants, principal })
   return principal
 }
 

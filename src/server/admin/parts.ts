@@ -79,7 +79,7 @@ export interface AdminParts {
   readonly ending: Pick<Ending, 'endSession' | 'revoke' | 'lift'>
   sessions(query: SessionQuery): Promise<SessionList>
   revocations(): readonly StoredRevocation[]
-  readonly activations: Pick<Activations, 'activate' | 'atMost' | 'end' | 'list' | 'of'>
+  readonly activations: Pick<Activations, 'activate' | 'atMost' | 'end' | 'list' | 'of' | 'ofSubject'>
   /** Undefined for a name that no issuer has. */
   kindOfIssuer(name: string): string | undefined
   /** Whether the caller may ask so many questions more now. */
