@@ -6,7 +6,8 @@ import type { PolicyWiring } from './world.ts'
 import { load, NOW, wiring } from './testdata/world.ts'
 
 const sql = { ...wiring.resources['orders']!, protocol: 'sql' }
-const world: PolicyWiring = { ...wiring, resources: { ...wiring.resources, base: sql } }
+const cluster = { ...sql, protocol: 'kubernetes' }
+const world: PolicyWiring = { ...wiring, resources: { ...wiring.resources, base: sql, cluster } }
 
 function told(guardrail: string, resource = 'orders', actions = 'GET /a'): readonly string[] {
   const text = `guardrails: [{ id: g, resource: ${resource}, actions: ['${actions}'], for: [everyone], ${guardrail} }]`
@@ -48,6 +49,13 @@ describe('observation', () => {
 
 describe('what can be carried out', () => {
   test('masks and justifications of http', () => assert.deepEqual(told('mask: { $.a: drop }, require: { justification: true }'), []))
+  test('masks of a cluster, and no justification', () => {
+    assert.deepEqual(told('mask: { $.data: drop }', 'cluster', 'get secrets'), [])
+    assert.match(
+      told('mask: { $.data: drop }, require: { justification: true }', 'cluster', 'get secrets')[0]!,
+      /^policy\/not-carried-out .*a justification/,
+    )
+  })
   test('a limit, proofs and a strict record of anything', () =>
     assert.deepEqual(told('limit: { requests: 1, in: 1m }, require: { mfa: true }, record: strict', 'base', 'select on public.people'), []))
   test('no mask of a database', () =>

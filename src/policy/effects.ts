@@ -84,7 +84,10 @@ export function resourceObservations({ resources }: World, wiring: Located | und
 }
 
 /** What the doors of a protocol can carry out besides denying, proofs, limits and a strict record, which all can. */
-const CARRIED_OUT: Readonly<Record<string, readonly string[]>> = { http: ['masks', 'a justification'] }
+const CARRIED_OUT: Readonly<Record<string, readonly string[]>> = {
+  http: ['masks', 'a justification'],
+  kubernetes: ['masks'],
+}
 
 /** What nothing in front of a resource can carry out is refused, not passed over. */
 export function checkCarriedOut({ id, masks, requires, resources, resourceSpan }: Guardrail, { findings, world }: Context): void {

@@ -158,6 +158,49 @@ describe('kubectl by way of the door', { skip: here === true ? false : here }, (
     await world.policy(EVERYTHING)
   })
 
+  test('what is masked stays so in whatever form it is asked for, and what is proxied has one name', async () => {
+    const { cluster } = world
+    const operator = world.person('olga', ['operator'])
+    await cluster.kubectl(['create', 'secret', 'generic', 'kept', '--from-literal=password=hunter2'])
+    await world.policy({
+      rules: [...EVERYTHING.rules, { id: 'in', role: 'operator', resource: 'bed', actions: ['create services/proxy'] }],
+      guardrails: [
+        {
+          id: 'values',
+          resource: 'bed',
+          for: ['everyone'],
+          actions: ['get,list secrets'],
+          mask: { '$.data': 'drop', '$.items[*].data': 'drop' },
+        },
+        { id: 'vault', resource: 'bed', for: ['everyone'], deny: ['create services/proxy vault'] },
+      ],
+    })
+    const listed = await world.kubectl(operator, ['get', 'secret', 'kept'])
+    assert.match(listed.stdout, /^NAME +AGE\nkept +\S+\n$/, listed.stderr)
+    const session = connect(new URL(world.server).origin, { ca: world.authority.cert })
+    const authorization = `Bearer ${world.tokenOf('olga', ['operator'])}`
+    const ask = async (path: string): Promise<string> => {
+      const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io'
+      const stream = session.request({ ':path': `/clusters/bed/api/v1/namespaces/default/${path}`, authorization, accept })
+      let text = ''
+      for await (const chunk of stream.setEncoding('utf8')) text += chunk as string
+      return text
+    }
+    try {
+      for (const path of ['secrets/kept?includeObject=Object', 'secrets?includeObject=Object']) {
+        const text = await ask(path)
+        assert.match(text, /"name":\s*"kept"/)
+        assert.doesNotMatch(text, /aHVudGVyMg|"Table"/)
+      }
+      for (const name of ['vault', 'vault:80', 'https:vault:443', ':vault:'])
+        assert.match(await ask(`services/${name}/proxy/`), /guardrail `vault` forbids it/)
+      assert.match(await ask('services/other:80/proxy/'), /services \\"other\\" not found/)
+    } finally {
+      session.destroy()
+      await world.policy(EVERYTHING)
+    }
+  })
+
   test('many watches at once pass each event at once, and end together when access is revoked', async () => {
     const { cluster } = world
     const token = world.tokenOf('wanda', ['operator'])
