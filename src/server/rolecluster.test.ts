@@ -10,10 +10,12 @@ interface Stored extends TargetDocument {
     readonly name: string
     readonly namespace?: string
     readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
     readonly uid?: string
   }
 }
 
+const NOW = Date.UTC(2026, 2, 2, 12)
 const OWNER = { target: 'prod', prefix: 'ostiary:' }
 const PLURALS: Readonly<Record<string, string>> = {
   clusterroles: 'ClusterRole',
@@ -84,6 +86,23 @@ describe('roles of a cluster', () => {
     cluster = new Cluster()
   })
 
+  test('what was for a time is removed once that is over, or where nobody says any more that it is not', async () => {
+    const timed = (name: string, until: number): Stored => {
+      const one = binding(name, 'r', 'ostiary:entra:lea')
+      return { ...one, metadata: { ...one.metadata, annotations: { 'ostiary.dev/until': new Date(until).toISOString() } } }
+    }
+    const all = [role('r'), binding('b', 'r', 'ostiary:lead'), binding('left', 'r', 'ostiary:x')]
+    cluster.put(...all, timed('over', NOW), timed('running', NOW + 1), timed('wanted', NOW + 1))
+    const wanted = [role('r'), binding('b', 'r', 'ostiary:lead'), timed('wanted', NOW + 1)]
+    assert.deepEqual(await applyRoles(OWNER, wanted, false, cluster, NOW), ['ClusterRoleBinding over'])
+    const { drift } = await lookAtRoles(OWNER, wanted, cluster)
+    const leftOver = drift.filter(({ is }) => is === 'left-over').map(({ document }) => document)
+    assert.deepEqual(leftOver, ['ClusterRoleBinding left', 'ClusterRoleBinding running'], 'and until then it is told')
+    assert.deepEqual(await applyRoles(OWNER, wanted, 'timed', cluster, NOW), ['ClusterRoleBinding running'])
+    assert.ok(cluster.stored.has('ClusterRoleBinding left'))
+    assert.deepEqual(await applyRoles(OWNER, wanted, true, cluster, NOW), ['ClusterRoleBinding left'])
+  })
+
   test('are applied before what binds them, and what is left goes last, bindings first', async () => {
     cluster.put(
       role('old'),
@@ -92,7 +111,7 @@ describe('roles of a cluster', () => {
       role('other', 'elsewhere'),
     )
     const wanted = [binding('b', 'new', 'ostiary:a'), role('new'), inNamespace(role('n'), 'Role')]
-    assert.deepEqual(await applyRoles(OWNER, wanted, true, cluster), ['RoleBinding shop/b-old', 'ClusterRole old'])
+    assert.deepEqual(await applyRoles(OWNER, wanted, true, cluster, NOW), ['RoleBinding shop/b-old', 'ClusterRole old'])
     assert.deepEqual(cluster.did, [
       'apply ClusterRole new',
       'apply Role shop/n',
@@ -106,7 +125,7 @@ describe('roles of a cluster', () => {
 
   test('stay where nobody asked to remove them, and that is said', async () => {
     cluster.put(role('old'))
-    assert.deepEqual(await applyRoles(OWNER, [role('new')], false, cluster), [])
+    assert.deepEqual(await applyRoles(OWNER, [role('new')], false, cluster, NOW), [])
     assert.deepEqual((await lookAtRoles(OWNER, [role('new')], cluster)).drift, [{ document: 'ClusterRole old', is: 'left-over' }])
   })
 
@@ -130,7 +149,7 @@ describe('roles of a cluster', () => {
       binding('theirs', 'view', 'theirs', ''),
     )
     const wanted = [role('a'), binding('b', 'a', '4444'), binding('c', 'a', 'system:authenticated')]
-    await applyRoles(OWNER, wanted, false, cluster)
+    await applyRoles(OWNER, wanted, false, cluster, NOW)
     assert.deepEqual((await lookAtRoles(OWNER, wanted, cluster)).drift, [
       { document: 'ClusterRoleBinding admins', is: 'foreign' },
       { document: 'ClusterRoleBinding guests', is: 'foreign' },
@@ -151,7 +170,7 @@ describe('roles of a cluster', () => {
       binding('accounts', 'view', 'system:serviceaccounts', ''),
     )
     const wanted = [role('a'), binding('b', 'a', 'ostiary:x')]
-    await applyRoles(OWNER, wanted, false, cluster)
+    await applyRoles(OWNER, wanted, false, cluster, NOW)
     assert.deepEqual((await lookAtRoles(OWNER, wanted, cluster)).drift, [
       { document: 'ClusterRoleBinding system:basic-user', is: 'foreign' },
       { document: 'RoleBinding shop/all', is: 'foreign' },
@@ -161,13 +180,13 @@ describe('roles of a cluster', () => {
 
   test('are removed by their names, whatever these hold', async () => {
     cluster.put(role('a?b#c d'), role('a'))
-    await applyRoles(OWNER, [role('a')], true, cluster)
+    await applyRoles(OWNER, [role('a')], true, cluster, NOW)
     assert.deepEqual(cluster.did, ['apply ClusterRole a', 'delete ClusterRole a?b#c d'])
   })
 
   test('of which somebody made a binding anew for another role, that one goes first', async () => {
     cluster.put(role('a'), binding('b', 'cluster-admin', 'ostiary:x'))
-    await applyRoles(OWNER, [role('a'), binding('b', 'a', 'ostiary:x')], false, cluster)
+    await applyRoles(OWNER, [role('a'), binding('b', 'a', 'ostiary:x')], false, cluster, NOW)
     assert.deepEqual(cluster.did, ['delete ClusterRoleBinding b', 'apply ClusterRole a', 'apply ClusterRoleBinding b'])
   })
 })

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LABELS } from '../targets/kubernetes/documents.ts'
 import { NOBODY, SIGNED_IN } from '../targets/kubernetes/subjects.ts'
+import { endOf } from '../targets/kubernetes/timed.ts'
 import type { TargetDocument } from '../targets/target.ts'
 import type { Kubectl } from './kubectl.ts'
 
@@ -11,6 +12,7 @@ interface Known extends TargetDocument {
     readonly name: string
     readonly namespace?: string
     readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
     readonly uid?: string
     readonly resourceVersion?: string
   }
@@ -41,15 +43,18 @@ export interface RoleOwner {
 /**
  * Applies roles, which give nobody anything, and then what binds them; and last removes what is no part of it any more, bindings first.
  * What says something else has another name: on the way, somebody may have what they had before and what they will have, and never more.
- * @param prunes Whether what this target applied before and isn't among them is removed. Until it is, it gives what it gave
+ * @param prunes Whether what this target applied before and isn't among them is removed, all of it or what was for a time. Until it is, it
+ * gives what it gave; what was for a time that is over is removed always
+ * @param now Milliseconds since the epoch
  * @returns What was removed
  * @throws OstiaryError `target/kubectl`; nothing after it was done
  */
 export async function applyRoles(
   { target }: RoleOwner,
   documents: readonly TargetDocument[],
-  prunes: boolean,
+  prunes: Prunes,
   kubectl: Kubectl,
+  now: number,
 ): Promise<readonly string[]> {
   const wanted = documents as readonly Known[]
   const there = await live(target, kubectl)
@@ -66,11 +71,18 @@ export async function applyRoles(
         ['apply', '--server-side', '--force-conflicts', '--field-manager', 'ostiary', '-f', '-'],
         JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
       )
-  const left = prunes ? there.filter((one) => !byId.has(idOf(one))) : []
+  const isOver = ({ metadata }: Known): boolean => {
+    const end = endOf(metadata.annotations)
+    return end !== undefined && (prunes === 'timed' || end <= now)
+  }
+  const left = there.filter((one) => !byId.has(idOf(one)) && (prunes === true || isOver(one)))
   const inOrder = [...left.filter(isBinding), ...left.filter((one) => !isBinding(one))]
   for (const one of inOrder) await remove(one, kubectl)
   return inOrder.map(idOf)
 }
+
+/** What of that which is left over is removed. */
+export type Prunes = boolean | 'timed'
 
 /** The very one that was looked at: what has come in its place since, or has another owner by now, stays. */
 async function remove({ kind, metadata: { name, namespace, uid, resourceVersion } }: Known, kubectl: Kubectl): Promise<void> {

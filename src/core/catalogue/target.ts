@@ -26,6 +26,11 @@ export const target = {
     help: 'look at the context and at what it may do; nothing after it was done, and what was applied before is in force',
     exit: 69,
   },
+  'target/no-timed': {
+    message: 'target `{name}` has no bindings for a time: {why}',
+    help: 'leave out `--activations`, or choose other targets with `--target`',
+    exit: 64,
+  },
   'target/no-context': {
     message: 'target `{name}` names no cluster',
     help: 'write `targets.{name}.context`, a context of kubectl, or apply what is written in another way',

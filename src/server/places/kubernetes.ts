@@ -2,11 +2,24 @@
 import { OstiaryError } from '../../core/errors.ts'
 import { prefixOf, type KubernetesTarget } from '../../targets/kubernetes/schema.ts'
 import { kubectlIn } from '../kubectl.ts'
-import { applyRoles, driftText, lookAtRoles, type RoleDrift } from '../rolecluster.ts'
+import { applyRoles, driftText, lookAtRoles, type Prunes, type RoleDrift } from '../rolecluster.ts'
 import type { Place, PlaceParts } from './place.ts'
 
+export interface KubernetesPlace extends Place {
+  /** As of any place; with `timed`, what was for a time and isn't among the documents is removed. */
+  readonly apply: (prunes: Prunes) => Promise<readonly string[]>
+}
+
 /** @throws OstiaryError `target/no-context` */
-export function openKubernetes({ place, target, config, documents, wiring, signal }: PlaceParts<KubernetesTarget>): Promise<Place> {
+export function openKubernetes({
+  place,
+  target,
+  config,
+  documents,
+  wiring,
+  signal,
+  clock,
+}: PlaceParts<KubernetesTarget>): Promise<KubernetesPlace> {
   if (config.context === undefined) throw new OstiaryError('target/no-context', { name: place })
   const kubectl = kubectlIn(config.context, ['kubectl'], signal)
   const owner = { target, prefix: prefixOf(config, wiring) }
@@ -26,7 +39,7 @@ export function openKubernetes({ place, target, config, documents, wiring, signa
         warnings: texts((is) => is === 'foreign'),
       }
     },
-    apply: (prunes) => applyRoles(owner, documents, prunes, kubectl),
+    apply: (prunes) => applyRoles(owner, documents, prunes, kubectl, clock.now()),
     close: () => Promise.resolve(),
   })
 }

@@ -18,6 +18,7 @@ import { compileKubernetes } from '../../../src/targets/kubernetes/emit.ts'
 import { readRbac } from '../../../src/targets/kubernetes/evaluate.ts'
 import { questionsOf } from '../../../src/targets/kubernetes/prove.ts'
 import { inputOf, policyOf, targetOf } from '../../../src/targets/kubernetes/testing.ts'
+import { timedBindings } from '../../../src/targets/kubernetes/timed.ts'
 import type { TargetDocument } from '../../../src/targets/target.ts'
 import { haveCluster, startCluster, type Cluster } from '../../../src/testing/cluster.ts'
 import { signToken, testKey, type JsonObject } from '../../../src/testing/tokens.ts'
@@ -93,7 +94,7 @@ describe('roles in a real cluster', { skip: here === true ? false : here }, () =
     const input = inputOf(policyOf(RULES), targetOf({ ...LISTED, assume: ['canonical-paths'] }))
     const { documents, diagnostics } = compileKubernetes(input)
     assert.deepEqual(diagnostics, [])
-    assert.deepEqual(await applyRoles(OWNER, documents, true, kubectl), [])
+    assert.deepEqual(await applyRoles(OWNER, documents, true, kubectl, Date.now()), [])
     assert.deepEqual((await lookAtRoles(OWNER, documents, kubectl)).drift, [])
     const questions = [...questionsOf(input, readRbac(JSON.parse(JSON.stringify(documents)) as readonly unknown[]))]
     // Whoever comes by an issuer holds `authenticated`, and nobody else is asked about.
@@ -119,7 +120,7 @@ describe('roles in a real cluster', { skip: here === true ? false : here }, () =
       compileKubernetes(inputOf(policyOf(`rules:${GIVEN}${rules}`), targetOf())).documents
     const first = compiledOf(`  - { id: swap, role: reader, resource: prod, actions: ['get pods -n shop'] }\n`)
     const second = compiledOf(`  - { id: swap, role: operator, resource: prod, actions: ['delete pods -n shop'] }\n`)
-    await applyRoles(OWNER, first, true, kubectl)
+    await applyRoles(OWNER, first, true, kubectl, Date.now())
     const ask = (group: string, verb: string) =>
       reviewed(cluster, agent, {
         user: 'x',
@@ -141,7 +142,7 @@ describe('roles in a real cluster', { skip: here === true ? false : here }, () =
         return done
       },
     }
-    const removed = await applyRoles(OWNER, second, true, watched)
+    const removed = await applyRoles(OWNER, second, true, watched, Date.now())
     assert.deepEqual(removed.length, 2, 'the role and its binding')
     assert.ok(steps.length >= 4)
     assert.ok(
@@ -156,7 +157,7 @@ describe('roles in a real cluster', { skip: here === true ? false : here }, () =
     const { documents } = compileKubernetes(
       inputOf(policyOf(`rules:${GIVEN}  - { id: swap, role: reader, resource: prod, actions: ['get pods -n shop'] }\n`), targetOf()),
     )
-    await applyRoles(OWNER, documents, true, kubectl)
+    await applyRoles(OWNER, documents, true, kubectl, Date.now())
     const { metadata } = documents.find(({ kind }) => kind === 'Role') as { readonly metadata: { readonly name: string } } & TargetDocument
     await kubectl.run([
       'patch',
@@ -175,7 +176,7 @@ describe('roles in a real cluster', { skip: here === true ? false : here }, () =
       { document: `Role shop/${metadata.name}`, is: 'changed' },
       { document: 'ClusterRoleBinding theirs', is: 'foreign' },
     ])
-    await applyRoles(OWNER, documents, true, kubectl)
+    await applyRoles(OWNER, documents, true, kubectl, Date.now())
     await kubectl.run(['delete', 'clusterrolebinding', 'theirs'])
     assert.deepEqual((await lookAtRoles(OWNER, documents, kubectl)).drift, [])
   })
@@ -187,9 +188,13 @@ describe('a real API server that verifies the issuers’ tokens by itself', { sk
   deployer: { bind: [{ issuer: ci, claim: repository, any: [infra] }] }
   reader: { bind: [{ issuer: ci, claim: groups, all: [a, b] }] }
   outsider: { bind: [{ issuer: ci, claim: department, none: [staff] }] }
+  lead: { eligible: [{ issuer: ci, claim: repository, any: [infra] }], includes: [deployer] }
 `
   const policy = policyOf(
-    `${roles}rules:\n  - { id: r, role: [deployer, reader, outsider], resource: prod, actions: [list pods -n default] }\n`,
+    `${roles}rules:
+  - { id: r, role: [deployer, reader, outsider], resource: prod, actions: [list pods -n default] }
+  - { id: l, role: lead, resource: prod, actions: [list configmaps -n default] }
+`,
     {},
     '',
   )
@@ -200,7 +205,7 @@ describe('a real API server that verifies the issuers’ tokens by itself', { sk
     issuer = await startIssuer(key.jwk)
     cluster = await startCluster({ authentication: configurationOf(policy, issuer) })
     const { documents } = compileKubernetes(inputOf(policy, targetOf()))
-    await applyRoles(OWNER, documents, true, kubectlOf(cluster))
+    await applyRoles(OWNER, documents, true, kubectlOf(cluster), Date.now())
   })
   after(async () => {
     await cluster?.stop()
@@ -244,6 +249,29 @@ describe('a real API server that verifies the issuers’ tokens by itself', { sk
     assert.equal(await list(tokenOf({ repository: 'infra', department: 'staff' })), 200)
     assert.equal(await list(tokenOf({ repository: 'other', department: 'staff' })), 403)
     assert.equal(await list(tokenOf({ repository: 'infra', aud: 'other' })), 401)
+  })
+
+  test('gives what somebody has activated for as long as they are bound, and to nobody else', async () => {
+    const list = async (sub: string) =>
+      (await call(cluster, tokenOf({ sub, repository: 'x', department: 'staff' }), 'GET', '/api/v1/namespaces/default/configmaps')).status
+    const config = targetOf({ authentication: {} })
+    const input = inputOf(policy, config)
+    const { documents } = compileKubernetes(inputOf(policy, targetOf()))
+    const kubectl = kubectlOf(cluster)
+    const now = Date.now()
+    const active = { id: 'a1', issuer: 'ci', subject: 'ann', role: 'lead', until: now + 3_600_000 }
+    const timed = timedBindings(documents, [active], { config, wiring: input.wiring, model: policy.model, now })
+    assert.deepEqual([await list('ann'), await list('ben')], [403, 403])
+    await applyRoles(OWNER, [...documents, ...timed], false, kubectl, now)
+    assert.deepEqual([await list('ann'), await list('ben')], [200, 403])
+    assert.deepEqual((await lookAtRoles(OWNER, [...documents, ...timed], kubectl)).drift, [])
+    assert.deepEqual(
+      (await lookAtRoles(OWNER, documents, kubectl)).drift.map(({ is }) => is),
+      timed.map(() => 'left-over'),
+    )
+    const removed = await applyRoles(OWNER, documents, false, kubectl, active.until)
+    assert.equal(removed.length, timed.length)
+    assert.deepEqual([await list('ann'), await list('ben')], [403, 403])
   })
 
   test('refuses what Ostiary refuses', async () => {
