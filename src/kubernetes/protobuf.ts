@@ -3,7 +3,8 @@
  * (`k8s.io/apimachinery/pkg/runtime/generated.proto`) around the object. Only what these questions have is read.
  */
 
-const MAGIC = Buffer.from('k8s\0', 'latin1')
+/** Before every object. */
+export const MAGIC = Buffer.from('k8s\0', 'latin1')
 
 /** Fields of a message by number, as they came: octets, or a number. */
 type Message = ReadonlyMap<number, readonly (Buffer | number)[]>

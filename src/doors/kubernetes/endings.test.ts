@@ -21,6 +21,9 @@ import { certifiedBy, testAuthority } from '../../testing/pki.ts'
 import { standInApiServer, type ApiRequest } from '../../testing/standin-apiserver.ts'
 
 const EVENT = `${JSON.stringify({ type: 'ADDED', object: { kind: 'Pod', metadata: { name: 'a', namespace: 'shop' } } })}\n`
+/** As a watch in protobuf has it: how long it is, and what it is. */
+const FRAME = '\0\0\0\u0009k8s-frame'
+const PROTOBUF = 'application/vnd.kubernetes.protobuf;stream=watch'
 const WATCH = 'GET /api/v1/namespaces/shop/pods?watch=true'
 
 interface Watching {
@@ -172,9 +175,26 @@ describe('a watch in JSON', () => {
   })
 })
 
+describe('a watch in protobuf', () => {
+  for (const [result, code] of [
+    ['policy-changed', 403],
+    ['revoked', 401],
+  ] as const)
+    test(`says that it ended: ${result}`, async (t) => {
+      const watching = await begun(t, WATCH, PROTOBUF, FRAME)
+      ENDINGS[result](watching)
+      const text = await watching.client.until((seen) => seen.endsWith('0\r\n\r\n'))
+      assert.ok(text.includes('ERROR') && text.includes(code === 403 ? 'allows this no more' : 'access was revoked'))
+      await until(() => recordsOf(watching.door)[0]!.includes(result))
+      assert.deepEqual(recordsOf(watching.door), [`watch pods shop/*: allowed ${result} 200`])
+    })
+})
+
 describe('what has no words for it', () => {
   for (const [name, line, type, first] of [
-    ['a watch in protobuf', WATCH, 'application/vnd.kubernetes.protobuf;stream=watch', 'k8s-frame'],
+    ['a watch in protobuf, within an event', WATCH, PROTOBUF, FRAME.slice(0, -1)],
+    ['one within a length', WATCH, PROTOBUF, `${FRAME}\0\0`],
+    ['one in a form that nobody knows', WATCH, 'application/cbor-seq', 'frame'],
     ['a list', 'GET /api/v1/namespaces/shop/pods', 'application/json', '{"kind":"PodList","items":[{"metadata":{"name":"a"}}'],
     ['a log that is followed', 'GET /api/v1/namespaces/shop/pods/a/log?follow=true', 'text/plain', 'a line\n'],
   ] as const)
@@ -250,9 +270,16 @@ describe('over HTTP/2, as kubectl speaks', () => {
     )
   })
 
-  test('one in protobuf is reset, and its connection goes on', async (t) => {
-    const { text, isBroken, code } = await watched(t, 'application/vnd.kubernetes.protobuf;stream=watch', 'k8s-frame')
-    assert.deepEqual([text, isBroken], ['k8s-frame', true])
+  test('one in protobuf does so too', async (t) => {
+    const { text, isBroken, code } = await watched(t, PROTOBUF, FRAME)
+    assert.deepEqual([isBroken, code], [false, 0])
+    assert.ok(text.startsWith(FRAME))
+    assert.match(text.slice(FRAME.length), /ERROR[\s\S]*k8s\0[\s\S]*Status[\s\S]*Failure/)
+  })
+
+  test('one in another form is reset, and its connection goes on', async (t) => {
+    const { text, isBroken, code } = await watched(t, 'application/cbor-seq', 'frame')
+    assert.deepEqual([text, isBroken], ['frame', true])
     assert.notEqual(code, 0)
   })
 })

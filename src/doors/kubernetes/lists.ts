@@ -5,6 +5,7 @@ import type { CanonicalRequest } from '../../http/canonical.ts'
 import type { Fields, ResponseFilter } from '../../http/engine.ts'
 import type { ClusterRequest } from '../../kubernetes/request.ts'
 import type { Cluster } from './clusters.ts'
+import { errorEvent, EventBoundary } from '../../kubernetes/protobufwatch.ts'
 import { endedStatus } from './ended.ts'
 import { Collected, isBlank, ValueEnd } from './jsonscan.ts'
 import { ListFilter } from './listfilter.ts'
@@ -42,26 +43,34 @@ export function filterOf(
   shown: Shown | undefined,
 ): ResponseFilter | undefined {
   const watch = action.verb === 'watch' && open
-  const plain = isPlainJson(fields)
-  if (shown === undefined) return status === 200 && watch && plain ? new WholeWatch(fields) : undefined
+  const form = formOf(fields)
+  if (shown === undefined) {
+    if (status !== 200 || !watch) return undefined
+    return form === 'json' ? new WholeWatch(fields) : form === 'protobuf' ? new FramedWatch(fields) : undefined
+  }
   // Part of a list (206) is no document; an error has nothing of a list in it.
   if (status !== 200 && status >= 200 && status < 300) throw new Error('not the whole of it')
   if (status !== 200) return undefined
   // Anything else than JSON could not be looked into.
-  if (!plain) throw new Error('not JSON')
+  if (form !== 'json') throw new Error('not JSON')
   const sent = withoutLength(fields)
   return watch ? new ShownWatch(sent, shown) : new ShownList(sent, shown)
 }
 
-function isPlainJson(fields: Fields): boolean {
-  let json = false
+/** What an answer is in that isn't compressed. */
+function formOf(fields: Fields): 'json' | 'protobuf' | undefined {
+  let form: 'json' | 'protobuf' | undefined
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = fields[i]!.toLowerCase()
-    if (name === 'content-encoding' && fields[i + 1]!.toLowerCase() !== 'identity') return false
-    if (name === 'content-type') json = /^application\/json(?:;|$)/i.test(fields[i + 1]!.trim())
+    const value = fields[i + 1]!.trim()
+    if (name === 'content-encoding' && value.toLowerCase() !== 'identity') return undefined
+    if (name !== 'content-type') continue
+    form = /^application\/json(?:;|$)/i.test(value) ? 'json' : PROTOBUF_WATCH.test(value) ? 'protobuf' : undefined
   }
-  return json
+  return form
 }
+
+const PROTOBUF_WATCH = /^application\/vnd\.kubernetes\.protobuf *; *stream=watch$/i
 
 function withoutLength(fields: Fields): Fields {
   const kept: string[] = []
@@ -94,6 +103,29 @@ class WholeWatch implements ResponseFilter {
 
   lastWords(cause: Parameters<ResponseFilter['lastWords']>[0]): Buffer | undefined {
     return this.#last === NEWLINE ? lastEvent(cause) : undefined
+  }
+}
+
+/** The same in protobuf, where each event says how long it is. */
+class FramedWatch implements ResponseFilter {
+  readonly fields: Fields
+  readonly #boundary = new EventBoundary()
+
+  constructor(fields: Fields) {
+    this.fields = fields
+  }
+
+  data(chunk: Buffer): Buffer {
+    this.#boundary.feed(chunk)
+    return chunk
+  }
+
+  end(): Buffer {
+    return NOTHING
+  }
+
+  lastWords(cause: Parameters<ResponseFilter['lastWords']>[0]): Buffer | undefined {
+    return this.#boundary.clear ? errorEvent(endedStatus(cause)) : undefined
   }
 }
 
