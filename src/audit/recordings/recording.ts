@@ -3,7 +3,9 @@ import { createHash, type Hash } from 'node:crypto'
 import type { Clock, Timer } from '../../core/clock.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import { causeOf, writeAll, type Disk } from '../disk.ts'
+import type { Redaction } from '../redaction/index.ts'
 import { DEFAULT_SIZE, eventLine, headerLine, type CastCode, type CastHeader } from './cast.ts'
+import { Texts, type KeptText, type TextKind } from './texts.ts'
 
 /** Written this long after it happened at most. */
 const FLUSH_EVERY = 500
@@ -34,6 +36,8 @@ export interface Recorded {
   /** Bytes of output, and of input whether it is in the recording or not. */
   readonly output: number
   readonly input: number
+  /** How often something was left out that looked like a secret. */
+  readonly redacted: number
 }
 
 export interface RecordingParts {
@@ -41,6 +45,7 @@ export interface RecordingParts {
   readonly disk: Disk
   /** Bytes of the file. */
   readonly limit: number
+  readonly redaction: Redaction
   /** Called once, as soon as something can't be recorded: nothing more is. */
   readonly failed: (error: OstiaryError) => void
   /** Called for bytes as they are written, and once it is over. */
@@ -59,8 +64,10 @@ export class Recording {
   readonly #started: number
   readonly #begun: number
   readonly #hash: Hash = createHash('sha256')
-  readonly #texts = { input: decoder(), output: decoder(), 'error-output': decoder() }
+  readonly #texts: Texts
   readonly #counted = { input: 0, output: 0 }
+  /** Milliseconds since the beginning: the last event that was told. */
+  #last = 0
   #size: { readonly columns: number; readonly rows: number } | undefined
   #headed = false
   #queue: string[] = []
@@ -72,7 +79,9 @@ export class Recording {
   #over = false
 
   constructor(header: CastHeader, file: string, descriptor: number, parts: RecordingParts) {
-    this.#header = header
+    const { redaction } = parts
+    this.#texts = new Texts({ redaction, input: header.input, terminal: header.terminal })
+    this.#header = header.command === undefined ? header : { ...header, command: redaction.command(header.command) }
     this.#file = file
     this.#descriptor = descriptor
     this.#parts = parts
@@ -97,17 +106,18 @@ export class Recording {
         break
       case 'input':
         this.#counted.input += event.bytes.length
-        if (this.#header.input) this.#text('i', 'input', event.bytes)
+        this.#text('input', event.bytes)
         break
       case 'output':
       case 'error-output':
         this.#counted.output += event.bytes.length
-        this.#text('o', event.kind, event.bytes)
+        this.#text(event.kind, event.bytes)
         break
       case 'exit':
         this.#exit = event.exit.code
+        this.#write(this.#texts.over(this.#now))
         this.#event('x', event.exit.code === undefined ? '' : String(event.exit.code))
-        if (event.exit.message !== undefined && event.exit.code !== 0) this.#event('m', event.exit.message)
+        if (event.exit.message !== undefined && event.exit.code !== 0) this.#event('m', this.#parts.redaction.text(event.exit.message))
         break
       default:
     }
@@ -130,10 +140,7 @@ export class Recording {
 
   async #finish(): Promise<Recorded> {
     if (!this.#over && this.#failure === undefined) {
-      for (const [kind, text] of Object.entries(this.#texts)) {
-        const rest = text.decode()
-        if (rest !== '') this.#event(kind === 'input' ? 'i' : 'o', rest)
-      }
+      this.#write(this.#texts.over(this.#now))
       this.#flush()
     }
     this.#over = true
@@ -160,6 +167,7 @@ export class Recording {
       exit: this.#exit,
       complete: this.#failure === undefined,
       ...this.#counted,
+      redacted: this.#texts.redacted,
     }
   }
 
@@ -169,20 +177,31 @@ export class Recording {
     else this.#event('r', `${columns}x${rows}`)
   }
 
-  #text(code: CastCode, from: 'input' | 'output' | 'error-output', bytes: Uint8Array): void {
-    // A character may come in two pieces; what is no text becomes U+FFFD.
-    const text = this.#texts[from].decode(bytes, { stream: true })
-    if (text === '') return
-    if (from === 'error-output') this.#event('e', '')
-    this.#event(code, text)
+  /** Milliseconds since the beginning. */
+  get #now(): number {
+    return this.#parts.clock.monotonic() - this.#begun
   }
 
-  #event(code: CastCode, text: string): void {
+  #text(kind: TextKind, bytes: Uint8Array): void {
+    this.#write(this.#texts.take(kind, bytes, this.#now))
+  }
+
+  #write(texts: readonly KeptText[]): void {
+    for (const { kind, at, text } of texts) {
+      if (kind === 'error-output') this.#event('e', '', at)
+      this.#event(kind === 'input' ? 'i' : 'o', text, at)
+    }
+  }
+
+  /** @param at Milliseconds since the beginning: what was held came earlier than now, though never before what is written already */
+  #event(code: CastCode, text: string, at = this.#now): void {
+    if (this.#failure !== undefined) return
+    this.#last = Math.max(this.#last, at)
     if (!this.#headed) {
       this.#headed = true
       this.#push(headerLine(this.#header, this.#size ?? DEFAULT_SIZE, this.#started))
     }
-    this.#push(eventLine(this.#parts.clock.monotonic() - this.#begun, code, text))
+    this.#push(eventLine(this.#last, code, text))
     if (this.#queued >= FLUSH_BYTES) this.#flush()
     else this.#later()
   }
@@ -213,7 +232,7 @@ export class Recording {
     let bytes = Buffer.from(lines.join(''))
     const tooLong = this.#bytes + bytes.length > this.#parts.limit - LAST_WORDS
     if (tooLong) {
-      const at = this.#parts.clock.monotonic() - this.#begun
+      const at = this.#now
       bytes = Buffer.from(
         whole(lines, this.#parts.limit - LAST_WORDS - this.#bytes) + eventLine(at, 'm', 'the recording has become too long'),
       )
@@ -240,9 +259,6 @@ export class Recording {
     this.#parts.failed(error)
   }
 }
-
-/** Replaces what is no text, and leaves out nothing. */
-const decoder = () => new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** As many whole lines as have room. */
 function whole(lines: readonly string[], room: number): string {

@@ -55,7 +55,9 @@ test('a session as asciicast v2', async () => {
   clock.advance(100)
   recording.take({ kind: 'output', bytes: bytes('$ ') })
   recording.take({ kind: 'input', bytes: bytes('ls\r') })
-  clock.advance(1500)
+  clock.advance(500)
+  recording.take({ kind: 'output', bytes: bytes('ls\r\n') })
+  clock.advance(1000)
   recording.take({ kind: 'error-output', bytes: bytes('no\u0000 such \u2028"file"\r\n') })
   recording.take({ kind: 'resize', columns: 100, rows: 30 })
   recording.take({ kind: 'input-ended' })
@@ -76,7 +78,8 @@ test('a session as asciicast v2', async () => {
       ostiary: { resource: 'prod', principal: 'entra/tid/oid', operation: 'exec', place: 'shop/web-1/app', terminal: true, input: true },
     },
     [0.1, 'o', '$ '],
-    [0.1, 'i', 'ls\r'],
+    [0.6, 'o', 'ls\r\n'],
+    [0.6, 'i', 'ls\r'],
     [1.6, 'e', ''],
     [1.6, 'o', 'no\u0000 such \u2028"file"\r\n'],
     [1.6, 'r', '100x30'],
@@ -86,7 +89,7 @@ test('a session as asciicast v2', async () => {
   ])
   const info = statSync(path)
   assert.equal(info.mode & 0o777, 0o600)
-  assert.deepEqual([recorded.bytes, recorded.exit, recorded.duration, recorded.output, recorded.input], [info.size, 7, 1600, 22, 3])
+  assert.deepEqual([recorded.bytes, recorded.exit, recorded.duration, recorded.output, recorded.input], [info.size, 7, 1600, 26, 3])
   assert.equal(statSync(join(folder.path, '2026')).mode & 0o777, 0o700)
 })
 
@@ -142,12 +145,61 @@ test('a gateway that is killed leaves what happened up to half a second before',
   const path = join(folder.path, '2026', '11', '22', 'killed.cast')
   clock.advance(500)
   assert.equal(lines(path).length, 1, 'what it is about is there though nothing has happened')
-  recording.take({ kind: 'output', bytes: bytes('one') })
+  recording.take({ kind: 'output', bytes: bytes('one\n') })
   clock.advance(499)
   assert.equal(lines(path).length, 1)
   clock.advance(1)
   recording.take({ kind: 'output', bytes: bytes('two') })
-  assert.deepEqual(lines(path).slice(1), [[0.5, 'o', 'one']])
+  assert.deepEqual(lines(path).slice(1), [[0.5, 'o', 'one\n']])
+})
+
+test('what looks like a secret is left out, and everything else is told when it came', async () => {
+  using folder = temporary()
+  const { clock, open } = setUp(folder.path)
+  const recording = open({ id: 'redacted', command: ['mysql', '-psecret'] })
+  const token = 'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJpIn0.c2lnbmF0dXJl'
+  const step = (kind: 'input' | 'output', text: string): void => {
+    clock.advance(1000)
+    recording.take({ kind, bytes: bytes(text) })
+  }
+  step('output', 'wor')
+  step('output', 'd ')
+  step('output', token.slice(0, 20))
+  step('output', `${token.slice(20)}\r\nPassword: `)
+  step('input', 'hunt')
+  step('input', 'er2\r')
+  step('output', '\r\nend')
+  clock.advance(1000)
+  recording.take({ kind: 'exit', exit: { code: 1, message: `no such thing as ${token}` } })
+  const { file, redacted, bytes: size, sha256, output } = await recording.finish()
+  const path = join(folder.path, file)
+  assert.deepEqual(lines(path).slice(1), [
+    [1, 'o', 'wor'],
+    [2, 'o', 'd '],
+    [3, 'o', '‹redacted›'],
+    [4, 'o', '\r\nPassword: '],
+    [7, 'o', '\r\n'],
+    [7, 'i', '‹redacted›'],
+    [7, 'i', '\r'],
+    [7, 'o', 'end'],
+    [8, 'x', '1'],
+    [8, 'm', 'no such thing as ‹redacted›'],
+  ])
+  assert.equal((lines(path)[0] as { command: string }).command, "mysql '-p‹redacted›'")
+  assert.equal(redacted, 2)
+  // What is counted is what passed.
+  assert.equal(output, 'word \r\nPassword: \r\nend'.length + token.length)
+  // The record vouches for the file as it is.
+  assert.deepEqual([statSync(path).size, createHash('sha256').update(readFileSync(path)).digest('hex')], [size, sha256])
+})
+
+test('input of no terminal is kept, but for what looks like a secret', async () => {
+  using folder = temporary()
+  const { open } = setUp(folder.path)
+  const recording = open({ id: 'piped', terminal: false })
+  recording.take({ kind: 'input', bytes: bytes('echo a; export DB_PASSWORD=x\n') })
+  const { file } = await recording.finish()
+  assert.deepEqual(lines(join(folder.path, file)).slice(1), [[0, 'i', 'echo a; export DB_PASSWORD=‹redacted›\n']])
 })
 
 test('much at once is written at once', () => {
@@ -164,7 +216,7 @@ test('a disk that is full is told once, and nothing is recorded from then on', a
   const recording = open({ id: 'full' })
   clock.advance(500)
   disk.room = 10
-  recording.take({ kind: 'output', bytes: bytes('one') })
+  recording.take({ kind: 'output', bytes: bytes('one\n') })
   assert.deepEqual(failed, [])
   clock.advance(500)
   assert.deepEqual(failed, ['recordings/unwritable'])
@@ -392,11 +444,12 @@ test('one that was open when others were removed is missing when it goes later',
   using folder = temporary()
   const log = await openTestLog(join(folder.path, 'audit'), testSigner(), { clock: new ManualClock() })
   const dir = join(folder.path, 'recordings')
-  const { clock, open, recordings } = setUp(dir, { keepAtMost: 1, announce: (event) => log.noteDurably(event) })
+  const { clock, open, recordings } = setUp(dir, { keepFor: 86_400_000, announce: (event) => log.noteDurably(event) })
   const long = open()
   clock.advance(1)
   const short = await recorded(open(), 'short')
   log.note(recordedEvent(short, clock.now()))
+  clock.advance(4 * 86_400_000)
   await recordings.retain()
   const ended = await recorded(long, 'long')
   log.note(recordedEvent(ended, clock.now()))

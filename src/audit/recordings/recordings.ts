@@ -7,6 +7,7 @@ import { OstiaryError } from '../../core/errors.ts'
 import { noMeter, type Meter } from '../../core/meter.ts'
 import type { GatewayEvent } from '../../core/record.ts'
 import { causeOf, realDisk, type Disk } from '../disk.ts'
+import { DEFAULT_REDACTION } from '../redaction/index.ts'
 import type { CastHeader } from './cast.ts'
 import { listRecordings } from './files.ts'
 import { Recording, type Recorded } from './recording.ts'
@@ -34,8 +35,22 @@ export interface RecordingsOptions {
 }
 
 /** What the record says of a recording that is over, so that altering it is found out. */
-export function recordedEvent({ id, file, bytes, sha256, duration, exit, complete, output, input }: Recorded, time: number): GatewayEvent {
-  const details = { decision: id, file, bytes, sha256, duration, output, input, complete, ...(exit === undefined ? {} : { exit }) }
+export function recordedEvent(
+  { id, file, bytes, sha256, duration, exit, complete, output, input, redacted }: Recorded,
+  time: number,
+): GatewayEvent {
+  const details = {
+    decision: id,
+    file,
+    bytes,
+    sha256,
+    duration,
+    output,
+    input,
+    redacted,
+    complete,
+    ...(exit === undefined ? {} : { exit }),
+  }
   return { kind: RECORDED, time, details }
 }
 
@@ -63,9 +78,10 @@ export class Recordings {
    * Begins a recording.
    * @param limit Bytes of the file; a session that makes more of it is told to `failed`
    * @param failed Called once, as soon as something can't be recorded any more
+   * @param redaction What is left out of it
    * @throws OstiaryError `recordings/unwritable`
    */
-  open(header: CastHeader, limit: number, failed: (error: OstiaryError) => void): Recording {
+  open(header: CastHeader, limit: number, failed: (error: OstiaryError) => void, redaction = DEFAULT_REDACTION): Recording {
     const { clock, dir } = this.#options
     const file = recordingFile(header.id, clock.now())
     const path = join(dir, file)
@@ -83,6 +99,7 @@ export class Recordings {
       clock,
       disk: this.#disk,
       limit,
+      redaction,
       failed: (error) => {
         this.#meter.count('recordings.failures', { operation: error.code === 'recordings/too-long' ? 'limit' : 'write' })
         failed(error)

@@ -1,8 +1,11 @@
+import { RE2JS } from 're2js'
 import { z } from 'zod'
+import { FORMS } from '../../audit/redaction/index.ts'
 import { bytes, duration, secretReference, secureUrl } from '../../config/fields.ts'
 import { resourceBase } from '../../config/schema.ts'
 import { host, listeningWith } from '../../http/schema.ts'
 import { DEFAULT_PREFIX } from '../../kubernetes/users.ts'
+import { literalProblem, patternHelp } from '../../policy/when/functions.ts'
 
 /** A watch may be silent for longer than any other exchange, and clients open dozens. What is larger, etcd doesn't take. */
 const HOURS = 3_600_000
@@ -43,6 +46,33 @@ const prefix = z
   .regex(/^[a-z0-9][a-z0-9.-]{0,60}[:/]$/, 'write a short name that ends with `:` or `/`')
   .refine((text) => !text.startsWith('system'), 'names that begin with `system` are Kubernetes’ own')
 
+/** A pattern that can be matched in time that is linear in the text, and that finds something. */
+const pattern = z
+  .string()
+  .min(1)
+  .max(500)
+  .superRefine((text, context) => {
+    const problem =
+      literalProblem('matches', text) ?? (RE2JS.compile(text).matcher('').find() ? 'it matches where there is nothing' : undefined)
+    if (problem !== undefined)
+      context.addIssue({ code: 'custom', message: [problem, patternHelp(text)].filter((one) => one !== undefined).join('; ') })
+  })
+
+const redact = z.strictObject({
+  patterns: z
+    .array(pattern)
+    .max(32)
+    .default([])
+    .describe('RE2 patterns of what else is a secret, within one line and at most 1024 characters long')
+    .meta({ examples: [['CORP-[0-9a-f]{32}']] }),
+  keep: z
+    .array(z.enum(FORMS))
+    .default([])
+    .describe(
+      'Forms of secrets that are kept as they are: what is typed and not shown, arguments of commands (`--password …`), values of names (`DB_PASSWORD=…`), `Authorization`, secrets in URLs, tokens with a form of their own, private keys, `data` of Secrets',
+    ),
+})
+
 const sessions = z.strictObject({
   record: z
     .enum(['off', 'output', 'all'])
@@ -51,6 +81,7 @@ const sessions = z.strictObject({
   limit: bytes()
     .default(64 * 1024 ** 2)
     .describe('Largest recording; a session that makes a larger one is ended'),
+  redact: redact.prefault({}).describe('What is left out of recordings, and of commands in the record, since it looks like a secret'),
 })
 
 const webhook = z.strictObject({

@@ -1,5 +1,6 @@
 /** Sessions in containers: what is kept of them, and how they end whose access has ended. */
 import { recordedEvent, type Recording, type Recordings } from '../../audit/recordings/index.ts'
+import { redactionOf, type Redaction } from '../../audit/redaction/index.ts'
 import type { Clock } from '../../core/clock.ts'
 import { OstiaryError } from '../../core/errors.ts'
 import type { Meter } from '../../core/meter.ts'
@@ -12,6 +13,7 @@ import { agreedProtocol, StreamSession, type SessionEvent } from '../../kubernet
 import type { Cluster } from './clusters.ts'
 import { endedStatus } from './ended.ts'
 import { fieldOf } from './headers.ts'
+import type { KubernetesResource } from './schema.ts'
 
 export interface SessionParts {
   readonly log: (message: string) => void
@@ -47,7 +49,8 @@ export function tapOf(
   parts: SessionParts,
 ): Tap {
   const asked = askedIn(request.query)
-  const { record, limit } = cluster.config.sessions
+  const { record, limit, redact } = cluster.config.sessions
+  const redaction = redactionFor(redact)
   const recorded = record !== 'off' && kind !== 'portforward'
   return (fields, end) => {
     const protocol = agreedProtocol({
@@ -65,9 +68,9 @@ export function tapOf(
       parts.meter.count('kubernetes_sessions_unrecorded')
       end()
     }
-    const recording = recorded ? open(kind, asked, read, passage, parts, { input: record === 'all', limit }, refused) : undefined
+    const recording = recorded ? open(kind, asked, read, passage, parts, { input: record === 'all', limit, redaction }, refused) : undefined
     // Not before: a session that can't be recorded doesn't begin.
-    parts.note({ kind: 'session-begun', time: parts.clock.now(), details: begun(kind, passage, read, asked) })
+    parts.note({ kind: 'session-begun', time: parts.clock.now(), details: begun(kind, passage, read, asked, redaction) })
     return new Tapped(new Listener(kind, passage, recording, parts, refused), protocol, kind)
   }
 }
@@ -78,7 +81,7 @@ function open(
   { action }: ClusterRequest,
   { id, principal, exchange }: Admitted,
   { recordings }: SessionParts,
-  { input, limit }: { readonly input: boolean; readonly limit: number },
+  { input, limit, redaction }: { readonly input: boolean; readonly limit: number; readonly redaction: Redaction },
   refused: (why: string) => void,
 ): Recording {
   if (recordings === undefined) throw new OstiaryError('kubernetes/recording')
@@ -92,7 +95,7 @@ function open(
     terminal: asked.terminal,
     input,
   }
-  return recordings.open(header, limit, (error) => refused(error.message))
+  return recordings.open(header, limit, (error) => refused(error.message), redaction)
 }
 
 /** Takes what a session turns out to carry. */
@@ -131,17 +134,14 @@ class Listener {
   }
 
   over(): void {
+    if (this.#recording !== undefined) void this.#finish(this.#recording)
+    else if (this.#kind !== 'portforward') this.#ended()
+  }
+
+  #ended(): void {
     const { clock, note } = this.#parts
-    if (this.#recording === undefined) {
-      if (this.#kind === 'portforward') return
-      note({
-        kind: 'session-ended',
-        time: clock.now(),
-        details: { decision: this.#passage.id, ...(this.#exit === undefined ? {} : { exit: this.#exit }) },
-      })
-      return
-    }
-    void this.#finish(this.#recording)
+    const details = { decision: this.#passage.id, ...(this.#exit === undefined ? {} : { exit: this.#exit }) }
+    note({ kind: 'session-ended', time: clock.now(), details })
   }
 
   async #finish(recording: Recording): Promise<void> {
@@ -150,6 +150,8 @@ class Listener {
       note(recordedEvent(await recording.finish(), clock.now()))
     } catch (error) {
       log(`recording of session ${this.#passage.id}: ${(error as Error).message}`)
+      // Nobody vouches for the recording; that the session is over is in the record all the same.
+      this.#ended()
     }
   }
 }
@@ -184,14 +186,36 @@ class Tapped implements StreamTap {
   }
 }
 
-function begun(kind: Stream, { id, principal }: Admitted, { action }: ClusterRequest, { command, container, terminal, input }: Asked) {
+const redactions = new WeakMap<KubernetesResource['sessions']['redact'], Redaction>()
+
+/** Patterns are compiled once for each configuration. */
+function redactionFor(config: KubernetesResource['sessions']['redact']): Redaction {
+  const known = redactions.get(config) ?? redactionOf(config)
+  redactions.set(config, known)
+  return known
+}
+
+function begun(
+  kind: Stream,
+  { id, principal }: Admitted,
+  { action }: ClusterRequest,
+  { command, container, terminal, input }: Asked,
+  redaction: Redaction,
+) {
   return {
     decision: id,
     principal: `${principal.issuer}/${principal.subject}`,
     operation: kind,
     pod: `${action.namespace}/${action.name}`,
     ...(container === '' ? {} : { container }),
-    ...(kind === 'exec' ? { command: command.slice(0, MAX_WORDS).map((word) => word.slice(0, MAX_WORD)) } : {}),
+    ...(kind === 'exec'
+      ? {
+          command: redaction
+            .command(command)
+            .slice(0, MAX_WORDS)
+            .map((word) => word.slice(0, MAX_WORD)),
+        }
+      : {}),
     ...(kind === 'portforward' ? {} : { terminal, input }),
   }
 }
