@@ -81,6 +81,14 @@ test('a log of the API server: what came another way is told, and nothing in it 
   assert.match((await joined('kubernetes', file, '--resource', 'other')).out, /seen {2}came another way/)
 })
 
+test('secrets of commands that were run past the gateway are not told again', async () => {
+  const requestURI = '/api/v1/namespaces/shop/pods/web/exec?command=mysql&command=-psecret&stdin=true'
+  const file = write('exec.log', JSON.stringify(event('past', { ...admin, requestURI })))
+  const { out } = await joined('kubernetes', file, '--json')
+  const { uri } = (JSON.parse(out.split('\n')[0]!) as { event: { uri: string } }).event
+  assert.equal(decodeURIComponent(uri), '/api/v1/namespaces/shop/pods/web/exec?stdin=true&command=mysql&command=-p‹redacted›')
+})
+
 test('of AKS in one document; what the gateway let through and the log has not', async () => {
   const record = (one: object): object => ({ category: 'kube-audit', properties: { log: JSON.stringify(one) } })
   const records = [record(event('seen', { verb: 'delete' })), record(event('late', admin, TIME + 100_000))]

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Finding, FindingKind } from '../../kubernetes/audit/join.ts'
 import type { ServerEvent } from '../../kubernetes/audit/events.ts'
 import type { SignInFinding } from '../../kubernetes/audit/signins.ts'
+import { DEFAULT_REDACTION } from '../../audit/redaction/index.ts'
 import type { Output } from '../output.ts'
 import { clean, counted } from '../output.ts'
 import type { Register } from './index.ts'
@@ -165,7 +166,7 @@ function jsonOf({ kind, event, decision, expected, actual }: Finding): object {
     event: {
       auditId,
       stage,
-      uri,
+      uri: withoutSecrets(uri),
       verb,
       user: user.name,
       impersonated: impersonated?.name,
@@ -176,6 +177,17 @@ function jsonOf({ kind, event, decision, expected, actual }: Finding): object {
       received: receivedText,
     },
   }
+}
+
+/** What is run in a container stands in the query. */
+function withoutSecrets(uri: string): string {
+  const at = uri.indexOf('?')
+  const query = new URLSearchParams(at === -1 ? '' : uri.slice(at + 1))
+  const command = query.getAll('command')
+  if (command.length === 0) return uri
+  query.delete('command')
+  for (const word of DEFAULT_REDACTION.command(command)) query.append('command', word)
+  return `${uri.slice(0, at)}?${query.toString()}`
 }
 
 const SIGN_INS: Readonly<Record<SignInFinding['kind'], string>> = {
