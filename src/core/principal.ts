@@ -90,6 +90,8 @@ export interface Principal {
   /** Names of roles that can't be told, sorted. */
   readonly unknownRoles: readonly string[]
   readonly provenance: readonly RoleProvenance[]
+  /** When one of its roles, or of who acts for it, ends by itself, in milliseconds since the epoch. Absent where none does. */
+  readonly rolesUntil?: number
   /** What makes eligible roles active for this party. Absent for none. */
   readonly activated?: readonly Grant[]
   readonly actor: Principal | undefined

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import type { Claims, Identity } from '../core/principal.ts'
+import type { Claims, Identity, Principal } from '../core/principal.ts'
 import { AUTHENTICATED, EVERYONE } from './model.ts'
 import { action, context, filesOf, identity, policyData } from './testdata/random.ts'
 import { roleState } from './considered.ts'
@@ -107,6 +107,24 @@ guardrails: [{ id: g, allBut: [r], resource: orders, deny: [GET /b] }]`
   assert.equal(at(until - 1).effect, 'allow')
   assert.deepEqual(at(until).reasons, [{ code: 'role-not-held', id: 'a', role: 'r' }])
   assert.equal(policy!.decide(principal, act('GET /b'), 'orders', { time: until, ip: '10.0.0.1' }).reasons[0]!.code, 'guardrail')
+})
+
+test('a principal says when a role of it, or of who acts for it, ends by itself', () => {
+  const text = `roles:
+  r: { bind: [{ issuer: entra, claim: oid, any: [x], breakGlass: { until: 2026-06-01T00:00:00Z } }] }
+  s: { bind: [{ issuer: entra, claim: groups, any: [g] }] }
+  e: { eligible: [{ issuer: entra, claim: groups, any: [g] }] }`
+  const { policy } = load(text)
+  const until = Date.UTC(2026, 5, 1)
+  const lasting = someone({ claims: { groups: ['g'] } })
+  const ending = someone({ subject: 'other', claims: { oid: 'x' } })
+  const ends = (principal: Principal): number | undefined => principal.rolesUntil
+  assert.deepEqual([ends(policy!.bind(lasting)), ends(policy!.bind(ending)), ends(policy!.anonymous)], [undefined, until, undefined])
+  assert.equal(ends(policy!.bind({ ...lasting, actor: ending })), until)
+  const grant = { issuer: lasting.issuer, subject: lasting.subject, role: 'e', from: NOW, until: NOW + 5 }
+  const active = policy!.activate(policy!.bind(lasting), [grant], NOW)
+  assert.deepEqual([ends(active), active.roles.includes('e')], [NOW + 5, true])
+  assert.equal(policy!.activate(policy!.bind(lasting), [grant], NOW + 5).roles.includes('e'), false)
 })
 
 describe('somebody of whom another tells the roles', () => {

@@ -65,6 +65,7 @@ class BoundPrincipal implements Principal {
   readonly unknownRoles: readonly string[]
   readonly provenance: readonly RoleProvenance[]
   declare readonly activated?: readonly Grant[]
+  declare readonly rolesUntil?: number
   readonly actor: Principal | undefined
   readonly identity: Identity | undefined
   readonly policyVersion: string
@@ -93,6 +94,10 @@ class BoundPrincipal implements Principal {
     this.#owner = owner
     this.#state = state
     if (grants.length > 0) this.activated = grants
+    // Most have none that ends, which is known of them already.
+    const ends = state.quick === undefined ? Math.min(...state.held.map(({ until }) => until)) : Number.POSITIVE_INFINITY
+    const first = Math.min(ends, actor?.rolesUntil ?? Number.POSITIVE_INFINITY)
+    if (first !== Number.POSITIVE_INFINITY) this.rolesUntil = first
   }
 
   static stateOf(owner: Binder, principal: Principal): PartyState | undefined {

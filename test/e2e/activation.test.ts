@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
+import { decodeJwt } from 'jose'
 import { stringify } from 'yaml'
 import { main } from '../../src/cli/main.ts'
 import { startGateway, type Gateway } from '../../src/server/start.ts'
@@ -220,6 +221,10 @@ describe('an eligible role', () => {
   test('ends by itself, and what is open by it with it', async () => {
     const admin = tokenOf('operator', ['admin'])
     const { body } = await activate(lead, 'lead', { for: '2s', reason: 'a moment' })
+    const told = JSON.parse(await text(await open('POST', '/halt', lead))) as Record<string, string>
+    const { exp, roles } = decodeJwt(told['ostiary-assertion']!)
+    assert.ok((roles as readonly string[]).includes('lead'))
+    assert.ok(exp! * 1000 <= Date.parse(body.until), 'what upstreams are told of it ends with it')
     const stream = await open('GET', '/events', lead)
     assert.equal(stream.statusCode, 200)
     await assert.rejects(text(stream), 'it is cut')

@@ -44,7 +44,7 @@ function party(principal: Principal): Party {
 /**
  * A compact JWS that says who calls: `iss`, `aud`, `iat`, `exp`, `jti`, `sub`, `ost_issuer`, `ost_kind`, `roles`, `act`
  * (RFC 8693), and `htm` and `htu` where it is bound to the request. A subject is one within its `ost_issuer`. It never
- * outlives the credential that it stands for.
+ * outlives the credential that it stands for, nor a role that it tells of.
  */
 export function assertionFor(
   principal: Principal,
@@ -58,7 +58,7 @@ export function assertionFor(
     iss: signer.issuer,
     aud: audience,
     iat: Math.floor(now / 1000),
-    exp: Math.floor(Math.min(now + LIFETIME_MS, credentialEnds) / 1000),
+    exp: Math.floor(Math.min(now + LIFETIME_MS, credentialEnds, principal.rolesUntil ?? Number.POSITIVE_INFINITY) / 1000),
     jti: newId(),
     ...party(principal),
     roles: principal.roles,

@@ -57,7 +57,11 @@ export function identityFields(
   const keep = (assertion: string | undefined): Fields => {
     const fields = block(principal, assertion)
     const byResource = rendered.get(principal) ?? new Map<string, Block>()
-    byResource.set(key, { fields, kid: parts.signer.kid, until: now + REFRESH_MS })
+    byResource.set(key, {
+      fields,
+      kid: parts.signer.kid,
+      until: Math.min(now + REFRESH_MS, principal.rolesUntil ?? Number.POSITIVE_INFINITY),
+    })
     rendered.set(principal, byResource)
     return fields
   }
