@@ -59,7 +59,7 @@ const TEXTS: Readonly<Record<string, readonly (readonly [text: string, kept: str
     ['\u001b[34m"password"\u001b[0m: \u001b[32m"hunter2"\u001b[0m,', `\u001b[34m"password"\u001b[0m: \u001b[32m"${R}"\u001b[0m,`],
     ['automountServiceAccountToken: true\ntoken: abc\n', `automountServiceAccountToken: true\ntoken: ${R}\n`],
     ['GET /x?a=1&access_token=abc&b=2 HTTP/1.1', `GET /x?a=1&access_token=${R}&b=2 HTTP/1.1`],
-    ['https://x/y?a=1&sig=abc%2B\n', `https://x/y?a=1&sig=${R}\n`],
+    ['/y?a=1&sig=abc%2B\n', `/y?a=1&sig=${R}\n`],
     ['Password: \r\nWelcome\r\n', 'Password: \r\nWelcome\r\n'],
     ['error: invalid token: unexpected EOF\n', 'error: invalid token: unexpected EOF\n'],
     ['TOKEN= ls\n', 'TOKEN= ls\n'],
