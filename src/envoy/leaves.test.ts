@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { runs, untilEnough } from '../testing/runs.ts'
 import { joined, type SentLeaf } from './leaves.ts'
 import { permissionOf, type Json, type PathPattern } from './rbac.ts'
 import { NotRead } from './read.ts'
@@ -37,43 +38,47 @@ function covers({ segments, rest }: PathPattern, asked: string): boolean {
 }
 
 describe('leaves of a tree of routes', () => {
-  test('say together what they say one by one, or there are gaps', () => {
+  test('say together what they say one by one, or there are gaps', async () => {
     const seen = { whole: 0, gaps: 0, missing: 0 }
-    fc.assert(
-      fc.property(
-        fc.uniqueArray(pattern, { minLength: 1, maxLength: 4, selector: nameOf }),
-        fc.uniqueArray(prefix, { minLength: 1, maxLength: 4 }),
-        fc.array(fc.nat(99), { minLength: 16, maxLength: 16 }),
-        fc.array(path, { minLength: 30, maxLength: 30 }),
-        (patterns, prefixes, choices, asked) => {
-          const kept = prefixes.map((_, leaf) => patterns.filter((_, index) => choices[(leaf * 4 + index) % 16]! < 60))
-          const leaves = prefixes.map((one, leaf): SentLeaf => ({
-            prefix: one,
-            guardrails: { action: 'DENY' },
-            rules: filterOf('ALLOW', kept[leaf]!),
-          }))
-          const { gaps } = joined(leaves)
-          if (gaps.length > 0) {
-            seen.gaps++
-            return
-          }
-          seen.whole++
-          const all = patterns.filter((one) => kept.some((some) => some.includes(one)))
-          for (const one of asked) {
-            const [longest] = prefixes.filter((begin) => one.startsWith(begin)).toSorted((a, b) => b.length - a.length)
-            const here = longest === undefined ? [] : kept[prefixes.indexOf(longest)]!
-            if (here.length < all.length) seen.missing++
-            assert.equal(
-              here.some((some) => covers(some, one)),
-              all.some((some) => covers(some, one)),
-              JSON.stringify([prefixes, kept.map((some) => some.map(nameOf)), one]),
-            )
-          }
-        },
-      ),
-      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 500) },
+    await untilEnough(
+      () =>
+        fc.assert(
+          fc.property(
+            fc.uniqueArray(pattern, { minLength: 1, maxLength: 4, selector: nameOf }),
+            fc.uniqueArray(prefix, { minLength: 1, maxLength: 4 }),
+            fc.array(fc.nat(99), { minLength: 16, maxLength: 16 }),
+            fc.array(path, { minLength: 30, maxLength: 30 }),
+            (patterns, prefixes, choices, asked) => {
+              const kept = prefixes.map((_, leaf) => patterns.filter((_, index) => choices[(leaf * 4 + index) % 16]! < 60))
+              const leaves = prefixes.map((one, leaf): SentLeaf => ({
+                prefix: one,
+                guardrails: { action: 'DENY' },
+                rules: filterOf('ALLOW', kept[leaf]!),
+              }))
+              const { gaps } = joined(leaves)
+              if (gaps.length > 0) {
+                seen.gaps++
+                return
+              }
+              seen.whole++
+              const all = patterns.filter((one) => kept.some((some) => some.includes(one)))
+              for (const one of asked) {
+                const [longest] = prefixes.filter((begin) => one.startsWith(begin)).toSorted((a, b) => b.length - a.length)
+                const here = longest === undefined ? [] : kept[prefixes.indexOf(longest)]!
+                if (here.length < all.length) seen.missing++
+                assert.equal(
+                  here.some((some) => covers(some, one)),
+                  all.some((some) => covers(some, one)),
+                  JSON.stringify([prefixes, kept.map((some) => some.map(nameOf)), one]),
+                )
+              }
+            },
+          ),
+          { numRuns: runs(200) },
+        ),
+      () => seen.whole > 30 && seen.gaps > 100 && seen.missing > 100,
+      () => seen,
     )
-    assert.ok(seen.whole > 30 && seen.gaps > 100 && seen.missing > 100, JSON.stringify(seen))
   })
 
   test('have a gap where what grants can meet a path that comes to none of them', () => {

@@ -6,6 +6,8 @@ import type { Wiring } from '../config/schema.ts'
 import type { AuthResult } from '../core/credential.ts'
 import type { Identity } from '../core/principal.ts'
 import { Secret } from '../core/secret.ts'
+import type { SessionStore } from '../store/sessions.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
 import { ManualClock, seededEntropy } from '../testing/clock.ts'
 import { keyFixture, type JsonObject, type KeyFixture, type TestKey } from '../testing/tokens.ts'
 import type { IssuerDeps } from './issuer.ts'
@@ -44,6 +46,18 @@ export function issuerConfig(config: { readonly kind: string } & Record<string, 
   return issuerKinds[config.kind]!.schema.parse(config) as Wiring['issuers'][string]
 }
 
+/** Opened when it is first asked, which few tests do: to make the files of a database costs more than most of them. */
+function openedLate(open: () => SessionStore): SessionStore {
+  let store: SessionStore | undefined
+  return new Proxy({} as SessionStore, {
+    get: (_, name: keyof SessionStore) => {
+      if (name === 'close' && store === undefined) return () => Promise.resolve()
+      store ??= open()
+      return store[name].bind(store)
+    },
+  })
+}
+
 export function testIdentity(
   issuers: Readonly<Record<string, { readonly kind: string } & Record<string, unknown>>>,
   deps: TestDeps,
@@ -54,7 +68,7 @@ export function testIdentity(
   const sessions = { idle: 3_600_000, absolute: 43_200_000, maximum: 10 }
   return createIdentity({
     wiring: { issuers: configs, outbound: {}, sessions, ...wiring },
-    deps,
+    deps: { store: openedLate(() => openSqliteStore(join(deps.dataDir, 'sessions.db'))), ...deps },
     ...(limits === undefined ? {} : { limits }),
   })
 }

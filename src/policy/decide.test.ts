@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Decision, Obligation, Requirement } from '../core/decision.ts'
 import type { Identity, Principal } from '../core/principal.ts'
+import { runs, untilEnough } from '../testing/runs.ts'
 import type { CompiledPolicy } from './index.ts'
 import { unite } from './obligations.ts'
 import {
@@ -19,7 +20,7 @@ import {
 } from './testdata/random.ts'
 import { act, load, NOW, someone } from './testdata/world.ts'
 
-const RUNS = { numRuns: 100 }
+const RUNS = { numRuns: runs(40) }
 const AT = { time: NOW, ip: '10.0.0.1' }
 
 function policyOf(text: string | PolicyData): CompiledPolicy {
@@ -299,72 +300,73 @@ describe('properties', () => {
     { deny: ['* /**'], ...watched },
   )
 
-  test('the explanation, which scans, says what the index decides', () => {
+  test('the explanation, which scans, says what the index decides', async () => {
     let allowed = 0
     let challenged = 0
     let unapproved = 0
     let observed = 0
     let obliged = 0
-    fc.assert(
-      fc.property(policyData, wideEffect, fc.array(request, { minLength: 5, maxLength: 5 }), (data, does, requests) => {
-        // A guardrail over everything is met as often as what it guards.
-        const wide = { id: 'wide', ...does, resource: ['orders', 'wiki'], allBut: ['r3'] }
-        const policy = policyOf(does === undefined ? data : { ...data, guardrails: [...data.guardrails, wide] })
-        for (const one of requests) {
-          const decision = decided(policy, one)
-          const explanation = policy.explain(
-            one.who === undefined ? policy.anonymous : policy.bind(one.who),
-            one.action,
-            one.resource,
-            one.context,
-          )
-          assert.equal(explanation.effect, decision.effect)
-          if (decision.effect === 'allow') allowed++
-          const would = decision.observed?.effect
-          assert.equal(explanation.observed, would === decision.effect ? undefined : would)
-          if (would !== undefined) observed++
-          if (decision.effect === 'allow' && decision.reasons[0]?.code !== 'observed') {
-            const asked = explanation.parties.flatMap((party) =>
-              party.guardrails.flatMap((all) =>
-                all.obligations.flatMap((duty): Obligation[] =>
-                  !all.observed ? [duty] : duty.kind === 'limit' ? [{ ...duty, observed: true }] : [],
-                ),
-              ),
-            )
-            obliged += decision.obligations.length
-            assert.deepEqual(decision.obligations, unite(asked))
-          }
-          // Where parties are looked at at all, what grants and what denies is the same too.
-          assert.deepEqual(explanation.rules, decision.rules)
-          if (one.who?.actor !== undefined) continue
-          const bearing = explanation.parties[0]!.guardrails.filter(({ bears }) => bears)
-          const told = (starting: string) => decision.reasons.filter(({ code }) => code.startsWith(starting)).map(({ id }) => id)
-          const of = (effect: Decision['effect']) => bearing.flatMap((all) => (all.effect === effect ? [all.id] : [])).toSorted()
-          if (decision.reasons[0]?.code === 'observed') continue
-          assert.deepEqual(of('deny'), told('guardrail'))
-          if (decision.effect !== 'allow') assert.notEqual(explanation.wouldHelp.length, 0)
-          if (decision.effect === 'needs-approval') {
-            unapproved++
-            assert.deepEqual(of('needs-approval'), told('approval'))
-            assert.deepEqual(
-              decision.approvals,
-              bearing.flatMap(({ approval }) => (approval === undefined ? [] : [approval])).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
-            )
-          }
-          if (decision.effect !== 'challenge') continue
-          challenged++
-          assert.deepEqual(of('challenge'), told('requirement'))
-          const unmet = new Map(bearing.flatMap((all) => all.unmet).map((need) => [need.kind + need.name, need]))
-          const byName = (needs: Iterable<Requirement>) => [...needs].toSorted((a, b) => (a.kind + a.name < b.kind + b.name ? -1 : 1))
-          assert.deepEqual(byName(unmet.values()), byName(decision.requirements!))
-        }
-      }),
-      { numRuns: 250 },
-    )
-    const met = { allowed, challenged, unapproved, observed, obliged }
-    assert.ok(
-      Object.values(met).every((count) => count > 5),
-      `the generator meets: ${JSON.stringify(met)}`,
+    const met = (): Record<string, number> => ({ allowed, challenged, unapproved, observed, obliged })
+    await untilEnough(
+      () =>
+        fc.assert(
+          fc.property(policyData, wideEffect, fc.array(request, { minLength: 5, maxLength: 5 }), (data, does, requests) => {
+            // A guardrail over everything is met as often as what it guards.
+            const wide = { id: 'wide', ...does, resource: ['orders', 'wiki'], allBut: ['r3'] }
+            const policy = policyOf(does === undefined ? data : { ...data, guardrails: [...data.guardrails, wide] })
+            for (const one of requests) {
+              const decision = decided(policy, one)
+              const explanation = policy.explain(
+                one.who === undefined ? policy.anonymous : policy.bind(one.who),
+                one.action,
+                one.resource,
+                one.context,
+              )
+              assert.equal(explanation.effect, decision.effect)
+              if (decision.effect === 'allow') allowed++
+              const would = decision.observed?.effect
+              assert.equal(explanation.observed, would === decision.effect ? undefined : would)
+              if (would !== undefined) observed++
+              if (decision.effect === 'allow' && decision.reasons[0]?.code !== 'observed') {
+                const asked = explanation.parties.flatMap((party) =>
+                  party.guardrails.flatMap((all) =>
+                    all.obligations.flatMap((duty): Obligation[] =>
+                      !all.observed ? [duty] : duty.kind === 'limit' ? [{ ...duty, observed: true }] : [],
+                    ),
+                  ),
+                )
+                obliged += decision.obligations.length
+                assert.deepEqual(decision.obligations, unite(asked))
+              }
+              // Where parties are looked at at all, what grants and what denies is the same too.
+              assert.deepEqual(explanation.rules, decision.rules)
+              if (one.who?.actor !== undefined) continue
+              const bearing = explanation.parties[0]!.guardrails.filter(({ bears }) => bears)
+              const told = (starting: string) => decision.reasons.filter(({ code }) => code.startsWith(starting)).map(({ id }) => id)
+              const of = (effect: Decision['effect']) => bearing.flatMap((all) => (all.effect === effect ? [all.id] : [])).toSorted()
+              if (decision.reasons[0]?.code === 'observed') continue
+              assert.deepEqual(of('deny'), told('guardrail'))
+              if (decision.effect !== 'allow') assert.notEqual(explanation.wouldHelp.length, 0)
+              if (decision.effect === 'needs-approval') {
+                unapproved++
+                assert.deepEqual(of('needs-approval'), told('approval'))
+                assert.deepEqual(
+                  decision.approvals,
+                  bearing.flatMap(({ approval }) => (approval === undefined ? [] : [approval])).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+                )
+              }
+              if (decision.effect !== 'challenge') continue
+              challenged++
+              assert.deepEqual(of('challenge'), told('requirement'))
+              const unmet = new Map(bearing.flatMap((all) => all.unmet).map((need) => [need.kind + need.name, need]))
+              const byName = (needs: Iterable<Requirement>) => [...needs].toSorted((a, b) => (a.kind + a.name < b.kind + b.name ? -1 : 1))
+              assert.deepEqual(byName(unmet.values()), byName(decision.requirements!))
+            }
+          }),
+          { numRuns: runs(80) },
+        ),
+      () => Object.values(met()).every((count) => count > 5),
+      () => met(),
     )
   })
 
@@ -411,24 +413,28 @@ describe('properties', () => {
     )
   })
 
-  test('what each party of a chain is obliged to, the chain is', () => {
+  test('what each party of a chain is obliged to, the chain is', async () => {
     let obliged = 0
-    fc.assert(
-      fc.property(policyData, wideEffect, identity, action, resourceName, context, (data, does, who, on, resource, at) => {
-        const wide = { id: 'wide', ...does, resource: ['orders', 'wiki'], allBut: ['r3'] }
-        const policy = policyOf(does === undefined ? data : { ...data, guardrails: [...data.guardrails, wide] })
-        const together = policy.decide(policy.bind(who), on, resource, at)
-        if (together.effect === 'deny') assert.deepEqual(together.obligations, [])
-        if (together.effect !== 'allow') return
-        const each: Obligation[] = []
-        for (let one: Identity | undefined = who; one !== undefined; one = one.actor)
-          each.push(...policy.decide(policy.bind({ ...one, actor: undefined }), on, resource, at).obligations)
-        obliged += each.length
-        assert.deepEqual(together.obligations, unite(each))
-      }),
-      { numRuns: 400 },
+    await untilEnough(
+      () =>
+        fc.assert(
+          fc.property(policyData, wideEffect, identity, action, resourceName, context, (data, does, who, on, resource, at) => {
+            const wide = { id: 'wide', ...does, resource: ['orders', 'wiki'], allBut: ['r3'] }
+            const policy = policyOf(does === undefined ? data : { ...data, guardrails: [...data.guardrails, wide] })
+            const together = policy.decide(policy.bind(who), on, resource, at)
+            if (together.effect === 'deny') assert.deepEqual(together.obligations, [])
+            if (together.effect !== 'allow') return
+            const each: Obligation[] = []
+            for (let one: Identity | undefined = who; one !== undefined; one = one.actor)
+              each.push(...policy.decide(policy.bind({ ...one, actor: undefined }), on, resource, at).obligations)
+            obliged += each.length
+            assert.deepEqual(together.obligations, unite(each))
+          }),
+          { numRuns: runs(130) },
+        ),
+      () => obliged > 5,
+      () => obliged,
     )
-    assert.ok(obliged > 5, `${obliged} obligations`)
   })
 
   test('a chain never gets more than its least party', () => {

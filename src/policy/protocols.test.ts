@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Action } from '../core/action.ts'
+import { runs } from '../testing/runs.ts'
 import { PROTOCOLS, readAction } from './actions/index.ts'
 import { checkPolicy } from './check.ts'
 import { load as loadTexts, NOW, someone, wiring as base } from './testdata/world.ts'
@@ -149,7 +150,7 @@ test('what is decided by index is what the plain meaning says, for every protoco
       if (decision.effect === 'allow') assert.deepEqual(decision.rules, explanation.rules)
       seen.add(`${protocol} ${decision.effect}`)
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(400) },
   )
   // It is worth nothing where one side never comes out.
   for (const protocol of PROTOCOLS)

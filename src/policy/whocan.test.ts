@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { runs, untilEnough } from '../testing/runs.ts'
 import { renderWhoCan } from './index.ts'
 import { action, context, filesOf, maybeIdentity, policyData, resourceName } from './testdata/random.ts'
 import { act, load, NOW } from './testdata/world.ts'
@@ -60,22 +61,26 @@ test('issuers and scopes of the resource limit it', () => {
   assert.equal(policy!.whoCan(act('GET /a'), 'nowhere', NOW), undefined)
 })
 
-test('whoever is allowed is allowed by a rule that is told, in a role that is told', () => {
+test('whoever is allowed is allowed by a rule that is told, in a role that is told', async () => {
   let allowed = 0
-  fc.assert(
-    fc.property(policyData, maybeIdentity, action, resourceName, context, (data, who, does, resource, at) => {
-      const loaded = load(filesOf(data)).policy!
-      const decision = loaded.decide(who === undefined ? loaded.anonymous : loaded.bind(who), does, resource, at)
-      if (decision.effect !== 'allow') return
-      allowed++
-      const told = loaded.whoCan(does, resource, NOW)!.grants
-      for (const { id, role } of decision.reasons) {
-        const grant = told.find(({ rule }) => rule === id)
-        assert.ok(grant !== undefined && grant.undoneBy === undefined)
-        assert.ok(grant.roles.some((one) => one.role === role))
-      }
-    }),
-    { numRuns: 500 },
+  await untilEnough(
+    () =>
+      fc.assert(
+        fc.property(policyData, maybeIdentity, action, resourceName, context, (data, who, does, resource, at) => {
+          const loaded = load(filesOf(data)).policy!
+          const decision = loaded.decide(who === undefined ? loaded.anonymous : loaded.bind(who), does, resource, at)
+          if (decision.effect !== 'allow') return
+          allowed++
+          const told = loaded.whoCan(does, resource, NOW)!.grants
+          for (const { id, role } of decision.reasons) {
+            const grant = told.find(({ rule }) => rule === id)
+            assert.ok(grant !== undefined && grant.undoneBy === undefined)
+            assert.ok(grant.roles.some((one) => one.role === role))
+          }
+        }),
+        { numRuns: runs(150) },
+      ),
+    () => allowed > 20,
+    () => allowed,
   )
-  assert.ok(allowed > 20, `${allowed} allowed`)
 })

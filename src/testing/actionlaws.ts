@@ -5,6 +5,7 @@ import * as fc from 'fast-check'
 import { formatAction, type Action } from '../core/action.ts'
 import type { Side } from '../policy/actions/sets/values.ts'
 import type { PatternBase, Vocabulary } from '../policy/actions/vocabulary.ts'
+import { runs } from './runs.ts'
 
 /** Texts that no vocabulary may take, for patterns and for actions. */
 export const HOSTILE: readonly string[] = [
@@ -133,7 +134,7 @@ export function holdsIndex<A extends Action, P extends PatternBase>(
   vocabulary: Vocabulary<A, P>,
   texts: fc.Arbitrary<string>,
   actions: fc.Arbitrary<A>,
-  numRuns = 300,
+  numRuns = runs(100),
 ): void {
   const side = fc.constantFrom<Side>('grants', 'takes')
   fc.assert(
@@ -180,6 +181,6 @@ export function holdsTotal<A extends Action, P extends PatternBase>(vocabulary: 
       if ('problem' in action) return
       assert.deepEqual(vocabulary.read(formatAction(action)), action, one)
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(300) },
   )
 }

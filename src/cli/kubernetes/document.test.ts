@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { Document, parse, parseDocument, stringify } from 'yaml'
 import type { ListedCluster } from '../../kubernetes/directory.ts'
+import { runs } from '../../testing/runs.ts'
 import { Kubeconfig } from './document.ts'
 import { entriesOf } from './entries.ts'
 import { MARK } from './nodes.ts'
@@ -250,7 +251,7 @@ describe('whatever is in a kubeconfig', () => {
         const left = parse(removed.toString()) as Record<string, unknown>
         for (const section of ['clusters', 'contexts', 'users']) assert.deepEqual(left[section], before[section] ?? [])
       }),
-      { numRuns: 300 },
+      { numRuns: runs(100) },
     )
   })
 
@@ -271,7 +272,7 @@ describe('whatever is in a kubeconfig', () => {
         const once = put(kubeconfig, shop).toString()
         return assert.equal(heldBy(put(read(once), shop).toString()), heldBy(once))
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(500) },
     )
   })
 })

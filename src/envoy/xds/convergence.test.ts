@@ -13,6 +13,7 @@ import { POISON, TestNode } from './testdata/node.ts'
 import { eachKind, KINDS, type Kind } from './types.ts'
 import type { Variant } from './variant.ts'
 import { fromBinary } from '@bufbuild/protobuf'
+import { runs } from '../../testing/runs.ts'
 
 /** One node with its stream, and the slow wire between them. */
 class World {
@@ -208,7 +209,7 @@ function finish(world: World, last: Plan): void {
   }
 }
 
-const RUNS = { numRuns: 100 }
+const RUNS = { numRuns: runs(30) }
 
 for (const variant of ['delta', 'sotw'] as const) {
   test(`${variant}: whatever changes and in whatever order it is read, the node ends with the newest and never names what it has not`, () => {

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { RE2JS } from 're2js'
 import { holdsOf, test as ask, type Formula, type NativeIssuer } from '../../core/token.ts'
+import { runs, untilEnough } from '../../testing/runs.ts'
 import { AGENT, API, CLIENT, entraClaims, signToken, TENANT, testKey, USER, type JsonObject } from '../../testing/tokens.ts'
 import { issuerKinds } from '../index.ts'
 import { ask as authenticate, issuerConfig, openIssuerWorld } from '../testing.ts'
@@ -76,62 +77,66 @@ describe('tokens of Entra ID that an enforcement point may accept by itself, Ost
         const [native] = forms as readonly [NativeIssuer]
         let accepted = 0
         let narrower = 0
-        await fc.assert(
-          fc.asyncProperty(
-            fc.boolean(),
-            more(Math.floor(now / 1000)),
-            mostly(['JWT', 'jwt'], ['at+jwt', ABSENT]),
-            async (person, over, typ) => {
-              const payload = laidOver(person ? entraClaims.v2User(authority, now) : entraClaims.v2App(authority, now), over)
-              const header = laidOver({ alg: 'RS256', kid: 'k', typ: 'JWT' }, { typ })
-              const holds = (formula: Formula): boolean => holdsOf(formula, { header, payload }, now, matches)
-              const result = await authenticate(identities, signToken(key, payload, JSON.stringify(header)))
-              const { aud, exp } = payload
-              if (!native.audiences.includes(aud as string) || typeof exp !== 'number' || !holds(native.credential)) {
-                if (result.outcome === 'verified') narrower++
-                return
-              }
-              accepted++
-              assert.equal(result.outcome, 'verified', JSON.stringify([header, payload, result]))
-              if (result.outcome !== 'verified') return
-              const { identity } = result.verified
-              assert.equal(identity.actor, undefined)
-              assert.deepEqual(
-                [...identity.unknownClaims].filter((claim) => claim in native.claims),
-                [],
-              )
-              assert.equal(holds(native.appOnly), identity.appOnly, 'app-only')
-              assert.equal(holds(native.listedClient), identity.listedClient, 'listed')
-              assert.equal(holds(native.capped), identity.scopes !== undefined, 'capped')
-              assert.equal(
-                holds(native.hasScope('Orders.Read')),
-                identity.scopes?.includes('Orders.Read') ?? payload['scp'] === 'Orders.Read',
-              )
-              assert.deepEqual(
-                Object.entries(native.kinds)
-                  .filter(([, kind]) => holds(kind))
-                  .map(([kind]) => kind),
-                [identity.kind],
-              )
-              for (const [claim, found] of Object.entries(native.claims)) {
-                const value = identity.claims[claim]
-                const { path, type } = found
-                if (path === undefined) {
-                  assert.equal(holds(found.isTrue), value, claim)
-                  continue
-                }
-                assert.equal(holds(ask({ is: 'present', path })), value !== undefined, claim)
-                for (const one of ['Orders.Read', 'g1', 'w', 'c1', CLIENT, USER, 0, 1]) {
-                  if (typeof one !== (type === 'list' ? 'string' : type)) continue
-                  const has = value !== undefined && (typeof value === 'object' ? value.includes(one as string) : value === one)
-                  assert.equal(holds(ask({ is: 'value', path, type, values: [one] })), has, `${claim} ${one}`)
-                }
-              }
-            },
-          ),
-          { numRuns: 800 },
+        await untilEnough(
+          () =>
+            fc.assert(
+              fc.asyncProperty(
+                fc.boolean(),
+                more(Math.floor(now / 1000)),
+                mostly(['JWT', 'jwt'], ['at+jwt', ABSENT]),
+                async (person, over, typ) => {
+                  const payload = laidOver(person ? entraClaims.v2User(authority, now) : entraClaims.v2App(authority, now), over)
+                  const header = laidOver({ alg: 'RS256', kid: 'k', typ: 'JWT' }, { typ })
+                  const holds = (formula: Formula): boolean => holdsOf(formula, { header, payload }, now, matches)
+                  const result = await authenticate(identities, signToken(key, payload, JSON.stringify(header)))
+                  const { aud, exp } = payload
+                  if (!native.audiences.includes(aud as string) || typeof exp !== 'number' || !holds(native.credential)) {
+                    if (result.outcome === 'verified') narrower++
+                    return
+                  }
+                  accepted++
+                  assert.equal(result.outcome, 'verified', JSON.stringify([header, payload, result]))
+                  if (result.outcome !== 'verified') return
+                  const { identity } = result.verified
+                  assert.equal(identity.actor, undefined)
+                  assert.deepEqual(
+                    [...identity.unknownClaims].filter((claim) => claim in native.claims),
+                    [],
+                  )
+                  assert.equal(holds(native.appOnly), identity.appOnly, 'app-only')
+                  assert.equal(holds(native.listedClient), identity.listedClient, 'listed')
+                  assert.equal(holds(native.capped), identity.scopes !== undefined, 'capped')
+                  assert.equal(
+                    holds(native.hasScope('Orders.Read')),
+                    identity.scopes?.includes('Orders.Read') ?? payload['scp'] === 'Orders.Read',
+                  )
+                  assert.deepEqual(
+                    Object.entries(native.kinds)
+                      .filter(([, kind]) => holds(kind))
+                      .map(([kind]) => kind),
+                    [identity.kind],
+                  )
+                  for (const [claim, found] of Object.entries(native.claims)) {
+                    const value = identity.claims[claim]
+                    const { path, type } = found
+                    if (path === undefined) {
+                      assert.equal(holds(found.isTrue), value, claim)
+                      continue
+                    }
+                    assert.equal(holds(ask({ is: 'present', path })), value !== undefined, claim)
+                    for (const one of ['Orders.Read', 'g1', 'w', 'c1', CLIENT, USER, 0, 1]) {
+                      if (typeof one !== (type === 'list' ? 'string' : type)) continue
+                      const has = value !== undefined && (typeof value === 'object' ? value.includes(one as string) : value === one)
+                      assert.equal(holds(ask({ is: 'value', path, type, values: [one] })), has, `${claim} ${one}`)
+                    }
+                  }
+                },
+              ),
+              { numRuns: runs(250) },
+            ),
+          () => accepted > 100 && narrower > 3,
+          () => ({ accepted, narrower }),
         )
-        assert.ok(accepted > 100 && narrower > 3, `${accepted} accepted, ${narrower} narrower`)
       } finally {
         await world.close()
       }

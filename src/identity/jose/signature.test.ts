@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { constants, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { runs } from '../../testing/runs.ts'
 import { algorithms, type AlgorithmName } from './algorithms.ts'
 import { ecdsaSignature, isSigned, pssKey } from './signature.ts'
 
@@ -20,8 +21,8 @@ for (const [name, namedCurve] of Object.entries(curves) as [keyof typeof curves,
   const made = (message: Buffer): Buffer => sign(hash, message, { key: privateKey, dsaEncoding: 'ieee-p1363' })
 
   test(`${name}: what is signed is good, whatever its numbers begin with, and of nothing else`, () => {
-    // Enough that some begin with octets of zero.
-    for (let i = 0; i < 600; i++) assert.equal(judge(name, publicKey, made(MESSAGE)), true)
+    // Enough that some begin with octets of zero: of ES512, whose first octet has one bit, every other one.
+    for (let i = 0; i < (name === 'ES512' ? 60 : 600); i++) assert.equal(judge(name, publicKey, made(MESSAGE)), true)
     assert.equal(judge(name, publicKey, made(MESSAGE), OTHER), false)
   })
 
@@ -43,7 +44,7 @@ for (const [name, namedCurve] of Object.entries(curves) as [keyof typeof curves,
         const expected = verify(hash, MESSAGE, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)
         assert.equal(judge(name, publicKey, signature), expected)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(60) },
     )
     assert.equal(judge(name, publicKey, good), true)
   })
@@ -116,7 +117,7 @@ test('a signature of nonsense is not good, and nothing throws', () => {
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom<AlgorithmName>('RS256', 'PS256', 'PS512'), (signature, name) => {
       assert.equal(judge(name, rsa.publicKey, signature), false)
     }),
-    { numRuns: 200 },
+    { numRuns: runs(60) },
   )
 })
 

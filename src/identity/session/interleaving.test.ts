@@ -10,6 +10,7 @@ import { memoryStore } from '../../store/memory.ts'
 import type { SessionStore } from '../../store/sessions.ts'
 import { ManualClock, seededEntropy } from '../../testing/clock.ts'
 import { memoryKept } from '../../store/memory-kept.ts'
+import { runs } from '../../testing/runs.ts'
 import { Revocations } from '../revocations/revocations.ts'
 import { Seal } from './seal.ts'
 import { Sessions } from './sessions.ts'
@@ -142,10 +143,10 @@ function assertOver(results: readonly AuthResult[]): void {
 test('in whatever order the store answers, nothing outlives a sign-out', async () => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), steps, (scheduler, order) => run(scheduler, order, [])),
-    { numRuns: 200 },
+    { numRuns: runs(60) },
   )
 })
 
 test('nor if requests to the store and its answers get lost', async () => {
-  await fc.assert(fc.asyncProperty(fc.scheduler(), steps, fc.array(fc.boolean(), { maxLength: 16 }), run), { numRuns: 200 })
+  await fc.assert(fc.asyncProperty(fc.scheduler(), steps, fc.array(fc.boolean(), { maxLength: 16 }), run), { numRuns: runs(60) })
 })

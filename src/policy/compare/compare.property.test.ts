@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { runs, untilEnough } from '../../testing/runs.ts'
 import type { CompiledPolicy } from '../compiled.ts'
 import { action, context, filesOf, maybeIdentity, policyData, type PolicyData } from '../testdata/random.ts'
 import { load, NOW } from '../testdata/world.ts'
@@ -39,53 +40,57 @@ function madeOf(policy: CompiledPolicy, question: Witness): string {
 }
 
 describe('comparing', () => {
-  test('what is told differs, what differs is told, and nothing is left open', () => {
+  test('what is told differs, what differs is told, and nothing is left open', async () => {
     let differing = 0
     let agreeing = 0
     let open = 0
-    fc.assert(
-      fc.property(
-        versions,
-        fc.array(fc.tuple(maybeIdentity, action, context), { minLength: 40, maxLength: 40 }),
-        ({ from, to }, questions) => {
-          const [before, after] = [policyOf(from), policyOf(to)]
-          fc.pre(before !== undefined && after !== undefined)
-          const result: PolicyComparison = comparePolicies(before, after, { now: NOW, maxCases: 2000 })
-          if (result.notProven.length > 0) open++
-          for (const change of result.changes) {
-            assert.equal(ask(before, change.witness)?.effect, change.before.effect)
-            assert.equal(ask(after, change.witness)?.effect, change.after.effect)
-          }
-          for (const resource of ['orders', 'wiki', 'ostiary']) {
-            const told =
-              result.changes.some((one) => one.resource === resource) || result.notProven.some((one) => one.resource === resource)
-            for (const [identity, what, at] of questions) {
-              if (at.time < NOW) continue
-              // An approval is of a guardrail by its id; whether all or none are given is what both versions can be asked alike.
-              const approved = at.approved === undefined || at.approved.size === 0 ? undefined : new Set(ALL_GUARDRAILS)
-              const question = {
-                identity: identity && { ...identity, actor: undefined },
-                action: what,
-                resource,
-                context: { ...at, approved },
+    await untilEnough(
+      () =>
+        fc.assert(
+          fc.property(
+            versions,
+            fc.array(fc.tuple(maybeIdentity, action, context), { minLength: 40, maxLength: 40 }),
+            ({ from, to }, questions) => {
+              const [before, after] = [policyOf(from), policyOf(to)]
+              fc.pre(before !== undefined && after !== undefined)
+              const result: PolicyComparison = comparePolicies(before, after, { now: NOW, maxCases: 2000 })
+              if (result.notProven.length > 0) open++
+              for (const change of result.changes) {
+                assert.equal(ask(before, change.witness)?.effect, change.before.effect)
+                assert.equal(ask(after, change.witness)?.effect, change.after.effect)
               }
-              const same = madeOf(before, question) === madeOf(after, question)
-              if (!same)
-                assert.ok(told, `${resource} ${JSON.stringify(question, (_, value) => (value instanceof Set ? [...value] : value))}`)
-              // Each party is decided for itself: what is the same for every one of them is the same for all together.
-              if (!told && identity !== undefined) {
-                const chain = { ...question, identity }
-                assert.equal(madeOf(before, chain), madeOf(after, chain))
+              for (const resource of ['orders', 'wiki', 'ostiary']) {
+                const told =
+                  result.changes.some((one) => one.resource === resource) || result.notProven.some((one) => one.resource === resource)
+                for (const [identity, what, at] of questions) {
+                  if (at.time < NOW) continue
+                  // An approval is of a guardrail by its id; whether all or none are given is what both versions can be asked alike.
+                  const approved = at.approved === undefined || at.approved.size === 0 ? undefined : new Set(ALL_GUARDRAILS)
+                  const question = {
+                    identity: identity && { ...identity, actor: undefined },
+                    action: what,
+                    resource,
+                    context: { ...at, approved },
+                  }
+                  const same = madeOf(before, question) === madeOf(after, question)
+                  if (!same)
+                    assert.ok(told, `${resource} ${JSON.stringify(question, (_, value) => (value instanceof Set ? [...value] : value))}`)
+                  // Each party is decided for itself: what is the same for every one of them is the same for all together.
+                  if (!told && identity !== undefined) {
+                    const chain = { ...question, identity }
+                    assert.equal(madeOf(before, chain), madeOf(after, chain))
+                  }
+                }
+                if (told) differing++
+                else agreeing++
               }
-            }
-            if (told) differing++
-            else agreeing++
-          }
-        },
-      ),
-      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 200) },
+            },
+          ),
+          { numRuns: runs(60) },
+        ),
+      () => differing > 20 && agreeing > 20,
+      () => ({ differing, agreeing }),
     )
-    assert.ok(differing > 20 && agreeing > 20)
     assert.equal(open, 0)
   })
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Protocol } from '../../core/action.ts'
+import { runs, untilEnough } from '../../testing/runs.ts'
 import type { ActionCell } from '../actions/cells.ts'
 import { vocabularies } from '../actions/index.ts'
 import type { CompiledPolicy } from '../compiled.ts'
@@ -78,7 +79,7 @@ function madeOf(policy: CompiledPolicy, question: Witness): string {
 
 for (const protocol of PROTOCOLS)
   describe(`comparing policies of ${protocol}`, () => {
-    test('what a cell comes to is what the engine decides of its actions, in both directions', () => {
+    test('what a cell comes to is what the engine decides of its actions, in both directions', async () => {
       const versions = fc.record({
         kept: fc.array(statement(protocol), { maxLength: 3 }),
         before: fc.array(statement(protocol), { maxLength: 2 }),
@@ -89,46 +90,50 @@ for (const protocol of PROTOCOLS)
       let agreeing = 0
       let told = 0
       const open: string[] = []
-      fc.assert(
-        fc.property(versions, questions, ({ kept, before, after }, asked) => {
-          const [from, to] = [policyOf(protocol, [...kept, ...before]), policyOf(protocol, [...kept, ...after])]
-          fc.pre(from !== undefined && to !== undefined)
-          const cells: { readonly cell: ActionCell; readonly difference: CellDifference }[] = []
-          const result = comparePolicies(from, to, {
-            now: NOW,
-            maxCases: 2000,
-            looked: (_, cell, difference) => void cells.push({ cell, difference }),
-          })
-          for (const one of result.notProven) open.push(one.why)
-          for (const { before: was, after: is, witness } of result.changes) {
-            told++
-            assert.equal(ask(from, witness)?.effect, was.effect)
-            assert.equal(ask(to, witness)?.effect, is.effect)
-            assert.notDeepEqual(madeOf(from, witness), madeOf(to, witness))
-          }
-          for (const { cell, difference } of cells)
-            if (difference.kind !== 'equal')
-              for (const { witness } of difference.cases) {
-                // Cells of the same meaning share their witness; then any action of theirs tells the same.
-                const question = cell.has(witness.action) ? witness : { ...witness, action: cell.action(new Map())! }
-                assert.notEqual(madeOf(from, question), madeOf(to, question), `${cell.text}: ${describeWitness(question)}`)
+      await untilEnough(
+        () =>
+          fc.assert(
+            fc.property(versions, questions, ({ kept, before, after }, asked) => {
+              const [from, to] = [policyOf(protocol, [...kept, ...before]), policyOf(protocol, [...kept, ...after])]
+              fc.pre(from !== undefined && to !== undefined)
+              const cells: { readonly cell: ActionCell; readonly difference: CellDifference }[] = []
+              const result = comparePolicies(from, to, {
+                now: NOW,
+                maxCases: 2000,
+                looked: (_, cell, difference) => void cells.push({ cell, difference }),
+              })
+              for (const one of result.notProven) open.push(one.why)
+              for (const { before: was, after: is, witness } of result.changes) {
+                told++
+                assert.equal(ask(from, witness)?.effect, was.effect)
+                assert.equal(ask(to, witness)?.effect, is.effect)
+                assert.notDeepEqual(madeOf(from, witness), madeOf(to, witness))
               }
-          for (const [identity, action] of asked) {
-            const question = { identity, action, resource: protocol, context: { time: NOW, ip: '192.0.2.1' } }
-            const same = madeOf(from, question) === madeOf(to, question)
-            if (same) agreeing++
-            else differing++
-            const inside = cells.filter(({ cell }) => cell.has(action))
-            if (!same)
-              assert.ok(
-                inside.some(({ difference }) => difference.kind !== 'equal'),
-                JSON.stringify(action),
-              )
-          }
-        }),
-        { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 120) },
+              for (const { cell, difference } of cells)
+                if (difference.kind !== 'equal')
+                  for (const { witness } of difference.cases) {
+                    // Cells of the same meaning share their witness; then any action of theirs tells the same.
+                    const question = cell.has(witness.action) ? witness : { ...witness, action: cell.action(new Map())! }
+                    assert.notEqual(madeOf(from, question), madeOf(to, question), `${cell.text}: ${describeWitness(question)}`)
+                  }
+              for (const [identity, action] of asked) {
+                const question = { identity, action, resource: protocol, context: { time: NOW, ip: '192.0.2.1' } }
+                const same = madeOf(from, question) === madeOf(to, question)
+                if (same) agreeing++
+                else differing++
+                const inside = cells.filter(({ cell }) => cell.has(action))
+                if (!same)
+                  assert.ok(
+                    inside.some(({ difference }) => difference.kind !== 'equal'),
+                    JSON.stringify(action),
+                  )
+              }
+            }),
+            { numRuns: runs(40) },
+          ),
+        () => differing > 20 && agreeing > 20 && told > 20,
+        () => ({ differing, agreeing, told }),
       )
-      assert.ok(differing > 20 && agreeing > 20 && told > 20, `${differing} ${agreeing} ${told}`)
       assert.deepEqual(open, [])
     })
   })

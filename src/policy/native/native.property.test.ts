@@ -5,6 +5,7 @@ import * as fc from 'fast-check'
 import type { NativeIssuer, NativeNetwork } from '../../core/token.ts'
 import { contains, parseAddress, parseNetwork } from '../when/cidr.ts'
 import type { Identity } from '../../core/principal.ts'
+import { runs, untilEnough } from '../../testing/runs.ts'
 import { action, filesOf, identity, policyData } from '../testdata/random.ts'
 import { load, NOW, someone } from '../testdata/world.ts'
 import { issuers, tokenOf } from '../testdata/native.ts'
@@ -19,53 +20,57 @@ const isInOf =
 const noPattern = (): boolean => assert.fail('no pattern is asked for')
 
 describe('a policy in its native form', () => {
-  test('allows what the engine allows, and denies what it denies', () => {
+  test('allows what the engine allows, and denies what it denies', async () => {
     const told = { allowed: 0, denied: 0, native: 0, refused: 0 }
-    fc.assert(
-      fc.property(
-        policyData,
-        fc.array(fc.tuple(fc.option(identity, { freq: 6 }), action, fc.constantFrom(NOW, NOW + 2000)), {
-          minLength: 30,
-          maxLength: 30,
-        }),
-        (data, requests) => {
-          const { policy } = load(filesOf(data))
-          fc.pre(policy !== undefined)
-          for (const resource of ['orders', 'wiki']) {
-            const { native, refused } = compileNative({ model: policy.model, resource, issuers })
-            if (refused.length > 0) {
-              told.refused++
-              continue
-            }
-            told.native++
-            for (const [index, [caller, asked, time]] of requests.entries()) {
-              const ip = index % 2 === 0 ? '10.0.0.1' : '192.0.2.1'
-              if (asked.method !== asked.method.toUpperCase()) continue
-              // Chains are not let in, and everything can be told of a token that is.
-              const who = caller === null ? undefined : { ...caller, actor: undefined, unknownClaims: new Set<string>() }
-              if (who !== undefined && resource === 'wiki' && who.issuer !== 'entra') continue
-              const decision = policy.decide(who === undefined ? policy.anonymous : policy.bind(who), asked, resource, {
-                time,
-                ip,
-              })
-              const token = who && tokenOf(who)
-              const made = decideNative(native, { method: asked.method, path: asked.path, token, isIn: isInOf(ip), time }, noPattern)
-              const context = (): string =>
-                JSON.stringify([data, resource, token, asked, decision, made], (_, value: unknown) =>
-                  value instanceof Set ? [...(value as Set<unknown>)] : value,
-                )
-              assert.equal(made.allowed, decision.effect === 'allow', made.allowed === (decision.effect === 'allow') ? '' : context())
-              if (made.allowed) {
-                told.allowed++
-                assert.deepEqual(made.rules, decision.rules)
-              } else told.denied++
-            }
-          }
-        },
-      ),
-      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 150) },
+    await untilEnough(
+      () =>
+        fc.assert(
+          fc.property(
+            policyData,
+            fc.array(fc.tuple(fc.option(identity, { freq: 6 }), action, fc.constantFrom(NOW, NOW + 2000)), {
+              minLength: 30,
+              maxLength: 30,
+            }),
+            (data, requests) => {
+              const { policy } = load(filesOf(data))
+              fc.pre(policy !== undefined)
+              for (const resource of ['orders', 'wiki']) {
+                const { native, refused } = compileNative({ model: policy.model, resource, issuers })
+                if (refused.length > 0) {
+                  told.refused++
+                  continue
+                }
+                told.native++
+                for (const [index, [caller, asked, time]] of requests.entries()) {
+                  const ip = index % 2 === 0 ? '10.0.0.1' : '192.0.2.1'
+                  if (asked.method !== asked.method.toUpperCase()) continue
+                  // Chains are not let in, and everything can be told of a token that is.
+                  const who = caller === null ? undefined : { ...caller, actor: undefined, unknownClaims: new Set<string>() }
+                  if (who !== undefined && resource === 'wiki' && who.issuer !== 'entra') continue
+                  const decision = policy.decide(who === undefined ? policy.anonymous : policy.bind(who), asked, resource, {
+                    time,
+                    ip,
+                  })
+                  const token = who && tokenOf(who)
+                  const made = decideNative(native, { method: asked.method, path: asked.path, token, isIn: isInOf(ip), time }, noPattern)
+                  const context = (): string =>
+                    JSON.stringify([data, resource, token, asked, decision, made], (_, value: unknown) =>
+                      value instanceof Set ? [...(value as Set<unknown>)] : value,
+                    )
+                  assert.equal(made.allowed, decision.effect === 'allow', made.allowed === (decision.effect === 'allow') ? '' : context())
+                  if (made.allowed) {
+                    told.allowed++
+                    assert.deepEqual(made.rules, decision.rules)
+                  } else told.denied++
+                }
+              }
+            },
+          ),
+          { numRuns: runs(60) },
+        ),
+      () => told.allowed > 100 && told.denied > 100 && told.native > 50 && told.refused > 20,
+      () => told,
     )
-    assert.ok(told.allowed > 100 && told.denied > 100 && told.native > 50 && told.refused > 20, JSON.stringify(told))
   })
 
   const roles = 'roles: { r: { bind: [{ issuer: ci, claim: groups, any: [a] }] } }\n'

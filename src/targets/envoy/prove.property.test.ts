@@ -15,6 +15,7 @@ import type { ResourceProof } from '../target.ts'
 import { proveEnvoy } from './prove.ts'
 import type { TreeLimits } from './tree.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
+import { runs, untilEnough } from '../../testing/runs.ts'
 
 const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }
 const ORDER = [FILTERS.callers, FILTERS.guardrails, FILTERS.rules]
@@ -43,82 +44,90 @@ function proofs(policy: CompiledPolicy, resources: readonly EnvoyResource[], mad
 }
 
 describe('what an Envoy is sent', () => {
-  test('is proven, whatever the policy', () => {
+  test('is proven, whatever the policy', async () => {
     const told = { resources: 0, comparisons: 0, trees: 0 }
-    fc.assert(
-      fc.property(policyData, fc.constantFrom(undefined, TREE), (data, tree) => {
-        const { policy } = load(filesOf(data))
-        fc.pre(policy !== undefined)
-        const resources = resourcesOf(policy, ['orders', 'wiki'])
-        const made = emitted(resources, tree)
-        if (isTree(made)) told.trees++
-        for (const { resource, counterexamples, problems, notProven, comparisons } of proofs(policy, resources, made)) {
-          told.resources++
-          told.comparisons += comparisons
-          assert.deepEqual(
-            { resource, counterexamples, problems, notProven },
-            { resource, counterexamples: [], problems: [], notProven: [] },
-            JSON.stringify(filesOf(data)),
-          )
-        }
-      }),
-      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 20) },
+    await untilEnough(
+      () =>
+        fc.assert(
+          fc.property(policyData, fc.constantFrom(undefined, TREE), (data, tree) => {
+            const { policy } = load(filesOf(data))
+            fc.pre(policy !== undefined)
+            const resources = resourcesOf(policy, ['orders', 'wiki'])
+            const made = emitted(resources, tree)
+            if (isTree(made)) told.trees++
+            for (const { resource, counterexamples, problems, notProven, comparisons } of proofs(policy, resources, made)) {
+              told.resources++
+              told.comparisons += comparisons
+              assert.deepEqual(
+                { resource, counterexamples, problems, notProven },
+                { resource, counterexamples: [], problems: [], notProven: [] },
+                JSON.stringify(filesOf(data)),
+              )
+            }
+          }),
+          { numRuns: runs(4) },
+        ),
+      () => told.resources > 8 && told.comparisons > 300 && told.trees > 2,
+      () => told,
     )
-    assert.ok(told.resources > 8 && told.comparisons > 300 && told.trees > 2, JSON.stringify(told))
   })
 
-  test('is not proven where a request shows that something was changed', () => {
+  test('is not proven where a request shows that something was changed', async () => {
     const told = { changed: 0, shown: 0, trees: 0 }
     const asked = fc.array(fc.tuple(fc.option(identity, { freq: 6 }), action), { minLength: 60, maxLength: 60 })
-    fc.assert(
-      fc.property(
-        policyData,
-        fc.constantFrom(undefined, TREE),
-        fc.array(fc.nat(), { minLength: 6, maxLength: 6 }),
-        asked,
-        (data, tree, choices, requests) => {
-          const { policy } = load(filesOf(data))
-          fc.pre(policy !== undefined)
-          const resources = resourcesOf(policy, ['orders'])
-          fc.pre(resources.length > 0)
-          const made = emitted(resources, tree)
-          for (const choice of choices) {
-            const changed = JSON.parse(JSON.stringify(made)) as EnvoyConfiguration
-            if (!damage(changed.routes[0]!, choice)) continue
-            told.changed++
-            if (isTree(made)) told.trees++
-            const shows = requests.some(([caller, { method, path }]) => {
-              const issuer = resources[0]!.native.issuers.find((one) => one.name === caller?.issuer)
-              if (
-                method !== method.toUpperCase() ||
-                !/^(?:\/[A-Za-z0-9:]*)+$/.test(path) ||
-                path.includes('//') ||
-                (caller !== null && issuer === undefined)
-              )
-                return false
-              const token = caller === null ? undefined : { header: {}, payload: { ...tokenOf(caller).payload, iss: issuer!.iss } }
-              const request = { host: 'orders.example', method, path, authorization: token && 'Bearer a.b.c', token, time: NOW }
-              const allowed = (routes: EnvoyConfiguration['routes']): boolean => {
-                try {
-                  return evaluateEnvoy(routes[0]!, ORDER, request, regexes).allowed
-                } catch {
-                  return true // What nobody can read is no proof either way.
-                }
+    await untilEnough(
+      () =>
+        fc.assert(
+          fc.property(
+            policyData,
+            fc.constantFrom(undefined, TREE),
+            fc.array(fc.nat(), { minLength: 6, maxLength: 6 }),
+            asked,
+            (data, tree, choices, requests) => {
+              const { policy } = load(filesOf(data))
+              fc.pre(policy !== undefined)
+              const resources = resourcesOf(policy, ['orders'])
+              fc.pre(resources.length > 0)
+              const made = emitted(resources, tree)
+              for (const choice of choices) {
+                const changed = JSON.parse(JSON.stringify(made)) as EnvoyConfiguration
+                if (!damage(changed.routes[0]!, choice)) continue
+                told.changed++
+                if (isTree(made)) told.trees++
+                const shows = requests.some(([caller, { method, path }]) => {
+                  const issuer = resources[0]!.native.issuers.find((one) => one.name === caller?.issuer)
+                  if (
+                    method !== method.toUpperCase() ||
+                    !/^(?:\/[A-Za-z0-9:]*)+$/.test(path) ||
+                    path.includes('//') ||
+                    (caller !== null && issuer === undefined)
+                  )
+                    return false
+                  const token = caller === null ? undefined : { header: {}, payload: { ...tokenOf(caller).payload, iss: issuer!.iss } }
+                  const request = { host: 'orders.example', method, path, authorization: token && 'Bearer a.b.c', token, time: NOW }
+                  const allowed = (routes: EnvoyConfiguration['routes']): boolean => {
+                    try {
+                      return evaluateEnvoy(routes[0]!, ORDER, request, regexes).allowed
+                    } catch {
+                      return true // What nobody can read is no proof either way.
+                    }
+                  }
+                  return allowed(made.routes) !== allowed(changed.routes)
+                })
+                if (!shows) continue
+                told.shown++
+                if (isTree(made)) told.trees++
+                const [proof] = proofs(policy, resources, changed)
+                const { counterexamples, problems, notProven } = proof!
+                assert.ok(counterexamples.length + problems.length + notProven.length > 0, JSON.stringify([filesOf(data), choice]))
               }
-              return allowed(made.routes) !== allowed(changed.routes)
-            })
-            if (!shows) continue
-            told.shown++
-            if (isTree(made)) told.trees++
-            const [proof] = proofs(policy, resources, changed)
-            const { counterexamples, problems, notProven } = proof!
-            assert.ok(counterexamples.length + problems.length + notProven.length > 0, JSON.stringify([filesOf(data), choice]))
-          }
-        },
-      ),
-      { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 20) },
+            },
+          ),
+          { numRuns: runs(4) },
+        ),
+      () => told.changed > 40 && told.shown > 5 && told.trees > 10,
+      () => told,
     )
-    assert.ok(told.changed > 40 && told.shown > 5 && told.trees > 10, JSON.stringify(told))
   })
 })
 

@@ -12,6 +12,7 @@ import { issuers, tokenOf } from '../../policy/testdata/native.ts'
 import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
 import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
+import { runs, untilEnough } from '../../testing/runs.ts'
 import { evaluateKuma, translateKuma } from './evaluate.ts'
 import { MESH_TLS, plainInbound } from './testdata/inbound.ts'
 import { compiled, kumaConfig, LABELS } from './testdata/world.ts'
@@ -27,12 +28,14 @@ const HOSTS: Readonly<Record<string, readonly string[]>> = { orders: ['orders.ex
 const shape = fc.record({ apart: fc.boolean(), peers: fc.boolean(), version: fc.constantFrom('2.13', '2.14', '3.0') })
 
 describe('a policy as filters of a mesh', () => {
-  test('means what the native policy means, for several resources of the same dataplanes', () => {
+  test('means what the native policy means, for several resources of the same dataplanes', async () => {
     const told = { allowed: 0, denied: 0, byGuardrail: 0, elsewhere: 0, byPeer: 0 }
     const isEnough = (): boolean => Math.min(...Object.values(told)) > 5 && told.allowed > 40 && told.denied > 200
-    // How often a guardrail is what refuses is up to chance: again, until all have been seen often enough.
-    for (let round = 0; round === 0 || (round < 6 && !isEnough()); round++) asked(told)
-    assert.ok(isEnough(), JSON.stringify(told))
+    await untilEnough(
+      () => asked(told),
+      isEnough,
+      () => told,
+    )
   })
 })
 
@@ -122,6 +125,6 @@ function asked(told: { allowed: number; denied: number; byGuardrail: number; els
         }
       },
     ),
-    { numRuns: Number(process.env['OSTIARY_RUNS'] ?? 60) },
+    { numRuns: runs(20) },
   )
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { runs, untilEnough } from '../../../testing/runs.ts'
 import { action, actionText, path } from '../../testdata/random.ts'
 import { covers, overlaps } from './compare.ts'
 import { matchesPattern, normalPath, normalSegment, parametersOf, parsePattern, segmentsOf, type HttpPattern } from './template.ts'
 import { HttpIndex } from './trie.ts'
 
-const RUNS = { numRuns: 300 }
+const RUNS = { numRuns: runs(100) }
 
 function pattern(text: string): HttpPattern {
   const parsed = parsePattern(text)
@@ -204,54 +205,62 @@ test('more literals than one stand in a table, and those of one number beside on
     assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path: `/x/${name}` }), [], name)
 })
 
-test('the index finds exactly what a scan finds', () => {
+test('the index finds exactly what a scan finds', async () => {
   let hits = 0
-  fc.assert(
-    fc.property(fc.array(actionText, { maxLength: 30 }), fc.array(action, { minLength: 10, maxLength: 10 }), (texts, requests) => {
-      const patterns = texts.map(pattern)
-      const index = HttpIndex.build(
-        patterns.map((one, i) => [one, i]),
-        (values) => values,
-      )
-      for (const { method, path: at } of requests) {
-        const scan = patterns.flatMap((one, i) => (matchesPattern(one, method, at) ? [i] : []))
-        hits += scan.length
-        assert.deepEqual(
-          [...new Set(index.find({ protocol: 'http', method, path: at }).flat())].toSorted((a, b) => a - b),
-          scan,
-        )
-      }
-    }),
-    RUNS,
+  await untilEnough(
+    () =>
+      fc.assert(
+        fc.property(fc.array(actionText, { maxLength: 30 }), fc.array(action, { minLength: 10, maxLength: 10 }), (texts, requests) => {
+          const patterns = texts.map(pattern)
+          const index = HttpIndex.build(
+            patterns.map((one, i) => [one, i]),
+            (values) => values,
+          )
+          for (const { method, path: at } of requests) {
+            const scan = patterns.flatMap((one, i) => (matchesPattern(one, method, at) ? [i] : []))
+            hits += scan.length
+            assert.deepEqual(
+              [...new Set(index.find({ protocol: 'http', method, path: at }).flat())].toSorted((a, b) => a - b),
+              scan,
+            )
+          }
+        }),
+        RUNS,
+      ),
+    () => hits > 500,
+    () => hits,
   )
-  assert.ok(hits > 500, `requests meet patterns: ${hits}`)
 })
 
-test('what one pattern covers and where two overlap agrees with what they match', () => {
+test('what one pattern covers and where two overlap agrees with what they match', async () => {
   const seen = { covers: 0, overlaps: 0 }
-  fc.assert(
-    fc.property(actionText, actionText, fc.array(action, { minLength: 20, maxLength: 20 }), (left, right, requests) => {
-      const [a, b] = [pattern(left), pattern(right)]
-      const [covered, overlapping] = [covers(a, b), overlaps(a, b)]
-      assert.equal(overlapping, overlaps(b, a))
-      if (covered) seen.covers++
-      if (overlapping) seen.overlaps++
-      // A request made of the second pattern is a witness; random ones are more.
-      const witness = {
-        method: b.method === '*' ? 'BREW' : b.method,
-        path: `/${[...b.segments.map((one) => (one.kind === 'literal' ? one.text : 'q')), ...(b.rest ? ['q'] : [])].join('/')}`,
-      }
-      assert.ok(matchesPattern(b, witness.method, witness.path))
-      if (covered) assert.ok(matchesPattern(a, witness.method, witness.path))
-      for (const { method, path: at } of requests) {
-        const [inA, inB] = [matchesPattern(a, method, at), matchesPattern(b, method, at)]
-        if (covered && inB) assert.ok(inA, `${left} covers ${right}, but not ${method} ${at}`)
-        if (inA && inB) assert.ok(overlapping, `${left} and ${right} both match ${method} ${at}`)
-      }
-    }),
-    RUNS,
+  await untilEnough(
+    () =>
+      fc.assert(
+        fc.property(actionText, actionText, fc.array(action, { minLength: 20, maxLength: 20 }), (left, right, requests) => {
+          const [a, b] = [pattern(left), pattern(right)]
+          const [covered, overlapping] = [covers(a, b), overlaps(a, b)]
+          assert.equal(overlapping, overlaps(b, a))
+          if (covered) seen.covers++
+          if (overlapping) seen.overlaps++
+          // A request made of the second pattern is a witness; random ones are more.
+          const witness = {
+            method: b.method === '*' ? 'BREW' : b.method,
+            path: `/${[...b.segments.map((one) => (one.kind === 'literal' ? one.text : 'q')), ...(b.rest ? ['q'] : [])].join('/')}`,
+          }
+          assert.ok(matchesPattern(b, witness.method, witness.path))
+          if (covered) assert.ok(matchesPattern(a, witness.method, witness.path))
+          for (const { method, path: at } of requests) {
+            const [inA, inB] = [matchesPattern(a, method, at), matchesPattern(b, method, at)]
+            if (covered && inB) assert.ok(inA, `${left} covers ${right}, but not ${method} ${at}`)
+            if (inA && inB) assert.ok(overlapping, `${left} and ${right} both match ${method} ${at}`)
+          }
+        }),
+        RUNS,
+      ),
+    () => seen.covers > 20 && seen.overlaps > 50,
+    () => seen,
   )
-  assert.ok(seen.covers > 20 && seen.overlaps > 50, JSON.stringify(seen))
 })
 
 test('comparing is not only sound but complete on a small alphabet', () => {

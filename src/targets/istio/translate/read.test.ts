@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { parse, stringify } from 'yaml'
 import { OstiaryError } from '../../../core/errors.ts'
+import { runs } from '../../../testing/runs.ts'
 import { istioOf, parseIstio, readIstio } from './read.ts'
 
 function policy(
@@ -181,7 +182,7 @@ describe('hostile documents', () => {
         assert.equal(resources === undefined, diagnostics.length > 0)
         for (const { message, span } of diagnostics) assert.ok(message.length > 0 && span?.file === 'a.yaml')
       }),
-      { numRuns: 600 },
+      { numRuns: runs(150) },
     )
   })
 
@@ -222,7 +223,7 @@ describe('hostile documents', () => {
           assert.ok(error instanceof OstiaryError && error.code.startsWith('config/'), String(error))
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(150) },
     )
   })
 
