@@ -36,3 +36,8 @@ export async function send<T>(method: 'GET' | 'POST' | 'DELETE', path: string, b
   const problem = (await response.json().catch(() => ({ title: response.statusText, status: response.status }))) as Problem
   throw new ApiError({ ...problem, status: response.status })
 }
+
+/** What to say of a request that failed. */
+export function problemOf(error: unknown): Problem {
+  return error instanceof ApiError ? error.problem : { title: 'the gateway can not be reached', status: 0 }
+}

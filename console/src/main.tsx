@@ -1,5 +1,6 @@
 import { render } from 'preact'
 import { Access } from './access.tsx'
+import { Activations } from './activations.tsx'
 import type { Me } from './api.ts'
 import { Decision } from './decision.tsx'
 import { Decisions } from './decisions.tsx'
@@ -14,10 +15,16 @@ function Page() {
   if (path === '/access') return <Access />
   if (path === '/policy') return <Policy />
   if (path === '/sessions') return <Sessions />
+  if (path === '/activations') return <Activations />
   return <Decisions />
 }
 
-const TITLES: Readonly<Record<string, string>> = { '/access': 'Access', '/policy': 'Policy', '/sessions': 'Sessions' }
+const TITLES: Readonly<Record<string, string>> = {
+  '/access': 'Access',
+  '/policy': 'Policy',
+  '/sessions': 'Sessions',
+  '/activations': 'Roles for a time',
+}
 
 function App() {
   document.title = `${TITLES[place.value] ?? 'Decisions'} · Ostiary`
@@ -41,6 +48,9 @@ function App() {
           </Link>
           <Link to="/sessions" aria-current={here('/sessions')}>
             Sessions
+          </Link>
+          <Link to="/activations" aria-current={here('/activations')}>
+            Roles
           </Link>
         </nav>
         {me !== undefined && (

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { SessionAnswer, SessionsAnswer } from '../../src/server/admin/shapes.ts'
-import { ApiError, get, send, type Problem } from './api.ts'
+import { get, problemOf, send, type Problem } from './api.ts'
 import { Failure } from './page.tsx'
 import { instant } from './summary.tsx'
 
@@ -12,8 +12,6 @@ interface Wish {
 
 const minute = (time: string): string => instant(time).slice(0, 16)
 const nameOf = ({ display, subject }: SessionAnswer): string => display ?? subject
-const problemOf = (error: unknown): Problem =>
-  error instanceof ApiError ? error.problem : { title: 'the gateway can not be reached', status: 0 }
 
 /** Who is signed in, and an end to it. */
 export function Sessions() {

@@ -45,6 +45,8 @@ test('every command is there, with a description', () => {
       'who-can',
       'can-i',
       'access',
+      'activate',
+      'activations',
       'audit',
       'sessions',
       'recordings',

@@ -25,7 +25,7 @@ export function consoleFiles(folder: string): Hono<AdminEnv> {
       'cache-control': 'private, max-age=31536000, immutable',
     })
   })
-  for (const path of ['/', '/decisions', '/decisions/:id', '/access', '/policy', '/sessions']) {
+  for (const path of ['/', '/decisions', '/decisions/:id', '/access', '/policy', '/sessions', '/activations']) {
     routes.get(path, async (context, next) => {
       const page = await readFile(join(folder, 'index.html'), 'utf8').catch(() => undefined)
       if (page === undefined) return next()

@@ -53,6 +53,12 @@ const policy = {
       resource: 'ostiary',
       actions: ['GET /access', 'GET /assets/{file}', 'GET /api/me', 'GET /api/can-i'],
     },
+    {
+      id: 'own-roles',
+      role: 'self',
+      resource: 'ostiary',
+      actions: ['GET /activations', '* /api/activations/own/{one}', 'GET /api/activations/own'],
+    },
     { id: 'tools', role: 'scoped', resource: 'tools', actions: ['tools/list', 'tools/call *'] },
     { id: 'query', role: 'reader', resource: 'shop', actions: ['select on public.*'] },
   ],
@@ -330,6 +336,40 @@ test('the policy shows guardrails of every kind, peers and eligible roles', asyn
     .waitFor()
 })
 
+test('a role is activated for a time, by whoever is eligible, and ended by whoever may', async () => {
+  const eligible = 'lea'
+  const lead = await browser.newContext({ extraHTTPHeaders: { authorization: `Bearer ${tokenOf(eligible, ['Lead', 'Self'])}` } })
+  const theirs = await lead.newPage()
+  await theirs.goto(`${gateway.admin.url}/activations`)
+  await theirs.getByLabel('Why, for the record').fill('incident 7')
+  await theirs.getByRole('combobox').nth(1).selectOption('30m')
+  await theirs.getByRole('button', { name: 'Activate' }).click()
+  await theirs
+    .getByRole('status')
+    .filter({ hasText: /^You hold lead until / })
+    .waitFor()
+  await theirs
+    .getByRole('table', { name: 'Yours' })
+    .getByRole('row', { name: /^lead .* incident 7 End/ })
+    .waitFor()
+  assert.equal(await theirs.getByRole('table', { name: 'Of others' }).count(), 0, 'others’ are not theirs to see')
+  assert.equal(await knock('led', 'POST', '/halt', tokenOf(eligible, ['Lead'])), 200)
+  await lead.close()
+  await at('/activations')
+  await page.getByText('The policy lets you activate no role.').waitFor()
+  await table('Of others').getByRole('button', { name: 'End lead of lea' }).click()
+  await said(/^lead of lea is active no more/)
+  assert.equal(await knock('led no more', 'POST', '/halt', tokenOf(eligible, ['Lead'])), 403)
+  // For the next one to look at.
+  const headers = { authorization: `Bearer ${tokenOf(eligible, ['Lead', 'Self'])}`, 'content-type': 'application/json' }
+  const again = await fetch(`${gateway.admin.url}/api/activations/own/lead`, {
+    method: 'POST',
+    headers,
+    body: '{"for":"1h","reason":"again"}',
+  })
+  assert.equal(again.status, 201)
+})
+
 test('no page is wider than a narrow screen', async () => {
   const narrow = await context.newPage()
   await narrow.setViewportSize({ width: 360, height: 700 })
@@ -337,6 +377,7 @@ test('no page is wider than a narrow screen', async () => {
     '/',
     '/policy',
     '/sessions',
+    '/activations',
     '/access?ask=who-can&action=GET+%2Forders%2F7&resource=orders',
     '/access?ask=access&principal=ada',
   ]
