@@ -7,6 +7,8 @@ import type { DecisionEvent, Outcome, RecordMode } from '../../core/record.ts'
 import type { JoinDecision } from '../../kubernetes/audit/join.ts'
 import { isNamespaced } from '../../policy/actions/kubernetes/known.ts'
 import { loadPolicy, type CompiledPolicy } from '../../policy/index.ts'
+import { RevocationIndex } from '../../identity/index.ts'
+import type { RevocationTarget } from '../../store/revocations.ts'
 import { ManualClock } from '../../testing/clock.ts'
 import { answerAuthorize, type AskingCluster } from './authorize.ts'
 import { resourceSchema, type KubernetesResource } from './schema.ts'
@@ -113,6 +115,7 @@ interface WorldParts {
   readonly namespaced?: AskingCluster['namespaced']
   readonly policies?: { readonly current: CompiledPolicy }
   readonly grants?: readonly Grant[]
+  readonly revoked?: readonly RevocationTarget[]
 }
 
 const POLICY_IN_FORCE = policyOf()
@@ -125,6 +128,7 @@ function world({
   letThrough,
   policies = { current: policy },
   grants = [],
+  revoked = [],
   ...more
 }: WorldParts = {}): World {
   const records: Recorded[] = []
@@ -147,6 +151,7 @@ function world({
             return active.length === 0 ? undefined : active
           },
         },
+        revoked: (identity) => new RevocationIndex(revoked).hits(identity),
         recorder: {
           decided: (event, mode) => {
             records.push({ event, mode })
@@ -624,5 +629,38 @@ describe('somebody for whom an eligible role is active', () => {
       [first, second, third].map(({ body }) => body.status.allowed),
       [false, true, false],
     )
+  })
+})
+
+describe('somebody whose access was revoked', () => {
+  const extra = { 'ostiary.dev/token-id': ['t-1'], 'ostiary.dev/client': ['cli'] }
+  const asked = async (revoked: RevocationTarget, more: Attributes = { extra }) => {
+    const asking = world({ revoked: [revoked] })
+    const { status } = (await asking.ask(review(reader, pods, more))).body
+    return [status.allowed, status.denied === true, asking.records[0]!.event.verdict.kind] as const
+  }
+  const rejected = [false, true, 'rejected']
+
+  test('may do nothing any more, and the record says why', async () => {
+    const answer = await world({ revoked: [{ kind: 'subject', issuer: 'people', subject: 'anna' }] }).ask(review(reader, pods))
+    assert.match(answer.body.status.reason!, /^access was revoked \(decision d1\)$/)
+    for (const target of [
+      { kind: 'subject', issuer: 'people', subject: 'anna' },
+      { kind: 'token', issuer: 'people', token: 't-1' },
+      { kind: 'client', issuer: 'people', client: 'cli' },
+    ] as const)
+      assert.deepEqual(await asked(target), rejected, target.kind)
+  })
+
+  test('is nobody else, and nobody of whom an API server does not tell enough', async () => {
+    for (const target of [
+      { kind: 'subject', issuer: 'people', subject: 'ben' },
+      { kind: 'subject', issuer: 'others', subject: 'anna' },
+      { kind: 'token', issuer: 'people', token: 't-2' },
+      { kind: 'issued-before', issuer: 'people', before: NOW },
+    ] as const)
+      assert.deepEqual(await asked(target), [true, false, 'allowed'], JSON.stringify(target))
+    const token = { kind: 'token', issuer: 'people', token: 't-1' } as const
+    assert.deepEqual(await asked(token, {}), [true, false, 'allowed'])
   })
 })

@@ -10,7 +10,7 @@ import { OstiaryError, type Code } from '../../core/errors.ts'
 import { isObject, readJsonText, type JsonValue } from '../../core/json.ts'
 import type { Meter } from '../../core/meter.ts'
 import type { GrantSource } from '../../core/policy.ts'
-import type { Principal } from '../../core/principal.ts'
+import type { Identity, Principal } from '../../core/principal.ts'
 import type { Recorder, Verdict } from '../../core/record.ts'
 import type { Answer } from '../../http/engine.ts'
 import type { JoinDecision } from '../../kubernetes/audit/join.ts'
@@ -28,6 +28,8 @@ export interface AuthorizeParts {
   readonly policies: { readonly current: ReviewingPolicy }
   /** Without it, no eligible role is active. */
   readonly grants?: Pick<GrantSource, 'ofSubject'> | undefined
+  /** Whether somebody was revoked, as far as an API server tells of them. Default: nobody was. */
+  readonly revoked?: ((identity: Identity) => boolean) | undefined
   readonly recorder: Pick<Recorder, 'decided' | 'completed'>
   /** What the door has let through of a cluster, by the id of its decision, for as long as an API server may still ask about it. Default: nothing. */
   readonly letThrough?: (cluster: string, id: string) => JoinDecision | undefined
@@ -109,6 +111,7 @@ async function opinionOf(asked: Asked, cluster: AskingCluster, parts: AuthorizeP
   const principal = who === undefined ? policy.anonymous : holding(policy, who, roles, parts)
   const review = new Review(parts, cluster, policy, principal)
   if (who === undefined) return review.refuse('kubernetes/reviewed-user', told(asked))
+  if (parts.revoked !== undefined && parts.revoked(toldOf(asked, principal.identity!))) return review.reject(action ?? told(asked))
   const decided = action !== undefined && config.webhook.door === 'believed' ? decidedBefore(asked, who, action, cluster, parts) : undefined
   // The door has recorded it, and decided about each who acts.
   if (decided !== undefined) return { allowed: true, reason: `the gateway’s door let it through (decision ${decided})` }
@@ -157,6 +160,17 @@ function holding(
   return principal
 }
 
+/** Whom an API server tells of, with the token and the client that it names. When that was issued, it does not say: nothing ends by that here. */
+function toldOf({ extra }: Asked, identity: Identity): Identity {
+  const only = (key: string): string | undefined => {
+    const values = Object.hasOwn(extra, key) ? extra[key]! : []
+    return values.length === 1 && values[0] !== '' ? values[0] : undefined
+  }
+  const { evidence } = identity
+  const told = { tokenId: only(`${EXTRA_DOMAIN}token-id`), client: only(`${EXTRA_DOMAIN}client`) }
+  return { ...identity, evidence: { ...evidence, ...told, issuedAt: Number.POSITIVE_INFINITY } }
+}
+
 /** One answer about somebody of the issuers, recorded before it is given. */
 class Review {
   readonly #parts: AuthorizeParts
@@ -197,6 +211,12 @@ class Review {
       denied: true,
       reason: this.#told(`guardrail ${left.map(idsOf).join(', ')} asks for what an API server can not do`),
     }
+  }
+
+  /** Their access was revoked, whatever the API server still takes of them. */
+  async reject(action: KubernetesAction): Promise<Opinion> {
+    await this.#record(action, { kind: 'rejected', reason: 'revoked' })
+    return { allowed: false, denied: true, reason: this.#told('access was revoked') }
   }
 
   /** Who or what it is about can't be decided. */

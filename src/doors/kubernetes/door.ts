@@ -30,7 +30,7 @@ export interface KubernetesDoorParts {
   /** Key of hashes in masked fields, 32 bytes. Default: one of this process alone. */
   readonly maskKey?: Uint8Array | undefined
   /** What answers API servers that ask about people. Default: they are told that there is no such cluster. */
-  readonly authorize?: Pick<AuthorizeParts, 'policies' | 'grants' | 'newId'> & {
+  readonly authorize?: Pick<AuthorizeParts, 'policies' | 'grants' | 'revoked' | 'newId'> & {
     readonly recorder: AuthorizeParts['recorder'] & Pick<Recorder, 'noteDurably'>
   }
   /** Where sessions are recorded. Default: nowhere, and those that have to be are refused. */
