@@ -32,12 +32,15 @@ interface Brought {
   readonly isTimed: boolean
 }
 
-/** @throws OstiaryError `target/no-timed` and what `openTargets` throws; DiagnosticsError where nothing can be compiled */
+/** @throws OstiaryError `target/in-azure`, `target/no-timed` and what `openTargets` throws; DiagnosticsError where nothing can be compiled */
 async function opened(folder: string, options: BringOptions, isTimed: boolean, reports: boolean): Promise<Brought> {
   const { results, wiring } = await openTargets('kubernetes', folder, options)
   if (reports) reportCompiled(results, folder)
   if (results.some((one) => isRefusedWhole(one)))
     throw new DiagnosticsError(alikeBy(results, (one) => one.diagnostics).flatMap(([{ diagnostics }]) => diagnostics))
+  // Before anything is brought anywhere.
+  for (const { name, config } of results)
+    if ((config as KubernetesTarget).azure !== undefined) throw new OstiaryError('target/in-azure', { name })
   if (isTimed) {
     const { noTimed } = await import('../targets/kubernetes/timed.ts')
     for (const { name, config } of results) {

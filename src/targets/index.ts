@@ -14,7 +14,7 @@ export const targetKinds: Readonly<Record<string, TargetKind>> = {
   istio: { schema: istioSchema, destination: ({ context }: IstioTarget) => context, compile: compileIstio, prove: proveIstio },
   kubernetes: {
     schema: kubernetesSchema,
-    destination: ({ context }: KubernetesTarget) => context,
+    destination: ({ context, azure }: KubernetesTarget) => azure?.cluster.toLowerCase() ?? context,
     compile: compileKubernetes,
     prove: proveKubernetes,
   },

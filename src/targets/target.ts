@@ -36,6 +36,8 @@ export type TargetDocument = { readonly [name: string]: unknown }
 export interface TargetResult {
   /** In the order in which they are to be applied: none of them, applied before the next, lets in more than all of them. */
   readonly documents: readonly TargetDocument[]
+  /** As what they are written; default: YAML. */
+  readonly form?: 'json'
   /** Where one is an error, there are no documents: what is enforced stays. */
   readonly diagnostics: readonly Diagnostic[]
   /** What of the wiring it carries. */

@@ -134,8 +134,8 @@ function compileTarget(kind: string, group: Command, action: Parameters<Register
 /** A file for what is to be applied, and one for each thing that is somebody else's to set. @throws OstiaryError for one that is there */
 async function writeOut(results: readonly CompiledTarget[], out: string): Promise<void> {
   const { refuseExisting, write } = await import('../init/write.ts')
-  const files = results.flatMap(({ name, documents, needs = [] }) => [
-    { path: `${name}/documents.yaml`, text: documents.map((one) => stringify(one, YAML)).join('---\n') },
+  const files = results.flatMap(({ name, documents, form, needs = [] }) => [
+    { path: `${name}/documents.${form ?? 'yaml'}`, text: written(documents, form) },
     ...needs.map(({ text, document }, index) => ({
       path: `${name}/${typeof document['kind'] === 'string' ? document['kind'].toLowerCase() : `needs-${index + 1}`}.yaml`,
       text: `# ${text}\n${stringify(document, YAML)}`,
@@ -150,7 +150,9 @@ async function writeOut(results: readonly CompiledTarget[], out: string): Promis
 function textOf(results: readonly CompiledTarget[]): string {
   const texts = alikeBy(results, ({ documents }) => documents)
   const headed = texts.length > 1
-  return texts
-    .map(([{ documents }, names]) => `${headed ? `# ${names}\n` : ''}${documents.map((one) => stringify(one, YAML)).join('---\n')}`)
-    .join('---\n')
+  return texts.map(([{ documents, form }, names]) => `${headed ? `# ${names}\n` : ''}${written(documents, form)}`).join('---\n')
+}
+
+function written(documents: CompiledTarget['documents'], form: CompiledTarget['form']): string {
+  return form === 'json' ? `${JSON.stringify(documents, undefined, 2)}\n` : documents.map((one) => stringify(one, YAML)).join('---\n')
 }

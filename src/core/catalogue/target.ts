@@ -36,6 +36,16 @@ export const target = {
     help: 'write `targets.{name}.context`, a context of kubectl, or apply what is written in another way',
     exit: 64,
   },
+  'target/not-azure': {
+    message: '`{what}` can not be enforced by Azure roles for {target}: {why}',
+    help: 'change it; or bind roles of the cluster instead: leave out `targets.{name}.azure`; or let the gateway’s own door serve `{resource}`: leave out `targets.{name}`',
+    exit: 65,
+  },
+  'target/in-azure': {
+    message: 'target `{name}` is kept in Azure, which nothing is asked of or written to here',
+    help: 'write it with `ostiary compile kubernetes --target {name} --out DIR`, hand each document to `az rest --method put`, and look with `az role assignment list`, as docs/kubernetes-rbac.md says; choose other targets with `--target`',
+    exit: 64,
+  },
   'target/no-resource': {
     message: '{target} is to carry `{resource}`, which is no resource that speaks http',
     help: 'write names of `resources:` with `protocol: http`',

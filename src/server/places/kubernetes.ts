@@ -10,7 +10,7 @@ export interface KubernetesPlace extends Place {
   readonly apply: (prunes: Prunes) => Promise<readonly string[]>
 }
 
-/** @throws OstiaryError `target/no-context` */
+/** @throws OstiaryError `target/no-context`, `target/in-azure` */
 export function openKubernetes({
   place,
   target,
@@ -20,6 +20,7 @@ export function openKubernetes({
   signal,
   clock,
 }: PlaceParts<KubernetesTarget>): Promise<KubernetesPlace> {
+  if (config.azure !== undefined) throw new OstiaryError('target/in-azure', { name: place })
   if (config.context === undefined) throw new OstiaryError('target/no-context', { name: place })
   const kubectl = kubectlIn(config.context, ['kubectl'], signal)
   const owner = { target, prefix: prefixOf(config, wiring) }

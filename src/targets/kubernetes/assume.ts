@@ -27,9 +27,17 @@ export const ASSUMPTIONS = {
     what: 'what stands in the header of a token (`crit`, `jwk`, `kid`, …)',
     ensure: 'the issuer writes a `kid`, and neither keys nor extensions',
   },
+  'proxied-requests': {
+    what: 'what is done to pods and services from what is sent on to them: to Azure, `proxy` by GET is reading, by DELETE deleting, by any other method writing',
+    ensure: 'whoever may read, write or delete pods or services may send requests of that kind on to them',
+  },
   'published-keys': {
     what: 'which of the keys that an issuer publishes are for these tokens, and for which algorithm',
     ensure: 'all that the issuer publishes are public keys for signatures of this issuer alone',
+  },
+  'served-resources': {
+    what: 'whether what is asked for is there: below a resource any subresource is asked about as the resource, and a path as a resource of its name',
+    ensure: 'the cluster serves nothing below the resources of Kubernetes but what Kubernetes serves, and no paths with their names',
   },
   'undelegated-tokens': {
     what: 'whether somebody acts for somebody else (agents, and clients that act with the token of a person)',

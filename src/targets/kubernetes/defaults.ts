@@ -32,6 +32,13 @@ export function notGranted({ model }: CompiledPolicy, resource: string): typeof 
   })
 }
 
+/** Whether each cluster gives it to whoever holds the role: to everybody it knows, unless the role is everybody's. */
+export function isGiven(role: string, pattern: KubernetesPattern): boolean {
+  return GIVEN.filter((one) => role !== EVERYONE || one.role === EVERYONE).some(({ actions }) =>
+    actions.some((text) => covers(patternOf(text), pattern)),
+  )
+}
+
 function patternOf(text: string): KubernetesPattern {
   const { pattern, problem } = parsePattern(text, 'grants')
   if (pattern === undefined) throw new TypeError(problem)

@@ -10,6 +10,7 @@ import { NoNativeForm } from '../../policy/native/native.ts'
 import { statementsOn } from '../../policy/statements.ts'
 import type { Residue, TargetDocument, TargetInput, TargetResult } from '../target.ts'
 import { ASSUMPTIONS, type Assumption } from './assume.ts'
+import { planAzure } from './azure/emit.ts'
 import { notGranted } from './defaults.ts'
 import { authenticationOf } from './authentication.ts'
 import { authorizationOf } from './authorization.ts'
@@ -17,6 +18,7 @@ import { Documents, groupSubject } from './documents.ts'
 import { permissionsOf, type Permission } from './permissions.ts'
 import { prefixOf, type KubernetesTarget } from './schema.ts'
 import { groupsOf } from './subjects.ts'
+import { unconditional, unsayable } from './unsayable.ts'
 
 interface Planned {
   readonly documents: readonly TargetDocument[]
@@ -43,7 +45,11 @@ export function compileKubernetes(input: TargetInput<KubernetesTarget>): TargetR
     }
   const prefix = prefixOf(config, input.wiring)
   const delegated = config.authorization !== undefined
-  const planned = delegated ? planAsked(input, target, prefix) : planRoles(input, target, prefix)
+  const planned = delegated
+    ? planAsked(input, target, prefix)
+    : config.azure === undefined
+      ? planRoles(input, target, prefix)
+      : assigned(input, target)
   const authentication = config.authentication === undefined ? undefined : authenticationOf(input, prefix)
   const relied = new Map([...planned.relied, ...(authentication?.relied ?? [])])
   const leave = `leave out \`targets.${name}.authentication\``
@@ -59,6 +65,7 @@ export function compileKubernetes(input: TargetInput<KubernetesTarget>): TargetR
     documents: diagnostics.length > 0 ? [] : planned.documents,
     diagnostics,
     resources: [{ name: resource, delegated, rules: planned.rules, guardrails: planned.guardrails }],
+    ...(config.azure === undefined ? {} : { form: 'json' as const }),
     residues: residuesOf([...planned.narrower, ...(authentication?.narrower ?? [])], relied, config),
     ...(needs.length === 0 || diagnostics.length > 0 ? {} : { needs }),
   }
@@ -94,6 +101,12 @@ function planAsked({ name, config, wiring, policy, revision }: TargetInput<Kuber
   }
 }
 
+/** Nothing is written to the cluster: Azure is asked about whoever Entra ID knows. */
+function assigned(input: TargetInput<KubernetesTarget>, target: string): Planned {
+  const { relied, ...plan } = planAzure(input, target)
+  return { ...plan, relied: new Map([...reliedOn(input.policy, input.config, new Set()), ...relied]) }
+}
+
 class Refusals {
   readonly all: Diagnostic[] = []
   readonly #about: { readonly target: string; readonly resource: string; readonly leave: string; readonly ask: string }
@@ -123,27 +136,20 @@ function reliedOn(policy: CompiledPolicy, { resource, subjects }: KubernetesTarg
   ])
 }
 
-function planRoles({ name, config, wiring, policy, revision }: TargetInput<KubernetesTarget>, target: string, prefix: string): Planned {
+function planRoles(input: TargetInput<KubernetesTarget>, target: string, prefix: string): Planned {
+  const { name, config, policy, revision } = input
   const { resource, subjects } = config
   const { model } = policy
-  const { rules, guardrails } = statementsOn(model, resource)
+  const { rules } = statementsOn(model, resource)
   const documents = new Documents(name, resource, revision)
   const refusing = new Refusals(name, resource, target)
-  for (const { id, denies, span } of guardrails)
-    refusing.add(id, denies ? 'its roles can grant, and deny nothing' : 'its roles can grant, and ask for nothing more', span)
-  const { observe, scopes, record } = wiring.resources[resource] ?? {}
-  if (observe !== undefined) refusing.add(resource, '`observe:` of the resource lets through what is denied', undefined)
-  if (scopes !== undefined) refusing.add(resource, '`scopes:` are of tokens, which its roles do not see', undefined)
-  if (subjects === 'object-ids' && wiring.resources[resource]?.maxTokenLifetime !== undefined)
-    refusing.add(resource, '`maxTokenLifetime` is of tokens that are verified elsewhere', undefined)
-  if (record === 'strict') refusing.add(resource, '`record: strict` wants a record before the effect', undefined)
+  for (const { what, why, span } of unsayable(input)) refusing.add(what, why, span)
   const made: TargetDocument[] = []
   const narrower = new Set<string>()
   const prefixes = new Set<string>()
   for (const rule of rules) {
     try {
-      if (rule.when !== undefined) throw new NoNativeForm('`when:` is a condition, and its roles have none')
-      if (rule.peer !== undefined) throw new NoNativeForm('`peer:` asks who is at the other end of the connection')
+      unconditional(rule)
       const groups = rule.roles.flatMap((role) => groupsOf(role, { subjects, prefix, model, resource }))
       for (const role of rule.roles)
         if (subjects === 'object-ids' && isEligible(model, role)) narrower.add(`role \`${role}\` where it has to be activated`)

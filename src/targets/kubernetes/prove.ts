@@ -3,26 +3,22 @@
  * the rules that cover the cell, for everybody by one role and for whoever has none. Rules only grant and so do roles: what holds for
  * each role by itself holds for every set of them.
  */
-import type { KubernetesAction } from '../../core/action.ts'
 import { TooManyCells } from '../../policy/actions/cells.ts'
 import { kubernetes } from '../../policy/actions/kubernetes/index.ts'
 import type { KubernetesPattern } from '../../policy/actions/kubernetes/template.ts'
-import { literal, matchesGlob } from '../../policy/actions/sets/glob.ts'
+import { literal } from '../../policy/actions/sets/glob.ts'
 import { pathSet } from '../../policy/actions/sets/path.ts'
 import { ANY, valuesOf } from '../../policy/actions/sets/values.ts'
 import { everyBut, some } from '../../policy/actions/sets/words.ts'
 import type { Counterexample } from '../../policy/compare/enforced.ts'
 import { statementsOn } from '../../policy/statements.ts'
 import type { ResourceProof, TargetDocument, TargetInput } from '../target.ts'
+import { comparedInAzure } from './azure/prove.ts'
+import { EVERYTHING, isOpen, listedIn, MAX_CELLS, MAX_TOLD, PATTERN } from './cells.ts'
 import { isAuthorized, NotReadable, readRbac, type RbacRequest, type ReadRbac } from './evaluate.ts'
 import { peopleOf } from './people.ts'
-import { takenApart } from './permissions.ts'
 import { requestsOf } from './requests.ts'
 import { prefixOf, type KubernetesTarget } from './schema.ts'
-
-const MAX_CELLS = 500_000
-/** Counter-examples that are told, at most. */
-const MAX_TOLD = 100
 
 export function proveKubernetes(input: TargetInput<KubernetesTarget>, documents: readonly TargetDocument[]): readonly ResourceProof[] {
   const { config, policy } = input
@@ -31,7 +27,9 @@ export function proveKubernetes(input: TargetInput<KubernetesTarget>, documents:
   const proof = { resource, delegated: false, classes: 0, problems: [], cells: 0, comparisons: 0, counterexamples: [], notProven: [] }
   try {
     // As it comes back: only what JSON carries.
-    const told = readRbac(JSON.parse(JSON.stringify(documents)) as readonly unknown[])
+    const read = JSON.parse(JSON.stringify(documents)) as readonly unknown[]
+    if (config.azure !== undefined) return [{ ...proof, ...comparedInAzure(input, config.azure.cluster, read) }]
+    const told = readRbac(read)
     const problems = problemsOf(told)
     if (config.authorization !== undefined) {
       // The gateway is asked first, and what it has no opinion about is nobody's: no role may say otherwise.
@@ -125,53 +123,6 @@ export function* questionsOf({ config, policy, wiring }: TargetInput<KubernetesT
       }
     }
   }
-}
-
-/** Whether it is granted only by patterns of names, of which the wiring doesn't list this one: said as a residue. */
-function isOpen(
-  { namespace, resource, group, subresource }: KubernetesAction,
-  granting: readonly { readonly pattern: KubernetesPattern }[],
-  { namespaces, apiResources }: KubernetesTarget,
-): boolean {
-  const isListed = apiResources
-    ?.map(takenApart)
-    .some((one) => one.resource === resource && one.group === group && one.subresource === subresource)
-  return granting.every(({ pattern }) => {
-    const byNamespace =
-      !pattern.namespaces.any && !pattern.namespaces.globs.some((one) => one.pieces.length === 1 && matchesGlob(one, namespace))
-    const byResource = pattern.subresources.every
-    return (byNamespace && namespaces?.includes(namespace) === false) || (byResource && isListed === false)
-  })
-}
-
-const PATTERN: KubernetesPattern = {
-  protocol: 'kubernetes',
-  text: '* *',
-  parameters: [],
-  side: 'grants',
-  verbs: everyBut(),
-  resources: everyBut(),
-  groups: everyBut(),
-  subresources: everyBut(),
-  namespaces: ANY,
-  names: ANY,
-  paths: undefined,
-}
-
-/** Cells that nothing covers are cells all the same. */
-const EVERYTHING: readonly KubernetesPattern[] = [PATTERN, { ...PATTERN, text: '* /**', paths: { segments: [], rest: true } }]
-
-/** What the wiring lists, so that cells are cut by it. */
-function listedIn({ namespaces = [], apiResources = [] }: KubernetesTarget): readonly KubernetesPattern[] {
-  return [
-    ...namespaces.map((one) => ({ ...PATTERN, namespaces: valuesOf([literal(one)]) })),
-    ...apiResources.map(takenApart).map(({ resource, group, subresource }) => ({
-      ...PATTERN,
-      resources: some([resource]),
-      groups: some([group]),
-      subresources: some([subresource]),
-    })),
-  ]
 }
 
 /** What the documents tell apart. */

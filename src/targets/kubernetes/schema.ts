@@ -38,6 +38,29 @@ export const kubernetesSchema = targetBase
       .enum(['roles', 'object-ids'])
       .default('roles')
       .describe('How the cluster names groups: roles, with the prefix; or `object-ids`, those of Entra groups, as AKS has them'),
+    azure: z
+      .strictObject({
+        cluster: z
+          .string()
+          .max(400)
+          .regex(
+            /^\/subscriptions\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/resource[Gg]roups\/[\w.()-]{0,89}[\w()-]\/providers\/Microsoft\.ContainerService\/managedClusters\/[A-Za-z0-9](?:[\w-]{0,61}[A-Za-z0-9])?$/,
+            'write what `az aks show --query id` prints',
+          )
+          .describe('Resource id of the AKS cluster'),
+      })
+      .optional()
+      .describe(
+        'That Azure authorizes requests to an AKS cluster (`--enable-azure-rbac`): role definitions and assignments of Azure are written, and no roles',
+      )
+      .meta({
+        examples: [
+          {
+            cluster:
+              '/subscriptions/6f1c2a34-7b58-4c1d-9e0f-2a3b4c5d6e7f/resourceGroups/shop/providers/Microsoft.ContainerService/managedClusters/staging',
+          },
+        ],
+      }),
     namespaces: z
       .array(namespace)
       .max(10_000)
@@ -139,7 +162,11 @@ export const kubernetesSchema = targetBase
           .join('; ')}`,
       ),
   })
-  .superRefine(({ subjects, authentication, authorization }, context) => {
+  .superRefine(({ subjects, authentication, authorization, azure, context: cluster }, context) => {
+    if (azure !== undefined && subjects !== 'object-ids')
+      context.addIssue({ code: 'custom', path: ['azure'], message: 'assigns roles to groups of Entra: write `subjects: object-ids`' })
+    if (azure !== undefined && cluster !== undefined)
+      context.addIssue({ code: 'custom', path: ['azure'], message: 'leaves nothing for kubectl to apply: leave out `context`' })
     if (subjects === 'object-ids' && authorization !== undefined)
       context.addIssue({ code: 'custom', path: ['authorization'], message: 'asks about roles: leave out `subjects: object-ids`' })
     const reached = Object.values(authentication?.issuers ?? {})
