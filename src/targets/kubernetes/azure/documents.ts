@@ -21,8 +21,8 @@ export interface Assigned {
 
 /** @param cluster Resource id of the cluster */
 export function documentsOf(target: string, cluster: string, all: readonly Assigned[]): readonly TargetDocument[] {
-  const [group, name] = [cluster.replace(/\/providers\/.*$/s, ''), cluster.replace(/^.*\//s, '')]
-  const subscription = group.split('/').slice(0, 3).join('/')
+  const parts = cluster.split('/')
+  const [subscription, group, name] = [parts.slice(0, 3).join('/'), parts.slice(0, 5).join('/'), parts.at(-1)!]
   const made = all.map(({ principal, namespace, actions }) => {
     const scope = namespace === undefined ? cluster : `${cluster}/namespaces/${namespace}`
     const definition = guid(['definition', cluster.toLowerCase(), target, principal, namespace ?? ''])
