@@ -60,7 +60,9 @@ describe('what a policy comes to in Azure', () => {
     assert.equal(new Set(names('get,list,watch secrets')).size, 4, 'one of each for each group')
     const odd = CLUSTER.replace('/shop/', '/providers/')
     const [definition] = documentsOf(granting('get,list,watch secrets'), azureTarget({ azure: { cluster: odd } }))
-    assert.deepEqual((definition!['properties'] as { readonly assignableScopes: unknown }).assignableScopes, [GROUP.replace('/shop', '/providers')])
+    assert.deepEqual((definition!['properties'] as { readonly assignableScopes: unknown }).assignableScopes, [
+      GROUP.replace('/shop', '/providers'),
+    ])
   })
 
   it('gives every group what its roles grant, in the namespaces that they are for', () => {
