@@ -5,7 +5,6 @@ import type { Wiring } from '../config/schema.ts'
 import type { Stand } from '../server/places/place.ts'
 import type { KubernetesTarget } from '../targets/kubernetes/schema.ts'
 import type { ActiveRole } from '../targets/kubernetes/timed.ts'
-import type { TargetInput } from '../targets/target.ts'
 import { counted, paint } from './output.ts'
 import { alikeBy, isRefusedWhole, openTargets, reportCompiled, type OpenedTarget } from './targets.ts'
 
@@ -64,7 +63,7 @@ async function bring(
   const told: Told[] = []
   for (const { name, config: any, documents, input } of results) {
     const config = any as KubernetesTarget
-    const { model } = (input as TargetInput<never>).policy
+    const { model } = input.policy
     const all = [...documents, ...timedBindings(documents, active, { config, wiring, model, now: clock.now() })]
     const place = await openKubernetes({ place: name, target: input.name, config, documents: all, wiring, folder, clock })
     try {

@@ -194,7 +194,7 @@ describe('an eligible role', () => {
   test('is for who may have it, for as long as is allowed, with a reason', async () => {
     const refused = async (...all: Parameters<typeof activate>): Promise<readonly [number, string]> => {
       const { status, body } = await activate(...all)
-      return [status, String(body.type).replace('urn:ostiary:', '')]
+      return [status, body.type.replace('urn:ostiary:', '')]
     }
     assert.deepEqual(await refused(tokenOf('reader', ['read'])), [403, 'identity/not-eligible'])
     assert.deepEqual(await refused(lead, 'admin'), [403, 'identity/not-eligible'])
