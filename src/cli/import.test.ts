@@ -4,17 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { RE2JS } from 're2js'
 import { assumptionNames } from '../targets/istio/assume.ts'
 import { DEFAULT_MESH, evaluateIstio, istioOf, parseIstio, translateIstio, type IstioResource } from '../targets/istio/translate/index.ts'
+import { regexes } from '../testing/regexes.ts'
 import { compileTargets } from './targets.ts'
 import { run } from './testing.ts'
 
 const NOW = Date.UTC(2030, 0, 1)
-const regexes = {
-  wholly: (pattern: string, text: string) => RE2JS.compile(pattern).matches(text),
-  anywhere: (pattern: string, text: string) => RE2JS.compile(pattern).matcher(text).find(),
-}
 
 function authorization(name: string, spec: string): string {
   return `---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: ${name}, namespace: shop }\nspec: ${spec}\n`

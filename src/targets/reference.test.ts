@@ -6,7 +6,8 @@ import { compileNative } from '../policy/native/compile.ts'
 import { decideNative } from '../policy/native/decide.ts'
 import { load, NOW } from '../policy/testdata/world.ts'
 import { contains, parseAddress, parseNetwork } from '../policy/when/cidr.ts'
-import { issuers, payloadOf, regexes } from './istio/testing.ts'
+import { regexes } from '../testing/regexes.ts'
+import { issuers, payloadOf } from './istio/testing.ts'
 import { emitEnvoy, FILTERS } from './envoy/emit.ts'
 
 const LATER = new Date(NOW + 60_000).toISOString()

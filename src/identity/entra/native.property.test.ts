@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { RE2JS } from 're2js'
 import { holdsOf, test as ask, type Formula, type NativeIssuer } from '../../core/token.ts'
+import { regexes } from '../../testing/regexes.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 import { AGENT, API, CLIENT, entraClaims, signToken, TENANT, testKey, USER, type JsonObject } from '../../testing/tokens.ts'
 import { issuerKinds } from '../index.ts'
 import { ask as authenticate, issuerConfig, openIssuerWorld } from '../testing.ts'
 
 const key = testKey('k')
-const matches = (pattern: string, text: string): boolean => RE2JS.compile(pattern).matches(text)
 const ABSENT = Symbol('absent')
 
 function mostly(usual: readonly unknown[], unusual: readonly unknown[] = [null, 5, {}, [], '', 'x y']): fc.Arbitrary<unknown> {
@@ -87,7 +86,7 @@ describe('tokens of Entra ID that an enforcement point may accept by itself, Ost
                 async (person, over, typ) => {
                   const payload = laidOver(person ? entraClaims.v2User(authority, now) : entraClaims.v2App(authority, now), over)
                   const header = laidOver({ alg: 'RS256', kid: 'k', typ: 'JWT' }, { typ })
-                  const holds = (formula: Formula): boolean => holdsOf(formula, { header, payload }, now, matches)
+                  const holds = (formula: Formula): boolean => holdsOf(formula, { header, payload }, now, regexes.wholly)
                   const result = await authenticate(identities, signToken(key, payload, JSON.stringify(header)))
                   const { aud, exp } = payload
                   if (!native.audiences.includes(aud as string) || typeof exp !== 'number' || !holds(native.credential)) {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { RE2JS } from 're2js'
 import { holdsOf, test as ask, type Formula, type NativeIssuer } from '../../core/token.ts'
+import { regexes } from '../../testing/regexes.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 import { keyFixture, signToken, testKey, type JsonObject, type KeyFixture } from '../../testing/tokens.ts'
 import { issuerKinds, type Identities } from '../index.ts'
@@ -12,8 +12,6 @@ import { ask as authenticate, issuerConfig, testDeps, testIdentity, type TestDep
 const AUDIENCE = 'https://orders.example'
 const es = testKey('es', 'ES256')
 const DECLARED = { department: 'string', level: 'number', staff: 'boolean', teams: { type: 'list', path: ['realm', 'teams'] } }
-
-const matches = (pattern: string, text: string): boolean => RE2JS.compile(pattern).matches(text)
 
 /** Mostly what a provider writes, and everything else now and then. */
 function mostly<T>(usual: readonly T[], unusual: readonly unknown[] = [null, 5, {}, [], '', 'x y']): fc.Arbitrary<unknown> {
@@ -103,7 +101,7 @@ describe('what an enforcement point may accept by itself, Ostiary accepts, and a
                 const full = { alg: 'ES256', kid: 'es', typ: 'JWT', ...header }
                 if (!('typ' in header)) delete (full as Record<string, unknown>)['typ']
                 const token = { header: full, payload }
-                const holds = (formula: Formula): boolean => holdsOf(formula, token, now, matches)
+                const holds = (formula: Formula): boolean => holdsOf(formula, token, now, regexes.wholly)
                 const result = await authenticate(identities, signToken(es, payload, JSON.stringify(full)))
                 // Expiry and `nbf` are what every enforcement point checks by itself.
                 const timely =

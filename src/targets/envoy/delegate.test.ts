@@ -1,11 +1,11 @@
 /** What an Envoy is told of a resource that it asks the gateway about: to ask, and to let nothing through that it hasn't asked about. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { RE2JS } from 're2js'
 import { envoySchema } from '../../doors/envoy/schema.ts'
 import { CHECKS_CLUSTER } from '../../envoy/gateway.ts'
 import { emitEnvoy, FILTERS, type EnvoyResource } from './emit.ts'
 import { evaluateEnvoy, type EvaluatedRequest } from '../../envoy/evaluate.ts'
+import { regexes } from '../../testing/regexes.ts'
 import { Pieces } from './pieces.ts'
 
 type Json = { readonly [name: string]: unknown }
@@ -31,10 +31,7 @@ describe('a delegated resource', () => {
       { virtualHosts: hosts },
       [FILTERS.callers, FILTERS.guardrails, FILTERS.rules],
       { host: 'asked.example', method: 'GET', path: '/a', authorization: undefined, token: undefined, time: 0, ...more },
-      {
-        wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
-        anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
-      },
+      regexes,
     )
 
   test('is let through with the mark of the answer for it, and with no other or none', () => {

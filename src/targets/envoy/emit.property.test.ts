@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { RE2JS } from 're2js'
 import { compileNative } from '../../policy/native/compile.ts'
 import { decideNative } from '../../policy/native/decide.ts'
 import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
@@ -11,14 +10,11 @@ import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
 import { statementOf } from '../../envoy/rbac.ts'
 import { emitEnvoy, FILTERS, type EnvoyResource } from './emit.ts'
-import { evaluateEnvoy, type Regexes } from '../../envoy/evaluate.ts'
+import { evaluateEnvoy } from '../../envoy/evaluate.ts'
+import { regexes } from '../../testing/regexes.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 import type { TreeLimits } from './tree.ts'
 
-const regexes: Regexes = {
-  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
-  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
-}
 const ORDER = [FILTERS.callers, FILTERS.guardrails, FILTERS.rules]
 const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }
 

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { RE2JS } from 're2js'
 import { declaredClaims } from '../../identity/claims.ts'
 import { readKey, type VerificationKey } from '../../identity/jose/jwk.ts'
 import { jwksOf, signingFor } from '../../identity/nativekeys.ts'
@@ -15,12 +14,8 @@ import { load, NOW } from '../../policy/testdata/world.ts'
 import type { JsonObject } from '../../identity/jose/json.ts'
 import { CANONICAL_PATH } from '../../envoy/policies.ts'
 import { asStatic, emitEnvoy, FILTERS, type EnvoyConfiguration } from './emit.ts'
-import { evaluateEnvoy, type Evaluated, type Regexes } from '../../envoy/evaluate.ts'
-
-const regexes: Regexes = {
-  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
-  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
-}
+import { evaluateEnvoy, type Evaluated } from '../../envoy/evaluate.ts'
+import { regexes } from '../../testing/regexes.ts'
 
 const CLAIMS = {
   level: 'number',

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { RE2JS } from 're2js'
-import { evaluateEnvoy, type Regexes } from '../../envoy/evaluate.ts'
+import { evaluateEnvoy } from '../../envoy/evaluate.ts'
 import { FILTERS } from '../../envoy/filters.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
@@ -15,14 +14,11 @@ import type { ResourceProof } from '../target.ts'
 import { proveEnvoy } from './prove.ts'
 import type { TreeLimits } from './tree.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
+import { regexes } from '../../testing/regexes.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 
 const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }
 const ORDER = [FILTERS.callers, FILTERS.guardrails, FILTERS.rules]
-const regexes: Regexes = {
-  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
-  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
-}
 
 function resourcesOf(policy: CompiledPolicy, names: readonly string[]): readonly EnvoyResource[] {
   return names.flatMap((name) => {

@@ -8,8 +8,9 @@ import { decideNative } from '../../policy/native/decide.ts'
 import { filesOf, policyData } from '../../policy/testdata/random.ts'
 import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
+import { regexes } from '../../testing/regexes.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
-import { ask, BOTH, compiled, issuers, payloadOf, proxyOf, regexes, targetOf, toldOnly } from './testing.ts'
+import { ask, BOTH, compiled, issuers, payloadOf, proxyOf, targetOf, toldOnly } from './testing.ts'
 import { readPath } from './translate/paths.ts'
 
 const VALUES = ['a', 'b', 'c']

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { kindClaims, load, wiring as policyWiring } from '../../policy/testdata/world.ts'
+import { regexes } from '../../testing/regexes.ts'
 import type { TargetDocument, TargetInput, TargetResult } from '../target.ts'
 import type { IstioTarget } from './schema.ts'
 import { istioSchema } from './schema.ts'
 import { ask, BOTH, compiled, issuerOf, issuers, payloadOf, proxyOf, SECONDS, targetOf, wiringOf, without, type Call } from './testing.ts'
 import type { IstioVerdict } from './translate/evaluate.ts'
 import { evaluateIstioTcp } from './translate/evaluate.ts'
-import { regexes } from './testing.ts'
 import type { Translated } from './translate/translate.ts'
 
 const ROLES = `roles:

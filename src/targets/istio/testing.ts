@@ -1,8 +1,6 @@
 /** What tests of this target share: a small world in a mesh, and what a proxy of it answers. */
-import { RE2JS } from 're2js'
 import type { Wiring } from '../../config/schema.ts'
 import type { NativeIssuer } from '../../core/token.ts'
-import type { Regexes } from '../../envoy/evaluate.ts'
 import { CHECKED } from '../../envoy/metadata.ts'
 import { declaredClaims } from '../../identity/claims.ts'
 import { oidcClaims } from '../../identity/oidc/claims.ts'
@@ -10,6 +8,7 @@ import { nativeOidc } from '../../identity/oidc/native.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 import type { PolicyData } from '../../policy/testdata/random.ts'
 import { NOW } from '../../policy/testdata/world.ts'
+import { regexes } from '../../testing/regexes.ts'
 import type { NativeIssuers, TargetDocument, TargetInput, TargetResult } from '../target.ts'
 import { assumptionNames, type Assumption } from './assume.ts'
 import { compileIstio } from './emit.ts'
@@ -18,17 +17,6 @@ import { evaluateIstio, type IstioRequest, type IstioVerdict } from './translate
 import { DEFAULT_MESH, type Mesh } from './translate/mesh.ts'
 import { istioOf } from './translate/read.ts'
 import { translateIstio, type Translated } from './translate/translate.ts'
-
-const patterns = new Map<string, RE2JS>()
-function compiledPattern(pattern: string): RE2JS {
-  const known = patterns.get(pattern) ?? RE2JS.compile(pattern)
-  patterns.set(pattern, known)
-  return known
-}
-export const regexes: Regexes = {
-  wholly: (pattern, text) => compiledPattern(pattern).matches(text),
-  anywhere: (pattern, text) => compiledPattern(pattern).matcher(text).find(),
-}
 
 export const CLAIMS = {
   level: 'number',

@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { RE2JS } from 're2js'
 import { FILTERS } from '../../envoy/filters.ts'
-import type { Regexes } from '../../envoy/evaluate.ts'
 import { statementOf } from '../../envoy/rbac.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { decideNative } from '../../policy/native/decide.ts'
@@ -12,15 +10,12 @@ import { issuers, tokenOf } from '../../policy/testdata/native.ts'
 import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
 import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
 import { load, NOW } from '../../policy/testdata/world.ts'
+import { regexes } from '../../testing/regexes.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 import { evaluateKuma, translateKuma } from './evaluate.ts'
 import { MESH_TLS, plainInbound } from './testdata/inbound.ts'
 import { compiled, kumaConfig, LABELS } from './testdata/world.ts'
 
-const regexes: Regexes = {
-  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
-  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
-}
 const WEB = 'spiffe://default.zone1.mesh.local/ns/shop/sa/web'
 const HOSTS: Readonly<Record<string, readonly string[]>> = { orders: ['orders.example'], wiki: ['wiki.example', 'Pages.example'] }
 

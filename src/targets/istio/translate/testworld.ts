@@ -1,16 +1,11 @@
+import { regexes } from '../../../testing/regexes.ts'
 /** Resources in few words, and questions about them, for the tests of their meaning. */
-import { RE2JS } from 're2js'
-import type { Regexes } from '../../../envoy/evaluate.ts'
 import { evaluateIstio, evaluateIstioTcp, type IstioConnection, type IstioRequest, type IstioVerdict } from './evaluate.ts'
 import { DEFAULT_MESH, type Mesh, type Workload } from './mesh.ts'
 import { parseIstio } from './read.ts'
 import { translateIstio, type Translated } from './translate.ts'
 import type { ShownToken } from './tokens.ts'
 
-export const regexes: Regexes = {
-  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
-  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
-}
 const NOW = Date.UTC(2030, 0, 1)
 export const seconds = NOW / 1000
 const WORKLOAD: Workload = { kind: 'sidecar', namespace: 'shop', labels: { app: 'orders' } }

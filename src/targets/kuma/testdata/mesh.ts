@@ -1,22 +1,17 @@
 /** Policies of one resource in a mesh, and requests to the inbound that becomes of them. */
 import assert from 'node:assert/strict'
-import { RE2JS } from 're2js'
-import type { Evaluated, Regexes } from '../../../envoy/evaluate.ts'
+import type { Evaluated } from '../../../envoy/evaluate.ts'
 import type { Json } from '../../../envoy/rbac.ts'
 import { declaredClaims } from '../../../identity/claims.ts'
 import { oidcClaims } from '../../../identity/oidc/claims.ts'
 import { nativeOidc } from '../../../identity/oidc/native.ts'
 import { load, NOW } from '../../../policy/testdata/world.ts'
+import { regexes } from '../../../testing/regexes.ts'
 import type { TargetDocument } from '../../target.ts'
 import { evaluateKuma, translateKuma } from '../evaluate.ts'
 import { kumaSchema, type KumaTarget } from '../schema.ts'
 import { plainInbound } from './inbound.ts'
 import { compiled, kumaConfig, LABELS, type Compiled } from './world.ts'
-
-const regexes: Regexes = {
-  wholly: (pattern, text) => RE2JS.compile(pattern).matches(text),
-  anywhere: (pattern, text) => RE2JS.compile(pattern).matcher(text).find(),
-}
 
 const CLAIMS = {
   level: 'number',
