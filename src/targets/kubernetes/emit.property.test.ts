@@ -6,6 +6,7 @@ import { clusterUser } from '../../kubernetes/users.ts'
 import { kubernetes } from '../../policy/actions/kubernetes/index.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 import { NOW, someone } from '../../policy/testdata/world.ts'
+import { runs, untilEnough } from '../../testing/runs.ts'
 import type { TargetDocument } from '../target.ts'
 import { compileKubernetes } from './emit.ts'
 import { isAuthorized, readRbac } from './evaluate.ts'
@@ -114,33 +115,39 @@ function decided(policy: CompiledPolicy, documents: readonly TargetDocument[], a
 }
 
 describe('random policies in a cluster', () => {
-  it('are decided as the engine decides them, or refused', () => {
+  it('are decided as the engine decides them, or refused', async () => {
     let compiledAny = 0
-    fc.assert(
-      fc.property(
-        rules,
-        listing,
-        fc.array(fc.oneof({ weight: 4, arbitrary: action }, pathAction), { minLength: 20, maxLength: 40 }),
-        (all, listed, asked) => {
-          const policy = policyOf(`rules: ${JSON.stringify(all.map((one, index) => ({ id: `r${index}`, resource: 'prod', ...one })))}\n`)
-          const config = targetOf(listed)
-          const { documents, diagnostics } = compileKubernetes(inputOf(policy, config))
-          if (diagnostics.length > 0) return assert.deepEqual(documents, [])
-          compiledAny++
-          for (const one of asked) {
-            if (!kubernetes.matches({ ...EVERYTHING, ...(one.path === '' ? {} : PATHS) }, one)) continue
-            for (const claims of PEOPLE) {
-              const { engine, cluster } = decided(policy, documents, one, claims)
-              for (const each of cluster) assert.equal(each, engine, `${JSON.stringify(one)} ${JSON.stringify(claims)}`)
-            }
-          }
-          const [proof] = proveKubernetes(inputOf(policy, config), documents)
-          assert.deepEqual([proof!.counterexamples, proof!.problems, proof!.notProven], [[], [], []])
-        },
-      ),
-      { numRuns: 100 },
+    await untilEnough(
+      () =>
+        fc.assert(
+          fc.property(
+            rules,
+            listing,
+            fc.array(fc.oneof({ weight: 4, arbitrary: action }, pathAction), { minLength: 20, maxLength: 40 }),
+            (all, listed, asked) => {
+              const policy = policyOf(
+                `rules: ${JSON.stringify(all.map((one, index) => ({ id: `r${index}`, resource: 'prod', ...one })))}\n`,
+              )
+              const config = targetOf(listed)
+              const { documents, diagnostics } = compileKubernetes(inputOf(policy, config))
+              if (diagnostics.length > 0) return assert.deepEqual(documents, [])
+              compiledAny++
+              for (const one of asked) {
+                if (!kubernetes.matches({ ...EVERYTHING, ...(one.path === '' ? {} : PATHS) }, one)) continue
+                for (const claims of PEOPLE) {
+                  const { engine, cluster } = decided(policy, documents, one, claims)
+                  for (const each of cluster) assert.equal(each, engine, `${JSON.stringify(one)} ${JSON.stringify(claims)}`)
+                }
+              }
+              const [proof] = proveKubernetes(inputOf(policy, config), documents)
+              assert.deepEqual([proof!.counterexamples, proof!.problems, proof!.notProven], [[], [], []])
+            },
+          ),
+          { numRuns: runs(35) },
+        ),
+      () => compiledAny > 20,
+      () => compiledAny,
     )
-    assert.ok(compiledAny > 20, `only ${compiledAny} could be compiled`)
   })
 
   it('are found out where a document says anything else', () => {
@@ -163,7 +170,7 @@ describe('random policies in a cluster', () => {
             assert.deepEqual(ask(changed, one), ask(documents, one), JSON.stringify(one))
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(35) },
     )
   })
 })

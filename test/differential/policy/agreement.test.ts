@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { runs } from '../../../src/testing/runs.ts'
 import { casbin } from './casbin.ts'
 import { cedarEngine } from './cedar.ts'
 import type { Ask, CommonPolicy, Engine } from './subset.ts'
@@ -9,7 +10,7 @@ import { opa } from './opa.ts'
 import { ostiary } from './ostiary.ts'
 import { ask, commonPolicy } from './random.ts'
 
-const POLICIES = 150
+const POLICIES = runs(60)
 const ASKS = 24
 
 /** How often each answer was given: a comparison in which all is denied compares nothing. */

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { evaluateZtunnel, readByZtunnel, type ZtunnelConnection, type ZtunnelNote, type ZtunnelReading } from './ambient.ts'
 import { DEFAULT_MESH } from './mesh.ts'
 import { parseIstio } from './read.ts'
-import { policy } from './testworld.ts'
+import { policy } from './testing.ts'
 
 const WEB = 'spiffe://cluster.local/ns/shop/sa/web'
 const CALL: ZtunnelConnection = { peer: WEB, source: '10.0.0.1', destination: '10.1.0.1', port: 80 }

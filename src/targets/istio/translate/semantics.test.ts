@@ -1,7 +1,7 @@
 /** What Istio's documentation and source say of its policies, one by one, as the evaluator of the translation has it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { A, allows, ask, policy, tcp, token, tokens, translated } from './testworld.ts'
+import { A, allows, ask, policy, tcp, token, tokens, translated } from './testing.ts'
 
 describe('policies of Istio', () => {
   test('none allow, one that allows denies the rest, and one without rules denies all', () => {

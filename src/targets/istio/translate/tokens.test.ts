@@ -1,7 +1,7 @@
 /** What a workload makes of tokens, as the evaluator of the translation has it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { A, allows, ask, B, policy, seconds, token, tokens, translated } from './testworld.ts'
+import { A, allows, ask, B, policy, seconds, token, tokens, translated } from './testing.ts'
 import type { ShownToken } from './tokens.ts'
 
 describe('tokens', () => {

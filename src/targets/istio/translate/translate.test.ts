@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { IstioVerdict } from './evaluate.ts'
 import type { Mesh, Workload } from './mesh.ts'
-import { A, allows, ask, policy, tokens, translated } from './testworld.ts'
+import { A, allows, ask, policy, tokens, translated } from './testing.ts'
 
 describe('a workload', () => {
   const none = (selection: string, namespace = 'shop'): string => policy('none', `{${selection}}`, namespace)
