@@ -45,11 +45,14 @@ export class Activations implements GrantSource {
   #bySubject = new Map<string, readonly StoredActivation[]>()
   #active = new Map<string, { readonly grants: readonly Grant[]; readonly until: number }>()
   #timer: Timer | undefined
+  /** What ended by then has been ended. Milliseconds since the epoch. */
+  #endedBy: number
 
   /** @param known All that the store holds. */
   constructor(parts: ActivationParts, known: readonly StoredActivation[]) {
     this.#parts = parts
     const { store, clock, meter, log } = parts
+    this.#endedBy = clock.now()
     this.#shared = new Shared<StoredActivation>(
       {
         store,
@@ -163,15 +166,16 @@ export class Activations implements GrantSource {
     this.#awaitEnd(all)
   }
 
-  /** What is open by a role ends as it does. */
+  /** What is open by a role ends as it does. A timer may go off a little before its time: then once more. */
   #awaitEnd(all: readonly StoredActivation[]): void {
     const { clock, onEnd } = this.#parts
     this.#timer?.cancel()
-    const now = clock.now()
-    const ends = all.map(({ until }) => until).filter((until) => until > now)
+    const ends = all.map(({ until }) => until).filter((until) => until > this.#endedBy)
     if (ends.length === 0) return
-    this.#timer = clock.after(Math.min(...ends) - now, () => {
+    this.#timer = clock.after(Math.max(0, Math.min(...ends) - clock.now()), () => {
+      const now = clock.now()
       onEnd()
+      this.#endedBy = now
       this.#awaitEnd(all)
     })
   }

@@ -74,7 +74,7 @@ export class Shared<T extends Kept> {
     })
   }
 
-  /** Called back after a change that another process made, and when the store can't be read any more or again. */
+  /** Called back after a change that another process made, after what is over was removed, and when the store can't be read any more or again. */
   onChange(listener: () => void): void {
     this.#listeners.push(listener)
   }
@@ -150,6 +150,8 @@ export class Shared<T extends Kept> {
     if (gone === 0) return
     this.#parts.swept?.(gone)
     this.#take(await store.list())
+    // What waits for an end may not have come to it yet.
+    this.#tell()
   }
 
   #take(all: readonly T[]): void {

@@ -178,7 +178,8 @@ describe('a gateway', () => {
     assert.equal((await admin('/livez')).status, 200)
     const ready = await admin('/readyz')
     assert.equal(ready.status, 200, ready.body)
-    assert.deepEqual(JSON.parse(ready.body), { status: 'ready', issuers: [{ name: 'entra', ready: true }], revocations: { ready: true } })
+    const stores = { revocations: { ready: true }, activations: { ready: true } }
+    assert.deepEqual(JSON.parse(ready.body), { status: 'ready', issuers: [{ name: 'entra', ready: true }], ...stores })
   })
 
   test('the one-time link works once', async () => {

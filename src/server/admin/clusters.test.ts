@@ -13,6 +13,7 @@ function listed(access: Pick<Access, 'resources' | 'actor'> | undefined, mayAsk 
   const parts = {
     mayAsk: () => mayAsk,
     now: () => 0,
+    activations: { of: () => undefined },
     policy: () => ({ access: () => access }),
     clusters: () => ['shop', 'bank', 'orders'].map(cluster),
   } as unknown as AdminParts
