@@ -265,7 +265,7 @@ describe('a real Envoy in a mesh decides as the engine does', () => {
     for (let at = 0; at < requests.length; at += 16) await Promise.all(requests.slice(at, at + 16).map((each, i) => one(each, at + i)))
     process.stderr.write(`${requests.length} requests of ${DATAPLANES} dataplanes with three resources each: ${JSON.stringify(told)}\n`)
     for (const [what, count] of Object.entries(told)) assert.ok(count > 4, `${what}: ${JSON.stringify(told)}`)
-    assert.ok(told.allowed > 100 && told.denied > 500, JSON.stringify(told))
+    assert.ok(told.allowed > 30 && told.denied > 500, JSON.stringify(told))
   })
 
   test('whoever shows no certificate of the mesh is not let in where it is strict, whatever the token', async () => {
