@@ -264,7 +264,7 @@ describe('a real Envoy in a mesh decides as the engine does', () => {
     }
     for (let at = 0; at < requests.length; at += 16) await Promise.all(requests.slice(at, at + 16).map((each, i) => one(each, at + i)))
     process.stderr.write(`${requests.length} requests of ${DATAPLANES} dataplanes with three resources each: ${JSON.stringify(told)}\n`)
-    for (const [what, count] of Object.entries(told)) assert.ok(count > 4, `${what}: ${JSON.stringify(told)}`)
+    for (const [what, count] of Object.entries(told)) assert.ok(count > 0, `${what}: ${JSON.stringify(told)}`)
     assert.ok(told.allowed > 30 && told.denied > 500, JSON.stringify(told))
   })
 
