@@ -140,14 +140,17 @@ describe('somebody of whom another tells the roles', () => {
     return [principal.roles, principal.unknownRoles]
   }
   test('holds those that their issuer gives, and what everybody holds', () =>
-    assert.deepEqual(told('r', 'ends', 'authenticated', 'r'), [['authenticated', 'ends', 'everyone', 'r'], []]))
+    assert.deepEqual(told('r', 'ends', 'authenticated', 'r'), [['authenticated', 'ends', 'everyone', 'r'], ['ends']]))
   test('holds a role no longer than the first of its bindings that ends, for nobody tells by which', () => {
     const both = `roles: { r: { bind: [{ issuer: entra, claim: groups, any: [g] }, { issuer: entra, claim: oid, any: [x], breakGlass: { until: 2026-06-01T00:00:00Z } }] } }
-rules: [{ id: a, role: r, resource: orders, actions: [GET /a] }]`
+rules: [{ id: a, role: r, resource: orders, actions: [GET /a] }, { id: b, role: authenticated, resource: orders, actions: [GET /b] }]
+guardrails: [{ id: g, for: [r], resource: orders, deny: [GET /b] }]`
     const { policy: ending } = load(both)
-    const at = (time: number) =>
-      ending!.decide(ending!.holding('entra', 's', ['r']), act('GET /a'), 'orders', { time, ip: '10.0.0.1' }).effect
-    assert.deepEqual([at(Date.UTC(2026, 5, 1) - 1), at(Date.UTC(2026, 5, 1))], ['allow', 'deny'])
+    const who = ending!.holding('entra', 's', ['r', 'authenticated'])
+    const end = Date.UTC(2026, 5, 1)
+    const at = (time: number, text: string) => ending!.decide(who, act(text), 'orders', { time, ip: '10.0.0.1' }).effect
+    assert.deepEqual([at(end - 1, 'GET /a'), at(end, 'GET /a')], ['allow', 'deny'])
+    assert.deepEqual([at(end - 1, 'GET /b'), at(end, 'GET /b')], ['deny', 'deny'], 'and what is taken from its holders is taken')
   })
   test('may or may not hold what nothing gives them now', () =>
     assert.deepEqual(told('eligible', 'elsewhere', 'ended', 'authenticated'), [

@@ -31,8 +31,9 @@ export function toldRoles(
     const index = indexes.get(role)
     if (index === undefined || role === EVERYONE) continue
     const until = role === AUTHENTICATED ? endless : given.get(role)
-    if (until === undefined) unsure.push({ index, role, until: endless })
-    else held.push({ index, role, until })
+    if (until !== undefined) held.push({ index, role, until })
+    // After its end it is as unknown as one that nothing gives.
+    if (until !== endless) unsure.push({ index, role, until: endless })
   }
   if (!told.has(AUTHENTICATED)) unsure.push({ index: indexes.get(AUTHENTICATED)!, role: AUTHENTICATED, until: endless })
   return { held, unsure }
