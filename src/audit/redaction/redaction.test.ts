@@ -75,6 +75,7 @@ const TEXTS: Readonly<Record<string, readonly (readonly [text: string, kept: str
   'secrets in URLs': [
     ['postgres://app:p@ss/w@db:5432/x?a=b y', `postgres://app:${R}@db:5432/x?a=b y`],
     ['jdbc:mysql://u:pw@h/db', `jdbc:mysql://u:${R}@h/db`],
+    [`postgres://app:pw@db/xDB_PASSWORD=hunter2\u001b[31m red`, `postgres://app:${R}@db/xDB_PASSWORD=${R}\u001b[31m red`],
     ['http://h:8080/a@b https://user@host/ c://d', 'http://h:8080/a@b https://user@host/ c://d'],
   ],
   arguments: [

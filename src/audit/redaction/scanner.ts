@@ -17,6 +17,8 @@ const INDIFFERENT = /[^A-Za-z0-9_+/.~\-\0-\u001f "'`:={}\\]+/y
 /** A run is held for so long; of a longer one, this much is read again with what follows. */
 const RUN_LIMIT = 4096
 const OVERLAP = 512
+/** Modes that one text goes through at most. */
+const MODES = 8
 /** Of a control sequence. */
 const SEQUENCE_LIMIT = 64
 /** A word that is shorter is no secret that a terminal could have broken. */
@@ -162,7 +164,8 @@ export class Scanner implements Stage {
   }
 
   #transparent(text: string, at: number): void {
-    if (this.#mode !== undefined) {
+    // What one mode leaves may begin another, which holds what comes before this.
+    for (let round = 0; this.#mode !== undefined && round < MODES; round++) {
       const left = this.#mode.painted(text, at)
       if (left === undefined) return
       this.#left(left)
