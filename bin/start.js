@@ -89,6 +89,13 @@ const node = pinnedNode()
 const entry = args[0] === 'dev' && clone ? 'tools/dev.ts' : clone ? 'src/cli/main.ts' : 'dist/cli/main.js'
 if (!existsSync(join(root, entry))) fail(`this package is incomplete: \`${entry}\` is missing`, 'install it again')
 
+// In a clone nobody has built the console's pages: at once where they are of these sources already.
+if (clone && args[0] === 'up') {
+  const { status } = spawnSync(node, ['--disable-warning=ExperimentalWarning', join(root, 'tools/console.ts')], { stdio: ['ignore', 2, 2] })
+  if (status !== 0)
+    process.stderr.write('ostiary: the console could not be built, so its pages are missing; the gateway runs all the same\n')
+}
+
 const child = spawn(
   node,
   // The young generation is bounded: V8 would let it grow to four times this, for 100 MB more and no CPU less. It is collected by the thread

@@ -1,10 +1,10 @@
 /** A real browser signs in, looks around, and signs out. Needs Debian's `chromium`; only `.ci/run` runs it. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, type Browser } from 'playwright-core'
-import { run, startRealDemo, type RealDemo } from './demo.ts'
+import { ROOT, run, startRealDemo, type RealDemo } from './demo.ts'
 
 const ORDERS = 'http://orders.localhost:8080'
 const FLAGS = [
@@ -22,6 +22,8 @@ let demo: RealDemo
 let browser: Browser
 
 before(async () => {
+  // As in a clone that nobody has run before: it builds its pages.
+  rmSync(join(ROOT, 'dist/console'), { recursive: true, force: true })
   demo = await startRealDemo()
   browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: FLAGS })
 })
