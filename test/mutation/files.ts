@@ -10,6 +10,8 @@ const ENGINE = [
   'party',
   'guards',
   'bind',
+  'roleset',
+  'told',
   'compile',
   'compiled',
   'cell',

@@ -43,7 +43,8 @@ export const ENGINE: Equivalents = {
     {
       line: 'if (known !== undefined) return known',
       change: 'known !== undefined → false',
-      because: 'binding the identity again by the same policy gives the same state',
+      lines: 2,
+      because: 'binding the identity again by the same policy gives the same state, and so does reading its bindings again',
     },
     {
       line: "if (state !== 'not-held')",
