@@ -175,7 +175,7 @@ export class CompiledPolicy implements Policy {
     const { rules, guardrails } = statementsOn(this.model, resource)
     const read = (actions: (typeof rules)[number]['actions'], side: 'grants' | 'takes'): readonly unknown[] =>
       actions.flatMap(({ pattern }) => {
-        const { pattern: other } = vocabularyOf(pattern.protocol)?.parse(pattern.text, side) ?? {}
+        const { pattern: other } = vocabularyOf(pattern.protocol)!.parse(pattern.text, side)
         return other === undefined ? [] : [other]
       })
     const widened: Widened = {
