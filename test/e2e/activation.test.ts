@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { decodeJwt } from 'jose'
 import { stringify } from 'yaml'
-import { main } from '../../src/cli/main.ts'
+import { run } from '../../src/cli/testing.ts'
 import { startGateway, type Gateway } from '../../src/server/start.ts'
 import { openSqliteActivations } from '../../src/store/sqlite-activations.ts'
 import { keyFixture, rfc9068Claims, signToken, testKey, type JsonObject, type KeyFixture } from '../../src/testing/tokens.ts'
@@ -126,21 +126,11 @@ describe('an eligible role', () => {
   const activate = (token: string, role = 'lead', body: object = { for: '1h', reason: 'incident 7' }) =>
     api('POST', `/api/activations/own/${role}`, token, body)
 
-  async function cli(
-    token: string,
-    ...args: readonly string[]
-  ): Promise<{ readonly exit: number; readonly out: string; readonly err: string }> {
-    const written = { out: '', err: '' }
-    const { write: out } = process.stdout
-    const { write: err } = process.stderr
+  async function cli(token: string, ...args: readonly string[]): ReturnType<typeof run> {
     process.env['OSTIARY_TOKEN'] = token
-    process.stdout.write = (part: string | Uint8Array) => ((written.out += String(part)), true)
-    process.stderr.write = (part: string | Uint8Array) => ((written.err += String(part)), true)
     try {
-      return { exit: await main([...args, '--admin', gateway.admin.url]), ...written }
+      return await run(...args, '--admin', gateway.admin.url)
     } finally {
-      process.stdout.write = out
-      process.stderr.write = err
       delete process.env['OSTIARY_TOKEN']
     }
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { stringify } from 'yaml'
-import { main } from '../../src/cli/main.ts'
+import { run } from '../../src/cli/testing.ts'
 import { OstiaryError } from '../../src/core/errors.ts'
 import { startGateway, type Gateway } from '../../src/server/start.ts'
 import { keyFixture, rfc9068Claims, signToken, testKey, type JsonObject, type KeyFixture } from '../../src/testing/tokens.ts'
@@ -122,18 +122,11 @@ describe('what ends access', () => {
   })
 
   /** Runs the command line as the operator. */
-  async function cli(...args: readonly string[]): Promise<{ readonly exit: number; readonly out: string; readonly err: string }> {
-    const written = { out: '', err: '' }
-    const { write: out } = process.stdout
-    const { write: err } = process.stderr
+  async function cli(...args: readonly string[]): ReturnType<typeof run> {
     process.env['OSTIARY_TOKEN'] = operator
-    process.stdout.write = (text: string | Uint8Array) => ((written.out += String(text)), true)
-    process.stderr.write = (text: string | Uint8Array) => ((written.err += String(text)), true)
     try {
-      return { exit: await main([...args, '--admin', gateway.admin.url]), ...written }
+      return await run(...args, '--admin', gateway.admin.url)
     } finally {
-      process.stdout.write = out
-      process.stderr.write = err
       delete process.env['OSTIARY_TOKEN']
     }
   }
