@@ -79,8 +79,9 @@ test('any decision is read as it was made, and can be made again from what was r
             ...(withActor ? { confirmation: { method: 'dpop', thumbprint: path } } : {}),
           },
         })
+        const active = withActor ? [{ issuer: identity.issuer, subject, role: display, from: 5, until: 7 }] : []
         const event = decisionOf('id', {
-          principal: principalOf(identity),
+          principal: { ...principalOf(identity), ...(withActor ? { activated: active } : {}) },
           action: { protocol: 'http', method: display, path },
           ip: subject,
           trace: path,
@@ -96,7 +97,7 @@ test('any decision is read as it was made, and can be made again from what was r
           { ...identity, claims, actor: inputs.identity!.actor },
         )
         assert.equal(inputs.identity!.actor?.subject, withActor ? path : undefined)
-        assert.deepEqual(inputs.context, { time: event.time, ip: subject })
+        assert.deepEqual(inputs.context, { time: event.time, ip: subject, grants: active })
         assert.equal(inputs.policyVersion, 'sha256:1')
       },
     ),

@@ -26,7 +26,7 @@ export function decisionInputs(decision: DecisionRecord, principal: PrincipalRec
       time: Date.parse(decision.time),
       ip,
       ...(decision.justification === undefined ? {} : { justification: decision.justification }),
-      ...grantsOf(principal?.principal),
+      grants: grantsOf(principal?.principal),
     },
     policyVersion: policy,
     exact:
@@ -116,13 +116,13 @@ function identityOf(who: WhoInFull): Identity | undefined {
   }
 }
 
-/** What made eligible roles active, of all parties. */
-function grantsOf(who: WhoInFull | undefined): Pick<DecisionContext, 'grants'> {
+/** What made eligible roles active, of all parties. Where the record names none, none was. */
+function grantsOf(who: WhoInFull | undefined): readonly Grant[] {
   const grants: Grant[] = []
   for (let party = who; party !== undefined; party = party.actor)
     for (const { role, from, until } of party.activated ?? [])
       grants.push({ issuer: party.issuer, subject: party.subject, role, from, until })
-  return grants.length === 0 ? {} : { grants }
+  return grants
 }
 
 /** Names of the values that gave roles: those alone are recorded. */
