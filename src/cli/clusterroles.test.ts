@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import { stringify } from 'yaml'
 import { assumptionNames } from '../targets/kubernetes/assume.ts'
 import { keepBringing } from './clusterroles.ts'
-import { run } from './testing.ts'
+import { captured, run } from './testing.ts'
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/kubernetes')
 
@@ -156,22 +156,26 @@ describe('clusters on the command line', () => {
         async () => [one],
       ]
       const isBound: boolean[] = []
-      await keepBringing(
-        dir,
-        {},
-        {
-          active: () => {
-            // Each round has been applied by the time that the next is asked for.
-            if (existsSync(join(folder, 'applied'))) isBound.push(applied().at(-1)!.includes('"kind":"User"'))
-            const next = answers.shift()
-            if (next === undefined) controller.abort()
-            return next?.() ?? Promise.resolve([one])
+      const { err } = await captured(async () => {
+        await keepBringing(
+          dir,
+          {},
+          {
+            active: () => {
+              // Each round has been applied by the time that the next is asked for.
+              if (existsSync(join(folder, 'applied'))) isBound.push(applied().at(-1)!.includes('"kind":"User"'))
+              const next = answers.shift()
+              if (next === undefined) controller.abort()
+              return next?.() ?? Promise.resolve([one])
+            },
+            output: { answer: () => undefined },
+            signal: controller.signal,
+            pauses: { look: 1, again: 1 },
           },
-          output: { answer: () => undefined },
-          signal: controller.signal,
-          pauses: { look: 1, again: 1 },
-        },
-      )
+        )
+        return 0
+      })
+      assert.match(err, /^no gateway$/m)
       assert.deepEqual(isBound, [true, true, true, true, false, true])
       assert.doesNotMatch(applied().at(-1)!, /"kind":"User"/, 'nobody would take it away any more')
     })

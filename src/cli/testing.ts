@@ -1,5 +1,16 @@
+export interface Ran {
+  readonly exit: number
+  readonly out: string
+  readonly err: string
+}
+
 /** Runs the command line in process and answers what it wrote. */
-export async function run(...args: readonly string[]): Promise<{ readonly exit: number; readonly out: string; readonly err: string }> {
+export function run(...args: readonly string[]): Promise<Ran> {
+  return captured(async () => (await import('./main.ts')).main(args))
+}
+
+/** What some work wrote for people, and its exit code. */
+export async function captured(work: () => Promise<number>): Promise<Ran> {
   const written = { out: '', err: '' }
   const taken = (stream: NodeJS.WriteStream, name: 'out' | 'err'): NodeJS.WriteStream['write'] => {
     const { write } = stream
@@ -10,8 +21,7 @@ export async function run(...args: readonly string[]): Promise<{ readonly exit: 
   const out = taken(process.stdout, 'out')
   const err = taken(process.stderr, 'err')
   try {
-    const { main } = await import('./main.ts')
-    const exit = await main(args)
+    const exit = await work()
     return { exit, ...written }
   } finally {
     process.stdout.write = out
