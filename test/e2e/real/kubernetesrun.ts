@@ -191,7 +191,8 @@ export function normalised(text: string, values: Readonly<Record<string, string>
   clean = clean
     .replaceAll(`"${values['upstream']!}"`, '<port>')
     .replaceAll(`:${values['upstream']!}`, ':<port>')
-    .replaceAll(values['upstream']!, '<port>')
+    // Not the same digits in the middle of a hash.
+    .replaceAll(new RegExp(`(?<![0-9A-Fa-f])${values['upstream']!}(?![0-9A-Fa-f])`, 'gu'), '<port>')
   for (const [pattern, instead] of varying) clean = clean.replaceAll(pattern, instead)
   const lines = clean.split('\n').map((line) => line.replace(/(?<=\S)\s{2,}/gu, ' ').trimEnd())
   return (isUnordered ? lines.toSorted() : lines).join('\n')
