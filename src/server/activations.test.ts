@@ -69,6 +69,8 @@ describe('activations', () => {
       ['lead'],
     )
     assert.deepEqual([roles(lea, start), roles(lea, start + 999), roles(lea, start + 1000)], [['lead'], ['lead'], undefined])
+    assert.deepEqual([roles(lea, start + HOUR), roles(lea, start)], [undefined, ['lead']], 'also after a question about another time')
+    assert.deepEqual([roles(lea, start - 1), roles(lea, start)], [undefined, ['lead']])
     await activations.activate(lead(500), principalOf(lea))
     assert.equal(activations.of(lea, start)?.length, 2)
     await activations.close()

@@ -43,7 +43,7 @@ export class Activations implements GrantSource {
   readonly #shared: Shared<StoredActivation>
   /** By issuer and subject. */
   #bySubject = new Map<string, readonly StoredActivation[]>()
-  #active = new Map<string, { readonly grants: readonly Grant[]; readonly until: number }>()
+  #active = new Map<string, { readonly grants: readonly Grant[]; readonly from: number; readonly until: number }>()
   #timer: Timer | undefined
   /** What ended by then has been ended. Milliseconds since the epoch. */
   #endedBy: number
@@ -88,11 +88,12 @@ export class Activations implements GrantSource {
     const all = this.#bySubject.get(key)
     if (all === undefined) return undefined
     const known = this.#active.get(key)
-    if (known !== undefined && time < known.until) return known.grants.length === 0 ? undefined : known.grants
+    // Whoever asks about another time than now must not settle what is found now.
+    if (known !== undefined && known.from <= time && time < known.until) return known.grants.length === 0 ? undefined : known.grants
     const grants = all.filter(({ from, until }) => from <= time && time < until)
     // What begins later would change the list as well.
     const ahead = all.filter(({ from }) => from > time).map(({ from }) => from)
-    this.#active.set(key, { grants, until: Math.min(...grants.map(({ until }) => until), ...ahead) })
+    this.#active.set(key, { grants, from: time, until: Math.min(...grants.map(({ until }) => until), ...ahead) })
     return grants.length === 0 ? undefined : grants
   }
 
