@@ -18,6 +18,7 @@ import {
 import type { Seen } from '../seen.ts'
 import { withActive } from './active.ts'
 import type { AdminEnv } from './app.ts'
+import { textOf } from './body.ts'
 import type { AdminParts } from './parts.ts'
 import { judge, SEARCH_COSTS } from './people.ts'
 
@@ -53,10 +54,9 @@ interface Answer {
   readonly context: object
 }
 
-/** The text of a request. No form of another site can say of its body that it is JSON. */
+/** The text of a request. */
 async function bodyOf(context: Context<AdminEnv>): Promise<string> {
-  if (!/^application\/json(;|$)/i.test(context.req.header('content-type') ?? '')) throw wrong('the body must be `application/json`')
-  const text = await context.req.text()
+  const text = await textOf(context)
   if (!isJson(text)) throw wrong('the body is not JSON')
   return text
 }
