@@ -1,26 +1,19 @@
 /** A cluster that Azure authorizes, on the command line: what is written, and that nothing is brought anywhere. */
 import assert from 'node:assert/strict'
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { run } from './testing.ts'
+import { run, standInKubectl } from './testing.ts'
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/kubernetes-azure')
 
 describe('roles of Azure on the command line', () => {
-  const path = process.env['PATH'] ?? ''
   let folder: string
+  let remove: () => void
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'azure-roles-'))
-    writeFileSync(join(folder, 'kubectl'), `#!/bin/sh\necho "$@" >> '${folder}/calls'\necho '{"items":[]}'\n`)
-    chmodSync(join(folder, 'kubectl'), 0o755)
-    process.env['PATH'] = `${folder}${delimiter}${path}`
+    ;({ folder, remove } = standInKubectl())
   })
-  after(() => {
-    process.env['PATH'] = path
-    rmSync(folder, { recursive: true, force: true })
-  })
+  after(() => remove())
 
   test('they are written as JSON, and proven', async () => {
     const out = join(folder, 'out')

@@ -1,31 +1,24 @@
 /** Roles of clusters on the command line, with a stand-in for kubectl that has nothing. */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { stringify } from 'yaml'
 import { assumptionNames } from '../targets/kubernetes/assume.ts'
 import { keepBringing } from './clusterroles.ts'
-import { captured, run } from './testing.ts'
+import { captured, run, standInKubectl } from './testing.ts'
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/kubernetes')
 
 describe('clusters on the command line', () => {
-  const path = process.env['PATH'] ?? ''
   let folder: string
+  let remove: () => void
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'cluster-roles-'))
-    writeFileSync(join(folder, 'kubectl'), `#!/bin/sh\necho "$@" >> '${folder}/calls'\necho '{"items":[]}'\n`)
-    chmodSync(join(folder, 'kubectl'), 0o755)
-    process.env['PATH'] = `${folder}${delimiter}${path}`
+    ;({ folder, remove } = standInKubectl())
   })
-  after(() => {
-    process.env['PATH'] = path
-    rmSync(folder, { recursive: true, force: true })
-  })
+  after(() => remove())
 
   test('their policy is compiled into a folder, proven, and read back', async () => {
     const out = join(folder, 'out')
@@ -104,10 +97,6 @@ describe('clusters on the command line', () => {
       }
       writeFileSync(join(dir, 'ostiary.yaml'), stringify(wiring))
       writeFileSync(join(dir, 'policy/policy.yaml'), stringify(policy))
-      writeFileSync(
-        join(folder, 'kubectl'),
-        `#!/bin/sh\necho "$@" >> '${folder}/calls'\ncase "$*" in *apply*) cat >> '${folder}/applied'; echo >> '${folder}/applied';; esac\necho '{"items":[]}'\n`,
-      )
       gateway = createServer((_, response) => {
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(active))
       })

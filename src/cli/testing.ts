@@ -1,3 +1,7 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
 export interface Ran {
   readonly exit: number
   readonly out: string
@@ -26,5 +30,25 @@ export async function captured(work: () => Promise<number>): Promise<Ran> {
   } finally {
     process.stdout.write = out
     process.stderr.write = err
+  }
+}
+
+/**
+ * Puts a stand-in for kubectl before all others that has nothing: its folder has what it was asked in `calls`, and what it was told to apply in
+ * `applied`, a line each.
+ */
+export function standInKubectl(): { readonly folder: string; readonly remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'kubectl-'))
+  const path = process.env['PATH'] ?? ''
+  const applies = `case "$*" in *apply*) cat >> '${folder}/applied'; echo >> '${folder}/applied';; esac`
+  writeFileSync(join(folder, 'kubectl'), `#!/bin/sh\necho "$@" >> '${folder}/calls'\n${applies}\necho '{"items":[]}'\n`)
+  chmodSync(join(folder, 'kubectl'), 0o755)
+  process.env['PATH'] = `${folder}${delimiter}${path}`
+  return {
+    folder,
+    remove: () => {
+      process.env['PATH'] = path
+      rmSync(folder, { recursive: true, force: true })
+    },
   }
 }
