@@ -141,6 +141,7 @@ describe('an eligible role', () => {
     const { exit, out } = await cli(lead, 'activate', 'lead', '--for', '30m', '--reason', 'incident 7')
     assert.equal(exit, 0)
     assert.match(out, /^role lead is active until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\nto end it before: ostiary activations end \S+\n$/)
+    assert.match((await cli(lead, 'whoami')).out, /^ {2}lead +active until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/m)
     assert.equal(await statusOf('POST', '/halt', lead), 200)
     assert.equal(await statusOf('GET', '/orders', lead), 200, 'and what it includes')
     assert.equal(await statusOf('POST', '/halt', tokenOf('lea', [])), 403, 'with a token that does not make them eligible')

@@ -3,6 +3,7 @@ import type { LoginOptions, SignedIn } from '../login.ts'
 import { awsOptions } from '../aws/options.ts'
 import { sshOptions } from '../ssh/options.ts'
 import { adminClient, adminOptions, adminUrl } from '../admin.ts'
+import { shownTime } from '../output.ts'
 
 export const login: Register = (root, action) =>
   void sshOptions(awsOptions(adminOptions(root.command('login'))))
@@ -52,6 +53,21 @@ export const logout: Register = (root, action) =>
       }),
     )
 
+interface Provenance {
+  readonly role: string
+  readonly state: string
+  readonly claim?: string
+  readonly value?: string
+  /** Of one that is active for a time: milliseconds since the epoch. */
+  readonly until?: number
+}
+
+/** By what somebody has a role. */
+function source({ claim, value, until }: Provenance): string {
+  if (until !== undefined) return `active until ${shownTime(new Date(until).toISOString())} UTC`
+  return claim === undefined ? 'built in' : `claim ${claim}${value === undefined ? '' : ` contains ${value}`}`
+}
+
 interface Me {
   readonly issuer: string
   readonly subject: string
@@ -59,7 +75,7 @@ interface Me {
   readonly display?: string
   readonly roles: readonly string[]
   readonly unknownRoles: readonly string[]
-  readonly provenance: readonly { readonly role: string; readonly state: string; readonly claim?: string; readonly value?: string }[]
+  readonly provenance: readonly Provenance[]
 }
 
 export const whoami: Register = (root, action) =>
@@ -69,10 +85,7 @@ export const whoami: Register = (root, action) =>
       action(async ({ output }, _, command) => {
         const client = await adminClient(command)
         const me = (await client.request('GET', '/api/me')) as Me
-        const roles = me.provenance.map(
-          ({ role, state, claim, value }) =>
-            `  ${role.padEnd(16)} ${state === 'held' ? '' : `${state} `}${claim === undefined ? 'built in' : `claim ${claim}${value === undefined ? '' : ` contains ${value}`}`}`,
-        )
+        const roles = me.provenance.map((one) => `  ${one.role.padEnd(16)} ${one.state === 'held' ? '' : `${one.state} `}${source(one)}`)
         output.answer(
           [`${me.display ?? me.subject} (${me.kind})`, `issuer   ${me.issuer}`, `subject  ${me.subject}`, 'roles', ...roles].join('\n'),
           me,
