@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock, type Clock } from '../../core/clock.ts'
@@ -94,6 +94,28 @@ test('a folder that can not be read says why', async () => {
   assert.ok(answer.kind === 'unreadable')
   assert.match(answer.message, /away\/ostiary\.yaml/)
 })
+
+test(
+  'whoever reads has a lower priority than decisions, with all its threads',
+  { skip: process.platform !== 'linux' || getPriority() !== 0 },
+  async () => {
+    using dir = temporary()
+    const told = join(dir.path, 'told')
+    const reader = program(
+      dir.path,
+      `import { getPriority } from 'node:os'
+    import { readdirSync, writeFileSync } from 'node:fs'
+    const own = readdirSync('/proc/self/task').map((thread) => getPriority(Number(thread)))
+    writeFileSync(${JSON.stringify(told)}, JSON.stringify(own))
+    process.exit(3)`,
+    )
+    await using one = candidate(dir.path, {}, LIMITS, systemClock, reader)
+    await assert.rejects(one.answer, failsWith('server/reload-ended', /exit code 3/))
+    const priorities = JSON.parse(readFileSync(told, 'utf8')) as readonly number[]
+    assert.ok(priorities.length > 1)
+    assert.deepEqual([...new Set(priorities)], [5])
+  },
+)
 
 test('what can not be kept says why', async () => {
   using dir = temporary()

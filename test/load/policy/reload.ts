@@ -25,8 +25,8 @@ const ASKS = 2_000
 const AT_ONCE = 100
 
 /**
- * The longest time in which nothing was decided, and the same without what the thread had to wait for a processor that others used,
- * in milliseconds.
+ * The longest time in which nothing was decided by the clock, and by what the process itself did in it, with all its threads: without
+ * the time in which others, or other machines of the same host, had the processors. In milliseconds.
  */
 export interface Pause {
   readonly wall: number
@@ -97,9 +97,10 @@ function deciding(policies: PolicyHolder<CompiledPolicy>): (ask: Ask) => () => b
   }
 }
 
-/** Milliseconds that this thread was ready to run and others ran. */
-function delayed(): number {
-  return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[1]) / 1e6
+/** Milliseconds of CPU that all threads of this process have used. */
+function used(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 /** Decides without end until `until` is there. */
@@ -108,7 +109,7 @@ async function longestPause(decides: readonly (() => boolean)[], until: Promise<
   const done = until.finally(() => over.abort())
   let [wall, own] = [0, 0]
   let last = performance.now()
-  let [began, waited] = [last, delayed()]
+  let [began, before] = [last, used()]
   for (let i = 0; !over.signal.aborted;) {
     for (let n = 0; n < AT_ONCE; n++, i++) {
       decides[i % decides.length]!()
@@ -117,9 +118,9 @@ async function longestPause(decides: readonly (() => boolean)[], until: Promise<
       last = now
     }
     await new Promise(setImmediate)
-    const [now, delay] = [performance.now(), delayed()]
-    own = Math.max(own, now - began - (delay - waited))
-    ;[began, waited] = [now, delay]
+    const [now, after] = [performance.now(), used()]
+    own = Math.max(own, Math.min(now - began, after - before))
+    ;[began, before] = [now, after]
   }
   await done
   return { wall, own }

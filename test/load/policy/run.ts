@@ -83,7 +83,7 @@ export function reloadTable(reloads: readonly Reload[], head: string): { readonl
   const text = [
     head,
     '',
-    `| rules | a new version is loaded in, ms | nothing is decided for, ms: median / worst | after it, ms | without waiting for a processor, ms (under ${PAUSE}) | after it, ms | RSS before, at most, after, MiB |`,
+    `| rules | a new version is loaded in, ms | nothing is decided for, ms: median / worst | after it, ms | of its own doing, ms (under ${PAUSE}) | after it, ms | RSS before, at most, after, MiB |`,
     '|---|---|---|---|---|---|---|',
     ...reloads.map(({ size, totals, pauses, idle, rss }) => {
       const own = pauses.map((one) => one.own)
