@@ -57,14 +57,19 @@ export class Cell {
   #uncovered: readonly Reason[] | undefined
 
   constructor(all: readonly (RuleSlot | GuardrailSlot | ScopeSlot)[]) {
-    const slots = all.length < 2 ? all : all.toSorted(byId)
-    this.rulesByRole = byRole(slots.filter((slot) => slot.kind === 'rule'))
-    const guards = slots.filter((slot) => slot.kind === 'guardrail')
-    this.guardsByRole = byRole(guards.filter(({ guardrail }) => guardrail.who === 'for'))
-    const butFor = guards.filter(({ guardrail }) => guardrail.who === 'allBut')
-    this.guardsButFor = butFor.length === 0 ? NONE : butFor
-    const scopes = slots.filter(({ kind }) => kind === 'scope')
-    this.scopes = scopes.length === 0 ? NO_SCOPES : new Set(scopes.map(({ id }) => id))
+    const rules: RuleSlot[] = []
+    const guardsFor: GuardrailSlot[] = []
+    const guardsButFor: GuardrailSlot[] = []
+    const scopes: string[] = []
+    for (const slot of inOrder(all, byId))
+      if (slot.kind === 'rule') rules.push(slot)
+      else if (slot.kind === 'scope') scopes.push(slot.id)
+      else if (slot.guardrail.who === 'for') guardsFor.push(slot)
+      else guardsButFor.push(slot)
+    this.rulesByRole = byRole(rules)
+    this.guardsByRole = byRole(guardsFor)
+    this.guardsButFor = guardsButFor.length === 0 ? NONE : guardsButFor
+    this.scopes = scopes.length === 0 ? NO_SCOPES : new Set(scopes)
   }
 
   /** The first rules here, by id, as reasons for who holds none of their roles. */
@@ -93,9 +98,30 @@ function uncovered(slots: readonly RuleSlot[]): readonly Reason[] {
 /** Roles in the order of their names, so that the role told for a grant is always the same. */
 function byRole<T extends Slot>(slots: readonly T[]): ByRole<T> {
   if (slots.length === 0) return NOBODY
-  const pairs = slots.flatMap((slot) => slot.indexes.map((index) => ({ index, slot })))
-  const sorted = pairs.length < 2 ? pairs : pairs.toSorted((a, b) => a.index - b.index)
-  return { roles: sorted.map(({ index }) => index), slots: sorted.map(({ slot }) => slot) }
+  const roles: number[] = []
+  const theirs: T[] = []
+  for (const slot of slots)
+    for (const index of slot.indexes) {
+      roles.push(index)
+      theirs.push(slot)
+    }
+  if (isInOrder(roles, ascending)) return { roles, slots: theirs }
+  const places = roles.map((_, i) => i).toSorted((a, b) => roles[a]! - roles[b]!)
+  return { roles: places.map((i) => roles[i]!), slots: places.map((i) => theirs[i]!) }
+}
+
+/** Mostly it is in order already, and making it anew for each of very many cells would cost more than all the rest. */
+function inOrder<T>(all: readonly T[], compare: (a: T, b: T) => number): readonly T[] {
+  return isInOrder(all, compare) ? all : all.toSorted(compare)
+}
+
+function isInOrder<T>(all: readonly T[], compare: (a: T, b: T) => number): boolean {
+  for (let i = 1; i < all.length; i++) if (compare(all[i - 1]!, all[i]!) > 0) return false
+  return true
+}
+
+function ascending(a: number, b: number): number {
+  return a - b
 }
 
 function byId({ id: a }: { readonly id: string }, { id: b }: { readonly id: string }): number {

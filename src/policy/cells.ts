@@ -37,17 +37,17 @@ export class Cells {
   add(cell: Cell): number {
     const number = this.#end
     const { roles, slots } = cell.rulesByRole
-    const guards = cell.guardsByRole.roles
+    const guards = cell.guardsButFor.length > 0 ? undefined : cell.guardsByRole.roles
     const decisions = this.#decisions.push(undefined) - 1
     for (const _ of roles) this.#decisions.push(undefined)
-    this.#write([
-      this.#cells.push(cell) - 1,
-      decisions,
-      cell.guardsButFor.length > 0 ? BUT_FOR : guards.length,
-      roles.length,
-      ...(cell.guardsButFor.length > 0 ? [] : guards),
-      ...roles.map((index, i) => wayOf(index, slots[i]!)),
-    ])
+    const words = this.#room(LISTS + (guards?.length ?? 0) + roles.length)
+    words[number + CELL] = this.#cells.push(cell) - 1
+    words[number + DECISIONS] = decisions
+    words[number + GUARDS] = guards === undefined ? BUT_FOR : guards.length
+    words[number + WAYS] = roles.length
+    let at = number + LISTS
+    for (const index of guards ?? []) words[at++] = index
+    for (let i = 0; i < roles.length; i++) words[at++] = wayOf(roles[i]!, slots[i]!)
     return number
   }
 
@@ -101,15 +101,15 @@ export class Cells {
     return decision
   }
 
-  #write(numbers: readonly number[]): void {
-    const end = this.#end + numbers.length
-    if (end > this.#words.length) {
-      const larger = new Int32Array(Math.max(end, this.#words.length * 2))
+  /** Takes the next of the words. */
+  #room(count: number): Int32Array {
+    this.#end += count
+    if (this.#end > this.#words.length) {
+      const larger = new Int32Array(Math.max(this.#end, this.#words.length * 2))
       larger.set(this.#words)
       this.#words = larger
     }
-    this.#words.set(numbers, this.#end)
-    this.#end = end
+    return this.#words
   }
 }
 

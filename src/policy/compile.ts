@@ -2,8 +2,8 @@ import type { Obligation } from '../core/decision.ts'
 import { vocabularyOf, type ActionIndex, type ActionPattern } from './actions/index.ts'
 import type { Cells } from './cells.ts'
 import { Cell, type GuardrailSlot, type RuleSlot, type ScopeSlot } from './cell.ts'
-import type { Guardrail, Model, Rule } from './model.ts'
-import { statementsOn } from './statements.ts'
+import type { Guardrail, Model } from './model.ts'
+import { statementsOn, type Statements } from './statements.ts'
 
 export interface CompiledResource {
   readonly protocol: string
@@ -31,10 +31,8 @@ export function compile(model: Model, indexes: ReadonlyMap<string, number>, cell
     const vocabulary = vocabularyOf(protocol)
     if (vocabulary === undefined) continue
     const makeIndex = (): CompiledResource['index'] => {
-      const { rules, guardrails } = statementsOn(model, name)
-      return vocabulary.index(slotsOf([...rules, ...guardrails], model.scopes.get(name), protocol, indexes), (slots) =>
-        cells.add(new Cell(slots)),
-      )
+      const slots = slotsOf(statementsOn(model, name), model.scopes.get(name), protocol, indexes)
+      return vocabulary.index(slots, (all) => cells.add(new Cell(all)))
     }
     compiled.set(
       name,
@@ -83,28 +81,45 @@ class LazyResource implements CompiledResource {
   }
 }
 
+type Slotted = readonly [ActionPattern, RuleSlot | GuardrailSlot | ScopeSlot]
+
 /** What the statements on one resource, and its scopes, bring to its index. */
-function* slotsOf(
-  statements: readonly (Rule | Guardrail)[],
+function slotsOf(
+  { rules, guardrails }: Statements,
   scopes: ReadonlyMap<string, readonly ActionPattern[]> | undefined,
   protocol: string,
   indexes: ReadonlyMap<string, number>,
-): Generator<readonly [ActionPattern, RuleSlot | GuardrailSlot | ScopeSlot]> {
+): readonly Slotted[] {
+  const slots: Slotted[] = []
   const indexed = (roles: readonly string[]) => roles.map((role) => ({ index: indexes.get(role)!, role }))
-  for (const statement of statements) {
-    const { id, when, roles } = statement
-    const shared = { id, when, indexes: roles.map((role) => indexes.get(role)!) }
-    const patterns = statement.actions.map(({ pattern }) => pattern).filter((pattern) => pattern.protocol === protocol)
-    if (statement.kind === 'rule') {
-      const peer = statement.peer === undefined ? undefined : indexed(statement.peer)
-      for (const pattern of patterns) yield [pattern, { kind: 'rule', ...shared, pattern, role: roles[0] ?? '', peer }]
-    } else {
-      const exempt = statement.who === 'allBut' ? indexed(roles) : []
-      const obligations = obligationsOf(statement)
-      for (const pattern of patterns) yield [pattern, { kind: 'guardrail', ...shared, pattern, exempt, guardrail: statement, obligations }]
-    }
+  const numbered = (roles: readonly string[]) => roles.map((role) => indexes.get(role)!)
+  for (const { id, when, roles, peer, actions } of rules) {
+    const shared = {
+      kind: 'rule',
+      id,
+      when,
+      indexes: numbered(roles),
+      role: roles[0] ?? '',
+      peer: peer === undefined ? undefined : indexed(peer),
+    } as const
+    for (const { pattern } of actions) if (pattern.protocol === protocol) slots.push([pattern, { ...shared, pattern }])
   }
-  for (const [scope, patterns] of scopes ?? []) for (const pattern of patterns) yield [pattern, { kind: 'scope', id: scope }]
+  for (const guardrail of guardrails) {
+    const { id, when, roles, who, actions } = guardrail
+    const exempt = who === 'allBut' ? indexed(roles) : []
+    const shared = {
+      kind: 'guardrail',
+      id,
+      when,
+      indexes: numbered(roles),
+      exempt,
+      guardrail,
+      obligations: obligationsOf(guardrail),
+    } as const
+    for (const { pattern } of actions) if (pattern.protocol === protocol) slots.push([pattern, { ...shared, pattern }])
+  }
+  for (const [id, patterns] of scopes ?? []) for (const pattern of patterns) slots.push([pattern, { kind: 'scope', id }])
+  return slots
 }
 
 function obligationsOf({ id, masks, strict }: Guardrail): readonly Obligation[] {

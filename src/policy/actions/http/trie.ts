@@ -3,16 +3,34 @@ import { ends, hashes, hashOf, scan, scanNormal, starts } from './scan.ts'
 import type { ActionIndex } from '../vocabulary.ts'
 import { isCanonicalMethod, normalPath, STANDARD_METHODS, type HttpPattern } from './template.ts'
 
-interface Building {
-  readonly literals: Map<string, Building>
-  parameter: Building | undefined
-  /** Numbers of what stands there, by method. */
-  readonly end: Map<string, number>
-  readonly rest: Map<string, number>
+/** What is brought to one place, by method: few of them, so that looking through them is quickest. */
+class Brought<V> {
+  readonly methods: string[] = []
+  /** Side by side with the methods. */
+  readonly values: V[][] = []
+
+  add(method: string, value: V): void {
+    const at = this.methods.indexOf(method)
+    if (at !== -1) this.values[at]!.push(value)
+    else {
+      this.methods.push(method)
+      this.values.push([value])
+    }
+  }
+
+  /** None where nothing is. */
+  of(method: string): readonly V[] {
+    const at = this.methods.indexOf(method)
+    return at === -1 ? [] : this.values[at]!
+  }
 }
 
-function building(): Building {
-  return { literals: new Map(), parameter: undefined, end: new Map(), rest: new Map() }
+/** A node while patterns are brought. Most have one child and nothing of the rest, and a large policy has very many. */
+class Building<V> {
+  literals: Map<string, Building<V>> | undefined
+  parameter: Building<V> | undefined
+  end: Brought<V> | undefined
+  rest: Brought<V> | undefined
 }
 
 /*
@@ -75,27 +93,24 @@ export class HttpIndex<T> implements ActionIndex<T> {
 
   /** `combine` makes one value of everything that the patterns of one place and method bring. Numbers are to be whole and not negative. */
   static build<V, T>(entries: Iterable<readonly [HttpPattern, V]>, combine: (values: readonly V[]) => T): HttpIndex<T> {
-    const root = building()
-    const brought: V[][] = []
+    const root = new Building<V>()
     for (const [pattern, value] of entries) {
       let node = root
       for (const segment of pattern.segments) {
-        if (segment.kind === 'parameter') node = node.parameter ??= building()
+        if (segment.kind === 'parameter') node = node.parameter ??= new Building()
         else {
+          node.literals ??= new Map()
           let child = node.literals.get(segment.text)
-          if (child === undefined) node.literals.set(segment.text, (child = building()))
+          if (child === undefined) node.literals.set(segment.text, (child = new Building()))
           node = child
         }
       }
-      const place = pattern.rest ? node.rest : node.end
+      const place = pattern.rest ? (node.rest ??= new Brought()) : (node.end ??= new Brought())
+      place.add(pattern.method, value)
       // `GET` implies `HEAD`.
-      for (const method of pattern.method === 'GET' ? ['GET', 'HEAD'] : [pattern.method]) {
-        const number = place.get(method)
-        if (number !== undefined) brought[number]!.push(value)
-        else place.set(method, brought.push([value]) - 1)
-      }
+      if (pattern.method === 'GET') place.add('HEAD', value)
     }
-    const writer = new Writer(brought, combine)
+    const writer = new Writer(combine)
     writer.node(root, '')
     return new HttpIndex(writer)
   }
@@ -195,12 +210,10 @@ class Writer<V, T> {
   /** The first is nobody's place. */
   readonly words: number[] = [0]
   readonly methods: string[] = []
-  readonly #brought: readonly (readonly V[])[]
   readonly #combine: (values: readonly V[]) => T
   #values: T[] | undefined
 
-  constructor(brought: readonly (readonly V[])[], combine: (values: readonly V[]) => T) {
-    this.#brought = brought
+  constructor(combine: (values: readonly V[]) => T) {
     this.#combine = combine
   }
 
@@ -209,7 +222,7 @@ class Writer<V, T> {
   }
 
   /** Answers its place. Of a literal in normal form, every character is ASCII. */
-  node({ literals, parameter, end, rest }: Building, text: string): number {
+  node({ literals, parameter, end, rest }: Building<V>, text: string): number {
     const { words } = this
     const at = words.length
     words.push(0, 0, 0, 0, text.length)
@@ -221,12 +234,13 @@ class Writer<V, T> {
     words[at + END] = this.#byMethod(end)
     words[at + REST] = this.#byMethod(rest)
     if (parameter !== undefined) words[at + PARAMETER] = this.node(parameter, '')
+    if (literals === undefined) return at
     if (literals.size === 1) for (const [literal, child] of literals) words[at + LITERALS] = -this.node(child, literal)
-    else if (literals.size > 1) words[at + LITERALS] = this.#table(literals)
+    else words[at + LITERALS] = this.#table(literals)
     return at
   }
 
-  #table(literals: ReadonlyMap<string, Building>): number {
+  #table(literals: ReadonlyMap<string, Building<V>>): number {
     const { words } = this
     const at = words.length
     // At most half of it is taken, so that a text that isn't there is soon known not to be.
@@ -243,15 +257,23 @@ class Writer<V, T> {
     return at
   }
 
-  #byMethod(place: ReadonlyMap<string, number>): number {
-    if (place.size === 0) return 0
+  #byMethod(place: Brought<V> | undefined): number {
+    if (place === undefined) return 0
     const { words } = this
     const at = words.length
-    const { '*': any, ...named } = Object.fromEntries(place)
-    const forAny = any === undefined ? [] : this.#brought[any]!
-    words.push(any === undefined ? 0 : this.#stand(forAny), Object.keys(named).length)
-    for (const [method, number] of Object.entries(named))
-      words.push(this.#method(method), this.#stand([...this.#brought[number]!, ...forAny]))
+    const forAny = place.of('*')
+    words.push(forAny.length === 0 ? 0 : this.#stand(forAny), place.methods.length - (forAny.length === 0 ? 0 : 1))
+    // What is brought to `GET` is to `HEAD` as well: mostly it stands there once for both.
+    let [before, standing]: [readonly V[], number] = [[], 0]
+    for (const [i, method] of place.methods.entries()) {
+      if (method === '*') continue
+      const own = place.values[i]!
+      if (!areSame(own, before)) {
+        standing = this.#stand(forAny.length === 0 ? own : [...own, ...forAny])
+        before = own
+      }
+      words.push(this.#method(method), standing)
+    }
     return at
   }
 
@@ -269,4 +291,8 @@ class Writer<V, T> {
     this.#values ??= []
     return this.#values.push(value)
   }
+}
+
+function areSame(some: readonly unknown[], others: readonly unknown[]): boolean {
+  return some.length === others.length && some.every((one, i) => one === others[i])
 }
