@@ -1,6 +1,6 @@
 /** Settings of an http connection manager by which a policy means what it says, and filters that speak with the gateway. */
 import { FILTERS, HTTP, TYPE } from './filters.ts'
-import { METADATA, OBSERVED, PARTS } from './metadata.ts'
+import { METADATA, OBSERVED, PARTS, UNGRANTED } from './metadata.ts'
 import type { Json } from './rbac.ts'
 
 /** One reading of every request: what can be refused is, and the rest is decided as it is forwarded. @param maxDuration In milliseconds */
@@ -73,6 +73,7 @@ export function accessLogOf(name: string, cluster: string): Json {
           ...NAMING.map((claim) => tag(claim, METADATA, [PARTS.payload, claim])),
           // And what would have denied, were it not only observed.
           tag(OBSERVED.key, OBSERVED.filter, [OBSERVED.key]),
+          tag(UNGRANTED.key, OBSERVED.filter, [UNGRANTED.key]),
         ],
       },
     },

@@ -12,6 +12,15 @@ export const CHECKED = { filter: 'envoy.filters.http.ext_authz', key: 'ostiary' 
 /** Where Envoy's `rbac` leaves the name of a policy that would have denied, were it not only observed. */
 export const OBSERVED = { filter: 'envoy.filters.http.rbac', prefix: 'ostiary_', key: 'ostiary_shadow_effective_policy_id' } as const
 
+/** And whether rules would have granted a request that is let through because its resource is only observed: `denied` where none would. */
+export const UNGRANTED = {
+  prefix: 'ostiary_rules_',
+  key: 'ostiary_rules_shadow_engine_result',
+  value: 'denied',
+  /** What is recorded then. No guardrail can have this name. */
+  name: '(no-rule)',
+} as const
+
 /** What the upstream is told of a caller, by claim; an Envoy by itself and one that asks the gateway say the same. */
 export const IDENTITY: Readonly<Record<string, string>> = {
   iss: 'ostiary-issuer',

@@ -1,6 +1,6 @@
 /** A native policy as policies of `rbac` filters: who is let in at all, what guardrails take away, what rules grant. */
 import { ALWAYS, any, type NativeIssuer } from '../core/token.ts'
-import { NOBODY, type NativeResource } from '../policy/native/native.ts'
+import { NOBODY, type ByClass, type NativeGuardrail, type NativeResource } from '../policy/native/native.ts'
 import { CHECKED } from './metadata.ts'
 import {
   bothPermissions,
@@ -11,6 +11,7 @@ import {
   plainPoliciesOf,
   policiesOf,
   type Json,
+  type PathPattern,
   type Policies,
 } from './rbac.ts'
 
@@ -48,36 +49,62 @@ export function plainCallersOf({ issuers }: NativeResource): Policies {
   return issuers.flatMap((issuer) => plainPoliciesOf('plain', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential))
 }
 
-/** One of them is enough. */
-export function rulesOf({ rules, issuers }: NativeResource): Policies {
+/** One of them is enough. What is only observed lets everything in until it ends. */
+export function rulesOf(native: NativeResource): Policies {
+  const { observed, issuers } = native
+  if (observed === undefined) return grantsOf(native)
+  const open = [...observed.lets].flatMap(([caller, formula]) =>
+    policiesOf(OPEN, permissionOf([EVERYTHING]), issuerOf(caller, issuers), formula),
+  )
+  return [...open, ...grantsOf(native)]
+}
+
+/** What would grant, where something else lets in as long as the resource is only observed. */
+export function observedRulesOf(native: NativeResource): Policies | undefined {
+  return native.observed === undefined ? undefined : grantsOf(native)
+}
+
+function grantsOf({ rules, issuers }: NativeResource): Policies {
   return rules.flatMap(({ id, patterns, applies }) =>
     [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
   )
 }
 
+/** No rule can have this name. */
+const OPEN = '(observed)'
+const EVERYTHING: PathPattern = { method: '*', segments: [], rest: true }
+
 /** No guardrail can have this name. */
 const SCOPE = '(scope)'
 
 /** Each of them denies. */
-export function guardrailsOf({ guardrails, issuers, scopes }: NativeResource): Policies {
-  const own = guardrails.flatMap(({ id, patterns, applies }) =>
-    [...applies].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
+export function guardrailsOf(native: NativeResource): Policies {
+  return denialsOf(native, ({ applies }) => applies, native.scopes?.capped)
+}
+
+/** What would deny, were it not only observed. */
+export function observedOf(native: NativeResource): Policies {
+  return denialsOf(native, ({ observed }) => observed, native.scopes?.observed)
+}
+
+function denialsOf(
+  { guardrails, issuers, scopes }: NativeResource,
+  when: (guardrail: NativeGuardrail) => ByClass | undefined,
+  capped: ByClass | undefined,
+): Policies {
+  const own = guardrails.flatMap((guardrail) =>
+    [...(when(guardrail) ?? [])].flatMap(([caller, formula]) =>
+      policiesOf(guardrail.id, permissionOf(guardrail.patterns), issuerOf(caller, issuers), formula),
+    ),
   )
-  if (scopes === undefined) return own
-  const capped = [...scopes.capped].flatMap(([caller, formula]) => {
+  if (scopes === undefined || capped === undefined) return own
+  const beyond = [...capped].flatMap(([caller, formula]) => {
     const inScope = scopes.scopes.map(({ patterns, has }) =>
       bothPermissions(permissionOf(patterns), permissionAbout(has.get(caller) ?? any())),
     )
     return policiesOf(SCOPE, noPermission(eitherPermission(...inScope)), issuerOf(caller, issuers), formula)
   })
-  return [...own, ...capped]
-}
-
-/** What would deny, were it not only observed. */
-export function observedOf({ guardrails, issuers }: NativeResource): Policies {
-  return guardrails.flatMap(({ id, patterns, observed = new Map() }) =>
-    [...observed].flatMap(([caller, formula]) => policiesOf(id, permissionOf(patterns), issuerOf(caller, issuers), formula)),
-  )
+  return [...own, ...beyond]
 }
 
 function issuerOf(name: string, issuers: readonly NativeIssuer[]): NativeIssuer | undefined {

@@ -172,11 +172,13 @@ function pathsOf(filters: Filters): readonly HttpPattern[] {
 }
 
 /** Every question that the policy asks of tokens of this resource. */
-function* questionsOf({ issuers, rules, guardrails, scopes }: NativeResource): Generator<TokenTest> {
+function* questionsOf({ issuers, rules, guardrails, scopes, observed }: NativeResource): Generator<TokenTest> {
   for (const { credential } of issuers) yield* testsOf(credential)
   for (const { applies } of [...rules, ...guardrails]) for (const formula of applies.values()) yield* testsOf(formula)
+  for (const one of [observed?.lets, ...guardrails.map((guardrail) => guardrail.observed)])
+    for (const formula of one?.values() ?? []) yield* testsOf(formula)
   if (scopes === undefined) return
-  for (const formula of scopes.capped.values()) yield* testsOf(formula)
+  for (const formula of [...scopes.capped.values(), ...(scopes.observed?.values() ?? [])]) yield* testsOf(formula)
   for (const { has } of scopes.scopes) for (const formula of has.values()) yield* testsOf(formula)
 }
 

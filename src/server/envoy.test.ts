@@ -82,7 +82,6 @@ describe('an Envoy of the wiring', () => {
       'upstream: { url: http://127.0.0.1:8091, socketPath: /run/api.sock }',
       /`upstream.socketPath`/,
     ],
-    ['observation', 'protocol: http', "protocol: http\n    observe: { until: '2030-01-01T00:00:00Z' }", /`observe:` of the resource/],
     [
       'another resource',
       '        listen: 127.0.0.1:8090',
@@ -114,6 +113,12 @@ describe('an Envoy of the wiring', () => {
   test('a token lives no longer there than the resource lets it', () => {
     const { plan } = changed('protocol: http', 'protocol: http\n    maxTokenLifetime: 10m')
     assert.match(JSON.stringify(plan!.resources[0]!.native.issuers[0]!.credential), /"most":600\}/)
+  })
+
+  test('what is only observed is planned with its end', () => {
+    const { messages, plan } = changed('protocol: http', "protocol: http\n    observe: { until: '2999-01-01T00:00:00Z' }")
+    assert.deepEqual(messages, [])
+    assert.equal(plan!.resources[0]!.native.observed?.until, Date.UTC(2999, 0, 1))
   })
 
   test('a bootstrap names the node, whom it asks, and how it is known', () => {

@@ -108,8 +108,10 @@ function nothingOf(name: string): NativeCarried {
 
 /** Statements that would be more policies of Envoy than it should be given. */
 function tooMuch({ rules, guardrails }: NativeResource): readonly NotNative[] {
-  return [...rules, ...guardrails].flatMap(({ id, span, applies }) =>
-    [...applies.values()].some(takesTooMany) ? [{ id, span, why: `it would take more than ${MAX_POLICIES} policies of Envoy` }] : [],
+  return [...rules, ...guardrails].flatMap(({ id, span, applies, ...more }) =>
+    [...applies.values(), ...('observed' in more ? more.observed.values() : [])].some(takesTooMany)
+      ? [{ id, span, why: `it would take more than ${MAX_POLICIES} policies of Envoy` }]
+      : [],
   )
 }
 

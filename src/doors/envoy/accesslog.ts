@@ -8,7 +8,7 @@ import type { GatewayEvent } from '../../core/record.ts'
 import { AccessLogType, type HTTPAccessLogEntry } from '../../envoy/messages/envoy/data/accesslog/v3/accesslog_pb.ts'
 import { RequestMethod } from '../../envoy/messages/envoy/config/core/v3/base_pb.ts'
 import type { StreamAccessLogsMessage } from '../../envoy/messages/envoy/service/accesslog/v3/als_pb.ts'
-import { ACCESS, DROPPED, OBSERVED } from '../../envoy/metadata.ts'
+import { ACCESS, DROPPED, OBSERVED, UNGRANTED } from '../../envoy/metadata.ts'
 import { statementOf } from '../../envoy/rbac.ts'
 
 /** Bounds of what Envoys tell. */
@@ -40,6 +40,8 @@ export interface ToldRequest {
   readonly details: string
   /** Name of the policy that would have denied it. */
   readonly observed: string
+  /** Whether nothing would have granted it. */
+  readonly ungranted: boolean
   readonly issuer: string
   readonly subject: string
   readonly tenant: string
@@ -66,6 +68,7 @@ export function toldBy(node: string, { commonProperties: common, request, respon
     path: request?.path ?? '',
     details: response?.responseCodeDetails ?? '',
     observed: tag(OBSERVED.key),
+    ungranted: tag(UNGRANTED.key) === UNGRANTED.value,
     issuer: tag('iss'),
     subject: tag('sub'),
     tenant: tag('tid'),
@@ -81,7 +84,9 @@ export function toldBy(node: string, { commonProperties: common, request, respon
 /** The record of a request. Of tokens and fields it has who the caller is, and nothing else. @param limit Characters of one text */
 export function recordOf(told: ToldRequest, now: number, limit: number, statements: Statements = statementOf): GatewayEvent {
   const cut = (text: string): string => text.toWellFormed().slice(0, limit)
-  const [, policy = 'none'] = /^rbac_access_denied_matched_policy\[(.*)\]$/s.exec(told.details) ?? []
+  const [isDenied, policy = 'none'] = /^rbac_access_denied_matched_policy\[(.*)\]$/s.exec(told.details) ?? []
+  // Once it is enforced, what nothing grants is denied.
+  const ungranted = told.ungranted && isDenied === undefined ? UNGRANTED.name : ''
   const texts = {
     node: told.node,
     resource: told.resource ?? '',
@@ -91,7 +96,7 @@ export function recordOf(told: ToldRequest, now: number, limit: number, statemen
     // What matched nothing is called `none`.
     deniedBy: policy === 'none' ? '' : statements(policy),
     // Until it is enforced.
-    wouldBeDeniedBy: told.observed === '' ? '' : statements(told.observed),
+    wouldBeDeniedBy: told.observed === '' ? ungranted : statements(told.observed),
     issuer: told.issuer,
     subject: subjectOf(told),
     request: told.request,

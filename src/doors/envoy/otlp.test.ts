@@ -72,6 +72,17 @@ describe('what is told over OTLP', () => {
     assert.doesNotMatch(JSON.stringify(event), /never/)
   })
 
+  test('says what would have denied, until it denies', () => {
+    const wouldBe = (more: Attributes): unknown => recordOf(told('n', { ...DENIED, ...more })[0]!, NOW, 1000).details['wouldBeDeniedBy']
+    const granted: Attributes = { 'http.response.status_code': '200', 'ostiary.details': 'via_upstream' }
+    assert.equal(wouldBe({ ...granted, 'ostiary.observed': 'soon@people', 'ostiary.ungranted': 'allowed' }), 'soon')
+    assert.equal(wouldBe({ ...granted, 'ostiary.observed': 'soon@people', 'ostiary.ungranted': 'denied' }), 'soon')
+    assert.equal(wouldBe({ ...granted, 'ostiary.ungranted': 'denied' }), '(no-rule)')
+    assert.equal(wouldBe({ ...granted, 'ostiary.ungranted': 'allowed' }), undefined)
+    assert.equal(wouldBe({ ...granted, 'ostiary.ungranted': '-' }), undefined)
+    assert.equal(wouldBe({ 'ostiary.ungranted': 'denied' }), undefined)
+  })
+
   test('is of who proved that it tells, and of what it calls itself where nobody has to prove anything', () => {
     assert.equal(told('targets.shop', DENIED)[0]?.node, 'targets.shop')
     assert.equal(told(undefined, DENIED)[0]?.node, 'sidecar~orders')

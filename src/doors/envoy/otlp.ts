@@ -1,5 +1,6 @@
 /** What proxies, or a collector between them and the gateway, tell of requests over OpenTelemetry's protocol (OTLP 1.x, logs over gRPC). */
 import type { AnyValue, KeyValue, ResourceLogs } from '../../envoy/messages/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts'
+import { UNGRANTED } from '../../envoy/metadata.ts'
 import type { ToldRequest } from './accesslog.ts'
 
 /** Which resource a host is of, where it is of one. */
@@ -27,6 +28,7 @@ export function requestsIn(node: string | undefined, all: readonly ResourceLogs[
             path: text('url.path'),
             details: text('ostiary.details'),
             observed: text('ostiary.observed'),
+            ungranted: text('ostiary.ungranted') === UNGRANTED.value,
             issuer: text('ostiary.issuer'),
             subject: text('ostiary.subject'),
             tenant: text('ostiary.tenant'),

@@ -40,7 +40,7 @@ export interface Told {
 }
 
 export interface EnforcedTask {
-  readonly policy: CompiledPolicy
+  readonly policy: Pick<CompiledPolicy, 'model'>
   readonly resource: string
   /** Whose tokens it verifies: one form each. */
   readonly issuers: readonly NativeIssuer[]

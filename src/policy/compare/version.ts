@@ -3,13 +3,13 @@ import type { Guardrail, Rule } from '../model.ts'
 import { roleDefinitions, type Numbers, type RoleDefinition } from './roles.ts'
 
 /** One version, with what is looked up again and again. */
-export interface Version {
-  readonly policy: CompiledPolicy
+export interface Version<P extends Pick<CompiledPolicy, 'model'> = CompiledPolicy> {
+  readonly policy: P
   readonly roles: ReadonlyMap<string, RoleDefinition>
   readonly byResource: ReadonlyMap<string, readonly (Rule | Guardrail)[]>
 }
 
-export function versionOf(policy: CompiledPolicy, now: number, numbers: Numbers): Version {
+export function versionOf<P extends Pick<CompiledPolicy, 'model'>>(policy: P, now: number, numbers: Numbers): Version<P> {
   const { model } = policy
   const byResource = new Map<string, (Rule | Guardrail)[]>()
   for (const statement of [...model.rules, ...model.guardrails])
@@ -19,4 +19,17 @@ export function versionOf(policy: CompiledPolicy, now: number, numbers: Numbers)
       else list.push(statement)
     }
   return { policy, roles: roleDefinitions(model, now, numbers), byResource }
+}
+
+/** A policy as it will be once nothing of it is only observed any more. */
+export function afterObservation({ model }: Pick<CompiledPolicy, 'model'>): Pick<CompiledPolicy, 'model'> {
+  const { resources } = model.world
+  const enforced = Object.entries(resources).map(([name, one]) => [name, { ...one, observedUntil: undefined }] as const)
+  return {
+    model: {
+      ...model,
+      guardrails: model.guardrails.map((one) => ({ ...one, observedUntil: undefined })),
+      world: { ...model.world, resources: Object.fromEntries(enforced) },
+    },
+  }
 }

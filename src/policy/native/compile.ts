@@ -10,6 +10,7 @@ import {
   NOBODY,
   type ByClass,
   type NativeGuardrail,
+  type NativeObservation,
   type NativeResource,
   type NativeRule,
   type NativeScopes,
@@ -38,16 +39,17 @@ export interface NativeResult {
 /** Compiles what the policy says of one resource for enforcement points that see tokens. */
 export function compileNative({ model, resource, issuers, peersOf }: NativeInput): NativeResult {
   const info = model.world.resources[resource]
+  const until = info?.observedUntil
   const refused: NotNative[] = []
   const accepted: NativeIssuer[] = []
+  // A resource that is only observed lets in those, too, whose issuer it does not accept: as far as their tokens can be verified.
+  const foreign: NativeIssuer[] = []
   for (const [name, issuer] of issuers) {
-    if (info?.issuers?.includes(name) === false) continue
-    if ('refused' in issuer) refused.push({ id: undefined, why: `issuer \`${name}\` ${issuer.refused}`, span: undefined })
-    else accepted.push(...issuer)
+    const isAccepted = info?.issuers?.includes(name) !== false
+    if (!('refused' in issuer)) (isAccepted ? accepted : foreign).push(...issuer)
+    else if (isAccepted) refused.push({ id: undefined, why: `issuer \`${name}\` ${issuer.refused}`, span: undefined })
   }
-  if (info?.observedUntil !== undefined)
-    refused.push({ id: undefined, why: '`observe:` of the resource lets through what is denied', span: undefined })
-  const compiler = new Compiler(model, accepted)
+  const compiler = new Compiler(model, accepted, until)
   const { rules, guardrails } = statementsOn(model, resource)
   const attempt = <S extends Rule | Guardrail, T>(statement: S, compile: (one: S) => T): readonly T[] => {
     try {
@@ -61,22 +63,32 @@ export function compileNative({ model, resource, issuers, peersOf }: NativeInput
   return {
     native: {
       name: resource,
-      issuers: accepted,
+      issuers: until === undefined ? accepted : [...accepted, ...foreign],
       rules: rules.flatMap((rule) => attempt(rule, (one) => compiler.rule(one, peersOf))),
       guardrails: guardrails.flatMap((guardrail) => attempt(guardrail, (one) => compiler.guardrail(one))),
       scopes: compiler.scopes(resource),
+      ...(until === undefined ? {} : { observed: observationOf(until, [...accepted, ...foreign]) }),
     },
     refused,
   }
 }
 
+/** Whoever shows nothing, or a token that is let in at all. */
+function observationOf(until: number, issuers: readonly NativeIssuer[]): NativeObservation {
+  const before = test({ is: 'before', instant: until })
+  return { until, lets: new Map([NOBODY, ...issuers.map(({ form }) => form)].map((caller) => [caller, before])) }
+}
+
 class Compiler {
   readonly #model: Model
   readonly #issuers: readonly NativeIssuer[]
+  /** Until when the whole resource is only observed. */
+  readonly #until: number | undefined
 
-  constructor(model: Model, issuers: readonly NativeIssuer[]) {
+  constructor(model: Model, issuers: readonly NativeIssuer[], until: number | undefined) {
     this.#model = model
     this.#issuers = issuers
+    this.#until = until
   }
 
   rule({ id, span, actions, roles, peer, when }: Rule, peersOf: NativeInput['peersOf']): NativeRule {
@@ -106,13 +118,11 @@ class Compiler {
       const unlessNot = when === undefined ? ALWAYS : not(meaningOf(when, issuer).no)
       return all(meets, stands, unlessNot)
     }
-    const observing = observedUntil === undefined ? undefined : test({ is: 'before', instant: observedUntil })
     return {
       id,
       span,
       patterns: patternsOf(actions),
-      applies: this.#byClass((issuer) => all(met(issuer), observing === undefined ? ALWAYS : not(observing))),
-      ...(observing === undefined ? {} : { observed: this.#byClass((issuer) => all(met(issuer), observing)) }),
+      ...this.#ended(met, observedUntil),
       effect: denies ? 'deny' : requires.length > 0 ? 'challenge' : 'needs-approval',
     }
   }
@@ -120,13 +130,25 @@ class Compiler {
   scopes(resource: string): NativeScopes | undefined {
     const scopes = this.#model.scopes.get(resource)
     if (scopes === undefined) return undefined
+    const { applies: capped, ...observed } = this.#ended((issuer) => issuer?.capped ?? NEVER)
     return {
-      capped: this.#byClass((issuer) => issuer?.capped ?? NEVER),
+      capped,
+      ...observed,
       scopes: [...scopes].map(([scope, patterns]) => ({
         scope,
         patterns: patterns as readonly HttpPattern[],
         has: this.#byClass((issuer) => issuer?.hasScope(scope) ?? NEVER),
       })),
+    }
+  }
+
+  /** What stands against callers, from the end of its own observation and of its resource's on; before it, it only would. */
+  #ended(met: (issuer: NativeIssuer | undefined) => Formula, own?: number): { readonly applies: ByClass; readonly observed?: ByClass } {
+    if (own === undefined && this.#until === undefined) return { applies: this.#byClass(met) }
+    const observing = test({ is: 'before', instant: Math.max(own ?? -Infinity, this.#until ?? -Infinity) })
+    return {
+      applies: this.#byClass((issuer) => all(met(issuer), not(observing))),
+      observed: this.#byClass((issuer) => all(met(issuer), observing)),
     }
   }
 

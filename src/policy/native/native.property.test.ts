@@ -7,7 +7,7 @@ import { contains, parseAddress, parseNetwork } from '../when/cidr.ts'
 import type { Identity } from '../../core/principal.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 import { action, filesOf, identity, policyData } from '../testdata/random.ts'
-import { load, NOW, someone } from '../testdata/world.ts'
+import { load, NOW, OBSERVING, someone } from '../testdata/world.ts'
 import { issuers, tokenOf } from '../testdata/native.ts'
 import { decideNative } from './decide.ts'
 import { compileNative } from './compile.ts'
@@ -21,7 +21,7 @@ const noPattern = (): boolean => assert.fail('no pattern is asked for')
 
 describe('a policy in its native form', () => {
   test('allows what the engine allows, and denies what it denies', async () => {
-    const told = { allowed: 0, denied: 0, native: 0, refused: 0 }
+    const told = { allowed: 0, denied: 0, observed: 0, native: 0, refused: 0 }
     await untilEnough(
       () =>
         fc.assert(
@@ -31,8 +31,9 @@ describe('a policy in its native form', () => {
               minLength: 30,
               maxLength: 30,
             }),
-            (data, requests) => {
-              const { policy } = load(filesOf(data))
+            fc.boolean(),
+            (data, requests, isObserved) => {
+              const { policy } = load(filesOf(data), isObserved ? { wiring: OBSERVING } : {})
               fc.pre(policy !== undefined)
               for (const resource of ['orders', 'wiki']) {
                 const { native, refused } = compileNative({ model: policy.model, resource, issuers })
@@ -46,7 +47,7 @@ describe('a policy in its native form', () => {
                   if (asked.method !== asked.method.toUpperCase()) continue
                   // Chains are not let in, and everything can be told of a token that is.
                   const who = caller === null ? undefined : { ...caller, actor: undefined, unknownClaims: new Set<string>() }
-                  if (who !== undefined && resource === 'wiki' && who.issuer !== 'entra') continue
+                  if (who !== undefined && !native.issuers.some(({ name }) => name === who.issuer)) continue
                   const decision = policy.decide(who === undefined ? policy.anonymous : policy.bind(who), asked, resource, {
                     time,
                     ip,
@@ -58,7 +59,9 @@ describe('a policy in its native form', () => {
                       value instanceof Set ? [...(value as Set<unknown>)] : value,
                     )
                   assert.equal(made.allowed, decision.effect === 'allow', made.allowed === (decision.effect === 'allow') ? '' : context())
-                  if (made.allowed) {
+                  assert.equal(made.wouldBeAllowed, (decision.observed?.effect ?? decision.effect) === 'allow', context())
+                  if (decision.reasons[0]?.code === 'observed') told.observed++
+                  else if (made.allowed) {
                     told.allowed++
                     assert.deepEqual(made.rules, decision.rules)
                   } else told.denied++
@@ -68,7 +71,7 @@ describe('a policy in its native form', () => {
           ),
           { numRuns: runs(60) },
         ),
-      () => told.allowed > 100 && told.denied > 100 && told.native > 50 && told.refused > 20,
+      () => told.allowed > 100 && told.denied > 100 && told.observed > 100 && told.native > 50 && told.refused > 20,
       () => told,
     )
   })

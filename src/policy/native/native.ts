@@ -37,6 +37,19 @@ export interface NativeScopes {
   /** Whether it is limited at all. */
   readonly capped: ByClass
   readonly scopes: readonly { readonly scope: string; readonly patterns: readonly HttpPattern[]; readonly has: ByClass }[]
+  /** When it would be limited, were the resource not only observed until then. */
+  readonly observed?: ByClass
+}
+
+/**
+ * Of a resource that is only observed: every request of these callers is let in until an instant, also of those whose issuer it does not
+ * accept. What stands against them in `guardrails` and `scopes` begins at that instant. Who does not look at this lets less in.
+ */
+export interface NativeObservation {
+  /** Milliseconds since the epoch. */
+  readonly until: number
+  /** Until then. */
+  readonly lets: ByClass
 }
 
 export interface NativeResource {
@@ -48,6 +61,8 @@ export interface NativeResource {
   /** Each denies. */
   readonly guardrails: readonly NativeGuardrail[]
   readonly scopes: NativeScopes | undefined
+  /** Undefined where it is enforced. */
+  readonly observed?: NativeObservation
 }
 
 /** What an enforcement point can't be told, and why. */

@@ -50,6 +50,14 @@ export const wiring: PolicyWiring = {
   },
 }
 
+/** The same, where each resource is only observed for a second more. */
+export const OBSERVING: PolicyWiring = {
+  ...wiring,
+  resources: Object.fromEntries(
+    Object.entries(wiring.resources).map(([name, one]) => [name, { ...one, observe: { until: new Date(NOW + 1000).toISOString() } }]),
+  ),
+}
+
 /** Loads policy texts; a text without `apiVersion` gets it. */
 export function load(texts: string | readonly SourceFile[], more: Partial<LoadPolicy> = {}): LoadedPolicy {
   const policy = typeof texts === 'string' ? [{ path: 'policy/p.yaml', text: `apiVersion: ostiary.dev/v1\n${texts}` }] : texts

@@ -1,7 +1,7 @@
 /** Why a request was denied by an enforcement point that decided by itself, as far as it told. */
 import { search, type AuditQuery } from '../../audit/index.ts'
 import { formatSpan } from '../../core/span.ts'
-import { ACCESS } from '../../envoy/metadata.ts'
+import { ACCESS, UNGRANTED } from '../../envoy/metadata.ts'
 import { statementOf } from '../../envoy/rbac.ts'
 import { actionOf, renderWhoCan, whoCan, type CompiledPolicy } from '../../policy/index.ts'
 
@@ -44,7 +44,7 @@ export async function explainElsewhere(
       `it said  ${told('why')}`,
     ]
     const observed = told('wouldBeDeniedBy')
-    if (observed !== '') head.push(`observed  guardrail ${observed} would have denied it, and is not enforced yet`)
+    if (observed !== '') head.push(`observed  ${WOULD[observed] ?? `guardrail ${observed}`} would have denied it, and is not enforced yet`)
     const isDenied = DETAILS.test(told('why'))
     const { lines, statement } = isDenied ? saidOf(told('deniedBy'), policy) : { lines: [], statement: undefined }
     const more = isDenied && statement === undefined ? whoMay(policy, `${told('method')} ${told('path')}`, told('resource'), now) : []
@@ -52,6 +52,12 @@ export async function explainElsewhere(
     return { text: `${text}\n`, request: details, statement }
   }
   return undefined
+}
+
+/** What would have denied, where it is no guardrail. */
+const WOULD: Readonly<Record<string, string>> = {
+  [UNGRANTED.name]: 'that no rule grants it, or its issuer is none that is accepted there,',
+  '(scope)': 'that its token is delegated, and none of its scopes covers the action,',
 }
 
 /** What denied: a guardrail by its id; something of the enforcement point's own, in brackets; or no rule. */

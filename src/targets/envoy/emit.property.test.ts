@@ -7,10 +7,13 @@ import { decideNative } from '../../policy/native/decide.ts'
 import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
 import { issuers, tokenOf } from '../../policy/testdata/native.ts'
 import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
-import { load, NOW } from '../../policy/testdata/world.ts'
-import { statementOf } from '../../envoy/rbac.ts'
+import { load, NOW, OBSERVING } from '../../policy/testdata/world.ts'
+import { statementOf, type Json } from '../../envoy/rbac.ts'
 import { emitEnvoy, FILTERS, type EnvoyResource } from './emit.ts'
-import { evaluateEnvoy } from '../../envoy/evaluate.ts'
+import { evaluateEnvoy, type EvaluatedRequest } from '../../envoy/evaluate.ts'
+import { takenBy } from '../../envoy/evaluateroute.ts'
+import { shadowsOf } from '../../envoy/evaluateshadow.ts'
+import { OBSERVED, UNGRANTED } from '../../envoy/metadata.ts'
 import { regexes } from '../../testing/regexes.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 import type { TreeLimits } from './tree.ts'
@@ -26,16 +29,32 @@ describe('a policy as filters of Envoy', () => {
     test(`means what the native policy means${tree === undefined ? '' : ', as a tree of routes'}`, () => check(tree))
 })
 
+/** What is said of a request that would be denied. */
+function observedOf(routes: Json, host: string, path: string, asked: EvaluatedRequest) {
+  const taken = takenBy(routes, host, path)!
+  const perFilter = {
+    ...(taken.host['typedPerFilterConfig'] as Json),
+    ...(taken.route['typedPerFilterConfig'] as Json | undefined),
+  }
+  const left = shadowsOf(
+    ORDER.map((filter) => [filter, (perFilter[filter] as Json)['rbac'] as Json]),
+    asked,
+    regexes,
+  )
+  return { guardrail: left[OBSERVED.key], ungranted: left[UNGRANTED.key] === UNGRANTED.value }
+}
+
 async function check(tree: TreeLimits | undefined): Promise<void> {
-  const told = { allowed: 0, denied: 0, byGuardrail: 0, trees: 0 }
+  const told = { allowed: 0, denied: 0, byGuardrail: 0, wouldBe: 0, ungranted: 0, trees: 0 }
   await untilEnough(
     () =>
       fc.assert(
         fc.property(
           policyData,
           fc.array(fc.tuple(fc.option(identity, { freq: 6 }), action, fc.constantFrom(NOW, NOW + 2000)), { minLength: 20, maxLength: 20 }),
-          (data, requests) => {
-            const { policy } = load(filesOf(data))
+          fc.boolean(),
+          (data, requests, isObserved) => {
+            const { policy } = load(filesOf(data), isObserved ? { wiring: OBSERVING } : {})
             fc.pre(policy !== undefined)
             for (const name of ['orders', 'wiki']) {
               const { native, refused } = compileNative({ model: policy.model, resource: name, issuers })
@@ -66,20 +85,16 @@ async function check(tree: TreeLimits | undefined): Promise<void> {
                 if (caller !== null && issuer === undefined) continue
                 const token = caller === null ? undefined : tokenOf(caller)
                 const payload = token && { ...token.payload, iss: issuer!.iss }
-                const made = evaluateEnvoy(
-                  routes[0]!,
-                  ORDER,
-                  {
-                    host: `${name}.example`,
-                    method,
-                    path: `${path}?q`,
-                    authorization: token && 'Bearer a.b.c',
-                    token: token && { header: {}, payload },
-                    isIn: inNetwork,
-                    time,
-                  },
-                  regexes,
-                )
+                const asked: EvaluatedRequest = {
+                  host: `${name}.example`,
+                  method,
+                  path: `${path}?q`,
+                  authorization: token && 'Bearer a.b.c',
+                  token: token && { header: {}, payload },
+                  isIn: inNetwork,
+                  time,
+                }
+                const made = evaluateEnvoy(routes[0]!, ORDER, asked, regexes)
                 const meant = decideNative(
                   native,
                   { method, path, token, isIn: (all) => all.some(({ address, bits }) => inNetwork(address, bits)), time },
@@ -88,6 +103,17 @@ async function check(tree: TreeLimits | undefined): Promise<void> {
                 assert.equal(made.allowed, meant.allowed, JSON.stringify([data, name, token, method, path, made, meant]))
                 if (made.allowed) told.allowed++
                 else told.denied++
+                // Who is let in at all is no matter of what is observed.
+                if (made.allowed) {
+                  const said = observedOf(routes[0]!, `${name}.example`, `${path}?q`, asked)
+                  assert.equal(
+                    said.guardrail === undefined && !said.ungranted,
+                    meant.wouldBeAllowed,
+                    JSON.stringify([data, name, token, method, path, said, meant]),
+                  )
+                  if (said.guardrail !== undefined) told.wouldBe++
+                  if (said.ungranted) told.ungranted++
+                }
                 if (made.filter === FILTERS.guardrails && !made.policy!.startsWith('(scope)')) {
                   told.byGuardrail++
                   assert.ok(meant.guardrails.includes(statementOf(made.policy!)))
@@ -98,7 +124,13 @@ async function check(tree: TreeLimits | undefined): Promise<void> {
         ),
         { numRuns: runs(50) },
       ),
-    () => told.allowed > 50 && told.denied > 50 && told.byGuardrail > 10 && (tree === undefined || told.trees > 30),
+    () =>
+      told.allowed > 50 &&
+      told.denied > 50 &&
+      told.byGuardrail > 10 &&
+      told.wouldBe > 10 &&
+      told.ungranted > 30 &&
+      (tree === undefined || told.trees > 30),
     () => told,
   )
   if (tree === undefined) assert.equal(told.trees, 0)

@@ -4,8 +4,18 @@
  */
 import { FILTERS, HTTP, isAddress, SERVER_SECRET, TYPE } from '../../envoy/filters.ts'
 import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
-import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, observedOf, plainCallersOf, rulesOf } from '../../envoy/policies.ts'
-import { OBSERVED } from '../../envoy/metadata.ts'
+import {
+  ANYBODY,
+  CANONICAL,
+  callersOf,
+  checkedOf,
+  guardrailsOf,
+  observedOf,
+  observedRulesOf,
+  plainCallersOf,
+  rulesOf,
+} from '../../envoy/policies.ts'
+import { OBSERVED, UNGRANTED } from '../../envoy/metadata.ts'
 import type { Json, Policies } from '../../envoy/rbac.ts'
 import { tokensOf } from '../../envoy/tokens.ts'
 import type { NativeResource } from '../../policy/native/native.ts'
@@ -207,9 +217,11 @@ function matcherOf(resource: EnvoyResource, leaves: readonly Leaf[]): Json {
 }
 
 function statementsOf(native: NativeResource): Json {
+  const observed = observedOf(native)
+  const granting = observedRulesOf(native)
   return {
-    [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native), observedOf(native)),
-    [FILTERS.rules]: perRoute('ALLOW', rulesOf(native)),
+    [FILTERS.guardrails]: perRoute('DENY', guardrailsOf(native), observed.length === 0 ? undefined : [OBSERVED.prefix, observed]),
+    [FILTERS.rules]: perRoute('ALLOW', rulesOf(native), granting && [UNGRANTED.prefix, granting]),
   }
 }
 
@@ -224,9 +236,10 @@ function askedOf(resource: string): Json {
   }
 }
 
-function perRoute(action: 'ALLOW' | 'DENY', policies: Policies, observed: Policies = []): Json {
+/** @param observed What would decide, with the prefix of what Envoy says of that */
+function perRoute(action: 'ALLOW' | 'DENY', policies: Policies, observed?: readonly [prefix: string, policies: Policies]): Json {
   const shadow =
-    observed.length === 0 ? {} : { shadowRules: { action, policies: byName(observed) }, shadowRulesStatPrefix: OBSERVED.prefix }
+    observed === undefined ? {} : { shadowRules: { action, policies: byName(observed[1]) }, shadowRulesStatPrefix: observed[0] }
   return { '@type': `${HTTP}.rbac.v3.RBACPerRoute`, rbac: { rules: { action, policies: byName(policies) }, ...shadow } }
 }
 

@@ -7,7 +7,7 @@ import { FILTERS } from '../../envoy/filters.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
 import { issuers, tokenOf } from '../../policy/testdata/native.ts'
-import { load, NOW } from '../../policy/testdata/world.ts'
+import { load, NOW, OBSERVING } from '../../policy/testdata/world.ts'
 import { emitEnvoy, type EnvoyConfiguration, type EnvoyResource } from './emit.ts'
 import { Pieces } from './pieces.ts'
 import type { ResourceProof } from '../target.ts'
@@ -41,18 +41,19 @@ function proofs(policy: CompiledPolicy, resources: readonly EnvoyResource[], mad
 
 describe('what an Envoy is sent', () => {
   test('is proven, whatever the policy', async () => {
-    const told = { resources: 0, comparisons: 0, trees: 0 }
+    const told = { resources: 0, observed: 0, comparisons: 0, trees: 0 }
     await untilEnough(
       () =>
         fc.assert(
-          fc.property(policyData, fc.constantFrom(undefined, TREE), (data, tree) => {
-            const { policy } = load(filesOf(data))
+          fc.property(policyData, fc.constantFrom(undefined, TREE), fc.boolean(), (data, tree, isObserved) => {
+            const { policy } = load(filesOf(data), isObserved ? { wiring: OBSERVING } : {})
             fc.pre(policy !== undefined)
             const resources = resourcesOf(policy, ['orders', 'wiki'])
             const made = emitted(resources, tree)
             if (isTree(made)) told.trees++
             for (const { resource, counterexamples, problems, notProven, comparisons } of proofs(policy, resources, made)) {
               told.resources++
+              if (isObserved) told.observed++
               told.comparisons += comparisons
               assert.deepEqual(
                 { resource, counterexamples, problems, notProven },
@@ -63,7 +64,7 @@ describe('what an Envoy is sent', () => {
           }),
           { numRuns: runs(4) },
         ),
-      () => told.resources > 8 && told.comparisons > 300 && told.trees > 2,
+      () => told.resources > 8 && told.observed > 2 && told.comparisons > 300 && told.trees > 2,
       () => told,
     )
   })

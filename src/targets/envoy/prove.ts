@@ -9,6 +9,7 @@ import { ScopedRouteConfigurationSchema } from '../../envoy/messages/envoy/confi
 import { RouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/route_pb.ts'
 import { joined, type SentLeaf } from '../../envoy/leaves.ts'
 import { readResource, tokenProblems } from '../../envoy/prove.ts'
+import { observationProblems, readSection, type Section, type Sections } from '../../envoy/proveobserved.ts'
 import type { Json } from '../../envoy/rbac.ts'
 import { NotRead } from '../../envoy/read.ts'
 import type { Snapshot } from '../../envoy/xds/snapshot.ts'
@@ -47,19 +48,18 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
     if (delegated === true) return { ...nothing, problems: [...problems, ...delegatedProblems(resource, config)], notProven: [] }
     try {
       const leaves = leavesOf(host, resource)
-      const { guardrails, rules, gaps } =
-        leaves === undefined
-          ? { guardrails: rulesOf(config, FILTERS.guardrails), rules: rulesOf(config, FILTERS.rules), gaps: [] }
-          : joined(leaves)
-      const read = readResource({ callers: rulesOf(config, FILTERS.callers), guardrails, rules }, native)
+      const told = leaves === undefined ? { ...sectionsOf(config), gaps: [] } : joinedLeaves(leaves)
+      const { rules: callers } = sectionOf(config, FILTERS.callers)
+      const read = readResource({ callers, guardrails: told.guardrails.rules, rules: told.rules.rules }, native)
       const proof = proveEnforced({ policy, resource, issuers: read.issuers, enforced: read.enforced, now })
+      const { problems: mistold, notProven } = observationProblems({ callers, ...told }, native, policy, now)
       return {
         ...proof,
-        notProven: [...proof.notProven, ...gaps],
+        notProven: [...new Set([...proof.notProven, ...told.gaps, ...notProven])],
         resource,
         delegated: false,
         classes: issuers.length + 1,
-        problems: [...problems, ...verifiedFor(resource, issuers, tokens, config), ...read.problems],
+        problems: [...problems, ...verifiedFor(resource, issuers, tokens, config), ...read.problems, ...mistold],
       }
     } catch (error) {
       if (error instanceof TooLarge) return { ...nothing, problems, notProven: [error.message] }
@@ -109,10 +109,37 @@ function hasAny(policies: unknown): boolean {
   return Object.keys(policies ?? {}).length > 0
 }
 
-function rulesOf(config: PerFilter, filter: string): Json {
-  const { rbac } = (config[filter] ?? {}) as { readonly rbac?: { readonly rules?: Json } }
-  if (rbac?.rules === undefined) throw new NotRead(`\`${filter}\` without rules`)
-  return rbac.rules
+function sectionOf(config: PerFilter, filter: string): Section {
+  return readSection((config[filter]?.['rbac'] ?? {}) as Json, filter)
+}
+
+function sectionsOf(config: PerFilter): Sections {
+  return { guardrails: sectionOf(config, FILTERS.guardrails), rules: sectionOf(config, FILTERS.rules) }
+}
+
+interface Leaf extends Sections {
+  readonly prefix: string
+}
+
+/** What all leaves say, as one list of what is enforced and one of what is observed. */
+function joinedLeaves(leaves: readonly Leaf[]): Sections & { readonly gaps: readonly string[] } {
+  const enforced = joined(
+    leaves.map(({ prefix, guardrails, rules }) => ({ prefix, guardrails: guardrails.rules, rules: rules.rules }) satisfies SentLeaf),
+  )
+  const isObserved = (filter: keyof Sections): boolean => leaves.some((leaf) => leaf[filter].observed !== undefined)
+  const nothing = { guardrails: { action: 'DENY', policies: {} }, rules: { action: 'ALLOW', policies: {} } }
+  const observed = joined(
+    leaves.map(({ prefix, guardrails, rules }) => ({
+      prefix,
+      guardrails: guardrails.observed ?? nothing.guardrails,
+      rules: rules.observed ?? nothing.rules,
+    })),
+  )
+  return {
+    guardrails: { rules: enforced.guardrails, observed: isObserved('guardrails') ? observed.guardrails : undefined },
+    rules: { rules: enforced.rules, observed: isObserved('rules') ? observed.rules : undefined },
+    gaps: [...enforced.gaps, ...observed.gaps],
+  }
 }
 
 function hostProblems(host: Json, domains: readonly string[]): readonly string[] {
@@ -131,7 +158,7 @@ const PATH_INPUT = {
 }
 
 /** What is said by how paths begin; undefined where it is the same for all of them. @throws NotRead where anything else decides */
-function leavesOf(host: Json, resource: string): readonly SentLeaf[] | undefined {
+function leavesOf(host: Json, resource: string): readonly Leaf[] | undefined {
   if (host['matcher'] === undefined) return undefined
   const { matcherTree } = exactly(host['matcher'], ['matcherTree']) as { readonly matcherTree: unknown }
   const { input, prefixMatchMap } = exactly(matcherTree, ['input', 'prefixMatchMap'])
@@ -145,7 +172,7 @@ function leavesOf(host: Json, resource: string): readonly SentLeaf[] | undefined
     if (!isDeepStrictEqual(route['match'], { prefix: '/' }) || cluster !== resource || Object.keys(more).length > 0)
       throw new NotRead(`a route for \`${prefix}\` that does something else`)
     const config = exactly(route['typedPerFilterConfig'], [FILTERS.guardrails, FILTERS.rules]) as PerFilter
-    return { prefix, guardrails: rulesOf(config, FILTERS.guardrails), rules: rulesOf(config, FILTERS.rules) }
+    return { prefix, ...sectionsOf(config) }
   })
 }
 

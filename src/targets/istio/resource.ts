@@ -117,6 +117,7 @@ export function planResource(input: ResourceInput): PlannedResource {
   })
   const native = withLifetime(compiled.native, wired.maxTokenLifetime)
   refused.push(...compiled.refused)
+  if (native.observed !== undefined) refused.push(refusal('`observe:` of the resource lets through what is denied'))
   if (wantsRecordFirst(wired)) refused.push(refusal('`record: strict` wants a record before the effect'))
   const told = credentialsOf(native, asking, assume, (why) => void refused.push(refusal(why)))
   const credentials = new Map([...told].map(([form, { conditions }]) => [form, conditions]))

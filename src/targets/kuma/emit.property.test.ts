@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
-import { FILTERS } from '../../envoy/filters.ts'
-import { statementOf } from '../../envoy/rbac.ts'
+import type { EvaluatedRequest } from '../../envoy/evaluate.ts'
+import { shadowsOf } from '../../envoy/evaluateshadow.ts'
+import { FILTERS, RBAC } from '../../envoy/filters.ts'
+import { OBSERVED, UNGRANTED } from '../../envoy/metadata.ts'
+import { statementOf, type Json } from '../../envoy/rbac.ts'
 import { compileNative } from '../../policy/native/compile.ts'
 import { decideNative } from '../../policy/native/decide.ts'
 import { issuers, tokenOf } from '../../policy/testdata/native.ts'
 import { action, filesOf, identity, policyData } from '../../policy/testdata/random.ts'
 import { contains, parseAddress, parseNetwork } from '../../policy/when/cidr.ts'
-import { load, NOW } from '../../policy/testdata/world.ts'
+import { load, NOW, OBSERVING } from '../../policy/testdata/world.ts'
 import { regexes } from '../../testing/regexes.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 import { evaluateKuma, translateKuma } from './evaluate.ts'
@@ -24,7 +27,7 @@ const shape = fc.record({ apart: fc.boolean(), peers: fc.boolean(), version: fc.
 
 describe('a policy as filters of a mesh', () => {
   test('means what the native policy means, for several resources of the same dataplanes', async () => {
-    const told = { allowed: 0, denied: 0, byGuardrail: 0, elsewhere: 0, byPeer: 0 }
+    const told: Told = { allowed: 0, denied: 0, byGuardrail: 0, wouldBe: 0, ungranted: 0, elsewhere: 0, byPeer: 0 }
     const isEnough = (): boolean => Math.min(...Object.values(told)) > 5 && told.allowed > 40 && told.denied > 200
     await untilEnough(
       () => asked(told),
@@ -34,7 +37,18 @@ describe('a policy as filters of a mesh', () => {
   })
 })
 
-function asked(told: { allowed: number; denied: number; byGuardrail: number; elsewhere: number; byPeer: number }): void {
+type Told = Record<'allowed' | 'denied' | 'byGuardrail' | 'wouldBe' | 'ungranted' | 'elsewhere' | 'byPeer', number>
+
+/** Filters that decide, in the first chain of a listener. */
+function filtersIn(listener: Json): readonly (readonly [string, Json])[] {
+  const [chain] = listener['filterChains'] as readonly [{ readonly filters: readonly { readonly typedConfig: Json }[] }]
+  const filters = chain.filters.flatMap(({ typedConfig }) => (typedConfig['httpFilters'] ?? []) as readonly Json[])
+  return filters.flatMap(({ name, typedConfig }) =>
+    (typedConfig as Json)['@type'] === RBAC ? [[name as string, typedConfig as Json] as const] : [],
+  )
+}
+
+function asked(told: Told): void {
   fc.assert(
     fc.property(
       policyData,
@@ -49,8 +63,9 @@ function asked(told: { allowed: number; denied: number; byGuardrail: number; els
         ),
         { minLength: 20, maxLength: 20 },
       ),
-      (data, { apart, peers, version }, requests) => {
-        const { policy } = load(filesOf(data))
+      fc.boolean(),
+      (data, { apart, peers, version }, requests, isObserved) => {
+        const { policy } = load(filesOf(data), isObserved ? { wiring: OBSERVING } : {})
         fc.pre(policy !== undefined)
         const portOf = (resource: string): number => (apart && resource === 'wiki' ? 8001 : 8000)
         const workload = (resource: string): object => ({
@@ -84,21 +99,18 @@ function asked(told: { allowed: number; denied: number; byGuardrail: number; els
             const from = caller === null ? undefined : issuers.get(caller.issuer)![0]!
             const isTaken = from === undefined || native.issuers.some(({ form }) => form === from.form)
             const host = HOSTS[name]![index % HOSTS[name]!.length]!
-            const made = evaluateKuma(
-              byPort.get(port)!,
-              {
-                host: index % 7 === 0 ? `${host}.other` : host,
-                method,
-                path: `${path}?q`,
-                authorization: token && 'Bearer a.b.c',
-                token: token && { header: {}, payload: { ...token.payload, iss: from!.iss } },
-                isIn: inNetwork,
-                time,
-                port,
-                ...(peers ? { peer: peer === undefined ? [] : [peer] } : {}),
-              },
-              regexes,
-            )
+            const asked: EvaluatedRequest = {
+              host: index % 7 === 0 ? `${host}.other` : host,
+              method,
+              path: `${path}?q`,
+              authorization: token && 'Bearer a.b.c',
+              token: token && { header: {}, payload: { ...token.payload, iss: from!.iss } },
+              isIn: inNetwork,
+              time,
+              port,
+              ...(peers ? { peer: peer === undefined ? [] : [peer] } : {}),
+            }
+            const made = evaluateKuma(byPort.get(port)!, asked, regexes)
             const meant = decideNative(
               native,
               { method, path, token, isIn: (all) => all.some(({ address, bits }) => inNetwork(address, bits)), time },
@@ -110,6 +122,13 @@ function asked(told: { allowed: number; denied: number; byGuardrail: number; els
             assert.equal(made.allowed, isHere && isPeer && isTaken && meant.allowed, context)
             if (made.allowed) told.allowed++
             else told.denied++
+            if (made.allowed) {
+              const left = shadowsOf(filtersIn(byPort.get(port)!), asked, regexes)
+              const isUngranted = left[UNGRANTED.key] === UNGRANTED.value
+              assert.equal(left[OBSERVED.key] === undefined && !isUngranted, meant.wouldBeAllowed, `${context} ${JSON.stringify(left)}`)
+              if (left[OBSERVED.key] !== undefined) told.wouldBe++
+              if (isUngranted) told.ungranted++
+            }
             if (meant.allowed && !isHere) told.elsewhere++
             if (meant.allowed && !isPeer) told.byPeer++
             if (made.filter === FILTERS.guardrails && !made.policy!.startsWith('(')) {

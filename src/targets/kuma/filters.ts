@@ -4,7 +4,8 @@ import { FILTERS, HTTP, JWT, RBAC, TYPE } from '../../envoy/filters.ts'
 import { CHECKS_CLUSTER, gatewayCluster } from '../../envoy/gateway.ts'
 import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
 import { accessLogOf, checksOf, oneReading, UNAUTHENTICATED } from '../../envoy/manager.ts'
-import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, rulesOf } from '../../envoy/policies.ts'
+import { OBSERVED, UNGRANTED } from '../../envoy/metadata.ts'
+import { ANYBODY, CANONICAL, callersOf, checkedOf, guardrailsOf, observedOf, observedRulesOf, rulesOf } from '../../envoy/policies.ts'
 import { bothPermissions, eitherPermission, noPermission, type Json, type Policies } from '../../envoy/rbac.ts'
 import { hasKeys, providerOf, requirementOf } from '../../envoy/tokens.ts'
 import type { NativeResource } from '../../policy/native/native.ts'
@@ -47,9 +48,18 @@ export function modificationsOf({ inbounds, forwardAuthorization }: Dataplanes, 
       : []),
     { name: FILTERS.tokens, typedConfig: tokensOf(inbounds, around.keys) },
     rbac(FILTERS.callers, 'ALLOW', inbounds, admittedBy),
-    rbac(FILTERS.guardrails, 'DENY', inbounds, ({ native }) => guardrailsOf(native)),
+    rbac(FILTERS.guardrails, 'DENY', inbounds, ({ native }) => guardrailsOf(native), [OBSERVED.prefix, ({ native }) => observedOf(native)]),
     ...(asked === undefined ? [] : [checksOf(CHECKS_CLUSTER)]),
-    rbac(FILTERS.rules, 'ALLOW', inbounds, ({ native, delegated }) => (delegated ? checked(native.name) : rulesOf(native))),
+    rbac(
+      FILTERS.rules,
+      'ALLOW',
+      inbounds,
+      ({ native, delegated }) => (delegated ? checked(native.name) : rulesOf(native)),
+      inbounds.some(({ native }) => native.observed !== undefined)
+        ? // Of those that are enforced, whatever would be denied is.
+          [UNGRANTED.prefix, ({ native, delegated }) => (delegated ? checked(native.name) : (observedRulesOf(native) ?? rulesOf(native)))]
+        : undefined,
+    ),
     { name: HEADERS_FILTER, typedConfig: headersOf(inbounds, forwardAuthorization) },
   ]
   return [
@@ -125,8 +135,22 @@ function authority(host: string): Json {
  * A filter that decides for each resource by the policies of that resource: no other's has anything to say there. What resources have in
  * common is written once, because what tells a good token from others is long.
  */
-function rbac(name: string, action: 'ALLOW' | 'DENY', inbounds: readonly Inbound[], policiesOf: (one: Inbound) => Policies): Json {
-  const merged = new Map<string, Policies[number]>()
+function rbac(
+  name: string,
+  action: 'ALLOW' | 'DENY',
+  inbounds: readonly Inbound[],
+  policiesOf: (one: Inbound) => Policies,
+  observed?: readonly [prefix: string, policiesOf: (one: Inbound) => Policies],
+): Json {
+  const watched = observed === undefined ? {} : merged(inbounds, observed[1])
+  // Nothing that would be denied is nothing to say; nothing that would be granted is.
+  const hasShadow = observed !== undefined && (action === 'ALLOW' || Object.keys(watched).length > 0)
+  const shadow = hasShadow ? { shadowRules: { action, policies: watched }, shadowRulesStatPrefix: observed[0] } : {}
+  return { name, typedConfig: { '@type': RBAC, rules: { action, policies: merged(inbounds, policiesOf) }, ...shadow } }
+}
+
+function merged(inbounds: readonly Inbound[], policiesOf: (one: Inbound) => Policies): Json {
+  const all = new Map<string, Policies[number]>()
   for (const inbound of inbounds) {
     const names = new Set<string>()
     for (const [id, { permissions, ...rest }] of policiesOf(inbound)) {
@@ -135,12 +159,12 @@ function rbac(name: string, action: 'ALLOW' | 'DENY', inbounds: readonly Inbound
       names.add(id)
       const key = JSON.stringify([id, rest])
       // What follows a `#` is no part of the statement's name.
-      const [called, before] = merged.get(key) ?? [`${id}#${inbound.native.name}`, { permissions: [] }]
+      const [called, before] = all.get(key) ?? [`${id}#${inbound.native.name}`, { permissions: [] }]
       const here = (permissions as readonly Json[]).map((one) => bothPermissions(placeOf(inbound), one))
-      merged.set(key, [called, { ...rest, permissions: [...(before['permissions'] as readonly Json[]), ...here] }])
+      all.set(key, [called, { ...rest, permissions: [...(before['permissions'] as readonly Json[]), ...here] }])
     }
   }
-  return { name, typedConfig: { '@type': RBAC, rules: { action, policies: Object.fromEntries(merged.values()) } } }
+  return Object.fromEntries(all.values())
 }
 
 /** The host alone would not do: on another port it leads to something else. */

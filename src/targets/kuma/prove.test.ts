@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { FILTERS } from '../../envoy/filters.ts'
 import { filesOf, policyData } from '../../policy/testdata/random.ts'
-import { load, NOW } from '../../policy/testdata/world.ts'
+import { load, NOW, OBSERVING } from '../../policy/testdata/world.ts'
 import { runs, untilEnough } from '../../testing/runs.ts'
 import type { ResourceProof, TargetDocument } from '../target.ts'
 import { proveKuma } from './prove.ts'
@@ -25,22 +25,24 @@ function linesOf(proofs: readonly ResourceProof[]): readonly string[] {
 
 test('it is proven, whatever the policy', async () => {
   let proven = 0
+  let observed = 0
   await untilEnough(
     () =>
       fc.assert(
-        fc.property(policyData, (data) => {
-          const { policy } = load(filesOf(data))
+        fc.property(policyData, fc.boolean(), (data, isObserved) => {
+          const { policy } = load(filesOf(data), isObserved ? { wiring: OBSERVING } : {})
           fc.pre(policy !== undefined)
           const { documents } = compiled({ policy, config })
           if (documents.length === 0) return
           const proofs = proveKuma(inputOf({ policy, config }), documents, NOW)
           proven += proofs.length
+          if (isObserved) observed += proofs.length
           assert.deepEqual(linesOf(proofs), [], JSON.stringify(filesOf(data)))
         }),
         { numRuns: runs(6) },
       ),
-    () => proven > 4,
-    () => proven,
+    () => proven > 4 && observed > 2,
+    () => ({ proven, observed }),
   )
 })
 

@@ -2,6 +2,7 @@
 import { FILTERS } from '../../envoy/filters.ts'
 import { isAnybodyLetIn, readResource, tokenProblems, type SentFilters } from '../../envoy/prove.ts'
 import type { Json } from '../../envoy/rbac.ts'
+import { observationProblems, readSection, type Section } from '../../envoy/proveobserved.ts'
 import { NotRead } from '../../envoy/read.ts'
 import { proveEnforced } from '../../policy/compare/enforced.ts'
 import type { ResourceProof, TargetDocument, TargetInput } from '../target.ts'
@@ -79,12 +80,9 @@ function proofOf(
   { policy, now, among }: Pick<TargetInput, 'policy'> & { readonly now: number; readonly among: readonly Carried['native'][] },
   nothing: ResourceProof,
 ): ResourceProof {
-  const rules = (filter: string): Json => {
-    const found = chain.filters.find(({ name }) => name === filter)?.typedConfig['rules']
-    if (found === undefined) throw new NotRead(`\`${filter}\` without rules`)
-    return found as Json
-  }
-  const sent: SentFilters = { callers: rules(FILTERS.callers), guardrails: rules(FILTERS.guardrails), rules: rules(FILTERS.rules) }
+  const section = (filter: string): Section => readSection(chain.filters.find(({ name }) => name === filter)?.typedConfig ?? {}, filter)
+  const [callers, guardrails, rules] = [FILTERS.callers, FILTERS.guardrails, FILTERS.rules].map(section) as [Section, Section, Section]
+  const sent: SentFilters = { callers: callers.rules, guardrails: guardrails.rules, rules: rules.rules }
   const { port } = workload.inbound
   const problems = [...chainProblems(chain)]
   // Elsewhere nobody is let in: on another port, and for hosts that nothing is wired for.
@@ -102,13 +100,14 @@ function proofOf(
   for (const host of wired.hosts.map((one) => one.toLowerCase())) {
     const read = readResource(sent, native, { host, port, among })
     const one = proveEnforced({ policy, resource, issuers: read.issuers, enforced: read.enforced, now })
-    problems.push(...read.problems, ...verifiedAt(host, native, chain))
+    const observed = observationProblems({ callers: sent.callers, guardrails, rules }, native, policy, now, { host, port, among })
+    problems.push(...read.problems, ...verifiedAt(host, native, chain), ...observed.problems)
     proof = {
       ...proof,
       cells: proof.cells + one.cells,
       comparisons: proof.comparisons + one.comparisons,
       counterexamples: [...proof.counterexamples, ...one.counterexamples],
-      notProven: [...proof.notProven, ...one.notProven],
+      notProven: [...proof.notProven, ...one.notProven, ...observed.notProven],
     }
   }
   return { ...proof, problems: [...new Set(problems)], notProven: [...new Set(proof.notProven)] }

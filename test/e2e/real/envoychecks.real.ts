@@ -55,6 +55,11 @@ resources:
     protocol: http
     hosts: [native.example]
     upstream: { url: 'http://127.0.0.1:${(upstream.address() as AddressInfo).port}' }
+  watched:
+    protocol: http
+    hosts: [watched.example]
+    observe: { until: '2999-01-01T00:00:00Z' }
+    upstream: { url: 'http://127.0.0.1:${(upstream.address() as AddressInfo).port}' }
 doors:
   envoy:
     listen: 127.0.0.1:${ports[0]}
@@ -70,11 +75,13 @@ rules:
   - { id: health, role: everyone, resource: exports, actions: [GET /healthz] }
   - { id: read, role: reader, resource: exports, actions: ['GET /items/{id}', GET /slow, GET /secret, POST /items] }
   - { id: native, role: reader, resource: native, actions: [GET /items] }
+  - { id: watched, role: reader, resource: watched, actions: [GET /items, DELETE /items] }
   - { id: administer, role: reader, resource: ostiary, actions: ['* /**'] }
 guardrails:
   - { id: slow, for: [everyone], resource: exports, actions: [GET /slow], limit: { requests: 2, in: 1h } }
   - { id: hidden, for: [everyone], resource: exports, actions: [GET /secret], mask: { $.card: drop } }
   - { id: kept, for: [everyone], resource: native, deny: ['DELETE /**'] }
+  - { id: unkept, for: [everyone], resource: watched, deny: ['DELETE /**'] }
   - { id: soon, for: [everyone], resource: native, deny: [GET /items], mode: observe, until: '2999-01-01T00:00:00Z' }
   - { id: why, for: [everyone], resource: exports, actions: [POST /items], require: { justification: { matches: 'OPS-[0-9]+' } } }
 `
@@ -263,6 +270,39 @@ guardrails:
     assert.match(String(byDetails['text']), /^denied by {2}guardrail kept/)
     const all = JSON.stringify(records().slice(before))
     for (const hidden of [secret, 'hidden', '4111', 'eyJ']) assert.equal(all.includes(hidden), false, hidden)
+  })
+
+  test('a resource that is only observed lets through, and the record says what would have denied', async () => {
+    const from = records().length
+    const told = async (sub: string): Promise<Line> => {
+      const isIt = ({ event, details }: Line): boolean => event === 'envoy-access' && (details as Line)['subject'] === sub
+      return (await eventually('the request is recorded', () => records().slice(from).find(isIt)))['details'] as Line
+    }
+    const cases = [
+      ['w1', 'GET /items', 'reader', undefined, undefined],
+      [
+        'w2',
+        'GET /items',
+        'guest',
+        '(no-rule)',
+        /that no rule grants it, or its issuer is none that is accepted there, would have denied it/,
+      ],
+      ['w3', 'DELETE /items', 'reader', 'unkept', /guardrail unkept would have denied it/],
+      ['w4', 'DELETE /other', 'guest', 'unkept', /guardrail unkept would have denied it/],
+    ] as const
+    for (const [sub, line, role, would, explained] of cases) {
+      assert.equal((await ask(line, token(sub, [role]), {}, 'watched.example')).status, 200, line)
+      const { status, deniedBy, wouldBeDeniedBy, request: id } = await told(sub)
+      assert.deepEqual([status, deniedBy, wouldBeDeniedBy], [200, undefined, would], line)
+      const response = await fetch(`${gateway!.admin.url}/api/requests?id=${String(id)}`, {
+        headers: { authorization: `Bearer ${token('boss', ['reader'])}` },
+      })
+      const { text } = (await response.json()) as Line
+      if (explained === undefined) assert.doesNotMatch(String(text), /observed/)
+      else assert.match(String(text), explained)
+    }
+    // A credential that is not good is one all the same.
+    assert.equal((await ask('GET /items', token('w5', ['reader'], other), {}, 'watched.example')).status, 401)
   })
 
   test('with the gateway away, what is asked about is 503 and never let through, and the rest goes on', async () => {

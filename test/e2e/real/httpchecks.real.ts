@@ -14,6 +14,7 @@ import { parse } from 'yaml'
 import { startGateway } from '../../../src/server/start.ts'
 import { eventually, RealEnvoy } from '../../../src/testing/envoy.ts'
 import { signToken, testKey } from '../../../src/testing/tokens.ts'
+import { freePorts } from '../../../src/testing/ports.ts'
 
 const TYPE = 'type.googleapis.com/'
 const key = testKey('one', 'ES256')
@@ -55,14 +56,6 @@ function bootstrap(checks: number, upstream: number): Readonly<Record<string, un
       clusters: [cluster('ostiary', checks), cluster('upstream', upstream)],
     },
   }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const probes = Array.from({ length: count }, () => createServer())
-  for (const probe of probes) await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const ports = probes.map((probe) => (probe.address() as AddressInfo).port)
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))))
-  return ports
 }
 
 interface Answer {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -23,6 +23,7 @@ import type { ShownToken } from '../../../src/targets/istio/translate/tokens.ts'
 import { RealEnvoy } from '../../../src/testing/envoy.ts'
 import { certifiedBy, testAuthority, type Pair } from '../../../src/testing/pki.ts'
 import { base64url, signToken, testKey, type JsonObject, type TestKey } from '../../../src/testing/tokens.ts'
+import { freePorts } from '../../../src/testing/ports.ts'
 import { randomDocuments } from './istiorandom.ts'
 import { MORE, PEERS, requests, SERVICES, WORLDS, type RandomRequest, type ShownInWorld } from './istioworld.ts'
 
@@ -77,15 +78,6 @@ function exchange(socket: Socket, bytes: string): Promise<Answer> {
     })
     socket.write(bytes, 'latin1')
   })
-}
-
-/** Ports that nobody has, each of them another. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createTcpServer())
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }
 
 describe('a real Envoy with translated resources of Istio', () => {

@@ -5,11 +5,12 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { createServer as createTcpServer, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { RE2JS } from 're2js'
 import type { Wiring } from '../../../src/config/schema.ts'
+import type { Principal } from '../../../src/core/principal.ts'
 import { holdsOf, type NativeIssuer } from '../../../src/core/token.ts'
 import type { Json } from '../../../src/envoy/rbac.ts'
 import { ask as authenticate, issuerConfig, testDeps, testIdentity, type TestDeps } from '../../../src/identity/testing.ts'
@@ -23,10 +24,14 @@ import { compiled, kumaConfig, wiringOf } from '../../../src/targets/kuma/testda
 import { RealEnvoy } from '../../../src/testing/envoy.ts'
 import { certifiedBy, testAuthority, type Pair } from '../../../src/testing/pki.ts'
 import { keyFixture, type JsonObject, type KeyFixture } from '../../../src/testing/tokens.ts'
+import { freePorts } from '../../../src/testing/ports.ts'
 import { AUDIENCE, credential, credentialOf, DECLARED, es, policies, policyText, send, sign, SPELLINGS } from './envoyworld.ts'
 
 const DATAPLANES = 12
 const REQUESTS = 400
+/** One of them in every other dataplane is only observed. */
+const OBSERVE = { observe: { until: '2999-01-01T00:00:00Z' } }
+const isObserved = (resource: string, index: number): boolean => resource === 'b' && index % 4 > 1
 const DOMAIN = 'spiffe://default.zone1.mesh.local'
 const CALLERS = ['/ns/shop/sa/web', '/ns/shop/sa/web-other', '/ns/jobs/sa/nightly', '/ns/jobs-other/sa/nightly'] as const
 /** Two resources behind one inbound, and a third behind another of the same dataplane. */
@@ -48,20 +53,6 @@ interface Dataplane {
   readonly policy: CompiledPolicy
   readonly isTls: boolean
   readonly ports: Readonly<Record<Resource, number>>
-}
-
-/** Ports that nobody has: policies name the one that a request came to. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createTcpServer()
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      return server
-    }),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }
 
 describe('a real Envoy in a mesh decides as the engine does', () => {
@@ -119,7 +110,10 @@ describe('a real Envoy in a mesh decides as the engine does', () => {
       const wiring = {
         issuers: Object.fromEntries(Object.entries(issuers).map(([name, config]) => [name, issuerConfig(config)])),
         resources: Object.fromEntries(
-          RESOURCES.map((name) => [name, { ...resource, scopes: data.scoped && name === 'a' ? scopes : undefined }]),
+          RESOURCES.map((name) => [
+            name,
+            { ...resource, scopes: data.scoped && name === 'a' ? scopes : undefined, ...(isObserved(name, index) ? OBSERVE : {}) },
+          ]),
         ),
       }
       const { policy } = loadPolicy({ sources, wiring, kindClaims, mustAdminister: false, now: deps.clock.now() })
@@ -166,7 +160,7 @@ describe('a real Envoy in a mesh decides as the engine does', () => {
   })
 
   test('thousands of requests, with nothing let through that the engine denies', async () => {
-    const told = { allowed: 0, denied: 0, narrower: 0, refusedBoth: 0, spelled: 0, elsewhere: 0, byPeer: 0, twoPeers: 0 }
+    const told = { allowed: 0, observed: 0, denied: 0, narrower: 0, refusedBoth: 0, spelled: 0, elsewhere: 0, byPeer: 0, twoPeers: 0 }
     const seed = Number(process.env['OSTIARY_SEED'] ?? Date.now() % 1_000_000)
     const requests = fc.sample(
       fc.tuple(
@@ -230,15 +224,19 @@ describe('a real Envoy in a mesh decides as the engine does', () => {
       const path = (arrived?.url ?? plain).replace(/[?#].*$/s, '')
       const asked = { time: deps.clock.now(), ip: '127.0.0.1' }
       let allowed = false
-      let native = true
-      if (who.kind === 'none' || (who.kind === 'bad' && who.how === 'query'))
-        allowed = policy.decide(policy.anonymous, { protocol: 'http', method, path }, resource, asked).effect === 'allow'
+      let observed = false
+      // Methods with small letters are refused whatever the policy says.
+      let native = method === method.toUpperCase()
+      const decided = (principal: Principal): void => {
+        const decision = policy.decide(principal, { protocol: 'http', method, path }, resource, asked)
+        allowed = decision.effect === 'allow'
+        observed = decision.observed?.effect === 'deny'
+      }
+      if (who.kind === 'none' || (who.kind === 'bad' && who.how === 'query')) decided(policy.anonymous)
       else if (ours.length === 1 && ours[0]!.startsWith('Authorization: Bearer ')) {
         const result = await authenticate(identities, ours[0]!.slice('Authorization: Bearer '.length))
-        if (result.outcome === 'verified')
-          allowed =
-            policy.decide(policy.bind(result.verified.identity), { protocol: 'http', method, path }, resource, asked).effect === 'allow'
-        native =
+        if (result.outcome === 'verified') decided(policy.bind(result.verified.identity))
+        native &&=
           token !== undefined &&
           holdsOf(natives.get(token.issuer)![0]!.credential, token, Date.now(), (pattern, text) => RE2JS.compile(pattern).matches(text))
       }
@@ -248,6 +246,7 @@ describe('a real Envoy in a mesh decides as the engine does', () => {
         assert.equal(arrived.headers['ostiary-subject'], token?.payload['sub'], context())
         assert.equal(arrived.headers['ostiary-issuer'], token?.payload['iss'], context())
         told.allowed++
+        if (observed) told.observed++
         if (spelled !== plain) told.spelled++
         if (isTls) told.twoPeers++
         return
