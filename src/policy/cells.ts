@@ -18,19 +18,40 @@ const BUT_FOR = -1
 /** So many ways to be granted per place of the table of roles, and looking at each is not quick. */
 const MANY = 4
 
+/** The numbers of cells that are each made when they are first needed. */
+export interface Flat {
+  readonly words: Int32Array<ArrayBuffer>
+  readonly count: number
+  /** Room for what is decided by them. */
+  readonly decisions: number
+  cell(number: number): Cell
+}
+
 /** The cells of one policy, by number. */
 export class Cells {
   readonly #version: string
   /** Names of roles by their index. */
   readonly #roles: readonly string[]
-  readonly #cells: Cell[] = []
-  readonly #decisions: (Decision | undefined)[] = []
-  #words = new Int32Array(1024)
-  #end = 0
+  readonly #cells: (Cell | undefined)[]
+  readonly #decisions: (Decision | undefined)[]
+  readonly #flat: Flat | undefined
+  #words: Int32Array<ArrayBuffer>
+  #end: number
 
-  constructor(version: string, roles: readonly string[]) {
+  /** @param flat Those that are there already */
+  constructor(version: string, roles: readonly string[], flat?: Flat) {
     this.#version = version
     this.#roles = roles
+    this.#flat = flat
+    this.#cells = Array.from({ length: flat?.count ?? 0 })
+    this.#decisions = Array.from({ length: flat?.decisions ?? 0 })
+    this.#words = flat?.words ?? new Int32Array(1024)
+    this.#end = flat?.words.length ?? 0
+  }
+
+  /** Of those that were added. */
+  get flat(): Pick<Flat, 'words' | 'decisions'> {
+    return { words: this.#words.subarray(0, this.#end), decisions: this.#decisions.length }
   }
 
   /** Answers its number. */
@@ -52,7 +73,8 @@ export class Cells {
   }
 
   at(number: number): Cell {
-    return this.#cells[this.#words[number + CELL]!]!
+    const place = this.#words[number + CELL]!
+    return (this.#cells[place] ??= this.#flat!.cell(place))
   }
 
   /**

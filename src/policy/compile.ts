@@ -1,8 +1,8 @@
-import type { Obligation } from '../core/decision.ts'
 import { vocabularyOf, type ActionIndex, type ActionPattern } from './actions/index.ts'
 import type { Cells } from './cells.ts'
 import { Cell, type GuardrailSlot, type RuleSlot, type ScopeSlot } from './cell.ts'
-import type { Guardrail, Model } from './model.ts'
+import type { Guardrail, Model, Rule } from './model.ts'
+import { bringing } from './slots.ts'
 import { statementsOn, type Statements } from './statements.ts'
 
 export interface CompiledResource {
@@ -24,13 +24,26 @@ export function roleIndexes(roles: Iterable<string>): ReadonlyMap<string, number
   return new Map([...new Set(roles)].toSorted().map((role, i) => [role, i]))
 }
 
-/** Compiles a model: a resource, and within it a place of its index, when it is first asked about. Most of a large policy waits for long. */
-export function compile(model: Model, indexes: ReadonlyMap<string, number>, cells: Cells): ReadonlyMap<string, CompiledResource> {
+/** The indexes of resources that were made before, with the cells that they are about. */
+interface Known {
+  /** Undefined where it was not made. */
+  of(resource: string): ActionIndex<number> | undefined
+}
+
+/** Compiles a model: a resource when it is first asked about. Most of a large policy waits for long. */
+export function compile(
+  model: Model,
+  indexes: ReadonlyMap<string, number>,
+  cells: Cells,
+  known: Known | undefined,
+): ReadonlyMap<string, CompiledResource> {
   const compiled = new Map<string, CompiledResource>()
   for (const [name, { protocol, issuers, scopes, observedUntil }] of Object.entries(model.world.resources)) {
     const vocabulary = vocabularyOf(protocol)
     if (vocabulary === undefined) continue
     const makeIndex = (): CompiledResource['index'] => {
+      const before = known?.of(name)
+      if (before !== undefined) return before
       const slots = slotsOf(statementsOn(model, name), model.scopes.get(name), protocol, indexes)
       return vocabulary.index(slots, (all) => cells.add(new Cell(all)))
     }
@@ -91,40 +104,12 @@ function slotsOf(
   indexes: ReadonlyMap<string, number>,
 ): readonly Slotted[] {
   const slots: Slotted[] = []
-  const indexed = (roles: readonly string[]) => roles.map((role) => ({ index: indexes.get(role)!, role }))
-  const numbered = (roles: readonly string[]) => roles.map((role) => indexes.get(role)!)
-  for (const { id, when, roles, peer, actions } of rules) {
-    const shared = {
-      kind: 'rule',
-      id,
-      when,
-      indexes: numbered(roles),
-      role: roles[0] ?? '',
-      peer: peer === undefined ? undefined : indexed(peer),
-    } as const
-    for (const { pattern } of actions) if (pattern.protocol === protocol) slots.push([pattern, { ...shared, pattern }])
+  const take = (one: Rule | Guardrail): void => {
+    const bring = bringing(one, indexes)
+    for (const { pattern } of one.actions) if (pattern.protocol === protocol) slots.push([pattern, bring(pattern)])
   }
-  for (const guardrail of guardrails) {
-    const { id, when, roles, who, actions } = guardrail
-    const exempt = who === 'allBut' ? indexed(roles) : []
-    const shared = {
-      kind: 'guardrail',
-      id,
-      when,
-      indexes: numbered(roles),
-      exempt,
-      guardrail,
-      obligations: obligationsOf(guardrail),
-    } as const
-    for (const { pattern } of actions) if (pattern.protocol === protocol) slots.push([pattern, { ...shared, pattern }])
-  }
+  for (const one of rules) take(one)
+  for (const one of guardrails) take(one)
   for (const [id, patterns] of scopes ?? []) for (const pattern of patterns) slots.push([pattern, { kind: 'scope', id }])
   return slots
-}
-
-function obligationsOf({ id, masks, strict }: Guardrail): readonly Obligation[] {
-  return [
-    ...(masks.length === 0 ? [] : [{ kind: 'mask', ids: [id], fields: masks } as const]),
-    ...(strict ? [{ kind: 'record', ids: [id], mode: 'strict' } as const] : []),
-  ]
 }

@@ -3,10 +3,10 @@ import type { Decision, DecisionContext, Grant } from '../core/decision.ts'
 import type { Policy } from '../core/policy.ts'
 import { atOnce, type Gradual } from '../core/gradual.ts'
 import type { Identity, Principal } from '../core/principal.ts'
-import { vocabularyOf } from './actions/index.ts'
+import { vocabularyOf, type ActionIndex } from './actions/index.ts'
 import { accessOf, type Access } from './access.ts'
 import { Binder } from './bind.ts'
-import { Cells } from './cells.ts'
+import { Cells, type Flat } from './cells.ts'
 import { compile, roleIndexes, type CompiledResource } from './compile.ts'
 import { decideCompiled } from './decide.ts'
 import { explain, type Explanation } from './explain.ts'
@@ -26,14 +26,19 @@ export interface Prepared {
   readonly changesAt: number | undefined
 }
 
+/** Indexes of resources that were made before, and the cells that they are about. @param indexes Of every role */
+type Known = (indexes: ReadonlyMap<string, number>) => Flat & { of(resource: string): ActionIndex<number> | undefined }
+
 /** Makes it, some bindings at a time. */
-export function* preparing(model: Model, version: string, now: number, changesAt: number | undefined): Gradual<Prepared> {
+export function* preparing(model: Model, version: string, now: number, changesAt: number | undefined, known?: Known): Gradual<Prepared> {
   const indexes = roleIndexes([...model.roles.keys(), ...BUILT_IN_ROLES])
   yield
   const binder = yield* Binder.making(version, indexes, liveBindings(model, now))
   yield
-  const cells = new Cells(version, [...indexes.keys()])
-  return { binder, authenticated: indexes.get(AUTHENTICATED)!, cells, resources: compile(model, indexes, cells), changesAt }
+  const before = known?.(indexes)
+  const cells = new Cells(version, [...indexes.keys()], before)
+  yield
+  return { binder, authenticated: indexes.get(AUTHENTICATED)!, cells, resources: compile(model, indexes, cells, before), changesAt }
 }
 
 function* liveBindings({ roles }: Model, now: number): Iterable<Binding> {

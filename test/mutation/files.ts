@@ -16,6 +16,7 @@ const ENGINE = [
   'compiled',
   'cell',
   'cells',
+  'slots',
   'quick',
   'statements',
   'considered',

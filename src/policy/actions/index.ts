@@ -17,7 +17,7 @@ import { ssh } from './ssh/index.ts'
 import type { SshPattern } from './ssh/template.ts'
 import type { ActionIndex, PatternBase, Problem, RequestValue, Vocabulary } from './vocabulary.ts'
 
-export type { ActionIndex, Problem, RequestValue } from './vocabulary.ts'
+export type { ActionIndex, FlatIndex, Problem, RequestValue } from './vocabulary.ts'
 export type { Side } from './sets/values.ts'
 
 /** A set of actions as policy writes it. */

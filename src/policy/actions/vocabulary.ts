@@ -25,6 +25,19 @@ export type Parsed<P> =
 /** The patterns of one resource, compiled: finds what covers an action. */
 export interface ActionIndex<T> {
   find(action: Action): readonly T[]
+  /** Where it finds numbers, and is nothing but numbers itself. */
+  readonly flat?: FlatIndex | undefined
+}
+
+/** An index that is kept, and handed over, as it is. */
+export interface FlatIndex {
+  /** Those of several indexes may be in one array. */
+  readonly words: Int32Array<ArrayBuffer>
+  /** Where its own begin, and end. */
+  readonly base: number
+  readonly end: number
+  /** Methods that only it has a number for. */
+  readonly methods: readonly string[]
 }
 
 /** A field of `request`. JSON of unknown shape is `dyn`. */
@@ -68,6 +81,8 @@ export interface Vocabulary<A extends Action, P extends PatternBase> {
    */
   readonly cells: (patterns: readonly P[], wanted: Wanted) => Iterable<ActionCell>
   readonly index: <V, T>(entries: Iterable<readonly [P, V]>, combine: (values: readonly V[]) => T) => { find(action: A): readonly T[] }
+  /** An index that was made by `index`. Undefined where there is no such form. */
+  readonly flatIndex?: (flat: FlatIndex) => ActionIndex<number>
 }
 
 const NONE: ReadonlyMap<string, string | undefined> = new Map()

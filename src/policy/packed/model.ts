@@ -3,6 +3,7 @@ import type { ActionPattern } from '../actions/index.ts'
 import type { Guardrail, Model, Role, Rule } from '../model.ts'
 import type { Statements } from '../statements.ts'
 import type { IssuerInfo, ResourceInfo, World } from '../world.ts'
+import type { Unpacked } from './indexes.ts'
 import { countOf, pageAt, pagesOf, type Pages } from './pages.ts'
 import { packRole, unpackRole, type PackedRole } from './role.ts'
 import { packGuardrail, packRule, unpackGuardrail, unpackRule, type PackedGuardrail, type PackedRule } from './statement.ts'
@@ -74,7 +75,7 @@ function numbersByResource({ world, rules, guardrails }: Model): Pick<PackedMode
 const STEP = 64
 
 /** A model of which statements are made when somebody asks for them, and not kept: only roles and resources are made at once. */
-export function* unpackingModel(packed: PackedModel): Gradual<Model> {
+export function* unpackingModel(packed: PackedModel): Gradual<Unpacked> {
   const tables = new TablesReader(packed.tables)
   const issuers = table<IssuerInfo>()
   for (let i = 0; i < countOf(packed.issuers); i++) {
@@ -98,7 +99,8 @@ export function* unpackingModel(packed: PackedModel): Gradual<Model> {
     const role = unpackRole(pageAt<PackedRole>(packed.roles, i), tables)
     roles.set(role.name, role)
   }
-  return new UnpackedModel(packed, tables, { issuers, resources }, roles, scopes, places)
+  const model = new UnpackedModel(packed, tables, { issuers, resources }, roles, scopes, places)
+  return { model, statement: (number) => model.statement(number) }
 }
 
 class UnpackedModel implements Model {
@@ -157,6 +159,12 @@ class UnpackedModel implements Model {
       else guardrails.push(this.#guardrail(number - first))
     }
     return { rules, guardrails }
+  }
+
+  /** By number, those of guardrails counted on from those of rules. */
+  statement(number: number): Rule | Guardrail {
+    const first = countOf(this.#packed.rules)
+    return number < first ? this.#rule(number) : this.#guardrail(number - first)
   }
 
   #rule(number: number): Rule {

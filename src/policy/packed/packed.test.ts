@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import * as fc from 'fast-check'
 import { readSources } from '../../config/load.ts'
 import { atOnce } from '../../core/gradual.ts'
 import { putTogether, takenApart } from '../../server/candidate/parts.ts'
 import { compile } from '../../server/configuration.ts'
+import { runs } from '../../testing/runs.ts'
 import { packPolicy, runPolicyTests, unpackingPolicy, type CompiledPolicy, type PackedPolicy } from '../index.ts'
+import { action, context, filesOf, maybeIdentity, policyData, resourceName } from '../testdata/random.ts'
 import { act, load, NOW, someone } from '../testdata/world.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -96,4 +99,47 @@ test('all that a statement can say is the same once it was packed', () => {
           })
           assert.deepEqual(after, before)
         }
+})
+
+test('methods that only one resource knows are its own once they were packed', () => {
+  const { policy, diagnostics } = load(`
+roles:
+  reader: { bind: [{ issuer: entra, claim: roles, any: [R] }] }
+rules:
+  - { id: link, role: reader, resource: orders, actions: ['LINK /a', 'UNLINK /a'] }
+  - { id: query, role: reader, resource: wiki, actions: ['UNLINK /a'] }
+`)
+  assert.deepEqual(diagnostics, [])
+  const other = packed(policy!)
+  const principal = other.bind(someone({ claims: { roles: ['R'], scopes: [] } }))
+  const allowed = (resource: string) =>
+    ['LINK', 'UNLINK', 'QUERY'].filter(
+      (method) =>
+        other.decide(principal, { protocol: 'http', method, path: '/a' }, resource, { time: NOW, ip: '10.0.0.1' }).effect === 'allow',
+    )
+  assert.deepEqual([allowed('orders'), allowed('wiki')], [['LINK', 'UNLINK'], ['UNLINK']])
+})
+
+test('a policy that was packed decides every request as it did before, for the same reasons', () => {
+  let allows = 0
+  fc.assert(
+    fc.property(
+      policyData,
+      fc.array(fc.tuple(maybeIdentity, action, resourceName, context), { minLength: 20, maxLength: 20 }),
+      (data, requests) => {
+        const { policy } = load(filesOf(data))
+        if (policy === undefined) return
+        const other = packed(policy)
+        for (const [identity, does, resource, at] of requests) {
+          const [before, after] = [policy, other].map((one) =>
+            one.decide(identity === undefined ? one.anonymous : one.bind(identity), does, resource, at),
+          )
+          assert.deepEqual(after, before)
+          if (after!.effect === 'allow') allows += 1
+        }
+      },
+    ),
+    { numRuns: runs(60) },
+  )
+  assert.ok(allows > 20, `${allows} were allowed`)
 })

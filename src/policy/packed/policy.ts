@@ -1,5 +1,6 @@
 import type { Gradual } from '../../core/gradual.ts'
 import { CompiledPolicy, preparing } from '../compiled.ts'
+import { packIndexes, UnpackedIndexes, type PackedIndexes } from './indexes.ts'
 import { packModel, unpackingModel, type PackedModel } from './model.ts'
 
 /** One version of the policy in a form that is cheap to hand over to another process, and to keep. */
@@ -9,10 +10,11 @@ export interface PackedPolicy {
   readonly loadedAt: number
   readonly changesAt: number | undefined
   readonly model: PackedModel
+  readonly indexes: PackedIndexes
 }
 
 export function packPolicy({ version, loadedAt, changesAt, model }: CompiledPolicy): PackedPolicy {
-  return { version, loadedAt, changesAt, model: packModel(model) }
+  return { version, loadedAt, changesAt, model: packModel(model), indexes: packIndexes(model) }
 }
 
 /**
@@ -20,12 +22,14 @@ export function packPolicy({ version, loadedAt, changesAt, model }: CompiledPoli
  * @param ready Resources of which they are needed at once
  */
 export function* unpackingPolicy(
-  { version, loadedAt, changesAt, model: packed }: PackedPolicy,
+  { version, loadedAt, changesAt, model: packed, indexes: known }: PackedPolicy,
   ready: readonly string[],
 ): Gradual<CompiledPolicy> {
-  const model = yield* unpackingModel(packed)
+  const unpacked = yield* unpackingModel(packed)
+  const { model } = unpacked
   yield
-  const policy = new CompiledPolicy(model, version, loadedAt, yield* preparing(model, version, loadedAt, changesAt))
+  const prepared = yield* preparing(model, version, loadedAt, changesAt, (indexes) => new UnpackedIndexes(known, unpacked, indexes))
+  const policy = new CompiledPolicy(model, version, loadedAt, prepared)
   for (const resource of ready) {
     yield
     policy.prepare(resource)

@@ -40,4 +40,5 @@ export const http: Vocabulary<HttpAction, HttpPattern> = {
   isAll: ({ method, rest, segments }) => method === '*' && rest && segments.length === 0,
   cells: httpCells,
   index: (entries, combine) => HttpIndex.build(entries, combine),
+  flatIndex: (flat) => HttpIndex.of(flat),
 }

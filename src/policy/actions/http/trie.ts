@@ -1,6 +1,6 @@
 import type { Action } from '../../../core/action.ts'
 import { ends, hashes, hashOf, scan, scanNormal, starts } from './scan.ts'
-import type { ActionIndex } from '../vocabulary.ts'
+import type { ActionIndex, FlatIndex } from '../vocabulary.ts'
 import { isCanonicalMethod, normalPath, STANDARD_METHODS, type HttpPattern } from './template.ts'
 
 /** What is brought to one place, by method: few of them, so that looking through them is quickest. */
@@ -53,11 +53,11 @@ const TEXT = 5
 
 /** Numbers of an array that tries share. One that is larger has an array of its own. */
 const SHARED = 65_536
-let shared: Int32Array = new Int32Array(0)
+let shared: Int32Array<ArrayBuffer> = new Int32Array(0)
 let taken = 0
 
 /** Puts a trie where there is room. */
-function place(words: readonly number[]): { readonly words: Int32Array; readonly base: number } {
+function place(words: readonly number[], methods: readonly string[]): FlatIndex {
   if (taken + words.length > shared.length) {
     shared = new Int32Array(Math.max(SHARED, words.length))
     taken = 0
@@ -65,7 +65,7 @@ function place(words: readonly number[]): { readonly words: Int32Array; readonly
   const base = taken
   shared.set(words, base)
   taken += words.length
-  return { words: shared, base }
+  return { words: shared, base, end: taken, methods }
 }
 
 /** Numbers of methods; those of others come after them, in each trie by itself. */
@@ -76,19 +76,28 @@ const METHODS: ReadonlyMap<string, number> = new Map(STANDARD_METHODS.map((metho
  * and the number of templates that cover it, not by the number of patterns.
  */
 export class HttpIndex<T> implements ActionIndex<T> {
-  readonly #words: Int32Array
+  readonly #words: Int32Array<ArrayBuffer>
   readonly #base: number
+  readonly #end: number
   /** Methods that aren't standard. */
   readonly #methods: readonly string[]
   /** What is found, by number; undefined where numbers themselves are. */
   readonly #values: readonly T[] | undefined
 
-  private constructor({ words, methods, values }: Pick<Writer<never, T>, 'words' | 'methods' | 'values'>) {
-    const placed = place(words)
-    this.#words = placed.words
-    this.#base = placed.base
-    this.#methods = methods
+  private constructor(flat: FlatIndex, values: readonly T[] | undefined) {
+    this.#words = flat.words
+    this.#base = flat.base
+    this.#end = flat.end
+    this.#methods = flat.methods
     this.#values = values
+  }
+
+  static of(flat: FlatIndex): HttpIndex<number> {
+    return new HttpIndex<number>(flat, undefined)
+  }
+
+  get flat(): FlatIndex | undefined {
+    return this.#values === undefined ? { words: this.#words, base: this.#base, end: this.#end, methods: this.#methods } : undefined
   }
 
   /** `combine` makes one value of everything that the patterns of one place and method bring. Numbers are to be whole and not negative. */
@@ -112,7 +121,7 @@ export class HttpIndex<T> implements ActionIndex<T> {
     }
     const writer = new Writer(combine)
     writer.node(root, '')
-    return new HttpIndex(writer)
+    return new HttpIndex(place(writer.words, writer.methods), writer.values)
   }
 
   /** Everything that covers the request; nothing for a path that isn't canonical, and for another protocol. */
