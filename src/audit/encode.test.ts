@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Claims, Identity } from '../core/principal.ts'
 import type { DecisionEvent } from '../core/record.ts'
+import { character } from '../testing/text.ts'
 import { decisionText, eventText, FIELD_LIMIT, outcomeText, principalTexts, quote, RECORD_LIMIT, room } from './encode.ts'
 import { decisionInputs } from './inputs.ts'
 import { parseRecord, recordJsonSchema, type DecisionRecord, type PrincipalRecord } from './schema.ts'
@@ -27,7 +28,7 @@ function readDecision(event: DecisionEvent): { decision: DecisionRecord; princip
 
 /** Any text at all: quotes, newlines, lone surrogates, terminal escapes, direction marks. */
 const text = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ unit: character, maxLength: 40 }),
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 20 }).map((units) => String.fromCharCode(...units)),
   fc.constantFrom('"', '\\', '\n', '\u0000', '\u001b[2J', '\u202e', '\ud800', '\udc00\ud800', '","hash":"', '__proto__', 'constructor', ''),
 )

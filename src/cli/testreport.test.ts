@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { parseDocument } from 'yaml'
 import type { PolicyTestResult } from '../policy/index.ts'
+import { character } from '../testing/text.ts'
 import { asJunit, asTap, asText } from './testreport.ts'
 
 function result(more: Partial<PolicyTestResult> = {}): PolicyTestResult {
@@ -55,7 +56,7 @@ test('JUnit', () => {
 
 test('whatever a test is called, it stays one line, and one element', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', minLength: 1 }), (name) => {
+    fc.property(fc.string({ unit: character, minLength: 1 }), (name) => {
       const one = { results: [result({ name }), result({ name, passed: false, message: name })], coverage }
       const tap = asTap(one, '.').split('\n')
       assert.equal(tap.length, 9)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { character } from '../testing/text.ts'
 import { overlay, plain, readDocument, spanOf, type Located } from './document.ts'
 
 function read(text: string): Located {
@@ -145,7 +146,7 @@ test('no text makes the reader throw, and every place lies in the file', () => {
   fc.assert(
     fc.property(
       fc.oneof(
-        fc.string({ unit: 'binary' }),
+        fc.string({ unit: character }),
         fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join('')),
       ),
       (text) => {

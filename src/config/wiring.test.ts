@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { z } from 'zod'
 import type { Diagnostic } from '../core/errors.ts'
+import { character } from '../testing/text.ts'
 import { readDocument } from './document.ts'
 import { bytes, duration, listenAddress, secretReference, secureUrl } from './fields.ts'
 import { issuerBase, resourceBase, type Families } from './schema.ts'
@@ -136,7 +137,7 @@ test('whatever the text, a wiring comes out only without errors, and nothing thr
   )
   const text = fc.oneof(
     fc.array(line, { maxLength: 12 }).map((lines) => lines.join('\n')),
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: character }),
   )
   let good = 0
   fc.assert(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { character } from '../testing/text.ts'
 import { ANY, parseJsonPath } from './jsonpath.ts'
 
 describe('JSONPath', () => {
@@ -65,7 +66,7 @@ describe('JSONPath', () => {
     fc.assert(
       fc.property(
         fc.oneof(
-          fc.string({ unit: 'binary' }),
+          fc.string({ unit: character }),
           fc.array(piece, { maxLength: 12 }).map((parts) => `$${parts.join('')}`),
         ),
         (text) => {

@@ -20,6 +20,7 @@ import { runPolicyTests, type CompiledPolicy } from '../policy/index.ts'
 import { memoryLimiter } from '../store/memory-limits.ts'
 import { ManualClock, seededEntropy } from '../testing/clock.ts'
 import { identityOf, policyOf, resourceOf, swappable } from '../testing/httpdoor.ts'
+import { character } from '../testing/text.ts'
 import { judgeOf } from './checks.ts'
 import { compile } from './configuration.ts'
 
@@ -106,7 +107,7 @@ describe('what an Envoy is answered', () => {
     const { ask, events } = world(policy, verified)
     const text = fc.oneof(
       fc.string(),
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: character }),
       fc.constantFrom('', '/ok', '/ok/', '//ok', '/%6fk', '/ok;a', '/ok?x=1', '/.ostiary/jwks'),
     )
     const name = fc.oneof(

@@ -6,6 +6,7 @@ import { formatAction, type Action } from '../core/action.ts'
 import type { Side } from '../policy/actions/sets/values.ts'
 import type { PatternBase, Vocabulary } from '../policy/actions/vocabulary.ts'
 import { runs } from './runs.ts'
+import { character } from './text.ts'
 
 /** Texts that no vocabulary may take, for patterns and for actions. */
 export const HOSTILE: readonly string[] = [
@@ -167,7 +168,7 @@ export function holdsIndex<A extends Action, P extends PatternBase>(
 /** Any text at all is a pattern or a problem, and an action or a problem, never an exception; an action read is one that can be written and read again. */
 export function holdsTotal<A extends Action, P extends PatternBase>(vocabulary: Vocabulary<A, P>, near: fc.Arbitrary<string>): void {
   const text = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: character }),
     near,
     fc.tuple(near, fc.string({ unit: 'grapheme' })).map((parts) => parts.join('')),
   )

@@ -14,6 +14,7 @@ import { Browser } from '../../demo/idp/testing.ts'
 import { loadConfiguration, testConfiguration } from '../../server/configuration.ts'
 import type { Finding } from '../../server/doctor/finding.ts'
 import { startGateway } from '../../server/start.ts'
+import { character } from '../../testing/text.ts'
 import type { Given } from './answers.ts'
 import { personAt, type Person } from './ask.ts'
 import { init } from './init.ts'
@@ -156,7 +157,7 @@ describe('answers', () => {
 
   test('can not become anything but what they are', async () => {
     const text = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.string({ unit: character, maxLength: 40 }),
       fc.constantFrom('x: y', '[a]', '{a}', '#x', '*x', '1e3', 'true', "'", '"', '$(x)', '`x`', '- x'),
     )
     await fc.assert(

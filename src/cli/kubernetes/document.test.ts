@@ -4,6 +4,7 @@ import * as fc from 'fast-check'
 import { Document, parse, parseDocument, stringify } from 'yaml'
 import type { ListedCluster } from '../../kubernetes/directory.ts'
 import { runs } from '../../testing/runs.ts'
+import { character } from '../../testing/text.ts'
 import { Kubeconfig } from './document.ts'
 import { entriesOf } from './entries.ts'
 import { MARK } from './nodes.ts'
@@ -257,7 +258,7 @@ describe('whatever is in a kubeconfig', () => {
 
   test('or in any text, is refused or kept', () => {
     const text = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc.string({ unit: character, maxLength: 60 }),
       fc
         .array(
           fc.constantFrom('users:', '\n', ' ', '- ', '{', '}', '[', ']', '&a', '*a', '"', '#', 'name: x', '|', '>', '<<: ', '!!str', '---'),

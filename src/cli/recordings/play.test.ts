@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { ReadLine } from '../../audit/recordings/files.ts'
+import { character } from '../../testing/text.ts'
 import { Neutral, visible } from './neutral.ts'
 import { play, type PlayOptions } from './play.ts'
 
@@ -75,7 +76,7 @@ describe('what reaches a terminal', () => {
           '\n',
           'x',
         ),
-        fc.string({ unit: 'binary', maxLength: 3 }),
+        fc.string({ unit: character, maxLength: 3 }),
       ),
       { maxLength: 40 },
     )

@@ -4,6 +4,7 @@ import * as fc from 'fast-check'
 import type { Admitted } from '../../core/pipeline.ts'
 import type { GatewayEvent } from '../../core/record.ts'
 import { ManualClock } from '../../testing/clock.ts'
+import { character } from '../../testing/text.ts'
 import { Auditing } from './auditing.ts'
 import { resourceSchema } from './schema.ts'
 
@@ -264,7 +265,7 @@ describe('what an API server tells of requests', () => {
   })
   test('is read whatever it holds', async () => {
     const part = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: character }),
       fc.jsonValue({ maxDepth: 3 }),
       fc.constantFrom('ResponseComplete', '2026-11-22T10:00:00Z', 'd1'),
     )

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { character } from '../../testing/text.ts'
 import { said } from '../testing.ts'
 import type { Identities } from '../index.ts'
 import { refused } from '../jose/refusal.ts'
@@ -217,7 +218,7 @@ describe('presigned requests', () => {
 
   test('any text after the prefix is refused, and sent nowhere', async () => {
     const text = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 100 }).map((any) => `ostiary-aws-v1.${any}`),
+      fc.string({ unit: character, maxLength: 100 }).map((any) => `ostiary-aws-v1.${any}`),
       fc.uint8Array({ maxLength: 300 }).map((any) => bearer(Buffer.from(any).toString('latin1'))),
       fc.webUrl({ withQueryParameters: true, withFragments: true }).map(bearer),
       fc

@@ -5,6 +5,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, before, beforeEach, test } from 'node:test'
 import * as fc from 'fast-check'
+import { character } from '../../testing/text.ts'
 import { hmacToken, rfc9068Claims, signToken, testKey, unsignedToken, type JsonObject, type TestKey } from '../../testing/tokens.ts'
 import type { Identities } from '../index.ts'
 import { ask, identified, issuerConfig, said, testDeps, testIdentity, without, type TestDeps } from '../testing.ts'
@@ -277,7 +278,7 @@ test('whatever is in the file, it is read as keys or refused with a reason', () 
     '{',
   )
   const text = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 80 }),
+    fc.string({ unit: character, maxLength: 80 }),
     fc.array(fc.oneof(piece, fc.string({ maxLength: 10 })), { maxLength: 6 }).map((all) => all.join('')),
   )
   fc.assert(

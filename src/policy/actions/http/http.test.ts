@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { runs, untilEnough } from '../../../testing/runs.ts'
+import { character } from '../../../testing/text.ts'
 import { action, actionText, path } from '../../testdata/random.ts'
 import { covers, overlaps } from './compare.ts'
 import { matchesPattern, normalPath, normalSegment, parametersOf, parsePattern, segmentsOf, type HttpPattern } from './template.ts'
@@ -143,7 +144,7 @@ test('parameters are decoded; one that is no UTF-8 has no value', () => {
 
 test('the normal form is total, stable and keeps the number of segments', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string(), path), (text) => {
+    fc.property(fc.oneof(fc.string({ unit: character }), fc.string(), path), (text) => {
       const normal = normalSegment(text)
       assert.equal(normalSegment(normal), normal)
       const segments = segmentsOf(text)
@@ -158,7 +159,7 @@ test('reading a pattern never throws', () => {
   fc.assert(
     fc.property(
       fc.oneof(
-        fc.string({ unit: 'binary' }),
+        fc.string({ unit: character }),
         fc.string().map((text) => `GET /${text}`),
       ),
       (text) => {

@@ -12,6 +12,7 @@ import {
   refusesActions,
   refusesPatterns,
 } from '../../../testing/actionlaws.ts'
+import { character } from '../../../testing/text.ts'
 import { ssh } from './index.ts'
 import { wordsOf } from './words.ts'
 
@@ -282,7 +283,7 @@ test('any text is a pattern or a problem, and an action that is read can be writ
 
 test('what a star of a rule stands for is nothing that a shell looks at', () =>
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 12 }), (text) => {
+    fc.property(fc.string({ unit: character, maxLength: 12 }), (text) => {
       const parsed = ssh.parse('exec as u: run *', 'grants').pattern!
       const action: SshAction = { protocol: 'ssh', operation: 'exec', login: 'u', access: '', command: ['run', text], target: '' }
       if (ssh.matches(parsed, action)) assert.match(text, /^[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*$/)
