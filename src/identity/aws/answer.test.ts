@@ -74,7 +74,7 @@ describe('XML of STS', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (all) => {
         const read = xml(all.join(''))
-        if (read !== undefined) assert.ok(['a', 'b'].includes(read.name))
+        if (read !== undefined) assert.match(read.name, /^(?:a|b|x+)$/)
       }),
       { numRuns: 300 },
     )
