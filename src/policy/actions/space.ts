@@ -103,6 +103,13 @@ export function* spaceCells<A extends Action, P extends PatternBase>(
   yield* new Splitting(space, patterns, wanted).cells()
 }
 
+/** What was chosen so far, and the patterns that it left over. */
+interface Chosen<P> {
+  readonly alive: readonly number[]
+  readonly pieces: readonly Piece<P>[]
+  readonly tags: ReadonlyMap<string, string>
+}
+
 class Splitting<A extends Action, P extends PatternBase> {
   readonly #space: Space<A, P>
   readonly #patterns: readonly P[]
@@ -112,7 +119,6 @@ class Splitting<A extends Action, P extends PatternBase> {
   readonly #sets = new Map<string, readonly SetClass[]>()
   /** What each pattern asks of a choice. */
   readonly #asked = new WeakMap<Choice<P>, Map<number, Asked | undefined>>()
-  #count = 0
 
   constructor(space: Space<A, P>, patterns: readonly P[], wanted: Wanted) {
     this.#space = space
@@ -120,25 +126,21 @@ class Splitting<A extends Action, P extends PatternBase> {
     this.#wanted = wanted
   }
 
-  cells(): Generator<ActionCell> {
-    return this.#split(
-      this.#patterns.map((_, number) => number),
-      [],
-      new Map(),
-    )
-  }
-
-  *#split(alive: readonly number[], pieces: readonly Piece<P>[], tags: ReadonlyMap<string, string>): Generator<ActionCell> {
+  *cells(): Generator<ActionCell> {
     const { wants, most } = this.#wanted
-    if (!alive.some(wants)) return
-    const step = this.#space.next(tags)
-    if (step === undefined) {
-      if (++this.#count > most) throw new TooManyCells()
-      yield new SpaceCell(this.#space, alive, pieces, tags)
-      return
+    let count = 0
+    const waiting: Chosen<P>[] = [{ alive: this.#patterns.map((_, number) => number), pieces: [], tags: new Map() }]
+    for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+      const { alive, pieces, tags } = one
+      if (!alive.some(wants)) continue
+      const step = this.#space.next(tags)
+      if (step === undefined) {
+        if (++count > most) throw new TooManyCells()
+        yield new SpaceCell(this.#space, alive, pieces, tags)
+      } else
+        for (const piece of [...this.#cut(step, alive)].toReversed())
+          waiting.push({ alive: piece.alive, pieces: [...pieces, piece], tags: new Map([...tags, [step.field, piece.tag]]) })
     }
-    for (const piece of this.#cut(step, alive))
-      yield* this.#split(piece.alive, [...pieces, piece], new Map([...tags, [step.field, piece.tag]]))
   }
 
   /** Classes of a step that the same patterns meet, of one tag each. */

@@ -65,11 +65,12 @@ export function cutTexts(form: Form, excluded: readonly Machine[], languages: re
   }
   return [...groups.values()].map(({ meets, nodes }) => {
     const accepted = nodes.map((node) => automaton.accepting.get(node)!)
+    const texts = shared(() => automaton.texts(nodes))
     return {
       meets,
       has: (text) =>
         form.machine.has(text) && !excluded.some((one) => one.has(text)) && languages.every((one, i) => hasText(one, text) === meets[i]),
-      texts: () => automaton.texts(nodes),
+      texts,
       only: machines.find(({ only }, i) => only !== undefined && accepted.every((set) => set.has(i)))?.only,
       said: () =>
         say(
@@ -81,6 +82,24 @@ export function cutTexts(form: Form, excluded: readonly Machine[], languages: re
         ),
     }
   })
+}
+
+/** The same sequence for whoever asks, of which nothing is made twice: a class is in many cells, and each of them wants its first texts. */
+function shared(make: () => Generator<string, boolean>): () => Generator<string, boolean> {
+  const known: string[] = []
+  let source: Generator<string, boolean> | undefined
+  let areAll: boolean | undefined
+  return function* () {
+    for (let at = 0; ; at++) {
+      if (at === known.length) {
+        if (areAll !== undefined) return areAll
+        const next = (source ??= make()).next()
+        if (next.done === true) return (areAll = next.value)
+        known.push(next.value)
+      }
+      yield known[at]!
+    }
+  }
 }
 
 type Sets = readonly ReadonlySet<number>[]
