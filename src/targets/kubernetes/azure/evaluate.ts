@@ -8,6 +8,8 @@ import { NotReadable, type RbacRequest } from '../evaluate.ts'
 interface ReadPermission {
   readonly dataActions: readonly string[]
   readonly notDataActions: readonly string[]
+  /** @param asked A data action in lower case */
+  readonly gives: (asked: string) => boolean
 }
 
 export interface ReadDefinition {
@@ -62,9 +64,14 @@ function definitionOf(id: string, value: unknown): ReadDefinition {
   if (fields['type'] !== 'CustomRole') throw new NotReadable(`a role of type \`${String(fields['type'])}\``)
   const permissions = listIn(fields['permissions']).map((one) => {
     const { actions, dataActions, notDataActions } = only(one, ['actions', 'notActions', 'dataActions', 'notDataActions'])
-    return { actions: textsIn(actions), dataActions: textsIn(dataActions), notDataActions: textsIn(notDataActions) }
+    return { actions: textsIn(actions), ...permissionOf(textsIn(dataActions), textsIn(notDataActions)) }
   })
   return { id, actions: permissions.flatMap(({ actions }) => actions), permissions, assignableScopes: textsIn(fields['assignableScopes']) }
+}
+
+function permissionOf(dataActions: readonly string[], notDataActions: readonly string[]): ReadPermission {
+  const [given, taken] = [dataActions.map(meeting), notDataActions.map(meeting)]
+  return { dataActions, notDataActions, gives: (asked) => given.some((one) => one(asked)) && !taken.some((one) => one(asked)) }
 }
 
 function assignmentOf(scope: string, value: unknown): ReadAssignment {
@@ -103,15 +110,13 @@ function textsIn(value: unknown): readonly string[] {
 
 /** Whether some assignment to one of the groups allows it. @param cluster Resource id of the cluster that is asked */
 export function isAssigned({ definitions, assignments }: ReadAzure, cluster: string, request: RbacRequest): boolean {
-  const groups = new Set(request.groups.map((one) => one.toLowerCase()))
+  const groups = request.groups.map((one) => one.toLowerCase())
+  const theirs = assignments.filter(({ principal }) => groups.includes(principal))
+  if (theirs.length === 0) return false
   const [scopes, asked] = [scopesOf(cluster, request), askedAs(request)]
-  return assignments.some(
-    ({ scope, definition, principal }) =>
-      groups.has(principal) &&
-      scopes.some((one) => isWithin(one, scope)) &&
-      (definitions.get(definition)?.permissions ?? []).some(({ dataActions, notDataActions }) =>
-        asked.some((one) => dataActions.some((action) => meets(action, one)) && !notDataActions.some((action) => meets(action, one))),
-      ),
+  return theirs.some(
+    ({ scope, definition }) =>
+      scopes.some((one) => isWithin(one, scope)) && (definitions.get(definition)?.permissions ?? []).some(({ gives }) => asked.some(gives)),
   )
 }
 
@@ -134,7 +139,7 @@ const VERBS: ReadonlyMap<string, string> = new Map([
   ...['bind', 'escalate', 'impersonate', 'use'].map((verb) => [verb, `${verb}/action`] as const),
 ])
 
-/** Data actions, one of which has to be held. A resource of a group may be a custom one there, which are all asked about alike. */
+/** Data actions in lower case, one of which has to be held. A resource of a group may be a custom one there, which are all asked about alike. */
 function askedAs(request: RbacRequest): readonly string[] {
   const verb = VERBS.get(request.verb) ?? ''
   if (request.path !== undefined) return [joined(request.path, verb)]
@@ -144,20 +149,18 @@ function askedAs(request: RbacRequest): readonly string[] {
 }
 
 function joined(...parts: readonly string[]): string {
-  return [PROVIDER, ...parts]
-    .join('/')
-    .split('/')
-    .filter((one) => one !== '')
-    .join('/')
+  const text = [PROVIDER, ...parts.filter((one) => one !== '')].join('/').toLowerCase()
+  return text.includes('//') || text.endsWith('/') ? text.replaceAll(/\/+/g, '/').replace(/\/$/, '') : text
 }
 
-/** `*` is for anything, more than one part as well. */
-function meets(action: string, asked: string): boolean {
-  const pieces = action.toLowerCase().split('*')
-  const text = asked.toLowerCase()
-  const [first = '', ...rest] = pieces
-  if (rest.length === 0) return text === first
-  const last = rest.pop()!
+/** Whether a data action, in lower case, is met by this one: `*` is for anything, more than one part as well. */
+function meeting(action: string): (asked: string) => boolean {
+  const [first = '', ...rest] = action.toLowerCase().split('*')
+  const last = rest.pop()
+  return last === undefined ? (text) => text === first : (text) => isBetween(text, first, rest, last)
+}
+
+function isBetween(text: string, first: string, rest: readonly string[], last: string): boolean {
   if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false
   let at = first.length
   for (const piece of rest) {

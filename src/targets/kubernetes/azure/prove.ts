@@ -60,10 +60,11 @@ export function comparedInAzure(input: TargetInput<KubernetesTarget>, cluster: s
       continue
     }
     const here = cell.covering.flatMap((number) => (coverings[number] === undefined ? [] : [coverings[number]]))
+    const ways = waysOf(action, config.version)
     for (const { text, groups, holds } of people) {
       comparisons++
       const granting = here.filter(({ rule }) => rule.roles.some((role) => holds.has(role)))
-      const direction = differs(action, granting, holds, (request) => isAssigned(told, cluster, { ...request, groups }), config)
+      const direction = differs(action, ways, granting, holds, (request) => isAssigned(told, cluster, { ...request, groups }), config)
       if (direction !== undefined && counterexamples.length < MAX_TOLD)
         counterexamples.push({ issuer: undefined, who: [text], actions: cell.text, direction })
     }
@@ -83,12 +84,13 @@ type Request = Omit<RbacRequest, 'groups'> & RbacRequest
 /** How Azure differs from the policy about one action by somebody: undefined where it doesn't, or where nobody could tell. */
 function differs(
   action: KubernetesAction,
+  ways: readonly (readonly Request[])[],
   granting: readonly Covering[],
   holds: ReadonlySet<string>,
   isLetIn: (request: Request) => boolean,
   config: KubernetesTarget,
 ): 'wider' | 'narrower' | undefined {
-  for (const way of waysOf(action, config.version)) {
+  for (const way of ways) {
     const is = way.every(isLetIn)
     if (granting.length === 0 && is && !isAssumed(way, config)) return 'wider'
     if (granting.length === 0 || is || !way.every((one) => isServed(askedBy(one)))) continue
