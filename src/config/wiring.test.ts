@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { z } from 'zod'
 import type { Diagnostic } from '../core/errors.ts'
+import { runs } from '../testing/runs.ts'
 import { character } from '../testing/text.ts'
 import { readDocument } from './document.ts'
 import { bytes, duration, listenAddress, secretReference, secureUrl } from './fields.ts'
@@ -149,7 +150,7 @@ test('whatever the text, a wiring comes out only without errors, and nothing thr
       )
       if (wiring !== undefined) good++
     }),
-    { numRuns: 300, examples: [['apiVersion: ostiary.dev/v1\nissuers: {}\nresources: {}\ndoors: {}', undefined]] },
+    { numRuns: runs(150), examples: [['apiVersion: ostiary.dev/v1\nissuers: {}\nresources: {}\ndoors: {}', undefined]] },
   )
   assert.ok(good > 0)
 })
@@ -175,7 +176,7 @@ test('every key of a document is either in what was validated or a finding', () 
         else assert.deepEqual(JSON.parse(JSON.stringify(out)), JSON.parse(text))
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(150) },
   )
 })
 

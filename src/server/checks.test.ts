@@ -20,6 +20,7 @@ import { runPolicyTests, type CompiledPolicy } from '../policy/index.ts'
 import { memoryLimiter } from '../store/memory-limits.ts'
 import { ManualClock, seededEntropy } from '../testing/clock.ts'
 import { identityOf, policyOf, resourceOf, swappable } from '../testing/httpdoor.ts'
+import { runs } from '../testing/runs.ts'
 import { character } from '../testing/text.ts'
 import { judgeOf } from './checks.ts'
 import { compile } from './configuration.ts'
@@ -161,7 +162,7 @@ describe('what an Envoy is answered', () => {
           [['allowed', 'envoy']],
         )
       }),
-      { numRuns: 3_000 },
+      { numRuns: runs(2_000) },
     )
     assert.ok(told.allowed > 50 && told.denied > 500, JSON.stringify(told))
   })
@@ -187,7 +188,7 @@ describe('what an Envoy is answered', () => {
         const names = request.attributes?.request?.http?.headerMap?.headers.map(({ key }) => key.toLowerCase()) ?? []
         if (isAllowed(response)) assert.equal(names.includes('authorization'), false)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(1_000) },
     )
   })
 

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import * as fc from 'fast-check'
+import { runs } from '../../src/testing/runs.ts'
 import { Client } from '../corpus/http/client.ts'
 import { startUnderTest, type Role, type UnderTest } from '../corpus/http/gateway.ts'
 import { H2Client } from '../corpus/http/h2.ts'
@@ -168,7 +169,7 @@ test('decided is forwarded, and both versions of HTTP agree', async () => {
       assert.ok(same(first.status, second.status), `HTTP/1.1 says ${first.status}, HTTP/2 ${second.status}`)
       assert.deepEqual(recorder.takeDefects(), [])
     }),
-    { numRuns: 300 },
+    { numRuns: runs(150) },
   )
 })
 

@@ -8,6 +8,7 @@ import type { OstiaryError } from '../../core/errors.ts'
 import { idMaker } from '../../core/id.ts'
 import type { GatewayEvent } from '../../core/record.ts'
 import { ManualClock, seededEntropy } from '../../testing/clock.ts'
+import { runs } from '../../testing/runs.ts'
 import { character } from '../../testing/text.ts'
 import { FaultyDisk } from '../testdata/disk.ts'
 import { openTestLog, temporary, testSigner } from '../testdata/record.ts'
@@ -135,7 +136,7 @@ test('any bytes in any pieces: lines of JSON that hold the text that they are', 
       assert.equal(events.map(([, , text]) => text).join(''), expected)
       assert.match(sha256, /^[0-9a-f]{64}$/)
     }),
-    { numRuns: 200 },
+    { numRuns: runs(100) },
   )
 })
 
@@ -494,6 +495,6 @@ test('any file: read as far as it is a recording, or refused in words', async ()
         assert.ok(!headed)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: runs(150) },
   )
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { runs } from '../../testing/runs.ts'
 import { character } from '../../testing/text.ts'
 import { DEFAULT_REDACTION, MARKER, redactionOf, Typed, type Form, type Redaction } from './index.ts'
 
@@ -311,7 +312,7 @@ test('however a text is cut, the same is kept', () => {
           kept,
         )
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(700) },
   )
 })
 
@@ -324,7 +325,7 @@ test('whatever stands around it on other lines, no secret of a known form surviv
       const kept = cut(`${before}\n\u0007\n${text}\n${behind}`, at)
       assert.ok(!kept.includes(secret), kept)
     }),
-    { numRuns: 1500 },
+    { numRuns: runs(700) },
   )
 })
 
@@ -438,7 +439,7 @@ describe('input that is typed and not shown', () => {
         const each = steps.flatMap(([kind, text]) => Array.from(text, (one): Step => [kind, one]))
         assert.equal(kept(each), kept(steps))
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(500) },
     )
   })
 

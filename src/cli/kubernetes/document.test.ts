@@ -252,7 +252,7 @@ describe('whatever is in a kubeconfig', () => {
         const left = parse(removed.toString()) as Record<string, unknown>
         for (const section of ['clusters', 'contexts', 'users']) assert.deepEqual(left[section], before[section] ?? [])
       }),
-      { numRuns: runs(100) },
+      { numRuns: runs(50) },
     )
   })
 
@@ -273,7 +273,7 @@ describe('whatever is in a kubeconfig', () => {
         const once = put(kubeconfig, shop).toString()
         return assert.equal(heldBy(put(read(once), shop).toString()), heldBy(once))
       }),
-      { numRuns: runs(500) },
+      { numRuns: runs(250) },
     )
   })
 })

@@ -131,7 +131,7 @@ describe('tokens of Entra ID that an enforcement point may accept by itself, Ost
                   }
                 },
               ),
-              { numRuns: runs(250) },
+              { numRuns: runs(150) },
             ),
           () => accepted > 100 && narrower > 3,
           () => ({ accepted, narrower }),

@@ -142,7 +142,7 @@ describe('what an enforcement point may accept by itself, Ostiary accepts, and a
                     assert.equal(holds(ask({ is: 'texts', path })), value !== undefined && (value as readonly string[]).length > 0)
                 }
               }),
-              { numRuns: runs(400) },
+              { numRuns: runs(250) },
             ),
           () => accepted > 100 && narrower > 0,
           () => ({ accepted, narrower }),

@@ -19,7 +19,7 @@ function cellsOf(protocol: Protocol, patterns: readonly ActionPattern[], more: P
   return [...vocabularies[protocol].cells(patterns, { named: () => undefined, wants: () => true, most: 20_000, ...more })]
 }
 
-const numRuns = runs(50)
+const numRuns = runs(30)
 
 /** Texts at the edges of what names, paths, images and addresses can be. */
 const strange = fc.oneof(

@@ -86,7 +86,7 @@ describe('comparing', () => {
               }
             },
           ),
-          { numRuns: runs(60) },
+          { numRuns: runs(30) },
         ),
       () => differing > 20 && agreeing > 20,
       () => ({ differing, agreeing }),

@@ -129,7 +129,7 @@ for (const protocol of PROTOCOLS)
                   )
               }
             }),
-            { numRuns: runs(40) },
+            { numRuns: runs(20) },
           ),
         () => differing > 20 && agreeing > 20 && told > 20,
         () => ({ differing, agreeing, told }),

@@ -12,6 +12,7 @@ import { nativeOidc } from '../../identity/oidc/native.ts'
 import { clusterUser } from '../../kubernetes/users.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
 import { NOW, someone } from '../../policy/testdata/world.ts'
+import { runs } from '../../testing/runs.ts'
 import type { NativeIssuers } from '../target.ts'
 import { assumptionNames } from './assume.ts'
 import { compileKubernetes } from './emit.ts'
@@ -148,7 +149,7 @@ describe('authentication of an API server', () => {
         assert.equal(here.name, door.name)
         assert.deepEqual((here.groups as readonly string[]).toSorted(), door.groups.filter((one) => one !== 'ostiary:everyone').toSorted())
       }),
-      { numRuns: 300 },
+      { numRuns: runs(150) },
     )
   })
 
@@ -180,7 +181,7 @@ describe('authentication of an API server', () => {
         const native = holdsOf(ci.credential, { header, payload: token }, NOW, (pattern, text) => RE2JS.compile(pattern).matches(text))
         if (isIn) assert.ok(native, JSON.stringify(token))
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(500) },
     )
   })
 

@@ -139,6 +139,6 @@ function asked(told: Told): void {
         }
       },
     ),
-    { numRuns: runs(20) },
+    { numRuns: runs(10) },
   )
 }
