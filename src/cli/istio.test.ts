@@ -4,6 +4,7 @@ import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { ASSUMPTIONS } from '../targets/istio/assume.ts'
 import { run } from './testing.ts'
 import type { StandInCluster } from '../testing/standin-kubectl.ts'
@@ -64,6 +65,37 @@ describe('Istio on the command line', () => {
     const pruned = await run('apply', 'istio', folder, '--prune')
     assert.equal(pruned.exit, 0, pruned.err)
     assert.match(pruned.out, /ostiary-allow-health-[0-9a-f]+: removed/)
+  })
+
+  test('what is observed is tried until it ends, and is a difference from then on', async () => {
+    const [wiring, policy] = [join(folder, 'ostiary.yaml'), join(folder, 'policy/shop.yaml')]
+    const [plainWiring, plainPolicy] = [wiring, policy].map((one) => readFileSync(one, 'utf8')) as [string, string]
+    const end = Date.now() + 8_000
+    const until = new Date(end).toISOString()
+    const soon = `  - { id: soon, for: [everyone], resource: orders, deny: [GET /soon], mode: observe, until: '${until}' }\n`
+    writeFileSync(policy, plainPolicy.replace('guardrails:\n', `guardrails:\n${soon}`))
+    const refused = await run('apply', 'istio', folder)
+    assert.equal(refused.exit, 65)
+    assert.match(refused.err, /can not tell when something is no longer only observed.*\n[^]*`reapplied-when-observation-ends` under/)
+    writeFileSync(wiring, plainWiring.replace('    assume:\n', '    assume:\n      - reapplied-when-observation-ends\n'))
+    const applied = await run('apply', 'istio', folder, '--prune')
+    assert.ok(Date.now() < end, 'too slow to see it observed')
+    assert.equal(applied.exit, 0, applied.err)
+    assert.match(applied.err, new RegExp(`holds until ${until}: it has to be applied again then, for an observation ends`))
+    const tried = Object.values(cluster().documents).filter(({ metadata }) => metadata.annotations?.['istio.io/dry-run'] === 'true')
+    assert.deepEqual(
+      tried.map(({ metadata }) => metadata.name.replace(/-[0-9a-f]{10}$/, '')),
+      ['ostiary-deny-soon'],
+    )
+    while (Date.now() < end) await wait(100)
+    const drifted = await run('drift', 'istio', folder)
+    assert.equal(drifted.exit, 1)
+    assert.match(drifted.out, /ostiary-deny-soon-[0-9a-f]+: not as it should be/)
+    assert.doesNotMatch(drifted.err, /holds until/)
+    assert.equal((await run('apply', 'istio', folder)).exit, 0)
+    assert.equal((await run('drift', 'istio', folder)).exit, 0)
+    writeFileSync(wiring, plainWiring)
+    writeFileSync(policy, plainPolicy)
   })
 
   test('the example is right, and its page names everything that may be assumed', async () => {

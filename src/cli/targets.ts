@@ -82,14 +82,16 @@ function chosenOf({ targets }: Wiring, kind: string | undefined, target: string 
 
 /** Tells on standard error what each carries, what is wrong with it and what it tells apart otherwise; what is the same in several places, once. */
 export function reportCompiled(results: readonly CompiledTarget[], folder: string): void {
-  const alike = alikeBy(results, ({ resources, residues, needs, diagnostics }) => [resources, residues, needs, diagnostics])
-  for (const [{ resources, residues, needs = [], diagnostics }, names] of alike) {
+  const alike = alikeBy(results, ({ resources, residues, until, needs, diagnostics }) => [resources, residues, until, needs, diagnostics])
+  for (const [{ resources, residues, until, needs = [], diagnostics }, names] of alike) {
     for (const one of diagnostics) process.stderr.write(`${renderDiagnostic(one, folder)}\n\n`)
     const carried = resources.map(({ name: resource, delegated, rules, guardrails }) =>
       delegated ? `${resource} (delegated)` : `${resource} (${counted(rules, 'rule')}, ${counted(guardrails, 'guardrail')})`,
     )
     const told = residues.map(({ effect, text }) => `  ${effect}: ${text}\n`)
     process.stderr.write(`${names}: ${carried.join(', ')}\n${told.join('')}`)
+    if (until !== undefined)
+      process.stderr.write(`  holds until ${new Date(until).toISOString()}: it has to be applied again then, for an observation ends\n`)
     for (const { text, document } of needs) process.stderr.write(`${names}: ${text}\n\n${stringify(document)}\n`)
   }
 }

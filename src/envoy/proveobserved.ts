@@ -1,7 +1,7 @@
 /** What filters only observe, read back: it must be what the policy will deny once observation has ended, and must decide nothing. */
 import { proveEnforced } from '../policy/compare/enforced.ts'
-import { afterObservation } from '../policy/compare/version.ts'
 import type { CompiledPolicy } from '../policy/index.ts'
+import { enforcedModel } from '../policy/observation.ts'
 import type { NativeResource } from '../policy/native/native.ts'
 import type { Place } from './answers.ts'
 import { FILTERS } from './filters.ts'
@@ -48,7 +48,7 @@ export function observationProblems(
     return { problems: [], notProven: [] }
   const read = readResource({ callers, guardrails: both(guardrails), rules: rules.observed ?? rules.rules }, native, place)
   const { counterexamples, notProven } = proveEnforced({
-    policy: afterObservation(policy),
+    policy: { model: enforcedModel(policy.model) },
     resource: native.name,
     issuers: read.issuers,
     enforced: read.enforced,

@@ -79,6 +79,7 @@ export async function answerEnvoys(
     where: '`doors.envoy.checks.listen` of `ostiary.yaml`',
     resourceOf: (node, host) => resourceInMesh(meshes, node, host),
     resourceTold: (host) => hosts(host),
+    isObserved: (resource) => parts.policies.current.model.world.resources[resource]?.observedUntil !== undefined,
     statements: (policy) =>
       policy.startsWith('ns[')
         ? guardrailOf(

@@ -105,6 +105,42 @@ describe('a cluster', () => {
     )
   })
 
+  test('takes what is only tried for what it is: grants before what grants, denials last, and whoever changed that has changed it', async () => {
+    const tried = (one: ReturnType<typeof of>, value = 'true') => ({
+      ...one,
+      metadata: { ...one.metadata, annotations: { 'istio.io/dry-run': value } },
+    })
+    put({})
+    const wanted = [nothing('a'), deny('d'), tried(deny('soon')), allow('b'), tried(allow('later'))]
+    await applyToCluster('mesh', wanted, false, kubectl)
+    assert.deepEqual(
+      cluster()
+        .calls.filter(([what]) => what !== 'get')
+        .map((call) => call.map((one) => one.replace('AuthorizationPolicy shop/', ''))),
+      [
+        ['apply', 'a'],
+        ['apply', 'd', 'later'],
+        ['apply', 'b'],
+        ['apply', 'soon'],
+      ],
+    )
+    assert.deepEqual(await driftOf('mesh', wanted, false, kubectl), [])
+    const changed = (name: string) => ({ document: `AuthorizationPolicy shop/${name}`, is: 'changed' })
+    put({
+      documents: documents([
+        tried(nothing('a')),
+        tried(deny('d'), '1'),
+        deny('soon'),
+        tried(allow('b'), 'false'),
+        tried(allow('later'), 'T'),
+      ]),
+    })
+    assert.deepEqual(await driftOf('mesh', wanted, false, kubectl), [changed('a'), changed('d'), changed('soon')])
+    // Somebody else's that is only tried allows nothing.
+    put({ documents: documents([...wanted, tried(of('AuthorizationPolicy', 'theirs', { action: 'ALLOW', rules: [{}] }, ''))]) })
+    assert.deepEqual(await driftOf('mesh', wanted, false, kubectl), [])
+  })
+
   test('tells of whoever else allows something at its workloads', async () => {
     const other = (name: string, attached: object) => of('AuthorizationPolicy', name, { ...attached, rules: [{}] }, '')
     const by = (labels: object) => ({ selector: { matchLabels: labels } })

@@ -1,6 +1,7 @@
 /** What was compiled for a mesh of Istio, in its cluster: applied in an order that never opens anything, and compared. */
 import { isDeepStrictEqual } from 'node:util'
 import { LABELS } from '../targets/istio/documents.ts'
+import { isDryRun } from '../targets/istio/translate/authorization.ts'
 import type { TargetDocument } from '../targets/target.ts'
 import type { Kubectl } from './kubectl.ts'
 
@@ -11,6 +12,7 @@ interface Known extends TargetDocument {
     readonly name: string
     readonly namespace: string
     readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
     readonly generation?: number
   }
   /** As the cluster tells it: anything. */
@@ -28,8 +30,11 @@ const KINDS = Object.values(PLURAL).join(',')
 const OWN = ['--server-side', '--field-manager', 'ostiary']
 
 /** What a document does, in the order in which it may come: what is applied before the next lets in less than both. */
-function phaseOf({ kind, spec }: Known): 'nothing' | 'deny' | 'allow' | 'rest' {
+function phaseOf(document: Known): 'nothing' | 'deny' | 'allow' | 'rest' {
+  const { kind, spec } = document
   if (kind !== 'AuthorizationPolicy') return 'rest'
+  // What is only tried may have granted or denied before: the one is taken away first, the other last.
+  if (isDryRun(document)) return spec?.action === 'ALLOW' ? 'deny' : 'rest'
   if (spec?.action === undefined || spec.action === 'ALLOW') return spec?.rules === undefined ? 'nothing' : 'allow'
   return 'deny'
 }
@@ -134,7 +139,8 @@ export async function lookAtCluster(
   const own = wanted.flatMap((one): readonly Drift[] => {
     const there = found.get(idOf(one))
     if (there === undefined) return [{ document: idOf(one), is: 'missing' }]
-    return isDeepStrictEqual(plain(told(there)), plain(told(one))) ? [] : [{ document: idOf(one), is: 'changed' }]
+    const isSame = isDryRun(there) === isDryRun(one) && isDeepStrictEqual(plain(told(there)), plain(told(one)))
+    return isSame ? [] : [{ document: idOf(one), is: 'changed' }]
   })
   const leftOver = [...found.values()]
     .filter((one) => !names.has(idOf(one)))

@@ -43,6 +43,8 @@ export interface TargetResult {
   /** What of the wiring it carries. */
   readonly resources: readonly { readonly name: string; readonly delegated: boolean; readonly rules: number; readonly guardrails: number }[]
   readonly residues: readonly Residue[]
+  /** Milliseconds since the epoch: from then on it says something else, and has to be compiled and applied again. Default: never. */
+  readonly until?: number
   /** What has to be there besides and is somebody else's to set. */
   readonly needs?: readonly { readonly text: string; readonly document: TargetDocument }[]
 }

@@ -47,12 +47,25 @@ export interface EnvoyDoorParts {
   readonly resourceOf?: (node: string | undefined, host: string) => { readonly resource: string | undefined } | undefined
   /** For who tells of requests over OTLP; default: a host is of no resource. */
   readonly resourceTold?: ResourceOfHost
+  /** Whether a resource is, or was, only observed; default: none is. */
+  readonly isObserved?: (resource: string) => boolean
   readonly statements?: Statements
 }
 
 /** @throws OstiaryError `xds/loopback` */
 export function createEnvoyDoor(parts: EnvoyDoorParts): Wire {
-  const { host, port, trust, clock, meter = noMeter, where, note, resourceTold = () => undefined, statements } = parts
+  const {
+    host,
+    port,
+    trust,
+    clock,
+    meter = noMeter,
+    where,
+    note,
+    resourceTold = () => undefined,
+    isObserved = () => false,
+    statements,
+  } = parts
   const limits = { ...DEFAULT_CHECK_LIMITS, ...parts.limits }
   const logs = new AccessLogs({ clock, meter, note, ...(statements === undefined ? {} : { statements }) })
   const wire = createWire({
@@ -64,7 +77,7 @@ export function createEnvoyDoor(parts: EnvoyDoorParts): Wire {
     where,
     answer: answering(parts, limits),
     told: (node, message) => logs.take(node, message),
-    toldOtlp: (node, { resourceLogs }) => logs.tell(requestsIn(node, resourceLogs, resourceTold)),
+    toldOtlp: (node, { resourceLogs }) => logs.tell(requestsIn(node, resourceLogs, resourceTold, isObserved)),
   })
   return {
     ...wire,

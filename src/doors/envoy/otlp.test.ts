@@ -46,7 +46,8 @@ const DENIED: Attributes = {
   'http.request.header.authorization': 'never',
 }
 const hosts = (host: string): string | undefined => (host.startsWith('orders.example') ? 'orders' : undefined)
-const told = (node: string | undefined, ...records: readonly Attributes[]) => requestsIn(node, exported(...records).resourceLogs, hosts)
+const told = (node: string | undefined, ...records: readonly Attributes[]) =>
+  requestsIn(node, exported(...records).resourceLogs, hosts, () => true)
 
 describe('what is told over OTLP', () => {
   test('is recorded in part: who called, what became of it, and nothing else of the request', () => {
@@ -81,6 +82,8 @@ describe('what is told over OTLP', () => {
     assert.equal(wouldBe({ ...granted, 'ostiary.ungranted': 'allowed' }), undefined)
     assert.equal(wouldBe({ ...granted, 'ostiary.ungranted': '-' }), undefined)
     assert.equal(wouldBe({ 'ostiary.ungranted': 'denied' }), undefined)
+    const { resourceLogs } = exported({ ...DENIED, ...granted, 'ostiary.ungranted': 'denied' })
+    assert.equal(requestsIn('n', resourceLogs, hosts, () => false)[0]!.ungranted, false)
   })
 
   test('is of who proved that it tells, and of what it calls itself where nobody has to prove anything', () => {
@@ -109,7 +112,7 @@ describe('what is told over OTLP', () => {
         } catch {
           return // gRPC refuses what can't be read.
         }
-        for (const one of requestsIn(undefined, message.resourceLogs, hosts)) {
+        for (const one of requestsIn(undefined, message.resourceLogs, hosts, () => true)) {
           read++
           const { time, details } = recordOf(one, NOW, 8)
           assert.ok(Number.isFinite(time))

@@ -9,26 +9,34 @@ export type ResourceOfHost = (host: string) => string | undefined
 /**
  * Each log record with our attributes (`envoy/attributes.ts`) is a request; all others are somebody else's.
  * @param node Who proved that it tells; undefined on loopback, where what it calls itself counts
+ * @param isObserved Whether a resource is, or was, only observed
  */
-export function requestsIn(node: string | undefined, all: readonly ResourceLogs[], resourceOf: ResourceOfHost): readonly ToldRequest[] {
-  return all.flatMap(({ resource, scopeLogs }) => {
-    const told = node ?? textsOf(resource?.attributes ?? []).get('node_name') ?? ''
+export function requestsIn(
+  node: string | undefined,
+  all: readonly ResourceLogs[],
+  resourceOf: ResourceOfHost,
+  isObserved: (resource: string) => boolean,
+): readonly ToldRequest[] {
+  return all.flatMap(({ resource: teller, scopeLogs }) => {
+    const told = node ?? textsOf(teller?.attributes ?? []).get('node_name') ?? ''
     return scopeLogs.flatMap(({ logRecords }) =>
       logRecords.flatMap(({ timeUnixNano, attributes }) => {
         const texts = textsOf(attributes)
         const text = (name: string): string => texts.get(name) ?? ''
         if (!texts.has('http.request.method') || !texts.has('http.response.status_code')) return []
         const status = Number(text('http.response.status_code'))
+        const resource = resourceOf(text('server.address'))
         return [
           {
             node: told,
-            resource: resourceOf(text('server.address')),
+            resource,
             status: Number.isInteger(status) && status >= 0 && status < 1000 ? status : 0,
             method: text('http.request.method'),
             path: text('url.path'),
             details: text('ostiary.details'),
             observed: text('ostiary.observed'),
-            ungranted: text('ostiary.ungranted') === UNGRANTED.value,
+            // Where several resources share a proxy of Istio, it says so of those that are enforced, too.
+            ungranted: text('ostiary.ungranted') === UNGRANTED.value && resource !== undefined && isObserved(resource),
             issuer: text('ostiary.issuer'),
             subject: text('ostiary.subject'),
             tenant: text('ostiary.tenant'),

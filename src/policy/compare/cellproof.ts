@@ -24,18 +24,24 @@ export interface Difference {
   readonly who: readonly string[]
 }
 
+/** From the first instant to before the second, in milliseconds since the epoch; undefined for ever. */
+export interface Stretch {
+  readonly now: number
+  readonly until: number | undefined
+}
+
 /** One in each direction. @throws NotComparable, TooLarge, RangeError where it can't be told */
 export function differencesIn(
   side: Side,
   cell: ActionCell,
   issuer: NativeIssuer | undefined,
-  now: number,
+  time: Stretch,
   maxNodes: number,
   told: Formula,
 ): readonly Difference[] {
   // Most of the time that is enough: what else has to be so of a token only leaves less that differs.
-  if (new CellProof(side, cell, issuer, now, maxNodes).agrees(told)) return []
-  return new CellProof(side, cell, issuer, now, maxNodes).differences(told)
+  if (new CellProof(side, cell, issuer, time, maxNodes).agrees(told)) return []
+  return new CellProof(side, cell, issuer, time, maxNodes).differences(told)
 }
 
 /** One cell and one class of callers. */
@@ -45,16 +51,19 @@ class CellProof {
   readonly #peer: Facts
   readonly #side: Side
   readonly #issuer: NativeIssuer | undefined
+  readonly #until: number | undefined
   readonly #formulas: Formulas
   /** Declared claims by where they stand. */
   readonly #claims: ReadonlyMap<string, string>
   /** Questions that are about no claim that policy speaks of. */
   readonly #free = new Map<string, { readonly test: TokenTest; readonly variable: number }>()
 
-  constructor(side: Side, cell: ActionCell, issuer: NativeIssuer | undefined, now: number, maxNodes: number) {
+  constructor(side: Side, cell: ActionCell, issuer: NativeIssuer | undefined, { now, until }: Stretch, maxNodes: number) {
     this.#bdd = new Bdd(maxNodes)
     this.#facts = new Facts(this.#bdd, [side.world], now)
     this.#peer = new Facts(this.#bdd, [side.world], now, this.#facts)
+    if (until !== undefined) this.#facts.expectCut(until)
+    this.#until = until
     this.#side = side
     this.#issuer = issuer
     this.#formulas = new Formulas(side, this.#facts, this.#peer, cell, () => false)
@@ -118,6 +127,7 @@ class CellProof {
     const facts = this.#facts
     const name = this.#issuer?.name ?? ANONYMOUS
     const parts: Node[] = [facts.issuer((one) => one === name)]
+    if (this.#until !== undefined) parts.push(facts.before(this.#until))
     // Some are only made while others are looked at.
     for (const all of [facts.all, this.#peer.all]) for (const fact of all) parts.push(this.#natively(fact))
     return this.#bdd.all([...parts, ...facts.links, ...this.#peer.links])

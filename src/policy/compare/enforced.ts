@@ -47,6 +47,8 @@ export interface EnforcedTask {
   readonly enforced: Enforced
   /** Milliseconds since the epoch: nothing before it is looked at. */
   readonly now: number
+  /** Nothing from then on is looked at either; default: everything is. */
+  readonly until?: number | undefined
   /** Cells, at most. Default: 500,000. */
   readonly maxCells?: number
   /** Nodes of the formulas of one cell, at most. Default: 1,000,000. */
@@ -76,7 +78,7 @@ const MAX_TOLD = 100
 const ANYTHING: HttpPattern = { protocol: 'http', text: '* /**', method: '*', segments: [], rest: true, parameters: [] }
 
 export function proveEnforced(task: EnforcedTask): EnforcedProof {
-  const { policy, resource, enforced, now, maxCells = 500_000, maxNodes = 1_000_000 } = task
+  const { policy, resource, enforced, now, until, maxCells = 500_000, maxNodes = 1_000_000 } = task
   const { world, scopes } = policy.model
   const numbers = new Numbers()
   const { roles, byResource } = versionOf(policy, now, numbers)
@@ -138,7 +140,7 @@ export function proveEnforced(task: EnforcedTask): EnforcedProof {
           if (differences === undefined) {
             comparisons++
             try {
-              differences = differencesIn(side, cell, issuer, now, maxNodes, formula())
+              differences = differencesIn(side, cell, issuer, { now, until }, maxNodes, formula())
             } catch (error) {
               if (!(error instanceof NotComparable) && !(error instanceof TooLarge) && !(error instanceof RangeError)) throw error
               notProven.add(error instanceof RangeError ? 'a formula is nested too deep' : error.message)

@@ -20,16 +20,3 @@ export function versionOf<P extends Pick<CompiledPolicy, 'model'>>(policy: P, no
     }
   return { policy, roles: roleDefinitions(model, now, numbers), byResource }
 }
-
-/** A policy as it will be once nothing of it is only observed any more. */
-export function afterObservation({ model }: Pick<CompiledPolicy, 'model'>): Pick<CompiledPolicy, 'model'> {
-  const { resources } = model.world
-  const enforced = Object.entries(resources).map(([name, one]) => [name, { ...one, observedUntil: undefined }] as const)
-  return {
-    model: {
-      ...model,
-      guardrails: model.guardrails.map((one) => ({ ...one, observedUntil: undefined })),
-      world: { ...model.world, resources: Object.fromEntries(enforced) },
-    },
-  }
-}

@@ -82,6 +82,11 @@ export const ASSUMPTIONS = {
     what: 'which of the keys that an issuer publishes are for these tokens, and for which algorithm',
     ensure: 'all that the issuer publishes are public keys for signatures of this issuer alone; or write `keys: inline`',
   },
+  'reapplied-when-observation-ends': {
+    what: 'when something is no longer only observed: it has no clock',
+    ensure:
+      '`ostiary apply istio` is run again when an observation ends, at the instant that it tells; until it is, what was observed goes on being let through, and `ostiary drift istio` ends with 1',
+  },
   'unbound-tokens': {
     what: 'whether a token is bound to a key (`cnf`)',
     ensure: 'the issuer binds no tokens of this API to keys (DPoP, mutual TLS)',

@@ -38,6 +38,8 @@ export function podsOf({ namespace, selector }: Pick<IstioWorkload, 'namespace' 
 /** Labels by which what is applied is found again. */
 export const LABELS = { target: 'ostiary.dev/target', resource: 'ostiary.dev/resource', revision: 'ostiary.dev/revision' } as const
 export const RULES = 'ostiary.dev/rules'
+/** By which Istio says what a policy would do, and does nothing. */
+export const DRY_RUN = 'istio.io/dry-run'
 
 export class Documents {
   readonly #target: string
@@ -84,7 +86,7 @@ export class Documents {
   #document(
     apiVersion: string,
     kind: string,
-    { what, resource, id, part = 0 }: Named,
+    { what, resource, id, part = 0, dryRun = false }: Named,
     { namespace, key }: Pick<Attachment, 'namespace' | 'key'>,
     spec: TargetDocument,
   ): TargetDocument {
@@ -104,7 +106,9 @@ export class Documents {
           ...(resource === undefined ? {} : { [LABELS.resource]: resource }),
           [LABELS.revision]: this.#revision.slice(0, 40),
         },
-        ...(id === undefined ? {} : { annotations: { [RULES]: id } }),
+        ...(id === undefined && !dryRun
+          ? {}
+          : { annotations: { ...(id === undefined ? {} : { [RULES]: id }), ...(dryRun ? { [DRY_RUN]: 'true' } : {}) } }),
       },
       spec,
     }
@@ -117,6 +121,8 @@ export interface Named {
   /** Of the rule or guardrail that it stands for. */
   readonly id?: string
   readonly part?: number
+  /** Whether it is only tried. */
+  readonly dryRun?: boolean
 }
 
 /** The part of a name that people read. */

@@ -63,6 +63,11 @@ describe('what Istio can not tell', () => {
     ...(Object.fromEntries(assumptionNames.map((one) => [one, [text, {}, {}]])) as unknown as Record<Assumption, Case>),
     'escaped-slashes': [text, { pathNormalization: 'MERGE_SLASHES' }, {}],
     'published-keys': [text, { keys: 'uri' }, {}],
+    'reapplied-when-observation-ends': [
+      `${text}guardrails: [{ id: g, for: [admin], resource: orders, deny: [GET /b], mode: observe, until: '2026-12-31T00:00:00Z' }]\n`,
+      {},
+      {},
+    ],
     'no-app-only-tokens': [rule('human', '[GET /a]'), {}, {}],
     'idtyp-always': [rule('human', '[GET /a]'), {}, { issuers: entra, keys }],
   }
@@ -428,9 +433,12 @@ describe('a policy in Istio', () => {
     assert.match(refusedWiring({ logs: true }), /logs: needs `provider`/)
   })
 
-  test('what is enforced from an instant on is refused, for nobody would begin', () => {
+  test('what is enforced from an instant on is refused, for nobody would begin, unless somebody says that it is applied again', () => {
     const text = `${rule('authenticated', '[GET /a]')}guardrails: [{ id: g, for: [admin], resource: orders, deny: [GET /a], mode: observe, until: '2026-12-31T00:00:00Z' }]\n`
-    assert.match(refused(text).join('\n'), /`r` .*it begins or ends at an instant, and Istio has no clock/)
+    assert.deepEqual(refused(text, without('reapplied-when-observation-ends')), [
+      'Istio `mesh` can not tell when something is no longer only observed: it has no clock',
+    ])
+    assert.deepEqual(refused(text), [])
   })
 
   test('the same policy is the same documents, with who they are from', () => {

@@ -48,6 +48,7 @@ export function compileIstio(input: TargetInput<IstioTarget>): TargetResult {
     diagnostics,
     resources: planned.map(({ name: resource, delegated, rules, guardrails }) => ({ name: resource, delegated, rules, guardrails })),
     residues: residuesOf(planned, config, input),
+    ...untilOf(planned),
     needs: [
       ...(planned.some(({ delegated }) => delegated) ? [extensionProvider(config)] : []),
       ...(config.logs ? [logProvider(config)] : []),
@@ -78,6 +79,8 @@ function documentsOf(
       return [headersDenied(documents, attachment, ports, asked), ...tokensDenied(documents, attachment, unfit, ports)]
     }),
     ...planned.flatMap(({ denials }) => denials),
+    // What grants nothing any more, before anything grants; what denies nothing any more, when everything else is there.
+    ...planned.flatMap(({ tried }) => tried.grants),
     ...pods.map(({ name, workload }) => {
       const { serviceAccount, namespace = workload.namespace } = workload.waypoint!
       const principals = [`${config.trustDomain}/ns/${namespace}/sa/${serviceAccount}`]
@@ -96,7 +99,14 @@ function documentsOf(
     ...(config.logs
       ? workloads.flatMap(([{ attachment, workload }]) => (workload.mode === 'ztunnel' ? [] : [telemetryOf(documents, attachment, config)]))
       : []),
+    ...planned.flatMap(({ tried }) => tried.denials),
   ]
+}
+
+/** Until the first observation ends. */
+function untilOf(planned: readonly PlannedResource[]): Pick<TargetResult, 'until'> {
+  const ends = planned.flatMap(({ until }) => until ?? [])
+  return ends.length === 0 ? {} : { until: Math.min(...ends) }
 }
 
 /** Whoever waits long, or lets through where nobody answers, has been asked in vain. */

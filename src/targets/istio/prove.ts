@@ -19,12 +19,15 @@ import { isImplied, readable } from '../../envoy/prove.ts'
 import { asRead, NotRead, testsOf } from '../../envoy/read.ts'
 import type { HttpPattern } from '../../policy/actions/http/template.ts'
 import { proveEnforced, type Enforced } from '../../policy/compare/enforced.ts'
+import type { CompiledPolicy } from '../../policy/index.ts'
+import { observationsOn } from '../../policy/observation.ts'
 import type { ResourceProof, TargetDocument, TargetInput } from '../target.ts'
 import { settledBy } from './assume.ts'
 import { wiredResource } from './carried.ts'
-import { attachmentOf } from './documents.ts'
+import { attachmentOf, LABELS, RULES } from './documents.ts'
 import { splitBy } from './resource.ts'
 import type { IstioTarget } from './schema.ts'
+import { isDryRun } from './translate/authorization.ts'
 
 interface Condition {
   readonly key: string
@@ -50,21 +53,29 @@ export function proveIstio(input: TargetInput<IstioTarget>, documents: readonly 
     const wired = wiredResource(wiring, resource)
     if (wired === undefined) return []
     const attachment = attachmentOf(workload)
-    const own = documents.filter(({ metadata, spec }) => {
+    // What holds while something is only observed is looked at until that ends.
+    const time = policy.loadedAt
+    const until = observationsOn(policy.model, resource, time)[0]?.until
+    const here = documents.filter(({ metadata, spec }) => {
       const { selector, targetRefs } = spec as { readonly selector?: unknown; readonly targetRefs?: unknown }
-      const here = JSON.stringify(selector === undefined ? { targetRefs } : { selector })
-      return (metadata as { readonly namespace: string }).namespace === attachment.namespace && here === JSON.stringify(attachment.spec)
+      const at = JSON.stringify(selector === undefined ? { targetRefs } : { selector })
+      return (metadata as { readonly namespace: string }).namespace === attachment.namespace && at === JSON.stringify(attachment.spec)
     })
+    // What is only tried does nothing: whatever has to be enforced is missing then.
+    const own = here.filter((one) => !isTried(one))
     const accepted = acceptedOf(input, resource)
     // A workload verifies tokens for all of its resources.
     const neighbours = Object.entries(config.workloads).flatMap(([one, other]) =>
       attachmentOf(other).key === attachment.key ? acceptedOf(input, one) : [],
     )
     const problems = [
+      ...triedInVain(here.filter(isTried), resource, policy),
       ...(own.some(({ kind, spec }) => kind === 'AuthorizationPolicy' && isNothing(spec as object)) ? [] : ['nothing denies by default']),
       ...(delegated || workload.mode === 'ztunnel' ? [] : tokenProblems(accepted, neighbours, own)),
     ]
     if (delegated || workload.mode === 'ztunnel') return [{ ...nothing, problems }]
+    if (until !== undefined && until <= now)
+      return [{ ...nothing, problems, notProven: [`it was compiled for the time before ${new Date(until).toISOString()}`] }]
     try {
       const asked = config.assume.includes('no-empty-claims') && config.assume.includes('declared-claim-types') ? askedIn(own) : []
       const known = settledBy(new Set(config.assume), () => undefined)
@@ -79,7 +90,7 @@ export function proveIstio(input: TargetInput<IstioTarget>, documents: readonly 
             forwards: wired.forwardAuthorization,
           }
           const enforced = enforcedBy(policiesIn(own), accepted, place)
-          const one = proveEnforced({ policy, resource, issuers: forms, enforced, now })
+          const one = proveEnforced({ policy, resource, issuers: forms, enforced, now, until })
           const unasked = accepted.flatMap((issuer) => unaskedOf(issuer, enforced.granting(issuer.form)))
           proof = {
             ...proof,
@@ -98,9 +109,32 @@ export function proveIstio(input: TargetInput<IstioTarget>, documents: readonly 
   })
 }
 
+interface Metadata {
+  readonly name: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+function isTried({ metadata }: TargetDocument): boolean {
+  return isDryRun({ metadata: metadata as Metadata })
+}
+
+/** Dry runs of what is not observed: of nothing that is said of the resource, or of something that is enforced. */
+function triedInVain(tried: readonly TargetDocument[], resource: string, policy: CompiledPolicy): readonly string[] {
+  const observed = new Set(observationsOn(policy.model, resource, policy.loadedAt).map(({ guardrail }) => guardrail))
+  return tried.flatMap(({ metadata }) => {
+    const { name, labels = {}, annotations = {} } = metadata as Metadata
+    if (labels[LABELS.resource] !== undefined && labels[LABELS.resource] !== resource) return []
+    const isObserved = annotations[RULES] !== undefined && (observed.has(undefined) || observed.has(annotations[RULES]))
+    return isObserved ? [] : [`\`${name}\` is only tried, and what it says has to be enforced`]
+  })
+}
+
 /** Forms of the issuers whose principals may come. */
 function acceptedOf({ policy, issuers }: TargetInput<IstioTarget>, resource: string): readonly NativeIssuer[] {
-  const may = policy.model.world.resources[resource]?.issuers
+  const { issuers: accepted, observedUntil } = policy.model.world.resources[resource] ?? {}
+  // A resource that is only observed lets in whomever it knows.
+  const may = observedUntil !== undefined && observedUntil > policy.loadedAt ? undefined : accepted
   return [...issuers].flatMap(([name, forms]) => ('refused' in forms || may?.includes(name) === false ? [] : forms))
 }
 

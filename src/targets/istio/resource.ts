@@ -1,16 +1,17 @@
 /** One resource of the policy for the workload that carries it, or why it can't. */
 import type { Wiring } from '../../config/schema.ts'
 import type { CompiledPolicy } from '../../policy/index.ts'
+import type { Span } from '../../core/span.ts'
 import { all, payload, test, type NativeIssuer } from '../../core/token.ts'
 import { CHECKED } from '../../envoy/metadata.ts'
-import { compileNative } from '../../policy/native/compile.ts'
-import { NoNativeForm, type NativeResource, type NativeStatement, type NotNative } from '../../policy/native/native.ts'
+import { NoNativeForm, type NativeResource, type NotNative } from '../../policy/native/native.ts'
 import type { NativeIssuers, TargetDocument } from '../target.ts'
 import { settledBy, type Assumption } from './assume.ts'
 import { hostsOf, wantsRecordFirst, wiringProblems, type WiredResource } from './carried.ts'
 import type { Asking, Conditions } from './conditions.ts'
 import { toldCredential, type ToldCredential } from './credential.ts'
-import { attachmentOf, MAX_POLICIES, type Attachment, type Documents } from './documents.ts'
+import { attachmentOf, MAX_POLICIES, type Attachment, type Documents, type Named } from './documents.ts'
+import { observationText, phasesOf } from './observed.ts'
 import { principalsIn } from './peers.ts'
 import { Rules, type IstioRule } from './rules.ts'
 import type { IstioTarget, IstioWorkload } from './schema.ts'
@@ -29,6 +30,10 @@ export interface PlannedResource {
   /** Whether the gateway is asked about each request, and nothing of its policy is told to the mesh. */
   readonly delegated: boolean
   readonly grants: readonly TargetDocument[]
+  /** Dry runs of what will grant, and of what will deny. */
+  readonly tried: { readonly grants: readonly TargetDocument[]; readonly denials: readonly TargetDocument[] }
+  /** Milliseconds since the epoch: something is enforced from then on that is only tried now. */
+  readonly until?: number
   readonly rules: number
   readonly guardrails: number
   /** Classes that it relies on, with what of which issuer each is about. */
@@ -83,6 +88,7 @@ export function planDelegated({ name, wired, workload, config, documents }: Reso
       }),
     ],
     grants: [documents.authorization({ what: 'asked', resource: name }, attachment, { action: 'ALLOW', rules: [{ to, when: answered }] })],
+    tried: { grants: [], denials: [] },
     rules: 0,
     guardrails: 0,
     assumed: new Map<Assumption, ReadonlySet<string>>([['one-way-in', new Set()]]),
@@ -109,71 +115,82 @@ export function planResource(input: ResourceInput): PlannedResource {
     needs: (one) => assume(one),
     narrower: (text) => void narrower.add(text),
   }
-  const compiled = compileNative({
-    model: policy.model,
-    resource: name,
-    issuers: input.issuers,
-    peersOf: principalsIn(policy, wiring, config),
-  })
-  const native = withLifetime(compiled.native, wired.maxTokenLifetime)
-  refused.push(...compiled.refused)
-  if (native.observed !== undefined) refused.push(refusal('`observe:` of the resource lets through what is denied'))
+  const phases = phasesOf(policy, name, { issuers: input.issuers, peersOf: principalsIn(policy, wiring, config) })
+  const { open, observations } = phases
+  const now = withLifetime(phases.now, wired.maxTokenLifetime)
+  const after = phases.after && withLifetime(phases.after, wired.maxTokenLifetime)
+  const coming = after ?? now
+  refused.push(...phases.refused)
   if (wantsRecordFirst(wired)) refused.push(refusal('`record: strict` wants a record before the effect'))
-  const told = credentialsOf(native, asking, assume, (why) => void refused.push(refusal(why)))
+  const told = credentialsOf(now, asking, assume, (why) => void refused.push(refusal(why)))
   const credentials = new Map([...told].map(([form, { conditions }]) => [form, conditions]))
   const attachment = attachmentOf(workload)
   const hosts = hostsOf(wired, workload.ports)
   const ports = workload.ports.map(String).toSorted()
-  const rules = new Rules({
-    native,
-    asking,
-    credentials,
-    hosts,
-    ports,
-    always: wired.websocket === false ? [{ key: 'request.headers[upgrade]', notValues: ['*'] }] : [],
-    forwardsToken: wired.forwardAuthorization,
-  })
+  const always = wired.websocket === false ? [{ key: 'request.headers[upgrade]', notValues: ['*'] }] : []
+  const forwardsToken = wired.forwardAuthorization
+  const rulesOf = (native: NativeResource): Rules => new Rules({ native, asking, credentials, hosts, ports, always, forwardsToken })
+  const [enforcing, trying] = [rulesOf(now), rulesOf(coming)]
   const emitted = (
-    what: string,
+    what: Pick<Named, 'what' | 'dryRun'>,
     action: 'ALLOW' | 'DENY',
-    { id, span }: NativeStatement,
+    { id, span }: { readonly id?: string; readonly span?: Span },
     made: () => readonly IstioRule[],
   ): readonly TargetDocument[] => {
     try {
-      const all = documents.authorizations({ what, resource: name, id }, attachment, action, made())
+      const of = { ...what, resource: name, ...(id === undefined ? {} : { id }) }
+      const all = documents.authorizations(of, attachment, action, made())
       if (all === undefined) throw new NoNativeForm(`it takes more than ${MAX_POLICIES} policies`)
       return all
     } catch (error) {
       if (!(error instanceof NoNativeForm)) throw error
       // A denial beside the others only says who denied: they have it cut out.
-      if (action === 'ALLOW') refused.push({ id, why: error.message, span })
+      if (action === 'ALLOW' && !refused.some((one) => one.id === id && one.why === error.message))
+        refused.push({ id, why: error.message, span })
       return []
     }
   }
   const sees = workload.mode !== 'ztunnel'
   if (!sees)
-    for (const { id, span } of native.rules)
+    for (const { id, span } of open === undefined ? coming.rules : [refusal(''), ...coming.rules])
       refused.push({ id, why: 'a ztunnel sees neither token nor host, method or path: it would have to let everything through', span })
-  const grants = sees ? native.rules.flatMap((rule) => emitted('allow', 'ALLOW', rule, () => rules.allowing(rule))) : []
-  const denials = sees ? native.guardrails.flatMap((one) => emitted('deny', 'DENY', one, () => rules.denying(one))) : []
-  if (native.rules.some(({ peers = [] }) => peers.length > 0)) assume('one-trust-domain')
-  for (const one of generalOf(native, config, grants.length > 0, rules.hasOpenPaths)) assume(one)
+  const granted = (native: NativeResource, rules: Rules, dryRun = false): readonly TargetDocument[] =>
+    sees ? native.rules.flatMap((rule) => emitted({ what: 'allow', dryRun }, 'ALLOW', rule, () => rules.allowing(rule))) : []
+  const denied = (native: NativeResource, rules: Rules, dryRun: boolean): readonly TargetDocument[] =>
+    sees ? native.guardrails.flatMap((one) => emitted({ what: 'deny', dryRun }, 'DENY', one, () => rules.denying(one))) : []
+  const observing = sees && open !== undefined ? emitted({ what: 'observe' }, 'ALLOW', {}, () => enforcing.allowing(open)) : []
+  const grants = open === undefined ? granted(now, enforcing) : observing
+  // What comes after it is made in any case: who can't begin with it later must not begin to observe.
+  const will = after === undefined ? [] : granted(after, trying, true)
+  const isEnforced = new Set(now.guardrails.map(({ id }) => id))
+  const watched = { ...coming, guardrails: coming.guardrails.filter(({ id }) => !isEnforced.has(id)) }
+  // Once it has ended, what let everything through is closed where it was, and not only gone for whoever removes what is left over.
+  const closed = phases.hasEnded && sees ? [documents.authorization({ what: 'observe', resource: name }, attachment, {})] : []
+  if (coming.rules.some(({ peers = [] }) => peers.length > 0)) assume('one-trust-domain')
+  if (observations.length > 0)
+    assume(
+      'reapplied-when-observation-ends',
+      observations.map((one) => observationText(name, one)),
+    )
+  for (const one of generalOf(now, config, grants.length + will.length > 0, enforcing.hasOpenPaths || trying.hasOpenPaths)) assume(one)
   return {
     name,
     workload,
     attachment,
     hosts,
     ports,
-    forwardsToken: wired.forwardAuthorization,
+    forwardsToken,
     delegated: false,
-    issuers: sees ? native.issuers : [],
-    unfit: new Map(sees ? native.issuers.map(({ iss, form }) => [iss, told.get(form)?.unfit ?? []]) : []),
-    denials,
+    issuers: sees ? now.issuers : [],
+    unfit: new Map(sees ? now.issuers.map(({ iss, form }) => [iss, told.get(form)?.unfit ?? []]) : []),
+    denials: [...closed, ...denied(now, enforcing, false)],
     grants,
-    rules: native.rules.length,
-    guardrails: native.guardrails.length,
+    tried: { grants: open === undefined ? [] : will, denials: denied(watched, trying, true) },
+    ...(observations.length === 0 ? {} : { until: observations[0]!.until }),
+    rules: coming.rules.length,
+    guardrails: coming.guardrails.length,
     assumed,
-    narrower: [...narrower, ...native.issuers.flatMap((issuer) => issuer.narrower), ...(grants.length > 0 ? NARROWER : [])],
+    narrower: [...narrower, ...now.issuers.flatMap((issuer) => issuer.narrower), ...(grants.length > 0 ? NARROWER : [])],
     refused,
     unkept: [...wiringProblems(wired), ...pathProblems(config)],
   }

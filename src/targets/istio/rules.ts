@@ -44,7 +44,7 @@ export class Rules {
   }
 
   /** @throws NoNativeForm */
-  allowing({ patterns, applies, peers }: NativeRule): readonly IstioRule[] {
+  allowing({ patterns, applies, peers }: Pick<NativeRule, 'patterns' | 'applies' | 'peers'>): readonly IstioRule[] {
     if (peers?.length === 0) return []
     // Positive, so that no connection without a certificate meets it.
     const from = peers === undefined ? [] : [{ key: 'source.principal', values: peers }]

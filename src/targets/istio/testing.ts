@@ -1,13 +1,14 @@
 /** What tests of this target share: a small world in a mesh, and what a proxy of it answers. */
+import * as fc from 'fast-check'
 import type { Wiring } from '../../config/schema.ts'
 import type { NativeIssuer } from '../../core/token.ts'
 import { CHECKED } from '../../envoy/metadata.ts'
 import { declaredClaims } from '../../identity/claims.ts'
 import { oidcClaims } from '../../identity/oidc/claims.ts'
 import { nativeOidc } from '../../identity/oidc/native.ts'
-import type { CompiledPolicy } from '../../policy/index.ts'
+import type { CompiledPolicy, LoadPolicy } from '../../policy/index.ts'
 import type { PolicyData } from '../../policy/testdata/random.ts'
-import { NOW } from '../../policy/testdata/world.ts'
+import { NOW, OBSERVING } from '../../policy/testdata/world.ts'
 import { regexes } from '../../testing/regexes.ts'
 import type { NativeIssuers, TargetDocument, TargetInput, TargetResult } from '../target.ts'
 import { assumptionNames, type Assumption } from './assume.ts'
@@ -133,6 +134,28 @@ export function ask(proxy: Translated, { token, iss, ...more }: Call): IstioVerd
     regexes,
   )
 }
+
+/** The same with some of its guardrails, and perhaps both resources, observed for a second more. */
+export function observing(data: PolicyData, which: Observing): { readonly data: PolicyData; readonly more: Partial<LoadPolicy> } {
+  const until = new Date(NOW + 1000).toISOString()
+  const guardrails = data.guardrails.map((one, index) => ({
+    ...one,
+    ...(index % 2 === 0 && which.guardrails ? { mode: 'observe', until } : {}),
+  }))
+  return {
+    data: { ...data, guardrails },
+    more: { now: which.ended ? NOW + 2000 : NOW, ...(which.resources ? { wiring: OBSERVING } : {}) },
+  }
+}
+
+/** What is observed, and whether that has ended. */
+export interface Observing {
+  readonly guardrails: boolean
+  readonly resources: boolean
+  readonly ended: boolean
+}
+
+export const observings: fc.Arbitrary<Observing> = fc.record({ guardrails: fc.boolean(), resources: fc.boolean(), ended: fc.boolean() })
 
 /** Without what no mesh is ever told: there would be little left to compare. */
 export function toldOnly(data: PolicyData): PolicyData {

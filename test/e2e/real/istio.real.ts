@@ -10,14 +10,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { RE2JS } from 're2js'
 import type { Regexes } from '../../../src/envoy/evaluate.ts'
-import { evaluateIstio, evaluateIstioTcp, type IstioRequest, type IstioVerdict } from '../../../src/targets/istio/translate/evaluate.ts'
+import {
+  evaluateIstio,
+  evaluateIstioTcp,
+  triedByIstio,
+  type IstioRequest,
+  type IstioVerdict,
+} from '../../../src/targets/istio/translate/evaluate.ts'
 import { DEFAULT_MESH, type Mesh, type Workload } from '../../../src/targets/istio/translate/mesh.ts'
 import { readPath } from '../../../src/targets/istio/translate/paths.ts'
 import { istioOf, parseIstio } from '../../../src/targets/istio/translate/read.ts'
-import { DETAILS, staticEnvoy, type StaticWorld } from '../../../src/targets/istio/translate/static.ts'
+import { DETAILS, staticEnvoy, TRIED, type StaticWorld } from '../../../src/targets/istio/translate/static.ts'
 import { translateIstio, type Translated } from '../../../src/targets/istio/translate/translate.ts'
 import type { ShownToken } from '../../../src/targets/istio/translate/tokens.ts'
 import { RealEnvoy } from '../../../src/testing/envoy.ts'
@@ -59,6 +66,8 @@ const regexes: Regexes = {
 interface Answer {
   readonly status: number
   readonly details: string
+  /** What policies that are only tried would have done, by the key of Envoy's. */
+  readonly tried: Readonly<Record<string, string>>
 }
 
 /** One raw exchange: what Envoy answers to just these bytes. */
@@ -74,7 +83,9 @@ function exchange(socket: Socket, bytes: string): Promise<Answer> {
     socket.on('error', (error) => (said === '' ? reject(error) : undefined))
     socket.on('close', () => {
       const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(said)?.[1] ?? 0)
-      resolve({ status, details: new RegExp(`^${DETAILS}: (.*)\r$`, 'm').exec(said)?.[1] ?? '' })
+      const field = (name: string): string => new RegExp(`^${name}: (.*)\r$`, 'm').exec(said)?.[1] ?? ''
+      const tried = Object.entries(TRIED).map(([name, key]) => [key, field(name)] as const)
+      resolve({ status, details: field(DETAILS), tried: Object.fromEntries(tried.filter(([, text]) => text !== '' && text !== '-')) })
     })
     socket.write(bytes, 'latin1')
   })
@@ -185,7 +196,11 @@ describe('a real Envoy with translated resources of Istio', () => {
       assert.equal(answer.status === 200, arrived !== undefined, context())
       const read = readPath(request.path, translated.connection)
       const policy = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(answer.details)?.[1]
+      const tried = verdict.allowed ? triedByIstio(translated, request, regexes) : {}
+      for (const [key, result] of Object.entries(tried))
+        if (key.endsWith('_result')) told[`tried ${result}`] = (told[`tried ${result}`] ?? 0) + 1
       const isSame =
+        (!verdict.allowed || isDeepStrictEqual(answer.tried, tried)) &&
         answer.status === verdict.status &&
         (verdict.filter !== 'rbac' || policy === (verdict.policy ?? 'none')) &&
         (arrived === undefined || !('path' in read) || arrived.replace(/\?.*$/s, '') === read.path.replace(/\?.*$/s, ''))
@@ -207,6 +222,7 @@ describe('a real Envoy with translated resources of Istio', () => {
       told['allowed']! > 500 && told['jwt_authn 401']! > 300 && told['jwt_authn 403']! > 20 && told['rbac 403']! > 500,
       JSON.stringify(told),
     )
+    assert.ok(told['tried allowed']! > 50 && told['tried denied']! > 50, JSON.stringify(told))
     assert.ok(policies.size > 15 && (told['unknown'] ?? 0) < 50)
   })
 

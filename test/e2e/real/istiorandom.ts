@@ -101,9 +101,9 @@ const spec = fc.record({
 
 /** Documents of a workload: who issues its tokens, and its policies. */
 export const randomDocuments: fc.Arbitrary<readonly object[]> = fc
-  .tuple(fc.array(spec, { minLength: 1, maxLength: 4 }), fc.integer({ min: 0, max: 2 }))
-  .map(([specs, issuers]) => [
-    ...specs.map((each, index) => document('AuthorizationPolicy', `policy-${index}`, each)),
+  .tuple(fc.array(spec, { minLength: 1, maxLength: 4 }), fc.integer({ min: 0, max: 2 }), fc.array(fc.boolean(), { maxLength: 3 }))
+  .map(([specs, issuers, isTried]) => [
+    ...specs.map((each, index) => document('AuthorizationPolicy', `policy-${index}`, each, isTried[index] === true)),
     ...(issuers === 0
       ? []
       : [
@@ -116,6 +116,8 @@ export const randomDocuments: fc.Arbitrary<readonly object[]> = fc
         ]),
   ])
 
-function document(kind: string, name: string, content: object): object {
-  return { apiVersion: 'security.istio.io/v1', kind, metadata: { name, namespace: 'shop' }, spec: content }
+/** @param isTried Whether it is only tried */
+function document(kind: string, name: string, content: object, isTried = false): object {
+  const annotations = isTried ? { annotations: { 'istio.io/dry-run': 'true' } } : {}
+  return { apiVersion: 'security.istio.io/v1', kind, metadata: { name, namespace: 'shop', ...annotations }, spec: content }
 }

@@ -16,11 +16,14 @@ import { eventually, RealEnvoy } from '../../../src/testing/envoy.ts'
 const TYPE = 'type.googleapis.com/'
 const HTTP = `${TYPE}envoy.extensions.filters.http`
 /** As Istio calls the policies of what is compiled for it. */
+const SOON = 'ns[shop]-policy[ostiary-deny-soon-0123456789]-rule[0]'
 const GUESTS = 'ns[shop]-policy[ostiary-deny-no-guests-0123456789]-rule[0]'
 
 /** An Envoy whose policy denies `DELETE` by that name, and which tells the gateway. */
 function bootstrap(gateway: number): Readonly<Record<string, unknown>> {
   const denied = { permissions: [{ header: { name: ':method', stringMatch: { exact: 'DELETE' } } }], principals: [{ any: true }] }
+  const soon = { permissions: [{ header: { name: ':method', stringMatch: { exact: 'GET' } } }], principals: [{ any: true }] }
+  const tried = { shadowRules: { action: 'DENY', policies: { [SOON]: soon } }, shadowRulesStatPrefix: 'istio_dry_run_deny_' }
   const values = Object.entries(ATTRIBUTES_FOR_GATEWAY).map(([key, stringValue]) => ({ key, value: { stringValue } }))
   const manager = {
     '@type': `${TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
@@ -46,7 +49,7 @@ function bootstrap(gateway: number): Readonly<Record<string, unknown>> {
     httpFilters: [
       {
         name: 'envoy.filters.http.rbac',
-        typedConfig: { '@type': `${HTTP}.rbac.v3.RBAC`, rules: { action: 'DENY', policies: { [GUESTS]: denied } } },
+        typedConfig: { '@type': `${HTTP}.rbac.v3.RBAC`, rules: { action: 'DENY', policies: { [GUESTS]: denied } }, ...tried },
       },
       { name: 'envoy.filters.http.router', typedConfig: { '@type': `${HTTP}.router.v3.Router` } },
     ],
@@ -107,7 +110,9 @@ roles: { reader: { bind: [{ issuer: idp, claim: groups, any: [readers] }] } }
 rules:
   - { id: read, role: reader, resource: orders, actions: [GET /items] }
   - { id: administer, role: reader, resource: ostiary, actions: ['* /**'] }
-guardrails: [{ id: no-guests, for: [everyone], resource: orders, deny: ['DELETE /**'] }]
+guardrails:
+  - { id: no-guests, for: [everyone], resource: orders, deny: ['DELETE /**'] }
+  - { id: soon, for: [everyone], resource: orders, deny: ['GET /**'], mode: observe, until: '2999-01-01T00:00:00Z' }
 `,
     )
     const gateway = await startGateway({ folder, log: () => undefined })
@@ -139,7 +144,12 @@ guardrails: [{ id: no-guests, for: [everyone], resource: orders, deny: ['DELETE 
         ['sidecar~orders', 'DELETE', '/items/7', 'no-guests', true],
       )
       assert.match(String(denied['why']), /^rbac_access_denied_matched_policy\[ns\[shop\]/)
-      assert.ok(told.some(({ status, method, path }) => status === 204 && method === 'GET' && path === '/items'))
+      const passed = told.find(({ status }) => status === 204)!
+      assert.deepEqual(
+        [passed['method'], passed['path'], passed['deniedBy'], passed['wouldBeDeniedBy']],
+        ['GET', '/items', undefined, 'soon'],
+      )
+      assert.equal(denied['wouldBeDeniedBy'], undefined)
     } finally {
       await envoy?.stop()
       await gateway.stop(0)

@@ -28,8 +28,8 @@ const DRY_RUN = 'istio.io/dry-run'
 const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True'])
 
 /** A policy that is only tried: what it would do is counted, and nothing is done. */
-export function isDryRun({ metadata }: AuthorizationPolicy): boolean {
-  return TRUE.has(metadata.annotations[DRY_RUN] ?? '')
+export function isDryRun({ metadata }: { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } }): boolean {
+  return TRUE.has(metadata.annotations?.[DRY_RUN] ?? '')
 }
 
 /** Filters of what Istio decides by itself, in their order: `AUDIT`, `DENY`, `ALLOW`. */

@@ -1,5 +1,6 @@
 /** What a proxy with the translated configuration answers to a request: the reference that an emitter and a real Envoy are held against. */
 import { matchedPolicy, type EvaluatedRequest, type Regexes } from '../../../envoy/evaluate.ts'
+import { shadowsOf } from '../../../envoy/evaluateshadow.ts'
 import { JWT_METADATA } from './matchers.ts'
 import { isInside } from './networks.ts'
 import { readPath } from './paths.ts'
@@ -47,8 +48,26 @@ export interface IstioVerdict {
   readonly policy: string | undefined
 }
 
-/** @throws Error for what it doesn't know: then nothing is said. */
-export function evaluateIstio({ http, connection }: Translated, request: IstioRequest, regexes: Regexes): IstioVerdict {
+/**
+ * What a proxy says of policies that it only tries, by the key that it is left behind under.
+ * @throws Error for what it doesn't know
+ */
+export function triedByIstio(translated: Translated, request: IstioRequest, regexes: Regexes): Readonly<Record<string, string>> {
+  const tried: Record<string, string> = {}
+  evaluateIstio(translated, request, regexes, (key, value) => {
+    // What marks a request to be asked about elsewhere is none of them.
+    if (key.startsWith('istio_dry_run_')) tried[key] = value
+  })
+  return tried
+}
+
+/** @param tried Called with what is said of policies that are only tried. @throws Error for what it doesn't know: then nothing is said. */
+export function evaluateIstio(
+  { http, connection }: Translated,
+  request: IstioRequest,
+  regexes: Regexes,
+  tried?: (key: string, value: string) => void,
+): IstioVerdict {
   const { commonHttpProtocolOptions } = connection as { commonHttpProtocolOptions?: { headersWithUnderscoresAction: string } }
   if (commonHttpProtocolOptions !== undefined && Object.keys(request.headers ?? {}).some((name) => name.includes('_')))
     return { allowed: false, status: 400, filter: 'path', policy: undefined }
@@ -56,7 +75,7 @@ export function evaluateIstio({ http, connection }: Translated, request: IstioRe
   if (!('path' in read)) return { allowed: false, status: read.status, filter: 'path', policy: undefined }
   const shown = request.tokens ?? []
   let verified: Verified = { status: undefined, payload: undefined, removed: new Set(), fields: new Map() }
-  return run(http, request, regexes, 403, (filter) => {
+  const see = (filter: NamedFilter): Seen => {
     if (typeOf(filter) === 'JwtAuthentication')
       verified = verifyTokens(filter.typedConfig, shown, request.time, isUnverified(filter, request, read.path))
     const { payload, removed, fields, status } = verified
@@ -78,7 +97,8 @@ export function evaluateIstio({ http, connection }: Translated, request: IstioRe
         time: request.time,
       },
     }
-  })
+  }
+  return run(http, request, regexes, 403, see, tried)
 }
 
 /** As `evaluateIstio`, for a chain that doesn't speak HTTP. */
@@ -98,6 +118,7 @@ function run(
   regexes: Regexes,
   denied: 0 | 403,
   see: (filter: NamedFilter) => Seen,
+  tried?: (key: string, value: string) => void,
 ): IstioVerdict {
   let mark: string | undefined
   let policy: string | undefined
@@ -114,6 +135,9 @@ function run(
       case 'RBAC': {
         if (filter.typedConfig['shadowRulesStatPrefix'] === 'istio_ext_authz_' && shadowRules !== undefined)
           mark = matchedPolicy(shadowRules, request, regexes) ?? mark
+        if (tried !== undefined && shadowRules !== undefined)
+          for (const [key, value] of Object.entries(shadowsOf([['', { ...filter.typedConfig, rules: undefined }]], request, regexes)))
+            tried(key, value)
         if (rules === undefined) break
         const matched = matchedPolicy(rules, request, regexes)
         const action = (rules['action'] ?? 'ALLOW') as string

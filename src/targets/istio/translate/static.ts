@@ -22,6 +22,16 @@ const TYPE = 'type.googleapis.com/envoy.extensions'
 /** Header field of a refusal in which Envoy says why. */
 export const DETAILS = 'x-envoy-details'
 
+/** Header fields of an answer of the workload in which Envoy says what policies that are only tried would have done. */
+export const TRIED: Readonly<Record<string, string>> = Object.fromEntries(
+  ['allow', 'deny'].flatMap((action) =>
+    ['engine_result', 'effective_policy_id'].map((what) => [
+      `x-tried-${action}-${what.replaceAll('_', '-')}`,
+      `istio_dry_run_${action}_shadow_${what}`,
+    ]),
+  ),
+)
+
 /** @returns A bootstrap without `admin` */
 export function staticEnvoy(worlds: readonly StaticWorld[]): Json {
   const clusters = new Map(worlds.flatMap(({ upstream, asked }) => [[clusterOf(upstream), upstream] as const, ...(asked ?? [])]))
@@ -105,6 +115,9 @@ function connectionManager(filters: readonly NamedFilter[], connection: Json, { 
       ...connection,
       routeConfig: {
         name,
+        responseHeadersToAdd: Object.entries(TRIED).map(([key, left]) => ({
+          header: { key, value: `%DYNAMIC_METADATA(envoy.filters.http.rbac:${left})%` },
+        })),
         virtualHosts: [{ name, domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: clusterOf(upstream) } }] }],
       },
       httpFilters: [
