@@ -22,7 +22,7 @@ import { emitEnvoy, type EnvoyResource } from '../../../src/targets/envoy/emit.t
 import { Pieces } from '../../../src/targets/envoy/pieces.ts'
 import { eventually, RealEnvoy } from '../../../src/testing/envoy.ts'
 import { signToken, testKey } from '../../../src/testing/tokens.ts'
-import { follower } from './follower.ts'
+import { followers } from './follower.ts'
 
 const SERVICES = 200
 const RULES = 10_000
@@ -98,7 +98,7 @@ export async function measureFleet(say: (line: string) => void): Promise<FleetFi
   const port = await server.start()
   const names = Array.from({ length: NODES }, (_, i) => `node-${i}`)
   const services = Array.from({ length: SERVICES }, (_, service) => `service-${service}`)
-  const followers = names.slice(1).map((node) => follower(port, node, services))
+  const endFollowers = followers(port, names.slice(1), services)
   const bootstrap = bootstrapOf({ node: names[0]!, server: { host: '127.0.0.1', port }, tls: undefined, admin: undefined })
   const envoy = await RealEnvoy.start(folder, bootstrap)
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -129,6 +129,10 @@ export async function measureFleet(say: (line: string) => void): Promise<FleetFi
     const accepted = (nodes: readonly string[]) => (): true | undefined =>
       server.status().filter(({ node, desired, acknowledged }) => nodes.includes(node) && desired !== undefined && desired === acknowledged)
         .length === nodes.length || undefined
+    await eventually(
+      'all are there',
+      () => server.status().filter(({ connectedSince }) => connectedSince !== undefined).length === NODES || undefined,
+    )
     const pushed = performance.now()
     for (const name of names) server.publish(name, snapshot)
     await eventually('the real one has accepted it', accepted(names.slice(0, 1)))
@@ -176,7 +180,7 @@ export async function measureFleet(say: (line: string) => void): Promise<FleetFi
     return { emitMs, snapshotBytes, pushMs, realPushMs, changeMs: [waits[2]!, waits[4]!], changeBytes, envoyMiB }
   } finally {
     agent.destroy()
-    for (const one of followers) one.close()
+    await endFollowers()
     await envoy.stop()
     await server.stop()
     upstream.close()

@@ -1,3 +1,10 @@
+/**
+ * Nodes that are no Envoys. As a program it is all of those that are named, for the same routes, until it is ended:
+ *
+ *     follower.ts <port> <nodes> <routes>
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { credentials, Client } from '@grpc/grpc-js'
 import { create } from '@bufbuild/protobuf'
 import { definitionOf } from '../../../src/envoy/grpc.ts'
@@ -11,7 +18,7 @@ import { FILTERS } from '../../../src/envoy/filters.ts'
 import { isWhole, KINDS, TYPE_URLS } from '../../../src/envoy/xds/types.ts'
 
 /** A client of the protocol that asks for everything, and accepts what it gets without looking into it. */
-export function follower(port: number, node: string, routes: readonly string[]): { close(): void } {
+function follow(port: number, node: string, routes: readonly string[]): void {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
     'grpc.max_receive_message_length': 256 * 1024 ** 2,
     'grpc.use_local_subchannel_pool': 1,
@@ -37,10 +44,20 @@ export function follower(port: number, node: string, routes: readonly string[]):
       }),
     )
   }
-  return {
-    close() {
-      call.cancel()
-      client.close()
-    },
+}
+
+/** Nodes in a process of their own, as each has in a fleet. Answers how to end it. */
+export function followers(port: number, nodes: readonly string[], routes: readonly string[]): () => Promise<void> {
+  const args = [import.meta.filename, String(port), nodes.join(), routes.join()]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  const gone = once(child, 'close')
+  return async () => {
+    child.kill()
+    await gone
   }
+}
+
+if (import.meta.main) {
+  const [, , port, nodes, routes] = process.argv
+  for (const node of nodes!.split(',')) follow(Number(port), node, routes!.split(','))
 }
