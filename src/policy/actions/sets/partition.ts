@@ -135,11 +135,20 @@ function say(
 /** Characters that a text may have where no set names others, the ones to be seen in examples first. */
 const UNIVERSE = 'xyzabcdefghijklmnopqrstuvw1023456789XYZABCDEFGHIJKLMNOPQRSTUVW-_./:@,=+%~!$&\'()*;?#"<>[]\\^`{|} \0'
 
-/** A machine that a text is still in, the form's being the first, and where. */
-type Alive = readonly [machine: number, places: readonly number[]]
+/** Where a text may be in one machine, the form's being the first. */
+interface Somewhere {
+  readonly machine: number
+  readonly places: readonly number[]
+  readonly accepts: boolean
+  /** By character of the alphabet, what comes next, as far as that was asked; `NOWHERE` where the text leaves the machine. */
+  readonly next: number[]
+}
+
+const NOWHERE = -1
 
 interface Found {
-  readonly alive: readonly Alive[]
+  /** Of each machine that a text is still in, by number. */
+  readonly alive: readonly number[]
   readonly depth: number
 }
 
@@ -147,6 +156,10 @@ class Automaton {
   /** By state that ends a text of the form: which machines have it. */
   readonly accepting = new Map<number, ReadonlySet<number>>()
   readonly #machines: readonly Machine[]
+  readonly #alphabet: readonly string[]
+  /** Each is known by its number, and how a text goes on from it is found once, in however many states of the whole it is. */
+  readonly #somewhere: Somewhere[] = []
+  readonly #numbers = new Map<string, number>()
   readonly #found: Found[] = []
   readonly #before: number[][] = []
   readonly #next: (readonly (readonly [character: string, to: number])[])[] = []
@@ -155,10 +168,10 @@ class Automaton {
   constructor(form: Form, machines: readonly Machine[]) {
     this.#machines = [form.machine, ...machines]
     this.#longest = form.longest
-    const alphabet = alphabetOf(this.#machines)
+    this.#alphabet = alphabetOf(this.#machines)
     const numbers = new Map<string, number>()
-    const reach = (alive: readonly Alive[], depth: number): number => {
-      const key = alive.map(([machine, places]) => `${machine}:${places.join()}`).join(';')
+    const reach = (alive: readonly number[], depth: number): number => {
+      const key = alive.join()
       const known = numbers.get(key)
       if (known !== undefined) return known
       if (this.#found.length >= MAX_STATES) throw new TooManyCells()
@@ -167,39 +180,55 @@ class Automaton {
       return number
     }
     reach(
-      this.#machines.map((_, machine) => [machine, [0]]),
+      this.#machines.map((_, machine) => this.#numberOf(machine, [0])),
       0,
     )
     for (let at = 0; at < this.#found.length; at++) {
       const { alive, depth } = this.#found[at]!
-      const ended = alive.filter(([machine, places]) => places.some((place) => this.#machines[machine]!.states[place]!.accepts))
-      if (ended[0]?.[0] === 0) this.accepting.set(at, new Set(ended.slice(1).map(([machine]) => machine - 1)))
+      const ended = alive.flatMap((one) => (this.#somewhere[one]!.accepts ? [this.#somewhere[one]!.machine] : []))
+      if (ended[0] === 0) this.accepting.set(at, new Set(ended.slice(1).map((machine) => machine - 1)))
       const next: (readonly [string, number])[] = []
       // What is longer is no text.
       if (depth < this.#longest)
-        for (const character of alphabet) {
-          const to = this.#step(alive, character)
+        for (const [which, character] of this.#alphabet.entries()) {
+          const to = this.#step(alive, which)
           if (to !== undefined) next.push([character, reach(to, depth + 1)])
         }
       this.#next.push(next)
     }
   }
 
-  #step(alive: readonly Alive[], character: string): readonly Alive[] | undefined {
-    const result: Alive[] = []
-    for (const [machine, from] of alive) {
-      const { states } = this.#machines[machine]!
-      let to: number[] = []
-      for (const place of from)
-        for (const edge of states[place]!.edges) if (edge.on.has(character) && !to.includes(edge.to)) to.push(edge.to)
-      if (to.length > 1) {
-        const star = Math.max(...to.map((place) => (states[place]!.star ? place : -1)))
-        to = to.filter((place) => place >= star).toSorted((a, b) => a - b)
-      }
-      if (to.length > 0) result.push([machine, to])
-      else if (machine === 0) return undefined
+  #step(alive: readonly number[], which: number): readonly number[] | undefined {
+    const result: number[] = []
+    for (const one of alive) {
+      const from = this.#somewhere[one]!
+      const to = (from.next[which] ??= this.#after(from, this.#alphabet[which]!))
+      if (to !== NOWHERE) result.push(to)
+      else if (from.machine === 0) return undefined
     }
     return result
+  }
+
+  #after({ machine, places }: Somewhere, character: string): number {
+    const { states } = this.#machines[machine]!
+    let to: number[] = []
+    for (const place of places)
+      for (const edge of states[place]!.edges) if (edge.on.has(character) && !to.includes(edge.to)) to.push(edge.to)
+    if (to.length > 1) {
+      const star = Math.max(...to.map((place) => (states[place]!.star ? place : -1)))
+      to = to.filter((place) => place >= star).toSorted((a, b) => a - b)
+    }
+    return to.length === 0 ? NOWHERE : this.#numberOf(machine, to)
+  }
+
+  #numberOf(machine: number, places: readonly number[]): number {
+    const key = `${machine}:${places.join()}`
+    const known = this.#numbers.get(key)
+    if (known !== undefined) return known
+    const accepts = places.some((place) => this.#machines[machine]!.states[place]!.accepts)
+    const number = this.#somewhere.push({ machine, places, accepts, next: [] }) - 1
+    this.#numbers.set(key, number)
+    return number
   }
 
   /** Texts that end in one of some states, the shortest first; whether they are all. */
