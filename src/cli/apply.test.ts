@@ -1,6 +1,6 @@
 /** `ostiary apply kuma` as it is run, against a stand-in for a control plane. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -90,6 +90,30 @@ rules:
       '`spec.targetRef.labels.tier` is gone',
       '`spec.default.appendModifications` has 0 entries, and not 6',
     ])
+  })
+
+  test('only tries where that is asked for: nothing is enforced, and nothing stays', async () => {
+    const policy = join(folder, 'policy/p.yaml')
+    const written = readFileSync(policy, 'utf8')
+    assert.equal((await run('apply', 'kuma', folder)).exit, 0)
+    const same = await run('apply', 'kuma', folder, '--shadow')
+    assert.equal(same.exit, 0, same.out + same.err)
+    assert.match(
+      same.out,
+      /^shop: control plane 2\.14\.3; 1 document tried and removed again, nothing was enforced\n {2}dataplane shop-1: would enforce it, as it does now$/m,
+    )
+    writeFileSync(policy, written.replace('GET /**', 'GET /a/**'))
+    const before = JSON.stringify([...plane.stored])
+    const tried = await run('apply', 'kuma', folder, '--shadow')
+    assert.equal(tried.exit, 0, tried.out + tried.err)
+    assert.match(tried.out, /dataplane shop-1: would enforce it, \d+ places? of its configuration would change\n {4}\/.*httpFilters/)
+    assert.equal(JSON.stringify([...plane.stored]), before)
+    assert.equal((await run('drift', 'kuma', folder)).exit, 1)
+    writeFileSync(policy, written)
+    assert.equal((await run('drift', 'kuma', folder)).exit, 0)
+    const both = await run('apply', 'kuma', folder, '--shadow', '--prune')
+    assert.equal(both.exit, 2)
+    assert.match(both.err, /`--shadow` changes nothing that stays/)
   })
 
   test('removes what is no part of the target any more, where that is asked for', async () => {

@@ -74,6 +74,8 @@ export interface StandInKumaOptions {
   readonly mode?: 'universal' | 'kubernetes'
   readonly dataplanes?: readonly StandInDataplane[]
   readonly token?: string
+  /** A label that it doesn’t keep, unlike any Kuma that is known; default: it keeps all. */
+  readonly loses?: string
 }
 
 export interface StandInKuma {
@@ -90,6 +92,7 @@ export async function startStandInKuma({
   mode = 'universal',
   dataplanes = [],
   token = 'user-token',
+  loses,
 }: StandInKumaOptions): Promise<StandInKuma> {
   const short = version.replace(/^(\d+\.\d+).*$/, '$1')
   const stored = new Map<string, Json>()
@@ -117,7 +120,8 @@ export async function startStandInKuma({
     const key = `${plural}/${name}`
     const status = stored.has(key) ? 200 : 201
     const times = { creationTime: '2026-01-01T00:00:00Z', modificationTime: '2026-01-01T00:00:00Z' }
-    const labels = { 'kuma.io/mesh': body['mesh'], ...(body['labels'] as Json) }
+    const { [loses ?? '']: _, ...own } = (body['labels'] ?? {}) as Json
+    const labels = { 'kuma.io/mesh': body['mesh'], ...own }
     stored.set(key, { type: body['type'], mesh: body['mesh'], name, ...times, labels, spec })
     return { status, body: { warnings: short === '3.0' || spec['from'] === undefined ? [] : ['`from` field is deprecated, use `rules`'] } }
   }
@@ -140,7 +144,7 @@ export async function startStandInKuma({
       if (sub === undefined) return { status: 200, body: describe(found, short) }
       if (sub === '_overview') return { status: 200, body: overviewOf(found) }
       // Of all that is asked here, this alone wants to know who asks.
-      return isUser ? { status: 200, body: configOf(found, [...stored.values()]) } : problem(403, 'Access Denied')
+      return isUser ? { status: 200, body: inspected(found, [...stored.values()], searchParams) } : problem(403, 'Access Denied')
     }
     if (!Object.hasOwn(kinds, plural)) return problem(404, 'Not Found')
     const own = [...stored].filter(([key]) => key.startsWith(`${plural}/`)).map(([, one]) => one)
@@ -212,17 +216,49 @@ function overviewOf({ name, rejected }: StandInDataplane): Json {
   return { type: 'DataplaneOverview', mesh: 'default', name, dataplaneInsight: { subscriptions: [{ id: 'x', status: { lds } }] } }
 }
 
+/** With `shadow=true`, policies with `kuma.io/effect: shadow` count as well; with `include=diff`, a JSON patch from what is in force is there. */
+function inspected(dataplane: StandInDataplane, documents: readonly Json[], query: URLSearchParams): Json {
+  const told = configOf(dataplane, documents, query.get('shadow') === 'true')
+  const isCompared = query
+    .getAll('include')
+    .flatMap((one) => one.split(','))
+    .includes('diff')
+  return isCompared ? { xds: told, diff: patchOf(configOf(dataplane, documents, false), told) } : { xds: told }
+}
+
+/** RFC 6902, from one to the other. */
+function patchOf(from: unknown, to: unknown, path = ''): readonly Json[] {
+  if (Array.isArray(from) && Array.isArray(to)) {
+    const shared = Math.min(from.length, to.length)
+    return [
+      ...from.slice(0, shared).flatMap((one, index) => patchOf(one, to[index], `${path}/${index}`)),
+      ...to.slice(shared).map((value: unknown, index) => ({ op: 'add', path: `${path}/${shared + index}`, value })),
+      ...from
+        .slice(shared)
+        .map((_, index) => ({ op: 'remove', path: `${path}/${shared + index}` }))
+        .toReversed(),
+    ]
+  }
+  const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isObject(from) || !isObject(to)) return from === to ? [] : [{ op: 'replace', path, value: to }]
+  return [...new Set([...Object.keys(from), ...Object.keys(to)])].flatMap((key): readonly Json[] => {
+    const at = `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    if (!Object.hasOwn(from, key)) return [{ op: 'add', path: at, value: to[key] }]
+    return Object.hasOwn(to, key) ? patchOf(from[key], to[key], at) : [{ op: 'remove', path: at }]
+  })
+}
+
 /** Listeners as they are generated, told the way a control plane writes messages: without what has its default. */
-function configOf({ labels, inbounds, tls }: StandInDataplane, documents: readonly Json[]): Json {
+function configOf({ labels, inbounds, tls }: StandInDataplane, documents: readonly Json[], withShadows: boolean): Json {
   const transports = tls === undefined ? [undefined] : tls === 'strict' ? [MESH_TLS] : [MESH_TLS, undefined]
   const plain = inbounds.map(({ port, name, protocol }) => ({
     port,
     ...(name === undefined ? {} : { name }),
     listener: plainInbound({ port, service: `localhost:${port}`, protocol: protocol === undefined ? 'tcp' : 'http', transports }),
   }))
-  const { listeners } = translateKuma(documents, { mesh: 'default', labels }, plain)
+  const { listeners } = translateKuma(documents, { mesh: 'default', labels }, plain, withShadows)
   const told = Object.fromEntries(listeners.map((one) => [one['name'] as string, inItsWords(one)]))
-  return { xds: { 'type.googleapis.com/envoy.config.listener.v3.Listener': told } }
+  return { 'type.googleapis.com/envoy.config.listener.v3.Listener': told }
 }
 
 function inItsWords(value: unknown): unknown {

@@ -3,13 +3,15 @@ import type { Wiring } from '../../config/schema.ts'
 import { DiagnosticsError, OstiaryError } from '../../core/errors.ts'
 import type { Looked } from '../../targets/kuma/push.ts'
 import type { KumaTarget } from '../../targets/kuma/schema.ts'
-import { counted, paint, type Output } from '../output.ts'
+import type { TriedDataplane } from '../../targets/kuma/shadow.ts'
+import { clean, counted, paint, type Output } from '../output.ts'
 import { alikeBy, isRefusedWhole, openTargets, reportCompiled, type CompileOptions, type OpenedTarget } from '../targets.ts'
 import type { Register } from './index.ts'
 
 interface ApplyOptions extends CompileOptions {
   readonly diff?: boolean
   readonly prune?: boolean
+  readonly shadow?: boolean
 }
 
 /** `ostiary apply kuma`: over the API of the control plane. */
@@ -18,6 +20,10 @@ export function applyKuma(group: Command, action: Parameters<Register>[1]): void
     .description('applies what the targets of kind `kuma` are to enforce, reads it back, and looks at what dataplanes are told')
     .option('--diff', 'only look, as `drift` does: ends with 1 where anything is not as it should be')
     .option('--prune', 'remove what was applied once and is no part of the target any more')
+    .option(
+      '--shadow',
+      'only try: documents that enforce nothing (`kuma.io/effect: shadow`), what dataplanes would be told, and none of it stays',
+    )
     .action(action(({ output }, [dir], command) => brought(String(dir), command.opts<ApplyOptions>(), output)))
 }
 
@@ -36,10 +42,21 @@ function about(command: Command): Command {
 }
 
 async function brought(folder: string, options: ApplyOptions, output: Output): Promise<number> {
+  if (options.shadow === true && (options.diff === true || options.prune === true))
+    throw new OstiaryError('cli/usage', {
+      problem: '`--shadow` changes nothing that stays: it goes with neither `--diff` nor `--prune`',
+      command: 'apply kuma',
+    })
   const { wiring, results } = await openTargets('kuma', folder, { ...options, keys: true })
   reportCompiled(results, folder)
   if (results.some((one) => isRefusedWhole(one)))
     throw new DiagnosticsError(alikeBy(results, (one) => one.diagnostics).flatMap(([{ diagnostics }]) => diagnostics))
+  if (options.shadow === true) {
+    const tried: Tried[] = []
+    for (const one of results) tried.push(await tryOne(one, wiring, folder))
+    output.answer(tried.map(renderTried).join('\n'), tried)
+    return tried.every(({ dataplanes }) => dataplanes.every(({ problems }) => problems.length === 0)) ? 0 : 1
+  }
   const told: Told[] = []
   for (const one of results) told.push(await applyOne(one, wiring, folder, options))
   output.answer(told.map(render).join('\n'), told)
@@ -90,6 +107,53 @@ async function applyOne(
   } finally {
     await place.close()
   }
+}
+
+interface Tried {
+  readonly name: string
+  readonly version: string
+  readonly documents: number
+  readonly dataplanes: readonly TriedDataplane[]
+}
+
+/** `--shadow` */
+async function tryOne({ name, documents, input, config }: OpenedTarget, wiring: Wiring, folder: string): Promise<Tried> {
+  const { controlPlane, mode } = config as KumaTarget
+  if (controlPlane !== undefined && mode === 'kubernetes') throw new OstiaryError('target/read-only', { url: controlPlane.url })
+  const [{ openKuma }, { systemClock: clock }, { pause }] = await Promise.all([
+    import('../../server/places/kuma.ts'),
+    import('../../core/clock.ts'),
+    import('../../secrets/request.ts'),
+  ])
+  const place = await openKuma({ place: name, target: input.name, config: config as KumaTarget, documents, wiring, folder, clock })
+  try {
+    const version = await place.version()
+    let looks = 0
+    const dataplanes = await place.tryOut(async (tried) => {
+      if (looks++ >= LOOKS || tried.every(({ problems }) => problems.length === 0)) return true
+      await pause(clock, LOOK_MS)
+      return false
+    })
+    return { name, version, documents: documents.length, dataplanes }
+  } finally {
+    await place.close()
+  }
+}
+
+/** Of one dataplane, so many places are told; `--json` has all of them. */
+const MAX_CHANGES = 10
+
+function renderTried({ name, version, documents, dataplanes }: Tried): string {
+  return [
+    `${name}: control plane ${version}; ${counted(documents, 'document')} tried and removed again, nothing was enforced`,
+    ...dataplanes.flatMap(({ dataplane, problems, changes }) => [
+      problems.length === 0
+        ? `  dataplane ${clean(dataplane)}: ${paint('green', 'would enforce it')}, ${changes.length === 0 ? 'as it does now' : `${counted(changes.length, 'place')} of its configuration would change`}`
+        : `  dataplane ${clean(dataplane)}: ${paint('red', 'would NOT ENFORCE it')}: ${clean(problems.join('; '))}`,
+      ...changes.slice(0, MAX_CHANGES).map((one) => `    ${clean(one)}`),
+      ...(changes.length > MAX_CHANGES ? [`    and ${changes.length - MAX_CHANGES} more (\`--json\` has them)`] : []),
+    ]),
+  ].join('\n')
 }
 
 function render({ name, version, applied, documents, stale, dataplanes, warnings }: Told): string {

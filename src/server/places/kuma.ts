@@ -5,6 +5,7 @@ import { resolveSecret } from '../../secrets/references.ts'
 import { KumaClient } from '../../targets/kuma/client.ts'
 import { checkVersion, look, prune, putAll, type Looked } from '../../targets/kuma/push.ts'
 import type { KumaTarget } from '../../targets/kuma/schema.ts'
+import { tryOut, type TriedDataplane } from '../../targets/kuma/shadow.ts'
 import type { Place, PlaceParts, Stand } from './place.ts'
 
 /** With all that a control plane tells, for whoever shows it. */
@@ -14,6 +15,8 @@ export interface KumaPlace extends Place {
   looked(): Promise<Looked>
   /** Writes the documents, and removes nothing. @returns Warnings */
   put(): Promise<readonly string[]>
+  /** A dry run: what would become of each dataplane. Nothing is enforced, and nothing stays. @param settled See `tryOut` */
+  tryOut(settled: (tried: readonly TriedDataplane[]) => Promise<boolean>): Promise<readonly TriedDataplane[]>
   prune(): Promise<readonly string[]>
   /** Whether it takes policies from anybody who reaches it. */
   answersAnybody(): Promise<boolean>
@@ -29,14 +32,15 @@ export function openKuma({ place, target, config, documents, wiring, folder, clo
   const input = { name: target, gateway: wiring.name, config, documents }
   const version = (): Promise<string> => checkVersion(client, { ...input, name: place })
   const pruneStale = async (): Promise<readonly string[]> => {
-    const { stale } = await look(client, input)
-    await prune(client, stale)
-    return stale.map(({ kind, name }) => `${kind} ${name}`)
+    const { stale, tried } = await look(client, input)
+    await prune(client, [...stale, ...tried])
+    return [...stale, ...tried].map(({ kind, name }) => `${kind} ${name}`)
   }
   return Promise.resolve({
     version,
     looked: () => look(client, input),
     put: () => putAll(client, input),
+    tryOut: (settled) => tryOut(client, input, settled),
     prune: pruneStale,
     answersAnybody: () => client.answersAnybody(),
     look: async () => {

@@ -86,6 +86,19 @@ export class KumaClient {
     return body
   }
 
+  /** What it would make of it with the documents that are only tried, and where that differs. @throws OstiaryError `target/control-plane` */
+  async shadowOf(dataplane: string): Promise<{ readonly xds: JsonObject; readonly changes: readonly string[] }> {
+    const path = `${this.#path('dataplanes', dataplane)}/_config?shadow=true&include=diff`
+    const { status, body } = await this.#ask('GET', path)
+    const xds = body?.['xds']
+    const diff = body?.['diff']
+    if (status !== 200 || !isObject(xds) || !Array.isArray(diff)) throw this.#failed('GET', path, statusProblem(status, body))
+    return {
+      xds,
+      changes: diff.flatMap((one) => (isObject(one) && typeof one['path'] === 'string' ? [one['path'].slice(0, MAX_TEXT)] : [])),
+    }
+  }
+
   /** How many configurations of listeners its Envoy has rejected since it connected; undefined where nobody tells. @throws OstiaryError `target/control-plane` */
   async rejectedBy(dataplane: string): Promise<number | undefined> {
     const { status, body } = await this.#ask('GET', `${this.#path('dataplanes', dataplane)}/_overview`)

@@ -2,6 +2,8 @@
 
 type Json = { readonly [name: string]: unknown }
 
+import { EFFECT } from './documents.ts'
+
 /** Paths that a control plane adds of its own: when, and what it is called elsewhere. */
 const OWN = new Set(['creationTime', 'modificationTime', 'kri', 'status'])
 
@@ -13,9 +15,11 @@ export function differences(sent: Json, kept: Json): readonly string[] {
   })
 }
 
-/** Further labels are the control plane's. */
+/** Further labels are the control plane's, but for the one by which nothing is enforced. */
 function labelDifferences(sent: Json, kept: Json): readonly string[] {
-  return Object.keys(sent).flatMap((key) => between(sent[key], kept[key], `labels.${key}`))
+  return [...new Set([...Object.keys(sent), ...(EFFECT.label in kept ? [EFFECT.label] : [])])].flatMap((key) =>
+    between(sent[key], kept[key], `labels.${key}`),
+  )
 }
 
 function between(sent: unknown, kept: unknown, path: string): readonly string[] {

@@ -20,6 +20,13 @@ export const LABELS = {
   revision: 'ostiary.dev/revision',
 } as const
 
+/** By this label a control plane enforces nothing of a document, and says what it would make of it to whoever asks (`shadow=true`). */
+export const EFFECT = { label: 'kuma.io/effect', shadow: 'shadow' } as const
+
+export function isShadow({ labels }: { readonly [name: string]: unknown }): boolean {
+  return (labels as Readonly<Record<string, unknown>> | undefined)?.[EFFECT.label] === EFFECT.shadow
+}
+
 export interface Described {
   readonly kind: Kind
   /** Of the dataplanes; documents for one of their inbounds add its port. */

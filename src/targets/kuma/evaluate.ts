@@ -27,19 +27,28 @@ export interface Translated {
   readonly clusters: readonly Json[]
 }
 
-/** @throws Error for documents that would break a proxy's configuration, or that it doesn't know */
+/**
+ * @param withShadows Whether documents that are only tried count as well
+ * @throws Error for documents that would break a proxy's configuration, or that it doesn't know
+ */
 export function translateKuma(
   documents: readonly Json[],
   dataplane: EvaluatedDataplane,
   inbounds: readonly EvaluatedInbound[],
+  withShadows = false,
 ): Translated {
-  const policies = documents.map(read).filter(({ mesh, spec }) => mesh === dataplane.mesh && selects(spec['targetRef'] as Json, dataplane))
+  const policies = documents
+    .map(read)
+    .filter(
+      ({ mesh, spec, labels }) =>
+        mesh === dataplane.mesh && selects(spec['targetRef'] as Json, dataplane) && (withShadows || labels['kuma.io/effect'] !== 'shadow'),
+    )
   const ofKind = (kind: string): readonly Policy[] => policies.filter((one) => one.kind === kind)
   const permissions = ofKind('MeshTrafficPermission')
   const isStrict = ofKind('MeshTLS').some(({ spec }) => JSON.stringify(spec['rules'] ?? '').includes('"Strict"'))
-  // Policies that change proxies come after all others, one after the other.
+  // Policies that change proxies come after all others, one after the other: of the same level, the one with the least name last.
   const modifications = ofKind('MeshProxyPatch')
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .toSorted((a, b) => (a.name > b.name ? -1 : 1))
     .flatMap(({ spec }) => (spec['default'] as Json)['appendModifications'] as readonly Json[])
     .map(readModification)
   const listeners = inbounds.map(({ name, port, listener }) => {
@@ -59,6 +68,7 @@ interface Policy {
   readonly kind: string
   readonly mesh: string
   readonly name: string
+  readonly labels: Json
   readonly spec: Json
 }
 
@@ -69,6 +79,7 @@ function read(document: Json): Policy {
       kind: document['type'] as string,
       mesh: document['mesh'] as string,
       name: document['name'] as string,
+      labels: (document['labels'] ?? {}) as Json,
       spec: document['spec'] as Json,
     }
   const metadata = document['metadata'] as Json
@@ -76,6 +87,7 @@ function read(document: Json): Policy {
     kind: document['kind'] as string,
     mesh: (metadata['labels'] as Json)['kuma.io/mesh'] as string,
     name: metadata['name'] as string,
+    labels: metadata['labels'] as Json,
     spec: document['spec'] as Json,
   }
 }

@@ -186,11 +186,12 @@ describe('what somebody else changes', () => {
       labels: {},
       spec: { targetRef: { kind: 'Dataplane', labels }, default: { appendModifications: [remove] } },
     })
-    at.stored.set('meshproxypatches/zz', patch('zz', LABELS))
+    // Of the same level, the one with the least name comes last.
+    at.stored.set('meshproxypatches/aa', patch('aa', LABELS))
     at.stored.set('meshproxypatches/other', patch('other', { app: 'other' }))
     const looked = await look(client, input)
     assert.match(looked.dataplanes[0]!.problems[0]!, /filters are ostiary\.jwt_authn, ostiary\.guardrails/)
-    assert.deepEqual(looked.warnings, ['MeshProxyPatch `zz` of somebody else changes the same dataplanes'])
+    assert.deepEqual(looked.warnings, ['MeshProxyPatch `aa` of somebody else changes the same dataplanes'])
     assert.equal(isEnforced(looked), false)
   })
 

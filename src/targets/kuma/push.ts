@@ -4,7 +4,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { TargetDocument } from '../target.ts'
 import type { KumaClient } from './client.ts'
 import { differences } from './compare.ts'
-import { KINDS, LABELS, type Kind } from './documents.ts'
+import { isShadow, KINDS, LABELS, type Kind } from './documents.ts'
 import { configProblems, describedProblems, expectedOf, isSelected, type Running } from './running.ts'
 import type { KumaTarget } from './schema.ts'
 
@@ -35,6 +35,8 @@ export interface Stale {
 export interface Looked {
   readonly documents: readonly Kept[]
   readonly stale: readonly Stale[]
+  /** What is only tried, and enforces nothing. */
+  readonly tried: readonly Stale[]
   readonly dataplanes: readonly Running[]
   /** How many configurations the Envoy of each dataplane has rejected since it connected, where that is told. */
   readonly rejected: Readonly<Record<string, number>>
@@ -73,12 +75,18 @@ export async function look(client: KumaClient, input: PushInput): Promise<Looked
   const kept = config.mode === 'universal' ? documents.map((document) => keptOf(document, lists)) : []
   const dataplanes = await client.dataplanes()
   const rejected = await rejectionsOf(client, dataplanes, input)
+  const tried = triedOf(lists, input)
   return {
     documents: kept,
     stale: staleOf(lists, input),
+    tried,
     dataplanes: await runningOf(client, dataplanes, input),
     rejected: Object.fromEntries([...rejected].flatMap(([name, count]) => (count === undefined ? [] : [[name, count]]))),
-    warnings: [...othersOf(lists, input), ...[...rejected].flatMap(([name, count]) => rejectionText(name, count))],
+    warnings: [
+      ...othersOf(lists, input),
+      ...tried.map((one) => `${one.kind} \`${one.name}\` is only tried, and enforces nothing (\`--prune\` removes it)`),
+      ...[...rejected].flatMap(([name, count]) => rejectionText(name, count)),
+    ],
   }
 }
 
@@ -95,11 +103,29 @@ function labelsOf(document: JsonObject): JsonObject {
   return (document['labels'] ?? {}) as JsonObject
 }
 
-function staleOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, { name, gateway, documents }: PushInput): readonly Stale[] {
+function isOurs(document: JsonObject, { name, gateway }: PushInput): boolean {
+  return labelsOf(document)[LABELS.gateway] === gateway && labelsOf(document)[LABELS.target] === name
+}
+
+/** Of a dry run that was ended in between. */
+function triedOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, input: PushInput): readonly Stale[] {
+  return [...lists].flatMap(([kind, all]) =>
+    all.filter((one) => isOurs(one, input) && isShadow(one)).map((one) => ({ kind, name: nameOf(one) })),
+  )
+}
+
+/** Whether a document that is there is of the same target as another. */
+export function ofTarget(there: JsonObject, document: TargetDocument): boolean {
+  const wanted = document['labels'] as Readonly<Record<string, unknown>>
+  return [LABELS.gateway, LABELS.target].every((label) => labelsOf(there)[label] === wanted[label])
+}
+
+function staleOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, input: PushInput): readonly Stale[] {
+  const { documents } = input
   const wanted = new Set(documents.map((one) => `${String(one['type'])} ${nameOf(one)}`))
   return [...lists].flatMap(([kind, all]) =>
     all
-      .filter((one) => labelsOf(one)[LABELS.gateway] === gateway && labelsOf(one)[LABELS.target] === name)
+      .filter((one) => isOurs(one, input) && !isShadow(one))
       .map((one) => ({ kind, name: nameOf(one) }))
       .filter((one) => !wanted.has(`${kind} ${one.name}`)),
   )
@@ -109,7 +135,7 @@ function staleOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, { name, gatewa
 function othersOf(lists: ReadonlyMap<Kind, readonly JsonObject[]>, { gateway, documents, config }: PushInput): readonly string[] {
   const expected = expectedOf(documents, config)
   return (lists.get('MeshProxyPatch') ?? []).flatMap((one) => {
-    if (labelsOf(one)[LABELS.gateway] === gateway) return []
+    if (labelsOf(one)[LABELS.gateway] === gateway || isShadow(one)) return []
     const { kind, labels = {} } = ((one['spec'] as JsonObject | undefined)?.['targetRef'] ?? {}) as {
       readonly kind?: string
       readonly labels?: JsonObject
@@ -172,6 +198,6 @@ export function isEnforced({ documents, stale, dataplanes }: Looked): boolean {
   )
 }
 
-function nameOf({ name }: Readonly<Record<string, unknown>>): string {
+export function nameOf({ name }: Readonly<Record<string, unknown>>): string {
   return typeof name === 'string' ? name : ''
 }
