@@ -36,13 +36,16 @@ export async function openFleet(folder: string, options: FleetOptions, command: 
   const { wiring, revision, results } = opened
   const nodes = Object.keys((wiring.doors['envoy'] as EnvoyDoor | undefined)?.nodes ?? {})
   if (envoy !== undefined && !nodes.includes(envoy)) throw noNode(envoy, nodes)
-  const targets = results.map(({ name, config, documents, diagnostics }): Member => ({
+  const targets = results.map(({ name, config, documents, diagnostics, until }): Member => ({
     name,
     kind: config.kind,
     desired: revision,
     open: (signal) => {
       if (isRefusedWhole({ diagnostics }))
         throw new Error(`it can not be compiled: ${diagnostics.map(({ message }) => message).join('; ')}`)
+      // A rollout may take longer than that.
+      if (until !== undefined && until <= systemClock.now())
+        throw new Error(`what was compiled held until ${new Date(until).toISOString()}, when an observation ended: run this again`)
       const parts = { place: name, target: targetOf(name), config: config as never, documents, wiring, folder, clock: systemClock, signal }
       return placeKinds[config.kind]!.open(parts)
     },

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { Command } from 'commander'
 import { ASSUMPTIONS } from '../targets/istio/assume.ts'
+import { openFleet } from './fleet.ts'
 import { run } from './testing.ts'
 import type { StandInCluster } from '../testing/standin-kubectl.ts'
 import { testKey } from '../testing/tokens.ts'
@@ -87,7 +89,14 @@ describe('Istio on the command line', () => {
       tried.map(({ metadata }) => metadata.name.replace(/-[0-9a-f]{10}$/, '')),
       ['ostiary-deny-soon'],
     )
+    const { members } = await openFleet(folder, {}, new Command())
+    await (await members[0]!.open(AbortSignal.timeout(60_000))).close()
     while (Date.now() < end) await wait(100)
+    // Whoever began before does not go on with what held then.
+    assert.throws(
+      () => members[0]!.open(AbortSignal.timeout(60_000)),
+      /what was compiled held until .*, when an observation ended: run this again/,
+    )
     const drifted = await run('drift', 'istio', folder)
     assert.equal(drifted.exit, 1)
     assert.match(drifted.out, /ostiary-deny-soon-[0-9a-f]+: not as it should be/)
