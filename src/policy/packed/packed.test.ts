@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import type { Decision } from '../../core/decision.ts'
 import { readSources } from '../../config/load.ts'
 import { atOnce } from '../../core/gradual.ts'
 import { putTogether, takenApart } from '../../server/candidate/parts.ts'
@@ -131,7 +132,7 @@ test('a policy that was packed decides every request as it did before, for the s
         if (policy === undefined) return
         const other = packed(policy)
         for (const [identity, does, resource, at] of requests) {
-          const [before, after] = [policy, other].map((one) =>
+          const [before, after]: readonly Decision[] = [policy, other].map((one) =>
             one.decide(identity === undefined ? one.anonymous : one.bind(identity), does, resource, at),
           )
           assert.deepEqual(after, before)

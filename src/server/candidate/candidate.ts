@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { setPriority, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock, Timer } from '../../core/clock.ts'
@@ -50,18 +50,6 @@ const READER = fileURLToPath(new URL(`./reader${extname(import.meta.url)}`, impo
 /** Of what it writes to standard error, so much is looked at for why it ended. */
 const MOST_ERROR = 8 * 1024
 
-/** Of -20 to 19, where more is less urgent: about a third of what decisions get of a processor that both want. */
-const STEP_BACK = 5
-
-/** Decisions come first where there are fewer processors than work. Its threads begin after this, and have its priority. */
-function stepBack({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) setPriority(pid, STEP_BACK)
-  } catch {
-    // Where that may not be, both have the same.
-  }
-}
-
 /**
  * A configuration that is read, checked and compiled in a process of its own, so that decisions go on meanwhile, and whatever is wrong with
  * it, also if it is too large, costs the gateway nothing. (Of a thread, what its heap was made of is given back by the thread that decides.)
@@ -92,7 +80,6 @@ export class Candidate {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
-    stepBack(this.#process)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#gone = promise
     this.#process.once('exit', () => resolve())

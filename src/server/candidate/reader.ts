@@ -9,12 +9,15 @@ import { changeBetween, unknownChange, type Change, type Compiled } from '../com
 import { compile, type Configuration } from '../configuration.ts'
 import { packSources, unpackSources, type Asked, type PackedSources, type Told } from './messages.ts'
 import { octetsOf, takenApart } from './parts.ts'
+import { stepBack } from './stepback.ts'
 
 /** Findings, or resources, in a message. */
 const SOME = 50
 
 type Reading = Extract<Asked, { readonly kind: 'read' }>
 type Telling = Generator<Told, void, undefined>
+
+stepBack()
 
 let reading: Reading
 let all: Telling
