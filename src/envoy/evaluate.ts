@@ -31,6 +31,8 @@ export interface EvaluatedRequest {
   readonly isTo?: (address: string, bits: number) => boolean
   /** What filters and connections left behind, each by its name. */
   readonly metadata?: Json
+  /** What the route that is taken says of itself; default: nothing. */
+  readonly ofRoute?: Json
   readonly filterState?: Readonly<Record<string, string>>
   /** Whether the caller's address is in a network. */
   readonly isIn?: (address: string, bits: number) => boolean
@@ -54,16 +56,25 @@ export interface Regexes {
   readonly anywhere: (pattern: string, text: string) => boolean
 }
 
-/** @throws Error for what it doesn't know: then nothing is said. */
-export function evaluateEnvoy(routes: Json, filters: readonly string[], request: EvaluatedRequest, regexes: Regexes): Evaluated {
+/** @param extensions What filters are where routes say nothing of them @throws Error for what it doesn't know: then nothing is said. */
+export function evaluateEnvoy(
+  routes: Json,
+  filters: readonly string[],
+  request: EvaluatedRequest,
+  regexes: Regexes,
+  extensions: readonly Json[] = [],
+): Evaluated {
   const taken = takenBy(routes, request.host, request.path)
   if (taken === undefined) return { allowed: false, filter: 'route', policy: undefined }
   const { host, route } = taken
   // What a route says of a filter stands in the place of what its host says.
   const perFilter = { ...(host['typedPerFilterConfig'] as Json), ...(route['typedPerFilterConfig'] as Json | undefined) }
+  const byDefault = (filter: string): Json => extensions.find(({ name }) => name === filter)!['typedConfig'] as Json
+  const configured = (filter: string): Json => ((perFilter[filter] as Json | undefined)?.['rbac'] ?? byDefault(filter)) as Json
+  const ofRoute = ((route['metadata'] as Json | undefined)?.['filterMetadata'] ?? {}) as Json
   return evaluateFilters(
-    filters.map((name) => [name, ((perFilter[name] as Json)['rbac'] as Json)['rules'] as Json]),
-    request,
+    filters.map((name) => [name, configured(name)['rules'] as Json]),
+    { ...request, ofRoute },
     regexes,
   )
 }
@@ -145,7 +156,7 @@ class Evaluator {
       case 'urlPath':
         return this.#text(inner['path'] as Json, this.#request.path.replace(/[?#].*$/s, ''))
       case 'sourcedMetadata':
-        return this.#metadataMatcher(inner['metadataMatcher'] as Json)
+        return this.#metadataMatcher(inner['metadataMatcher'] as Json, inner['metadataSource'])
       case 'metadata':
         return this.#metadataMatcher(inner)
       case 'directRemoteIp':
@@ -165,8 +176,9 @@ class Evaluator {
     }
   }
 
-  #metadataMatcher({ filter, path, value }: Json): boolean {
-    let at: unknown = valueIn(this.#metadata, filter as string)
+  #metadataMatcher({ filter, path, value }: Json, source: unknown = 'DYNAMIC'): boolean {
+    if (source !== 'DYNAMIC' && source !== 'ROUTE') throw new Error(`metadata of \`${String(source)}\` are not known`)
+    let at: unknown = valueIn(source === 'ROUTE' ? this.#request.ofRoute : this.#metadata, filter as string)
     for (const { key } of path as readonly Json[]) at = valueIn(at, key as string)
     return at !== ABSENT && this.#value(value as Json, at)
   }

@@ -38,15 +38,22 @@ const ONE_TOKEN: Json = { header: { name: 'authorization', stringMatch: { safeRe
 
 /** Who is let in at all, and with what request: a bad credential is refused also where none is needed. */
 export function callersOf({ issuers }: NativeResource): Policies {
-  return [
-    ...policiesOf('nobody', bothPermissions(noPermission(HAS_CREDENTIAL), CANONICAL), undefined, ALWAYS),
-    ...issuers.flatMap((issuer) => policiesOf('token', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential)),
-  ]
+  return [...nobodyOf(), ...issuers.flatMap(tokensFrom)]
 }
 
-/** Most of the tokens that `callersOf` lets in, for less: Envoy looks at policies in the order of their names. */
-export function plainCallersOf({ issuers }: NativeResource): Policies {
-  return issuers.flatMap((issuer) => plainPoliciesOf('plain', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential))
+/** Who shows no credential. */
+export function nobodyOf(): Policies {
+  return policiesOf('nobody', bothPermissions(noPermission(HAS_CREDENTIAL), CANONICAL), undefined, ALWAYS)
+}
+
+/** Who shows a token that an issuer's form lets in. */
+export function tokensFrom(issuer: NativeIssuer): Policies {
+  return policiesOf('token', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential)
+}
+
+/** Most of the tokens that `tokensFrom` lets in, for less: Envoy looks at policies in the order of their names. */
+export function plainCallersOf(issuer: NativeIssuer): Policies {
+  return plainPoliciesOf('plain', bothPermissions(CANONICAL, ONE_TOKEN), issuer, issuer.credential)
 }
 
 /** One of them is enough. What is only observed lets everything in until it ends. */

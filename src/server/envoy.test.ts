@@ -57,7 +57,7 @@ describe('an Envoy of the wiring', () => {
         ['cluster', ['catalogue']],
         ['endpoints', []],
         ['secret', ['ostiary.server']],
-        ['extension', [FILTERS.tokens, FILTERS.revoked]],
+        ['extension', [FILTERS.callers, FILTERS.tokens, FILTERS.revoked]],
         ['listener', ['edge']],
         ['scope', ['catalogue.localhost']],
         ['route', ['catalogue']],

@@ -8,10 +8,11 @@ import type { TlsMaterial } from '../envoy/xds/credentials.ts'
 import type { XdsServer } from '../envoy/xds/server.ts'
 import type { NodeStatus } from '../envoy/xds/status.ts'
 import { jwksOf } from '../identity/nativekeys.ts'
+import { FormerCallers } from '../envoy/callers.ts'
 import { CHECKS_CLUSTER } from '../envoy/gateway.ts'
 import type { Json } from '../envoy/rbac.ts'
 import type { NativeResource } from '../policy/native/native.ts'
-import { emitEnvoy, type EnvoyResource } from '../targets/envoy/emit.ts'
+import { callersIn, emitEnvoy, type EnvoyResource } from '../targets/envoy/emit.ts'
 import type { Pieces } from '../targets/envoy/pieces.ts'
 import type { NativeIssuers } from '../targets/target.ts'
 import { answerEnvoys, CHECKS_TLS, type Checks } from './envoychecks.ts'
@@ -107,6 +108,7 @@ class Feed implements EnvoyFeed {
   readonly #server: XdsServer
   readonly #files: PairsOfFiles
   readonly #pieces: Pieces
+  readonly #callers = new FormerCallers()
   readonly #checks: Checks | undefined
   readonly #issuers: NativeIssuers
   readonly #versions: EnvoyVersions
@@ -338,6 +340,7 @@ class Feed implements EnvoyFeed {
           tls: this.#tls(name, node),
           logs: checks,
           checks,
+          formerCallers: this.#callers.before(name, callersIn(resources)),
         }
         const snapshot = this.#pieces.snapshot(emitEnvoy(input, routeOf))
         yield

@@ -102,7 +102,7 @@ test('all of it is native, and each request is decided as it is meant', () => {
     assert.equal(native.rules.length, 200)
     for (const tree of [undefined, { listUpTo: 1, leafUpTo: 8 }]) {
       const upstream = { host: '127.0.0.1', port: 9, tls: undefined, http2: false, connectTimeout: 1000 }
-      const { routes } = emitEnvoy({
+      const { routes, extensions } = emitEnvoy({
         name: 'edge',
         address: { host: '127.0.0.1', port: 1 },
         resources: [{ native, hosts: [`${resource}.example`], upstream, websocket: false, forwardAuthorization: false }],
@@ -133,7 +133,7 @@ test('all of it is native, and each request is decided as it is meant', () => {
             isIn: inNetwork,
             time,
           }
-          const made = evaluateEnvoy(routes[0]!, [FILTERS.callers, FILTERS.guardrails, FILTERS.rules], asked, regexes)
+          const made = evaluateEnvoy(routes[0]!, [FILTERS.callers, FILTERS.guardrails, FILTERS.rules], asked, regexes, extensions)
           const isIn = (all: readonly { address: string; bits: number }[]): boolean =>
             all.some(({ address, bits }) => inNetwork(address, bits))
           const meant = decideNative(native, { method, path, token, isIn, time }, regexes.wholly)

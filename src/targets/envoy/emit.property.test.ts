@@ -37,7 +37,8 @@ function observedOf(routes: Json, host: string, path: string, asked: EvaluatedRe
     ...(taken.route['typedPerFilterConfig'] as Json | undefined),
   }
   const left = shadowsOf(
-    ORDER.map((filter) => [filter, (perFilter[filter] as Json)['rbac'] as Json]),
+    // Those who are let in at all are asked about.
+    ORDER.filter((filter) => filter !== FILTERS.callers).map((filter) => [filter, (perFilter[filter] as Json)['rbac'] as Json]),
     asked,
     regexes,
   )
@@ -66,7 +67,7 @@ async function check(tree: TreeLimits | undefined): Promise<void> {
                 websocket: false,
                 forwardAuthorization: false,
               }
-              const { routes } = emitEnvoy({
+              const { routes, extensions } = emitEnvoy({
                 name: 'edge',
                 address: { host: '127.0.0.1', port: 1 },
                 resources: [resource],
@@ -94,7 +95,7 @@ async function check(tree: TreeLimits | undefined): Promise<void> {
                   isIn: inNetwork,
                   time,
                 }
-                const made = evaluateEnvoy(routes[0]!, ORDER, asked, regexes)
+                const made = evaluateEnvoy(routes[0]!, ORDER, asked, regexes, extensions)
                 const meant = decideNative(
                   native,
                   { method, path, token, isIn: (all) => all.some(({ address, bits }) => inNetwork(address, bits)), time },

@@ -2,19 +2,10 @@
  * A policy as configuration of Envoy, in protobuf's JSON. Policy and keys are never in the listener, whose open connections would keep
  * what they began with: policies come with the routes (RDS), keys as extension configuration (ECDS), and what has neither denies.
  */
-import { FILTERS, HTTP, isAddress, SERVER_SECRET, TYPE } from '../../envoy/filters.ts'
+import { FILTERS, HTTP, isAddress, RBAC, SERVER_SECRET, TYPE } from '../../envoy/filters.ts'
 import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
-import {
-  ANYBODY,
-  CANONICAL,
-  callersOf,
-  checkedOf,
-  guardrailsOf,
-  observedOf,
-  observedRulesOf,
-  plainCallersOf,
-  rulesOf,
-} from '../../envoy/policies.ts'
+import { ANYBODY, CANONICAL, checkedOf, guardrailsOf, observedOf, observedRulesOf, rulesOf } from '../../envoy/policies.ts'
+import { filterOf, metadataOf, routeCallersOf, type Callers } from '../../envoy/callers.ts'
 import { OBSERVED, UNGRANTED } from '../../envoy/metadata.ts'
 import type { Json, Policies } from '../../envoy/rbac.ts'
 import { tokensOf } from '../../envoy/tokens.ts'
@@ -63,6 +54,8 @@ export interface EnvoyInput {
   readonly maxDuration?: number
   /** Name of the cluster where the gateway is asked about delegated resources; undefined for nowhere. */
   readonly checks?: string | undefined
+  /** Whom routes that the Envoy may still have let in; default: nobody. */
+  readonly formerCallers?: Callers
   /** From where on statements of one resource are told apart by how paths begin; default: where that pays. */
   readonly tree?: TreeLimits | undefined
 }
@@ -107,6 +100,10 @@ export function emitEnvoy(input: EnvoyInput, routeOf: RouteOf = routeConfigurati
         ),
       },
       { name: FILTERS.revoked, typedConfig: revokedOf(issuers, revoked) },
+      {
+        name: FILTERS.callers,
+        typedConfig: { '@type': RBAC, rules: filterOf(new Map([...(input.formerCallers ?? []), ...callersIn(resources)])) },
+      },
     ],
     secrets:
       tls === undefined
@@ -118,6 +115,11 @@ export function emitEnvoy(input: EnvoyInput, routeOf: RouteOf = routeConfigurati
             },
           ],
   }
+}
+
+/** Everybody whom routes of these resources let in. */
+export function callersIn(resources: readonly EnvoyResource[]): Callers {
+  return new Map(resources.flatMap(({ native, delegated }) => (delegated === true ? [] : [...routeCallersOf(native)])))
 }
 
 function clusterOf({ native, upstream }: EnvoyResource): Json {
@@ -188,7 +190,6 @@ function virtualHostOf(resource: EnvoyResource, checks: string | undefined, tree
           requestHeadersToAdd: saidOf(native.issuers),
           typedPerFilterConfig: {
             [FILTERS.tokens]: { '@type': `${HTTP}.jwt_authn.v3.PerRouteConfig`, requirementName: native.name },
-            [FILTERS.callers]: perRoute('ALLOW', [...plainCallersOf(native), ...callersOf(native)]),
             ...(checks === undefined ? {} : { [FILTERS.checks]: { '@type': PER_CHECK, disabled: true } }),
             // Where there are leaves, each has its own, and a request that comes to none is denied by the listener.
             ...(leaves === undefined ? statementsOf(native) : {}),
@@ -197,10 +198,12 @@ function virtualHostOf(resource: EnvoyResource, checks: string | undefined, tree
   }
 }
 
-function routeOf({ native: { name }, websocket }: EnvoyResource): Json {
+function routeOf({ native, websocket, delegated }: EnvoyResource): Json {
+  const { name } = native
   return {
     name,
     match: { prefix: '/' },
+    ...(delegated === true ? {} : { metadata: metadataOf(routeCallersOf(native)) }),
     route: { cluster: name, timeout: '0s', ...(websocket ? { upgradeConfigs: [{ upgradeType: 'websocket' }] } : {}) },
   }
 }

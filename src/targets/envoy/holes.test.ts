@@ -80,7 +80,7 @@ interface Call {
 }
 
 function ask(
-  { routes }: EnvoyConfiguration,
+  { routes, extensions }: EnvoyConfiguration,
   { method = 'GET', path = '/a', token, iss = 'https://entra.example', header = {}, ...more }: Call,
 ): Evaluated {
   const seconds = NOW / 1000
@@ -94,11 +94,13 @@ function ask(
     [FILTERS.callers, FILTERS.guardrails, FILTERS.rules],
     { host: 'orders.example', method, path, authorization, token: verified, time: NOW },
     regexes,
+    extensions,
   )
 }
 
 const allows = (made: EnvoyConfiguration, call: Call): boolean => ask(made, call).allowed
 
+const OPEN = "rules: [{ id: open, role: everyone, resource: orders, actions: ['GET /**'] }]"
 const ROLES = `roles:
   admin: { bind: [{ issuer: entra, claim: groups, any: [admins] }] }
   builder: { bind: [{ issuer: ci, claim: repository, any: [shop] }] }
@@ -122,7 +124,16 @@ describe('holes', () => {
     assert.equal(allows(made, { token: { groups: ['admins'] } }), false)
     assert.equal(allows(made, {}), false)
     const filters = JSON.stringify(made.listeners)
-    assert.match(filters, /"name":"ostiary\.callers","typedConfig":\{"@type":"[^"]+","rules":\{\}\}/)
+    // Whom the first filter lets in comes apart, and is for routes alone that name it.
+    assert.match(
+      filters,
+      /"name":"ostiary\.callers","configDiscovery":\{"configSource":\{"ads":\{\},"resourceApiVersion":"V3","initialFetchTimeout":"0s"\}/,
+    )
+    const nowhere: EnvoyConfiguration = JSON.parse(
+      JSON.stringify(emitted(OPEN)).replaceAll(/"metadata":\{[^}]*\}{3},?/g, ''),
+    ) as EnvoyConfiguration
+    assert.equal(allows(emitted(OPEN), {}), true)
+    assert.deepEqual(ask(nowhere, {}), { allowed: false, filter: FILTERS.callers, policy: undefined })
     assert.match(filters, /"name":"ostiary\.rules","typedConfig":\{"@type":"[^"]+","rules":\{\}\}/)
     assert.match(filters, /"name":"ostiary\.guardrails","typedConfig":\{"@type":"[^"]+","rules":\{"action":"DENY","policies":\{"no-policy"/)
   })

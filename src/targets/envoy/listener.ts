@@ -54,7 +54,7 @@ export function listenerOf({ name, address, tls, logs, checks, maxDuration = 3_6
               httpFilters: [
                 { name: FILTERS.tokens, configDiscovery: { configSource: ads, typeUrls: [JWT] } },
                 { name: FILTERS.revoked, configDiscovery: { configSource: ads, typeUrls: [RBAC] } },
-                deny(FILTERS.callers, 'ALLOW'),
+                { name: FILTERS.callers, configDiscovery: { configSource: ads, typeUrls: [RBAC] } },
                 deny(FILTERS.guardrails, 'DENY'),
                 ...(checks === undefined ? [] : [checksOf(checks)]),
                 deny(FILTERS.rules, 'ALLOW'),

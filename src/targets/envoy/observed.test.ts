@@ -54,7 +54,7 @@ const admin: Payload = { iss: 'https://entra.example', claims: { groups: ['admin
 const guest: Payload = { iss: 'https://entra.example', claims: {} }
 const builder: Payload = { iss: 'https://ci.example', claims: {} }
 
-function ask({ routes }: EnvoyConfiguration, path: string, token: Payload, time = NOW, more: Partial<EvaluatedRequest> = {}) {
+function ask({ routes, extensions }: EnvoyConfiguration, path: string, token: Payload, time = NOW, more: Partial<EvaluatedRequest> = {}) {
   const request: EvaluatedRequest = {
     host: 'a.example',
     method: 'GET',
@@ -64,10 +64,11 @@ function ask({ routes }: EnvoyConfiguration, path: string, token: Payload, time 
     time,
     ...more,
   }
-  const { allowed, filter } = evaluateEnvoy(routes[0]!, ORDER, request, regexes)
+  const { allowed, filter } = evaluateEnvoy(routes[0]!, ORDER, request, regexes, extensions)
   const { typedPerFilterConfig } = (routes[0]!['virtualHosts'] as readonly [{ readonly typedPerFilterConfig: Json }])[0]
+  const seenBy = filter === FILTERS.callers ? [] : ORDER.filter((name) => name !== FILTERS.callers)
   const left = shadowsOf(
-    ORDER.map((name) => [name, (typedPerFilterConfig[name] as Json)['rbac'] as Json]),
+    seenBy.map((name) => [name, (typedPerFilterConfig[name] as Json)['rbac'] as Json]),
     request,
     regexes,
   )

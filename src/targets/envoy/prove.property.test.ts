@@ -88,7 +88,7 @@ describe('what an Envoy is sent', () => {
               const made = emitted(resources, tree)
               for (const choice of choices) {
                 const changed = JSON.parse(JSON.stringify(made)) as EnvoyConfiguration
-                if (!damage(changed.routes[0]!, choice)) continue
+                if (!damage(changed, choice)) continue
                 told.changed++
                 if (isTree(made)) told.trees++
                 const shows = requests.some(([caller, { method, path }]) => {
@@ -102,14 +102,14 @@ describe('what an Envoy is sent', () => {
                     return false
                   const token = caller === null ? undefined : { header: {}, payload: { ...tokenOf(caller).payload, iss: issuer!.iss } }
                   const request = { host: 'orders.example', method, path, authorization: token && 'Bearer a.b.c', token, time: NOW }
-                  const allowed = (routes: EnvoyConfiguration['routes']): boolean => {
+                  const allowed = ({ routes, extensions }: EnvoyConfiguration): boolean => {
                     try {
-                      return evaluateEnvoy(routes[0]!, ORDER, request, regexes).allowed
+                      return evaluateEnvoy(routes[0]!, ORDER, request, regexes, extensions).allowed
                     } catch {
                       return true // What nobody can read is no proof either way.
                     }
                   }
-                  return allowed(made.routes) !== allowed(changed.routes)
+                  return allowed(made) !== allowed(changed)
                 })
                 if (!shows) continue
                 told.shown++
@@ -136,15 +136,16 @@ type Tree = Record<string, unknown>
 
 interface Host {
   readonly typedPerFilterConfig: Tree
+  readonly routes?: readonly { readonly metadata?: unknown }[]
   readonly matcher?: { readonly matcherTree: { readonly prefixMatchMap: { readonly map: Record<string, Leaf> } } }
 }
 
 interface Leaf {
-  readonly action: { readonly typedConfig: { readonly typedPerFilterConfig: Tree } }
+  readonly action: { readonly typedConfig: { readonly typedPerFilterConfig: Tree; readonly metadata?: unknown } }
 }
 
 /** Changes one thing of the filters or of the tree of routes: a text or a number is another, one of several is gone, what is asked is not asked. */
-function damage(route: object, choice: number): boolean {
+function damage({ routes, extensions }: EnvoyConfiguration, choice: number): boolean {
   const places: (() => void)[] = []
   const texts: string[] = []
   const visit = (value: unknown, set: (to: unknown) => void): void => {
@@ -156,7 +157,7 @@ function damage(route: object, choice: number): boolean {
     if (typeof value !== 'object' || value === null) return
     for (const [key, inner] of Object.entries(value)) {
       // Names of what is there say nothing by themselves, nor do numbers of nodes.
-      if (['id', '@type', 'action', 'filter', 'name', 'requirementName'].includes(key)) continue
+      if (['id', '@type', 'action', 'filter', 'metadataSource', 'name', 'requirementName'].includes(key)) continue
       const own = value as Tree
       if (key === 'notId' || key === 'notRule') places.push(() => set(inner))
       if (Array.isArray(inner) && inner.length > 1) places.push(() => void inner.splice(choice % inner.length, 1))
@@ -164,11 +165,18 @@ function damage(route: object, choice: number): boolean {
       visit(inner, (to) => (own[key] = to))
     }
   }
-  const [host] = (route as { readonly virtualHosts: readonly Host[] }).virtualHosts
+  const [host] = (routes[0] as { readonly virtualHosts: readonly Host[] }).virtualHosts
   const { map } = host!.matcher?.matcherTree.prefixMatchMap ?? { map: {} }
-  for (const { action } of Object.values(map))
+  for (const { action } of Object.values(map)) {
+    visit(action.typedConfig.metadata, () => undefined)
     for (const filter of ORDER) visit(action.typedConfig.typedPerFilterConfig[filter], () => undefined)
+  }
   for (const filter of ORDER) visit(host!.typedPerFilterConfig[filter], () => undefined)
+  visit(
+    extensions.find(({ name }) => name === FILTERS.callers),
+    () => undefined,
+  )
+  for (const { metadata } of host!.routes ?? []) visit(metadata, () => undefined)
   for (const [prefix, leaf] of Object.entries(map)) {
     const take = (): void => void delete map[prefix]
     places.push(take, () => {

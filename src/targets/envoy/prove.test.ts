@@ -126,6 +126,11 @@ const mutants: readonly (readonly [what: string, from: RegExp, to: string, said:
 type Tree = { [name: string]: unknown }
 
 function policyOf(tree: Tree, filter: string, name: string): Tree {
+  if (filter === FILTERS.callers) {
+    const sent = (tree['extensions'] as readonly Tree[]).find((one) => one['name'] === filter)!['typedConfig']
+    const { policies } = (sent as { readonly rules: { readonly policies: Record<string, Tree> } }).rules
+    return Object.entries(policies).find(([key]) => key.startsWith(`${name} `))![1]
+  }
   const [host] = (
     tree['routes'] as readonly { readonly virtualHosts: readonly { readonly typedPerFilterConfig: Record<string, unknown> }[] }[]
   )[0]!.virtualHosts
@@ -201,6 +206,39 @@ const surgeries: readonly (readonly [what: string, change: (tree: Tree) => void,
       swap(policy, 'Infinity', '5')
     },
     /not proven: .*numbers up to another/,
+  ],
+  [
+    'a route that lets in others',
+    (tree) => void Object.assign(tree, JSON.parse(JSON.stringify(tree).replace(/"callers":\["(nobody:[^"]*)",/, '"callers":["$1x",'))),
+    /callers without a credential are never let in/,
+  ],
+  [
+    'a route that says nothing of callers',
+    (tree) =>
+      void Object.assign(tree, JSON.parse(JSON.stringify(tree).replace(/"filterMetadata":\{"ostiary":\{[^}]*\}\}/, '"filterMetadata":{}'))),
+    /not proven: .*a route that says of nobody/,
+  ],
+  [
+    'callers of whatever route',
+    (tree) => {
+      const policy = policyOf(tree, FILTERS.callers, 'token@ci')
+      const [{ andRules }] = policy['permissions'] as readonly [{ readonly andRules: { readonly rules: readonly unknown[] } }]
+      policy['permissions'] = [andRules.rules[1]]
+    },
+    /not proven: .*lets in callers of whatever route/,
+  ],
+  [
+    'callers by what a request brings',
+    (tree) => swap(policyOf(tree, FILTERS.callers, 'token@ci'), 'ROUTE', 'DYNAMIC'),
+    /not proven: .*lets in callers of whatever route/,
+  ],
+  [
+    'callers of another route',
+    (tree) => {
+      const policy = policyOf(tree, FILTERS.callers, 'nobody')
+      Object.assign(policy, JSON.parse(JSON.stringify(policy).replace(/"exact":"nobody:/, '"exact":"somebody:')))
+    },
+    /callers without a credential are never let in/,
   ],
   ['tokens of any shape', (tree) => void delete policyOf(tree, FILTERS.callers, 'token@ci')['condition'], /`ci`: other tokens are let in/],
 ]

@@ -7,6 +7,7 @@ import { TypedExtensionConfigSchema } from '../../envoy/messages/envoy/config/co
 import { ListenerSchema } from '../../envoy/messages/envoy/config/listener/v3/listener_pb.ts'
 import { ScopedRouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/scoped_route_pb.ts'
 import { RouteConfigurationSchema } from '../../envoy/messages/envoy/config/route/v3/route_pb.ts'
+import { callersFor } from '../../envoy/callers.ts'
 import { joined, type SentLeaf } from '../../envoy/leaves.ts'
 import { readResource, tokenProblems } from '../../envoy/prove.ts'
 import { observationProblems, readSection, type Section, type Sections } from '../../envoy/proveobserved.ts'
@@ -37,6 +38,7 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
   )
   const scopes = [...snapshot.resources.scope.values()].map(({ bytes }) => json(ScopedRouteConfigurationSchema, bytes))
   const tokens = extensionOf(snapshot, FILTERS.tokens)
+  const callersSent = (extensionOf(snapshot, FILTERS.callers)['rules'] ?? {}) as Json
   const ofListener = [...snapshot.resources.listener.values()].flatMap(({ bytes }) => listenerProblems(json(ListenerSchema, bytes)))
   return resources.map(({ native, delegated, hosts: domains }) => {
     const { name: resource, issuers } = native
@@ -49,7 +51,10 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
     try {
       const leaves = leavesOf(host, resource)
       const told = leaves === undefined ? { ...sectionsOf(config), gaps: [] } : joinedLeaves(leaves)
-      const { rules: callers } = sectionOf(config, FILTERS.callers)
+      if (config[FILTERS.callers] !== undefined) throw new NotRead('callers of its own')
+      const metadata = leaves?.map((leaf) => leaf.metadata) ?? ((host['routes'] ?? []) as readonly Json[]).map((route) => route['metadata'])
+      if (!metadata.every((one) => isDeepStrictEqual(one, metadata[0]))) throw new NotRead('routes that let in others than each other')
+      const callers = callersFor(metadata[0], callersSent)
       const read = readResource({ callers, guardrails: told.guardrails.rules, rules: told.rules.rules }, native)
       const proof = proveEnforced({ policy, resource, issuers: read.issuers, enforced: read.enforced, now })
       const { problems: mistold, notProven } = observationProblems({ callers, ...told }, native, policy, now)
@@ -95,6 +100,7 @@ function listenerProblems(listener: Json): readonly string[] {
     const order = inner.map(({ name }) => name).filter((name) => name !== FILTERS.checks)
     const expected = [FILTERS.tokens, FILTERS.revoked, FILTERS.callers, FILTERS.guardrails, FILTERS.rules, 'envoy.filters.http.router']
     const byDefault = (name: string): Json => (inner.find((one) => one.name === name)?.typedConfig?.['rules'] ?? {}) as Json
+    // Whom the first lets in comes apart from the listener, and is looked at with each resource.
     const isOpen = hasAny(byDefault(FILTERS.callers)['policies']) || hasAny(byDefault(FILTERS.rules)['policies'])
     return [
       ...wrong.map(([key]) => `the listener’s \`${key}\` is not as it must be`),
@@ -119,6 +125,7 @@ function sectionsOf(config: PerFilter): Sections {
 
 interface Leaf extends Sections {
   readonly prefix: string
+  readonly metadata: unknown
 }
 
 /** What all leaves say, as one list of what is enforced and one of what is observed. */
@@ -167,12 +174,12 @@ function leavesOf(host: Json, resource: string): readonly Leaf[] | undefined {
   return Object.entries(map as Json).map(([prefix, match]) => {
     const { action } = exactly(match, ['action'])
     const { typedConfig } = exactly(action, ['name', 'typedConfig'])
-    const route = exactly(typedConfig, ['@type', 'match', 'name', 'route', 'typedPerFilterConfig'])
+    const route = exactly(typedConfig, ['@type', 'match', 'metadata', 'name', 'route', 'typedPerFilterConfig'])
     const { cluster, timeout: _, upgradeConfigs: __, ...more } = route['route'] as Json
     if (!isDeepStrictEqual(route['match'], { prefix: '/' }) || cluster !== resource || Object.keys(more).length > 0)
       throw new NotRead(`a route for \`${prefix}\` that does something else`)
     const config = exactly(route['typedPerFilterConfig'], [FILTERS.guardrails, FILTERS.rules]) as PerFilter
-    return { prefix, ...sectionsOf(config) }
+    return { prefix, metadata: route['metadata'], ...sectionsOf(config) }
   })
 }
 

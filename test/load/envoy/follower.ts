@@ -29,7 +29,10 @@ function follow(port: number, node: string, routes: readonly string[]): void {
     method.requestSerialize as never,
     method.responseDeserialize as never,
   )
-  const names: Readonly<Record<string, readonly string[]>> = { route: routes, extension: [FILTERS.tokens, FILTERS.revoked] }
+  const names: Readonly<Record<string, readonly string[]>> = {
+    route: routes,
+    extension: [FILTERS.tokens, FILTERS.revoked, FILTERS.callers],
+  }
   call.on('error', () => undefined)
   call.on('data', ({ typeUrl, nonce }: DeltaDiscoveryResponse) => {
     call.write(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce }))
