@@ -108,19 +108,16 @@ async function longestPause(decides: readonly (() => boolean)[], until: Promise<
   const over = new AbortController()
   const done = until.finally(() => over.abort())
   let [wall, own] = [0, 0]
-  let last = performance.now()
-  let [began, before] = [last, used()]
+  let [last, before] = [performance.now(), used()]
   for (let i = 0; !over.signal.aborted;) {
     for (let n = 0; n < AT_ONCE; n++, i++) {
       decides[i % decides.length]!()
-      const now = performance.now()
+      const [now, after] = [performance.now(), used()]
       wall = Math.max(wall, now - last)
-      last = now
+      own = Math.max(own, Math.min(now - last, after - before))
+      ;[last, before] = [now, after]
     }
     await new Promise(setImmediate)
-    const [now, after] = [performance.now(), used()]
-    own = Math.max(own, Math.min(now - began, after - before))
-    ;[began, before] = [now, after]
   }
   await done
   return { wall, own }
