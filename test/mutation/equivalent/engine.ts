@@ -122,10 +122,32 @@ export const ENGINE: Equivalents = {
       because: 'whether it is decided quickly or at length, it is decided the same',
     },
   ],
+  'src/policy/cell.ts': [
+    {
+      line: 'for (let i = 1; i < all.length; i++) if (compare(all[i - 1]!, all[i]!) > 0) return false',
+      change: '> → >=',
+      because: 'what is in order already is sorted once more, and stays as it is',
+    },
+    {
+      line: 'const first = [...byRule].toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, MAX_REASONS)',
+      change: '< → <=',
+      because: 'no two of them have one id',
+    },
+    {
+      line: 'return a < b ? -1 : a > b ? 1 : 0',
+      change: '< → <=',
+      because: 'what has one id is of one statement, each of whose patterns is looked at, whichever comes first',
+    },
+    {
+      line: 'return a < b ? -1 : a > b ? 1 : 0',
+      change: '> → >=',
+      because: 'what has one id is of one statement, each of whose patterns is looked at, whichever comes first',
+    },
+  ],
   'src/policy/compile.ts': [
     {
-      line: 'const patterns = statement.actions.map(({ pattern }) => pattern).filter((pattern) => pattern.protocol === protocol)',
-      change: '.filter(…) → nothing',
+      line: 'for (const { pattern } of one.actions) if (pattern.protocol === protocol) slots.push([pattern, bring(pattern)])',
+      change: 'pattern.protocol === protocol → true',
       because: 'the index of a protocol leaves out the patterns of others',
     },
   ],
