@@ -99,7 +99,9 @@ export const script: readonly Step[] = [
   { args: words('get pods') },
   { args: words('get pods -o wide') },
   { args: words('get pod hello -o yaml') },
-  { args: words('get pod hello -o json --show-managed-fields') },
+  { args: words('get pod hello -o json') },
+  // Of a pod they depend on whether it is bound and admitted within one second.
+  { args: words('get service hello -o json --show-managed-fields') },
   { args: words('get pods -o name') },
   { args: words('get pod hello -o jsonpath={.spec.containers[*].name}') },
   { args: words('get pods -o custom-columns=NAME:.metadata.name,NODE:.spec.nodeName') },
