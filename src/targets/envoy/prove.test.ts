@@ -228,6 +228,36 @@ const surgeries: readonly (readonly [what: string, change: (tree: Tree) => void,
     /not proven: .*lets in callers of whatever route/,
   ],
   [
+    'callers by something else than their policies',
+    (tree) => {
+      const sent = (tree['extensions'] as readonly Tree[]).find((one) => one['name'] === FILTERS.callers)!['typedConfig'] as Tree
+      sent['matcher'] = {}
+    },
+    /not proven: .*`ostiary\.callers` with `matcher`/,
+  ],
+  [
+    'callers in the place of those that are not there yet',
+    (tree) => {
+      const sent = (tree['extensions'] as readonly Tree[]).find((one) => one['name'] === FILTERS.callers)!['typedConfig']
+      const before = JSON.stringify(tree['listeners'])
+      const given = `"applyDefaultConfigWithoutWarming":true,"defaultConfig":${JSON.stringify(sent)},`
+      const after = before.replace('"name":"ostiary.callers","configDiscovery":{', (found) => `${found}${given}`)
+      assert.notEqual(after, before)
+      tree['listeners'] = JSON.parse(after)
+    },
+    /the filter `ostiary\.callers` is not always/,
+  ],
+  [
+    'a filter that is turned off',
+    (tree) => {
+      const before = JSON.stringify(tree['listeners'])
+      const after = before.replace('"name":"ostiary.guardrails",', (found) => `${found}"disabled":true,`)
+      assert.notEqual(after, before)
+      tree['listeners'] = JSON.parse(after)
+    },
+    /the filter `ostiary\.guardrails` is not always/,
+  ],
+  [
     'callers by what a request brings',
     (tree) => swap(policyOf(tree, FILTERS.callers, 'token@ci'), 'ROUTE', 'DYNAMIC'),
     /not proven: .*lets in callers of whatever route/,

@@ -38,7 +38,7 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
   )
   const scopes = [...snapshot.resources.scope.values()].map(({ bytes }) => json(ScopedRouteConfigurationSchema, bytes))
   const tokens = extensionOf(snapshot, FILTERS.tokens)
-  const callersSent = (extensionOf(snapshot, FILTERS.callers)['rules'] ?? {}) as Json
+  const callersSent = extensionOf(snapshot, FILTERS.callers)
   const ofListener = [...snapshot.resources.listener.values()].flatMap(({ bytes }) => listenerProblems(json(ListenerSchema, bytes)))
   return resources.map(({ native, delegated, hosts: domains }) => {
     const { name: resource, issuers } = native
@@ -54,7 +54,7 @@ export function proveEnvoy({ snapshot, resources, policy, now }: ProveInput): re
       if (config[FILTERS.callers] !== undefined) throw new NotRead('callers of its own')
       const metadata = leaves?.map((leaf) => leaf.metadata) ?? ((host['routes'] ?? []) as readonly Json[]).map((route) => route['metadata'])
       if (!metadata.every((one) => isDeepStrictEqual(one, metadata[0]))) throw new NotRead('routes that let in others than each other')
-      const callers = callersFor(metadata[0], callersSent)
+      const callers = callersFor(metadata[0], readSection(callersSent, FILTERS.callers).rules)
       const read = readResource({ callers, guardrails: told.guardrails.rules, rules: told.rules.rules }, native)
       const proof = proveEnforced({ policy, resource, issuers: read.issuers, enforced: read.enforced, now })
       const { problems: mistold, notProven } = observationProblems({ callers, ...told }, native, policy, now)
@@ -100,15 +100,24 @@ function listenerProblems(listener: Json): readonly string[] {
     const order = inner.map(({ name }) => name).filter((name) => name !== FILTERS.checks)
     const expected = [FILTERS.tokens, FILTERS.revoked, FILTERS.callers, FILTERS.guardrails, FILTERS.rules, 'envoy.filters.http.router']
     const byDefault = (name: string): Json => (inner.find((one) => one.name === name)?.typedConfig?.['rules'] ?? {}) as Json
-    // Whom the first lets in comes apart from the listener, and is looked at with each resource.
-    const isOpen = hasAny(byDefault(FILTERS.callers)['policies']) || hasAny(byDefault(FILTERS.rules)['policies'])
+    const isOpen = hasAny(byDefault(FILTERS.rules)['policies'])
     return [
       ...wrong.map(([key]) => `the listener’s \`${key}\` is not as it must be`),
       ...(JSON.stringify(order) === JSON.stringify(expected) ? [] : ['the filters are others, or in another order']),
       ...(filters.length === 1 ? [] : ['there is more than one connection manager']),
       ...(isOpen ? ['where a route says nothing, something is let through'] : []),
+      ...inner.filter((one) => !isPlain(one)).map(({ name }) => `the filter \`${name}\` is not always what it is sent to be`),
     ]
   })
+}
+
+/** What comes apart from the listener, whom it lets in first of all, has nothing in its place until it is there, and no filter is turned off. */
+const APART: ReadonlySet<string> = new Set([FILTERS.tokens, FILTERS.revoked, FILTERS.callers])
+
+function isPlain({ name, ...config }: { readonly name: string; readonly [field: string]: unknown }): boolean {
+  const { configDiscovery, ...more } = config
+  if (!APART.has(name)) return isDeepStrictEqual(Object.keys(config), ['typedConfig'])
+  return Object.keys(more).length === 0 && isDeepStrictEqual(Object.keys(configDiscovery ?? {}).toSorted(), ['configSource', 'typeUrls'])
 }
 
 function hasAny(policies: unknown): boolean {
