@@ -128,12 +128,19 @@ function notKept(name: string, problem: string): OstiaryError {
 }
 
 async function removeTried(client: KumaClient, documents: readonly TargetDocument[]): Promise<void> {
+  let failed: unknown
   for (const document of documents) {
     const [kind, name] = [document['type'] as Kind, document['name'] as string]
-    const there = await client.get(kind, name)
-    // What is in force under that name is somebody else's, or is ours by a label that was lost: the one stays, the other goes.
-    if (there !== undefined && (isShadow(there) || ofTarget(there, document))) await client.remove(kind, name)
+    try {
+      const there = await client.get(kind, name)
+      // What is in force under that name is somebody else's, or is ours by a label that was lost: the one stays, the other goes.
+      if (there !== undefined && (isShadow(there) || ofTarget(there, document))) await client.remove(kind, name)
+    } catch (error) {
+      // The others go all the same.
+      failed ??= error
+    }
   }
+  if (failed !== undefined) throw failed
 }
 
 async function triedIn(client: KumaClient, { documents, config }: PushInput): Promise<readonly TriedDataplane[]> {
