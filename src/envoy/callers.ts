@@ -43,7 +43,7 @@ const MAX_FORMER = 4
 export class FormerCallers {
   readonly #of = new Map<string, Callers>()
 
-  /** Those that were named before. @param now Those that are named now */
+  /** Those that were named before; those that are named now are kept for later. */
   before(node: string, now: Callers): Callers {
     const former = [...(this.#of.get(node) ?? [])].filter(([key]) => !now.has(key)).slice(-MAX_FORMER)
     this.#of.set(node, new Map([...former, ...now]))

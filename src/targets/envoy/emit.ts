@@ -1,6 +1,7 @@
 /**
  * A policy as configuration of Envoy, in protobuf's JSON. Policy and keys are never in the listener, whose open connections would keep
- * what they began with: policies come with the routes (RDS), keys as extension configuration (ECDS), and what has neither denies.
+ * what they began with: policies come with the routes (RDS), whom these let in at all and keys as extension configuration (ECDS), and what
+ * has neither denies.
  */
 import { FILTERS, HTTP, isAddress, RBAC, SERVER_SECRET, TYPE } from '../../envoy/filters.ts'
 import { IDENTITY_HEADERS, saidOf, WRITTEN } from '../../envoy/identity.ts'
