@@ -1,56 +1,10 @@
-import type { Claims, ClaimValue, Identity, Principal, PrincipalKind, RoleProvenance } from '../core/principal.ts'
+import type { Claims, Identity, Principal, PrincipalKind, RoleProvenance } from '../core/principal.ts'
 import type { Grant } from '../core/decision.ts'
-import type { Gradual } from '../core/gradual.ts'
-import { AUTHENTICATED, EVERYONE, type Binding } from './model.ts'
+import type { Bindings } from './bindings.ts'
+import { matchedValue } from './holds.ts'
+import { AUTHENTICATED, EVERYONE } from './model.ts'
 import { activated, isActive, stateOf, unproven, type Eligible, type PartyState } from './roleset.ts'
 import { toldIdentity, toldRoles, type Told } from './told.ts'
-import { isOfType } from './when/condition.ts'
-
-export type RoleState = 'held' | 'not-held' | 'unknown'
-
-/** What a binding makes of an identity of its issuer. Expiry is looked at when deciding, because it depends on the time. */
-export function holds(binding: Binding, identity: Identity): RoleState {
-  if (binding.issuer !== identity.issuer) return 'not-held'
-  if (binding.kind !== undefined && binding.kind !== identity.kind) return 'not-held'
-  if (identity.unknownClaims.has(binding.claim)) return 'unknown'
-  const value = Object.hasOwn(identity.claims, binding.claim) ? identity.claims[binding.claim] : undefined
-  if (value === undefined) return binding.match === 'none' ? 'held' : 'not-held'
-  // A value of another type than declared says nothing: it neither has the values nor lacks them.
-  if (!isOfType(value, binding.type)) return binding.match === 'none' ? 'unknown' : 'not-held'
-  return matches(binding, value) ? 'held' : 'not-held'
-}
-
-function matches({ match, values }: Binding, value: ClaimValue): boolean {
-  const present = typeof value === 'object' ? value : [value]
-  switch (match) {
-    case 'any':
-      return present.some((one) => values.has(one))
-    case 'all':
-      return [...values].every((one) => present.includes(one as never))
-    case 'none':
-      return !present.some((one) => values.has(one))
-  }
-}
-
-/** The value to show for a held role: what the claim has of the wanted. */
-export function matchedValue({ match, claim, values }: Binding, identity: Identity): string | undefined {
-  const value = identity.claims[claim]
-  if (match === 'none' || value === undefined) return undefined
-  const present = typeof value === 'object' ? value : [value]
-  const matched = present
-    .filter((one) => values.has(one))
-    .map(String)
-    .toSorted()
-  return match === 'all' ? matched.join(', ') : matched[0]
-}
-
-/** Bindings found by what they look for, so that binding an identity doesn't cost by the number of roles. */
-interface ClaimBindings {
-  readonly byValue: Map<string | number | boolean, Binding[]>
-  /** `none` bindings, and all others of the claim for when it can't be told. */
-  readonly none: Binding[]
-  readonly every: Binding[]
-}
 
 /** Parties of a chain beyond these are not looked at; the decision is then a denial. */
 export const MAX_PARTIES = 4
@@ -105,36 +59,28 @@ class BoundPrincipal implements Principal {
   }
 }
 
-/** Bindings between two steps. */
-const STEP = 500
-
 const NO_CLAIMS: Claims = Object.freeze(Object.create(null) as Claims)
+
+function first(one: string, other: string | undefined): string {
+  return other === undefined || one < other ? one : other
+}
 
 /** Gives identities the roles of one policy version. */
 export class Binder {
   readonly anonymous: Principal
   readonly #version: string
   readonly #indexes: ReadonlyMap<string, number>
-  readonly #issuers = new Map<string, Map<string, ClaimBindings>>()
+  readonly #bindings: Bindings
   readonly #givenBy = new Map<string, ReadonlyMap<string, number>>()
 
-  private constructor(version: string, indexes: ReadonlyMap<string, number>) {
+  /** @param indexes Of every role */
+  constructor(version: string, indexes: ReadonlyMap<string, number>, bindings: Bindings) {
     this.#version = version
     this.#indexes = indexes
+    this.#bindings = bindings
     const held = [{ index: this.#index(EVERYONE), role: EVERYONE, until: Number.POSITIVE_INFINITY }]
     const provenance: RoleProvenance[] = [{ role: EVERYONE, state: 'held', claim: undefined, value: undefined }]
     this.anonymous = new BoundPrincipal(this, version, stateOf(held, [], [], undefined, undefined), provenance, undefined)
-  }
-
-  /** Takes in some bindings at a time. */
-  static *making(version: string, indexes: ReadonlyMap<string, number>, bindings: Iterable<Binding>): Gradual<Binder> {
-    const binder = new Binder(version, indexes)
-    let count = 0
-    for (const binding of bindings) {
-      if (++count % STEP === 0) yield
-      binder.#add(binding)
-    }
-    return binder
   }
 
   /** What `principal` is to this policy. One that another policy made is bound anew: its roles are never believed. */
@@ -154,34 +100,33 @@ export class Binder {
     const actor = identity.actor === undefined || party > MAX_PARTIES ? undefined : this.#bind(identity.actor, party + 1)
     const until = new Map<string, number>()
     const unknown = new Map<string, number>()
-    const reasons = new Map<string, Binding>()
+    const reasons = new Map<string, number>()
+    /** By role, the first claim of those that leave it open. */
+    const untold = new Map<string, string>()
     const eligible: Eligible[] = []
     const shown = { held: Number.NEGATIVE_INFINITY, unknown: Number.NEGATIVE_INFINITY, 'not-held': 0 }
-    for (const binding of this.#candidates(identity)) {
-      const state = holds(binding, identity)
-      const ends = binding.until ?? Number.POSITIVE_INFINITY
-      if (binding.eligible) {
-        if (state !== 'not-held')
-          eligible.push({
-            index: this.#index(binding.role),
-            role: binding.role,
-            until: ends,
-            by: binding.via ?? binding.role,
-            state,
-            shown: binding.match !== 'none',
-          })
-        continue
+    const bindings = this.#bindings
+    for (const claim of bindings.claimsOf(identity.issuer))
+      for (const row of bindings.candidates(claim, identity)) {
+        const state = bindings.stateOf(row, claim, identity)
+        if (bindings.isEligible(row)) {
+          if (state !== 'not-held') eligible.push({ ...this.#eligible(row), state })
+          continue
+        }
+        const [role, ends] = [bindings.role(row), bindings.until(row)]
+        // A claim that is not there shows nothing of an app.
+        if (bindings.isShown(row)) shown[state] = Math.max(ends, shown[state])
+        if (state === 'unknown') {
+          unknown.set(role, Math.max(ends, unknown.get(role) ?? ends))
+          if (identity.unknownClaims.has(claim.name)) untold.set(role, first(claim.name, untold.get(role)))
+        }
+        if (state !== 'held') continue
+        const before = until.get(role)
+        if (before === undefined || ends > before) {
+          until.set(role, ends)
+          reasons.set(role, row)
+        }
       }
-      // A claim that is not there shows nothing of an app.
-      if (binding.match !== 'none') shown[state] = Math.max(ends, shown[state])
-      if (state === 'unknown') unknown.set(binding.role, Math.max(ends, unknown.get(binding.role) ?? ends))
-      if (state !== 'held') continue
-      const before = until.get(binding.role)
-      if (before === undefined || ends > before) {
-        until.set(binding.role, ends)
-        reasons.set(binding.role, binding)
-      }
-    }
     // Known for a time only: after it, the role is as unknown as the other binding leaves it.
     for (const role of unknown.keys()) if (until.get(role) === Number.POSITIVE_INFINITY) unknown.delete(role)
     this.#authenticated(identity, shown, until, unknown)
@@ -192,13 +137,14 @@ export class Binder {
     const state = stateOf(held, unsure, eligible, identity, actor === undefined ? undefined : this.stateOf(actor))
     const provenance: RoleProvenance[] = [
       ...state.held.map(({ role }): RoleProvenance => {
-        const binding = reasons.get(role)
+        const row = reasons.get(role)
+        const binding = row === undefined ? undefined : bindings.binding(row)
         return { role, state: 'held', claim: binding?.claim, value: binding === undefined ? undefined : matchedValue(binding, identity) }
       }),
       ...state.unknown.map(({ role }): RoleProvenance => ({
         role,
         state: 'unknown',
-        claim: this.#unknownClaim(role, identity),
+        claim: untold.get(role),
         value: undefined,
       })),
     ]
@@ -232,9 +178,13 @@ export class Binder {
 
   /** What any claim of an issuer's principals may make them eligible for. */
   *#eligibleAt(issuer: string): Iterable<Eligible> {
-    for (const { every } of this.#issuers.get(issuer)?.values() ?? [])
-      for (const { role, via, until = Number.POSITIVE_INFINITY, eligible, match } of every)
-        if (eligible) yield { index: this.#index(role), role, until, by: via ?? role, state: 'held', shown: match !== 'none' }
+    for (const claim of this.#bindings.claimsOf(issuer))
+      for (const row of this.#bindings.rowsOf(claim)) if (this.#bindings.isEligible(row)) yield { ...this.#eligible(row), state: 'held' }
+  }
+
+  #eligible(row: number): Omit<Eligible, 'state'> {
+    const [role, until, by] = [this.#bindings.role(row), this.#bindings.until(row), this.#bindings.by(row)]
+    return { index: this.#index(role), role, until, by, shown: this.#bindings.isShown(row) }
   }
 
   /**
@@ -245,23 +195,15 @@ export class Binder {
     const known = this.#givenBy.get(issuer)
     if (known !== undefined) return known
     const made = new Map<string, number>()
-    for (const { every } of this.#issuers.get(issuer)?.values() ?? [])
-      for (const { role, until = Number.POSITIVE_INFINITY, eligible } of every)
-        if (!eligible) made.set(role, Math.min(until, made.get(role) ?? until))
+    for (const claim of this.#bindings.claimsOf(issuer))
+      for (const row of this.#bindings.rowsOf(claim)) {
+        if (this.#bindings.isEligible(row)) continue
+        const [role, until] = [this.#bindings.role(row), this.#bindings.until(row)]
+        made.set(role, Math.min(until, made.get(role) ?? until))
+      }
     // Issuers that nobody knows are told of by others, and would be many.
     if (made.size > 0) this.#givenBy.set(issuer, made)
     return made
-  }
-
-  #unknownClaim(role: string, identity: Identity): string | undefined {
-    const claims = [...identity.unknownClaims].toSorted()
-    return claims.find(
-      (claim) =>
-        this.#issuers
-          .get(identity.issuer)
-          ?.get(claim)
-          ?.every.some((binding) => binding.role === role) === true,
-    )
   }
 
   /** @param shown Until when roles are held, or can't be told, that something in the identity gives. */
@@ -282,34 +224,5 @@ export class Binder {
 
   #index(role: string): number {
     return this.#indexes.get(role)!
-  }
-
-  #add(binding: Binding): void {
-    let claims = this.#issuers.get(binding.issuer)
-    if (claims === undefined) this.#issuers.set(binding.issuer, (claims = new Map()))
-    let found = claims.get(binding.claim)
-    if (found === undefined) claims.set(binding.claim, (found = { byValue: new Map(), none: [], every: [] }))
-    found.every.push(binding)
-    if (binding.match === 'none') found.none.push(binding)
-    // Of `all`, any one value is a necessary condition: the first stands for all of them.
-    else
-      for (const value of binding.match === 'all' ? [...binding.values].slice(0, 1) : binding.values) {
-        const list = found.byValue.get(value)
-        if (list === undefined) found.byValue.set(value, [binding])
-        else list.push(binding)
-      }
-  }
-
-  *#candidates(identity: Identity): Iterable<Binding> {
-    for (const [claim, bindings] of this.#issuers.get(identity.issuer) ?? []) {
-      if (identity.unknownClaims.has(claim)) {
-        yield* bindings.every
-        continue
-      }
-      yield* bindings.none
-      const value = Object.hasOwn(identity.claims, claim) ? identity.claims[claim] : undefined
-      if (value === undefined) continue
-      for (const one of typeof value === 'object' ? value : [value]) yield* bindings.byValue.get(one) ?? []
-    }
   }
 }

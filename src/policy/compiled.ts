@@ -6,11 +6,12 @@ import type { Identity, Principal } from '../core/principal.ts'
 import { vocabularyOf, type ActionIndex } from './actions/index.ts'
 import { accessOf, type Access } from './access.ts'
 import { Binder } from './bind.ts'
+import { Bindings, bindingsOf, flatBindings } from './bindings.ts'
 import { Cells, type Flat } from './cells.ts'
 import { compile, roleIndexes, type CompiledResource } from './compile.ts'
 import { decideCompiled } from './decide.ts'
 import { explain, type Explanation } from './explain.ts'
-import { AUTHENTICATED, BUILT_IN_ROLES, type Binding, type Guardrail, type Model, type Role, type Rule } from './model.ts'
+import { AUTHENTICATED, BUILT_IN_ROLES, type Guardrail, type Model, type Role, type Rule } from './model.ts'
 import { statementsOn } from './statements.ts'
 import { whoCan, type WhoCan } from './whocan.ts'
 import { nextExpiry } from './version.ts'
@@ -26,23 +27,30 @@ export interface Prepared {
   readonly changesAt: number | undefined
 }
 
-/** Indexes of resources that were made before, and the cells that they are about. @param indexes Of every role */
-type Known = (indexes: ReadonlyMap<string, number>) => Flat & { of(resource: string): ActionIndex<number> | undefined }
-
-/** Makes it, some bindings at a time. */
-export function* preparing(model: Model, version: string, now: number, changesAt: number | undefined, known?: Known): Gradual<Prepared> {
-  const indexes = roleIndexes([...model.roles.keys(), ...BUILT_IN_ROLES])
-  yield
-  const binder = yield* Binder.making(version, indexes, liveBindings(model, now))
-  yield
-  const before = known?.(indexes)
-  const cells = new Cells(version, [...indexes.keys()], before)
-  yield
-  return { binder, authenticated: indexes.get(AUTHENTICATED)!, cells, resources: compile(model, indexes, cells, before), changesAt }
+/** What was made before: indexes of resources and the cells that they are about, and the bindings. @param indexes Of every role */
+type Known = (indexes: ReadonlyMap<string, number>) => {
+  readonly actions: Flat & { of(resource: string): ActionIndex<number> | undefined }
+  readonly bindings: Bindings
 }
 
-function* liveBindings({ roles }: Model, now: number): Iterable<Binding> {
-  for (const { bindings } of roles.values()) for (const one of bindings) if (one.until === undefined || now < one.until) yield one
+/** Makes it, with a pause after each part. */
+export function* preparing(model: Model, version: string, now: number, changesAt: number | undefined, known?: Known): Gradual<Prepared> {
+  const indexes = roleIndexes([...model.roles.keys(), ...BUILT_IN_ROLES])
+  const names = [...indexes.keys()]
+  yield
+  const before = known?.(indexes)
+  yield
+  const binder = new Binder(version, indexes, before?.bindings ?? readBindings(model, indexes, names, now))
+  yield
+  const cells = new Cells(version, names, before?.actions)
+  yield
+  const resources = compile(model, indexes, cells, before?.actions)
+  return { binder, authenticated: indexes.get(AUTHENTICATED)!, cells, resources, changesAt }
+}
+
+function readBindings(model: Model, indexes: ReadonlyMap<string, number>, names: readonly string[], now: number): Bindings {
+  const all = bindingsOf(model)
+  return new Bindings(flatBindings(model, indexes, now), names, (place) => all[place]!)
 }
 
 interface Widened {

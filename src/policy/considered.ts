@@ -3,7 +3,7 @@ import type { ApprovalRequest, DecisionContext, Effect, Obligation, Requirement 
 import type { Identity } from '../core/principal.ts'
 import { formatSpan } from '../core/span.ts'
 import { vocabularyOf } from './actions/index.ts'
-import { holds, matchedValue, type RoleState } from './bind.ts'
+import { holds, matchedValue, type RoleState } from './holds.ts'
 import { isActive as isGranted } from './roleset.ts'
 import { AUTHENTICATED, EVERYONE, type Binding, type Guardrail, type Model, type Rule } from './model.ts'
 import { describeLimit, describeMask, limitKey } from './obligations.ts'

@@ -32,11 +32,15 @@ export class Findings {
     where: string,
     at: Span | readonly PropertyKey[],
   ): boolean {
-    if (known instanceof Map || known instanceof Set ? known.has(name) : Object.hasOwn(known, name)) return true
-    const names = known instanceof Map || known instanceof Set ? known.keys() : Object.keys(known)
-    this.add(code, { name, where }, at, didYouMean(name, names))
+    if (isKeyed(known) ? known.has(name) : Object.hasOwn(known, name)) return true
+    this.add(code, { name, where }, at, didYouMean(name, isKeyed(known) ? known.keys() : Object.keys(known)))
     return false
   }
+}
+
+/** Not every one is a `Map`: roles that are made when they are asked for are in a map of their own. */
+function isKeyed(known: Names): known is Exclude<Names, Readonly<Record<string, unknown>>> {
+  return Symbol.iterator in known
 }
 
 /** Names are unique only once they are compared; each list is also sorted, so that nothing depends on the order written. */

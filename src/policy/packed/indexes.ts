@@ -2,8 +2,7 @@
 import { vocabularyOf, type ActionIndex, type ActionPattern, type FlatIndex } from '../actions/index.ts'
 import { Cell, type GuardrailSlot, type RuleSlot, type ScopeSlot } from '../cell.ts'
 import { Cells, type Flat } from '../cells.ts'
-import { roleIndexes } from '../compile.ts'
-import { BUILT_IN_ROLES, type Guardrail, type Model, type Rule } from '../model.ts'
+import type { Binding, Guardrail, Model, Rule } from '../model.ts'
 import { bringing } from '../slots.ts'
 import { statementsOn } from '../statements.ts'
 
@@ -59,9 +58,8 @@ class Joined {
 
 type Slot = RuleSlot | GuardrailSlot | ScopeSlot
 
-/** The indexes of those resources whose protocol has one that can be kept. */
-export function packIndexes(model: Model): PackedIndexes {
-  const indexes = roleIndexes([...model.roles.keys(), ...BUILT_IN_ROLES])
+/** The indexes of those resources whose protocol has one that can be kept. @param indexes Of every role */
+export function packIndexes(model: Model, indexes: ReadonlyMap<string, number>): PackedIndexes {
   const numbers = new Map([...model.rules, ...model.guardrails].map((one, i) => [one, i]))
   const cells = new Cells('', [])
   const tries = new Joined()
@@ -132,6 +130,8 @@ export interface Unpacked {
   readonly model: Model
   /** By number: those of rules, then of guardrails counted on from there. */
   readonly statement: (number: number) => Rule | Guardrail
+  /** By its place among those of all roles. */
+  readonly binding: (place: number) => Binding
 }
 
 /** The indexes as they were packed. */

@@ -5,7 +5,7 @@ import type { Statements } from '../statements.ts'
 import type { IssuerInfo, ResourceInfo, World } from '../world.ts'
 import type { Unpacked } from './indexes.ts'
 import { countOf, pageAt, pagesOf, type Pages } from './pages.ts'
-import { packRole, unpackRole, type PackedRole } from './role.ts'
+import { packRoles, UnpackedRoles, type PackedRoles } from './roles.ts'
 import { packGuardrail, packRule, unpackGuardrail, unpackRule, type PackedGuardrail, type PackedRule } from './statement.ts'
 import { TablesReader, TablesWriter, type Tables } from './tables.ts'
 
@@ -14,7 +14,7 @@ export interface PackedModel {
   readonly tables: Tables
   readonly issuers: Pages
   readonly resources: Pages
-  readonly roles: Pages
+  readonly roles: PackedRoles
   readonly rules: Pages
   readonly guardrails: Pages
   /** Numbers of the statements on each resource, in the order of resources: those of rules, then of guardrails counted on from there. */
@@ -31,7 +31,7 @@ type PackedResource = readonly [
 
 /** Packs a model that is right: no instant in it is NaN. */
 export function packModel(model: Model): PackedModel {
-  const { world, roles, rules, guardrails, scopes } = model
+  const { world, rules, guardrails, scopes } = model
   const tables = new TablesWriter()
   const pages = <T>(all: Iterable<T>, pack: (one: T) => unknown): Pages => pagesOf(Array.from(all, (one) => JSON.stringify(pack(one))))
   const resources = pages(
@@ -46,7 +46,7 @@ export function packModel(model: Model): PackedModel {
   return {
     issuers: pages(Object.entries(world.issuers), (one) => one),
     resources,
-    roles: pages(roles.values(), (role) => packRole(role, tables)),
+    roles: packRoles(model, tables),
     rules: pages(rules, (rule) => packRule(rule, tables)),
     guardrails: pages(guardrails, (guardrail) => packGuardrail(guardrail, tables)),
     tables: tables.finish(),
@@ -74,7 +74,7 @@ function numbersByResource({ world, rules, guardrails }: Model): Pick<PackedMode
 /** Pages that are read between two steps. */
 const STEP = 64
 
-/** A model of which statements are made when somebody asks for them, and not kept: only roles and resources are made at once. */
+/** A model of which roles and statements are made when somebody asks for them, and statements not kept: only resources are made at once. */
 export function* unpackingModel(packed: PackedModel): Gradual<Unpacked> {
   const tables = new TablesReader(packed.tables)
   const issuers = table<IssuerInfo>()
@@ -93,14 +93,14 @@ export function* unpackingModel(packed: PackedModel): Gradual<Unpacked> {
     places.set(name, i)
     if (covered !== null) scopes.set(name, new Map(covered.map(([scope, all]) => [scope, all.map((one) => tables.pattern(one))])))
   }
-  const roles = new Map<string, Role>()
-  for (let i = 0; i < countOf(packed.roles); i++) {
-    if (i % STEP === 0) yield
-    const role = unpackRole(pageAt<PackedRole>(packed.roles, i), tables)
-    roles.set(role.name, role)
+  const names = new Map<string, number>()
+  for (const [number, name] of packed.roles.names.entries()) {
+    if (number % STEP === 0) yield
+    names.set(tables.name(name), number)
   }
+  const roles = new UnpackedRoles(packed.roles, tables, names)
   const model = new UnpackedModel(packed, tables, { issuers, resources }, roles, scopes, places)
-  return { model, statement: (number) => model.statement(number) }
+  return { model, statement: (number) => model.statement(number), binding: (place) => roles.binding(place) }
 }
 
 class UnpackedModel implements Model {

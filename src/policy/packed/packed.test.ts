@@ -26,7 +26,7 @@ function same(after: CompiledPolicy, before: CompiledPolicy): void {
   assert.equal(after.loadedAt, before.loadedAt)
   assert.equal(after.changesAt, before.changesAt)
   const { world, roles, scopes } = after.model
-  assert.deepEqual(roles, before.model.roles)
+  assert.deepEqual(new Map(roles), before.model.roles)
   assert.deepEqual(scopes, before.model.scopes)
   assert.deepEqual(world.issuers, before.model.world.issuers)
   for (const [name, { operations: _, ...info }] of Object.entries(before.model.world.resources))

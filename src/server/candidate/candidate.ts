@@ -8,7 +8,7 @@ import type { Wiring } from '../../config/schema.ts'
 import type { PackedPolicy } from '../../policy/index.ts'
 import { unknownChange, type Change } from '../compared.ts'
 import type { Asked, PackedSources, Question, Told } from './messages.ts'
-import { octetsOf, putTogether } from './parts.ts'
+import { Coming, octetsOf, putTogether } from './parts.ts'
 
 /** What reading a configuration, and comparing it, may cost at most. */
 export interface CandidateLimits {
@@ -140,7 +140,7 @@ export class Candidate {
     const resources: [string, Wiring['resources'][string]][] = []
     let others: Omit<Wiring, 'resources'> | undefined
     let shape: unknown
-    let arrays: readonly Uint8Array<ArrayBuffer>[] = []
+    let coming = new Coming([])
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     // Whoever awaits it gets it; one that nobody awaits any more is no fault.
     promise.catch(() => undefined)
@@ -168,10 +168,10 @@ export class Candidate {
           return more()
         case 'policy':
           shape = told.shape
-          arrays = told.lengths.map((length) => new Uint8Array(length))
+          coming = new Coming(told.lengths)
           return more()
         case 'octets':
-          arrays[told.of]!.set(told.octets, told.at)
+          coming.take(told)
           return more()
         case 'kept':
           if (told.problem === undefined) this.#keeping?.resolve()
@@ -184,6 +184,8 @@ export class Candidate {
         case 'ready': {
           this.#timer.cancel()
           this.#version = told.version
+          const { whole: arrays } = coming
+          if (arrays === undefined) return this.#fail(new OstiaryError('server/reload-ended', { cause: 'it handed over a part of it' }))
           const whole = putTogether<Pick<Extract<Answer, { kind: 'ready' }>, 'policy' | 'sources'>>(shape, arrays)
           const wiring = { ...others!, resources: Object.fromEntries(resources) }
           return resolve({ kind: 'ready', documents: told.documents, ...whole, diagnostics, wiring })

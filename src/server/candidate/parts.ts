@@ -42,6 +42,30 @@ function isPlace(value: object): value is Place {
   return 'array' in value && 'words' in value
 }
 
+/** Arrays whose octets come in order. Their memory isn't filled with zeros first, which for all of them at once would stop decisions. */
+export class Coming {
+  readonly #arrays: readonly Uint8Array<ArrayBuffer>[]
+  /** Octets of each that are there. */
+  readonly #there: number[]
+
+  constructor(lengths: readonly number[]) {
+    this.#arrays = lengths.map((length) => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer))
+    this.#there = lengths.map(() => 0)
+  }
+
+  take({ of, at, octets }: Octets): void {
+    // What isn't next is as if it had not come.
+    if (this.#there[of] !== at || at + octets.length > this.#arrays[of]!.length) return
+    this.#arrays[of]!.set(octets, at)
+    this.#there[of] = at + octets.length
+  }
+
+  /** Undefined unless all has come. */
+  get whole(): readonly Uint8Array<ArrayBuffer>[] | undefined {
+    return this.#arrays.every(({ length }, of) => this.#there[of] === length) ? this.#arrays : undefined
+  }
+}
+
 export function* octetsOf(arrays: readonly Uint8Array<ArrayBuffer>[]): Generator<Octets> {
   for (const [of, array] of arrays.entries())
     for (let at = 0; at < array.length; at += MOST) yield { kind: 'octets', of, at, octets: array.subarray(at, at + MOST) }
