@@ -2,6 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 /** Processor of the proxy that is measured; everything else shares the other. */
@@ -154,4 +155,14 @@ export function busyOf(cpu: number): number {
 /** Puts this very process, with all its threads, on the CPU that isn't measured. */
 export function stepAside(): void {
   spawnSync('taskset', ['-a', '-c', '-p', String(OTHER_CPU), String(process.pid)])
+}
+
+/** What `bin/start.js` runs the gateway's engine with. */
+export function gatewayOptions(): string[] {
+  const start = readFileSync(join(import.meta.dirname, '../../bin/start.js'), 'utf8')
+  const pool = Math.max(1, Math.min(4, availableParallelism() - 1))
+  const options = ['--max-semi-space-size=16', '--no-parallel-scavenge', `--v8-pool-size=${pool}`]
+  for (const option of [...options.slice(0, -1), '--v8-pool-size='])
+    if (!start.includes(option)) throw new Error(`the gateway is not started with ${option} any more`)
+  return options
 }

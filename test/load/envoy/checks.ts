@@ -22,6 +22,7 @@ import {
 import { startGateway } from '../../../src/server/start.ts'
 import { signToken, testKey } from '../../../src/testing/tokens.ts'
 import { median } from '../pairs.ts'
+import { gatewayOptions } from '../processes.ts'
 
 const AT_ONCE = 32
 const SLICE = 4_000
@@ -166,7 +167,7 @@ class Measured {
 
   static async start(kind: 'bare' | 'gateway', folder: string): Promise<Measured> {
     // The flags that the gateway is started with.
-    const child = fork(import.meta.filename, [kind, folder], { execArgv: ['--max-semi-space-size=16', '--no-parallel-scavenge'] })
+    const child = fork(import.meta.filename, [kind, folder], { execArgv: gatewayOptions() })
     const told = await new Promise<Told>((resolve, reject) => {
       child.once('message', (message) => resolve(message as Told))
       child.once('exit', (code) => reject(new Error(`the ${kind} ended with ${code}`)))

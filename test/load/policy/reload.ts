@@ -18,6 +18,7 @@ import { unpacked } from '../../../src/server/candidate/unpacked.ts'
 import { PolicyHolder } from '../../../src/server/policies.ts'
 import type { Ask, CommonPolicy } from '../../differential/policy/subset.ts'
 import { identityOf, sourcesOf } from '../../differential/policy/ostiary.ts'
+import { gatewayOptions } from '../processes.ts'
 import { generate } from './generate.ts'
 
 const ASKS = 2_000
@@ -203,7 +204,7 @@ function whyEnded(status: number | null, signal: string | null): string {
 export function reloadApart(size: number, reloads: number): Reload {
   const { status, signal, stdout, error } = spawnSync(
     process.execPath,
-    ['--max-semi-space-size=16', '--no-parallel-scavenge', import.meta.filename, String(size), String(reloads)],
+    [...gatewayOptions(), import.meta.filename, String(size), String(reloads)],
     {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
