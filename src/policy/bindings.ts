@@ -40,9 +40,9 @@ const PLACE = 4
 const ELIGIBLE = 1
 /** By what the claim has, not by what it lacks. */
 const SHOWN = 2
-/** Times the kind of principal that it is for, counted from one; 0 for any. */
+/** Times the kind of principal that it is for. */
 const KIND = 4
-const KINDS: readonly Identity['kind'][] = ['human', 'workload', 'managed-identity', 'agent', 'human-via-agent']
+const KINDS: readonly Binding['kind'][] = [undefined, 'human', 'workload', 'managed-identity', 'agent', 'human-via-agent']
 
 /** FNV-1a of a value of a claim. Others may have the same. */
 function hashOf(value: string | number | boolean): number {
@@ -86,7 +86,7 @@ export function flatBindings({ roles }: Pick<Model, 'roles'>, indexes: ReadonlyM
       else for (const hash of hashesOf(binding)) own.push([hash, row])
       rows.push(indexes.get(binding.role)!, indexes.get(binding.via ?? binding.role)!, flagsOf(binding), endOf(binding, ends), place)
     }
-    for (const one of own.toSorted(([a, row], [b, other]) => a - b || row - other)) hashed.push(one)
+    for (const one of own.toSorted(([a], [b]) => a - b)) hashed.push(one)
     starts.push(rows.length / ROW)
     noneStarts.push(nones.length)
     hashStarts.push(hashed.length)
@@ -110,7 +110,7 @@ export function bindingsOf({ roles }: Pick<Model, 'roles'>): readonly Binding[] 
 }
 
 function flagsOf({ eligible, match, kind }: Binding): number {
-  return (eligible ? ELIGIBLE : 0) + (match === 'none' ? 0 : SHOWN) + KIND * (kind === undefined ? 0 : KINDS.indexOf(kind) + 1)
+  return (eligible ? ELIGIBLE : 0) + (match === 'none' ? 0 : SHOWN) + KIND * KINDS.indexOf(kind)
 }
 
 function endOf({ until }: Binding, ends: Map<number, number>): number {
@@ -190,8 +190,8 @@ export class Bindings {
   /** What the binding makes of an identity of its issuer. What it looks for is of no account where the claim can't be told. */
   stateOf(row: number, { name }: BoundClaim, identity: Identity): RoleState {
     if (!identity.unknownClaims.has(name)) return holds(this.binding(row), identity)
-    const kind = Math.floor(this.#flags(row) / KIND)
-    return kind === 0 || KINDS[kind - 1] === identity.kind ? 'unknown' : 'not-held'
+    const kind = KINDS[Math.floor(this.#flags(row) / KIND)]
+    return kind === undefined || kind === identity.kind ? 'unknown' : 'not-held'
   }
 
   binding(row: number): Binding {

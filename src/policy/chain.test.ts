@@ -155,3 +155,17 @@ test('of more parties than may be, the first too many is told, and only that', (
   const { effect, reasons } = ask(acting('1', '1', '1', '1', '2', '3'), 'GET /x')
   assert.deepEqual([effect, reasons], ['deny', [{ code: 'party', id: 'entra/2' }]])
 })
+
+test('a role that one of them has activated is not the other’s', () => {
+  const { policy: other } = load(`roles:
+  lead: { eligible: [{ issuer: entra, claim: roles, any: ['1', '2'] }] }
+rules: [{ id: a, role: lead, resource: orders, actions: ['GET /**'] }]`)
+  const effect = (who: Identity, subjects: readonly string[]) => {
+    const grants = subjects.map((subject) => ({ issuer: 'entra', subject, role: 'lead', from: NOW, until: END }))
+    return other!.decide(other!.activate(other!.bind(who), grants, NOW), act('GET /x'), 'orders', { time: NOW, ip: '10.0.0.1' }).effect
+  }
+  assert.equal(effect(party('1'), ['1']), 'allow')
+  assert.equal(effect(acting('1', '2'), ['1']), 'deny')
+  assert.equal(effect(acting('1', '2'), ['2']), 'deny')
+  assert.equal(effect(acting('1', '2'), ['1', '2']), 'allow')
+})

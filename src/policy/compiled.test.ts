@@ -138,6 +138,8 @@ describe('eligible roles', () => {
       ],
       activated: [grant],
     })
+    const bound = policy.holding(one.issuer, one.subject, ['authenticated'], [{ ...grant, role: 'one' }], NOW)
+    assert.deepEqual([bound.roles, bound.activated], [['authenticated', 'everyone'], undefined], 'nothing activates a role that is bound')
     const ended = policy.holding(one.issuer, one.subject, ['one', 'lead'], [grant], NOW + 10)
     assert.deepEqual(told(ended), {
       roles: ['everyone', 'one'],

@@ -106,6 +106,11 @@ describe('why a role is held', () => {
       's unknown groups',
     ])
   })
+  test('a claim of another type than declared is told apart from one that can not be known', () => {
+    const { policy } = load('roles: { r: { bind: [{ issuer: entra, claim: groups, none: [g] }] } }')
+    const { provenance } = policy!.bind(someone({ claims: { groups: 'g' } }))
+    assert.deepEqual(provenance.at(-1), { role: 'r', state: 'unknown', claim: undefined, value: undefined })
+  })
   test('an app whose roles can not be told, of an issuer that no role is bound to', () => {
     const { policy } = load('roles: { r: { bind: [{ issuer: entra, claim: groups, any: [g] }] } }')
     const { provenance } = policy!.bind(someone({ issuer: 'ci', appOnly: true, unknownClaims: new Set(['roles']) }))

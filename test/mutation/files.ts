@@ -10,6 +10,8 @@ const ENGINE = [
   'party',
   'guards',
   'bind',
+  'bindings',
+  'holds',
   'roleset',
   'told',
   'compile',

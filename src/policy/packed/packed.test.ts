@@ -27,6 +27,18 @@ function same(after: CompiledPolicy, before: CompiledPolicy): void {
   assert.equal(after.changesAt, before.changesAt)
   const { world, roles, scopes } = after.model
   assert.deepEqual(new Map(roles), before.model.roles)
+  assert.deepEqual([...roles.values()], before.roles)
+  const each: unknown[] = []
+  roles.forEach((role, name, all) => each.push([name, role, all === roles]))
+  assert.deepEqual(
+    each,
+    Array.from(before.model.roles, ([name, role]) => [name, role, true]),
+  )
+  assert.equal(roles.size, before.model.roles.size)
+  for (const name of [...roles.keys(), 'nowhere', 'constructor']) {
+    assert.equal(roles.has(name), before.model.roles.has(name))
+    assert.equal(roles.get(name), roles.get(name))
+  }
   assert.deepEqual(scopes, before.model.scopes)
   assert.deepEqual(world.issuers, before.model.world.issuers)
   for (const [name, { operations: _, ...info }] of Object.entries(before.model.world.resources))
