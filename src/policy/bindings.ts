@@ -42,7 +42,8 @@ const ELIGIBLE = 1
 const SHOWN = 2
 /** Times the kind of principal that it is for. */
 const KIND = 4
-const KINDS: readonly Binding['kind'][] = [undefined, 'human', 'workload', 'managed-identity', 'agent', 'human-via-agent']
+const ANY = 0
+const KINDS: Readonly<Record<Identity['kind'], number>> = { human: 1, workload: 2, 'managed-identity': 3, agent: 4, 'human-via-agent': 5 }
 
 /** FNV-1a of a value of a claim. Others may have the same. */
 function hashOf(value: string | number | boolean): number {
@@ -110,7 +111,7 @@ export function bindingsOf({ roles }: Pick<Model, 'roles'>): readonly Binding[] 
 }
 
 function flagsOf({ eligible, match, kind }: Binding): number {
-  return (eligible ? ELIGIBLE : 0) + (match === 'none' ? 0 : SHOWN) + KIND * KINDS.indexOf(kind)
+  return (eligible ? ELIGIBLE : 0) + (match === 'none' ? 0 : SHOWN) + KIND * (kind === undefined ? ANY : KINDS[kind])
 }
 
 function endOf({ until }: Binding, ends: Map<number, number>): number {
@@ -190,8 +191,8 @@ export class Bindings {
   /** What the binding makes of an identity of its issuer. What it looks for is of no account where the claim can't be told. */
   stateOf(row: number, { name }: BoundClaim, identity: Identity): RoleState {
     if (!identity.unknownClaims.has(name)) return holds(this.binding(row), identity)
-    const kind = KINDS[Math.floor(this.#flags(row) / KIND)]
-    return kind === undefined || kind === identity.kind ? 'unknown' : 'not-held'
+    const kind = Math.floor(this.#flags(row) / KIND)
+    return kind === ANY || kind === KINDS[identity.kind] ? 'unknown' : 'not-held'
   }
 
   binding(row: number): Binding {

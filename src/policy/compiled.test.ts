@@ -95,7 +95,8 @@ describe('eligible roles', () => {
   const told = ({ roles, unknownRoles, provenance, activated }: Principal) => ({ roles, unknownRoles, provenance, activated })
   test('that are active are among the roles, with their end, and what has made them active', () => {
     const before = policy.bind(one)
-    const active = policy.activate(before, [grant, { ...grant, subject: 'other' }, { ...grant, role: 'one' }], NOW)
+    const ended = { ...grant, from: NOW - 10, until: NOW }
+    const active = policy.activate(before, [grant, ended, { ...grant, subject: 'other' }, { ...grant, role: 'one' }], NOW)
     assert.deepEqual(told(active), {
       roles: ['authenticated', 'everyone', 'lead', 'one', 'two'],
       unknownRoles: [],
