@@ -13,7 +13,7 @@ roles:
   dry: { bind: [{ issuer: entra, claim: groups, none: [liquid] }] }
   lead: { includes: [drink], bind: [{ issuer: entra, claim: groups, all: [lead, other] }] }
   late: { bind: [{ issuer: entra, claim: groups, any: [late], breakGlass: { until: '2026-03-03T00:00:00Z' } }] }
-  gone: { bind: [{ issuer: entra, claim: level, any: [1, -0] }] }
+  zero: { bind: [{ issuer: entra, claim: level, any: [1, -0] }] }
   helper: { eligible: [{ issuer: entra, claim: groups, any: [helper], kind: agent }] }
 `
 
@@ -61,7 +61,7 @@ test('only what somebody may have is read, and once', () => {
         [...bindings.candidates(claim, identity)].map((row) => `${bindings.role(row)} ${bindings.stateOf(row, claim, identity)}`),
       )
   // 0 is -0, and only one of what `lead` asks for is there.
-  const expected = ['dry held', 'drink not-held', 'lead not-held', 'gone held']
+  const expected = ['dry held', 'drink not-held', 'lead not-held', 'zero held']
   assert.deepEqual(states(), expected)
   assert.equal(places.length, 4)
   assert.deepEqual(states(), expected)
