@@ -1,4 +1,5 @@
-import { vocabularyOf, type ActionIndex, type ActionPattern } from './actions/index.ts'
+import { vocabularyOf, type ActionPattern, type RecordIndex } from './actions/index.ts'
+import { recordIndex } from './actions/records.ts'
 import type { Cells } from './cells.ts'
 import { Cell, type GuardrailSlot, type RuleSlot, type ScopeSlot } from './cell.ts'
 import type { Guardrail, Model, Rule } from './model.ts'
@@ -7,8 +8,8 @@ import { statementsOn, type Statements } from './statements.ts'
 
 export interface CompiledResource {
   readonly protocol: string
-  /** Numbers of cells. Made when it is first asked for. */
-  readonly index: ActionIndex<number>
+  /** Of cells. Made when it is first asked for. */
+  readonly index: RecordIndex
   readonly isReady: boolean
   makeReady(): void
   /** Issuers whose principals may come; undefined for all. */
@@ -27,7 +28,7 @@ export function roleIndexes(roles: Iterable<string>): ReadonlyMap<string, number
 /** The indexes of resources that were made before, with the cells that they are about. */
 interface Known {
   /** Undefined where it was not made. */
-  of(resource: string): ActionIndex<number> | undefined
+  of(resource: string): RecordIndex | undefined
 }
 
 /** Compiles a model: a resource when it is first asked about. Most of a large policy waits for long. */
@@ -45,7 +46,7 @@ export function compile(
       const before = known?.of(name)
       if (before !== undefined) return before
       const slots = slotsOf(statementsOn(model, name), model.scopes.get(name), protocol, indexes)
-      return vocabulary.index(slots, (all) => cells.add(new Cell(all)))
+      return recordIndex(vocabulary, slots, (all) => cells.add(new Cell(all)))
     }
     compiled.set(
       name,

@@ -3,13 +3,13 @@ import type { Decision, DecisionContext, Grant } from '../core/decision.ts'
 import type { Policy } from '../core/policy.ts'
 import { atOnce, type Gradual } from '../core/gradual.ts'
 import type { Identity, Principal } from '../core/principal.ts'
-import { vocabularyOf, type ActionIndex } from './actions/index.ts'
+import { vocabularyOf, type RecordIndex } from './actions/index.ts'
 import { accessOf, type Access } from './access.ts'
 import { Binder } from './bind.ts'
 import { Bindings, bindingsOf, flatBindings } from './bindings.ts'
-import { Cells, type Flat } from './cells.ts'
+import { Cells, type Known as KnownCells } from './cells.ts'
 import { compile, roleIndexes, type CompiledResource } from './compile.ts'
-import { decideCompiled } from './decide.ts'
+import { decideCompiled, type Deciding } from './decide.ts'
 import { explain, type Explanation } from './explain.ts'
 import { AUTHENTICATED, BUILT_IN_ROLES, type Guardrail, type Model, type Role, type Rule } from './model.ts'
 import { statementsOn } from './statements.ts'
@@ -29,7 +29,7 @@ export interface Prepared {
 
 /** What was made before: indexes of resources and the cells that they are about, and the bindings. @param indexes Of every role */
 type Known = (indexes: ReadonlyMap<string, number>) => {
-  readonly actions: Flat & { of(resource: string): ActionIndex<number> | undefined }
+  readonly actions: KnownCells & { of(resource: string): RecordIndex | undefined }
   readonly bindings: Bindings
 }
 
@@ -76,10 +76,7 @@ export class CompiledPolicy implements Policy {
   /** Milliseconds since the epoch: what had ended by then gives nothing. */
   readonly loadedAt: number
   readonly #binder: Binder
-  /** Index of that role. */
-  readonly #authenticated: number
-  readonly #cells: Cells
-  readonly #resources: ReadonlyMap<string, CompiledResource>
+  readonly #deciding: Deciding
   readonly #widened = new Map<string, Widened>()
 
   constructor(model: Model, version: string, now: number, prepared = atOnce(preparing(model, version, now, nextExpiry(model, now)))) {
@@ -88,20 +85,19 @@ export class CompiledPolicy implements Policy {
     this.model = model
     this.changesAt = prepared.changesAt
     this.#binder = prepared.binder
-    this.#authenticated = prepared.authenticated
-    this.#cells = prepared.cells
-    this.#resources = prepared.resources
+    const { authenticated, cells, resources } = prepared
+    this.#deciding = { version, authenticated, cells, resources, stateOf: (principal) => this.#binder.stateOf(principal) }
     this.anonymous = this.#binder.anonymous
   }
 
   /** Resources that were decided about. */
   get asked(): readonly string[] {
-    return [...this.#resources].filter(([, { isReady }]) => isReady).map(([name]) => name)
+    return [...this.#deciding.resources].filter(([, { isReady }]) => isReady).map(([name]) => name)
   }
 
   /** Makes what is needed to decide about a resource, which otherwise whoever asks about it first waits for. */
   prepare(resource: string): void {
-    this.#resources.get(resource)?.makeReady()
+    this.#deciding.resources.get(resource)?.makeReady()
   }
 
   bind(identity: Identity): Principal {
@@ -149,15 +145,7 @@ export class CompiledPolicy implements Policy {
 
   decide(principal: Principal, action: Action, resource: string, context: DecisionContext): Decision {
     try {
-      return decideCompiled(this.#resources, this.#binder.stateOf(principal), {
-        policyVersion: this.version,
-        action,
-        resource,
-        context,
-        peer: context.peer === undefined ? undefined : this.#binder.stateOf(context.peer),
-        authenticated: this.#authenticated,
-        cells: this.#cells,
-      })
+      return decideCompiled(this.#deciding, this.#binder.stateOf(principal), action, resource, context)
     } catch {
       // Nothing of the above throws on what the types allow. Whatever else came in is not allowed.
       return {

@@ -1,5 +1,8 @@
 import type { ApprovalRequest, Decision, DecisionContext, Effect, Obligation, Observed, Reason, Requirement } from '../core/decision.ts'
+import type { Action } from '../core/action.ts'
+import type { Principal } from '../core/principal.ts'
 import { MAX_PARTIES } from './bind.ts'
+import type { Cells } from './cells.ts'
 import { activated, type PartyState } from './roleset.ts'
 import { granted, MAX_REASONS, type Cell, type RuleSlot } from './cell.ts'
 import type { CompiledResource } from './compile.ts'
@@ -8,38 +11,52 @@ import { unite } from './obligations.ts'
 import { byId, eachHeld, evaluate, isHeld, isUnknown, slotsOf, strictest, told, type Asked } from './party.ts'
 
 const NONE: readonly never[] = Object.freeze([])
+const NO_RULE: readonly Reason[] = Object.freeze([Object.freeze({ code: 'no-rule' } as const)])
 
-/** Decides by the compiled index. Each party of a chain is decided for itself, and the strictest effect wins. */
-export function decideCompiled(resources: ReadonlyMap<string, CompiledResource>, subject: PartyState, asked: Asked): Decision {
-  const { action, resource, context, policyVersion } = asked
-  const compiled = resources.get(resource)
-  if (compiled === undefined) return outcome('deny', NONE, [{ code: 'unknown-resource' }], policyVersion)
-  const decision =
-    compiled.protocol === action.protocol
-      ? decideAll(compiled, subject, asked)
-      : outcome('deny', NONE, [{ code: 'no-rule' }], policyVersion)
-  const { observedUntil } = compiled
+/** What a policy decides by. */
+export interface Deciding {
+  readonly version: string
+  /** Index of that role. */
+  readonly authenticated: number
+  readonly cells: Cells
+  readonly resources: ReadonlyMap<string, CompiledResource>
+  readonly stateOf: (principal: Principal) => PartyState
+}
+
+/** Decides by the compiled index. Most often it takes nothing but roles, and nothing is made. */
+export function decideCompiled(by: Deciding, subject: PartyState, action: Action, resource: string, context: DecisionContext): Decision {
+  const compiled = by.resources.get(resource)
+  if (compiled === undefined) return outcome('deny', NONE, [{ code: 'unknown-resource' }], by.version)
+  if (compiled.protocol !== action.protocol) return observed(compiled, resource, context, outcome('deny', NONE, NO_RULE, by.version))
+  const { words } = compiled.index
+  const found = compiled.index.look(action)
+  const quick = isQuick(compiled, subject, context) ? by.cells.quickly(words, found, subject.quick!) : undefined
+  if (quick !== undefined) return quick
+  const { version: policyVersion, authenticated } = by
+  const peer = context.peer === undefined ? undefined : by.stateOf(context.peer)
+  const asked = { policyVersion, action, resource, context, peer, authenticated }
+  return observed(compiled, resource, context, decideAll(compiled, by.cells.of(words, found), subject, asked))
+}
+
+/** A resource that is only observed lets everything through, and tells what it would have come to. */
+function observed({ observedUntil }: CompiledResource, resource: string, context: DecisionContext, decision: Decision): Decision {
   if (decision.effect === 'allow') return decision
   if (observedUntil === undefined || !(context.time < observedUntil))
     // What one party of a chain is denied obliges nobody to anything.
     return decision.effect === 'deny' && decision.obligations.length > 0 ? { ...decision, obligations: NONE } : decision
-  const observed = decision.observed ?? { effect: decision.effect, reasons: decision.reasons }
   return {
     effect: 'allow',
     rule: decision.rule,
     rules: decision.rules,
     reasons: [{ code: 'observed', id: resource }],
     obligations: decision.obligations,
-    observed,
-    policyVersion,
+    observed: decision.observed ?? { effect: decision.effect, reasons: decision.reasons },
+    policyVersion: decision.policyVersion,
   }
 }
 
-function decideAll(compiled: CompiledResource, subject: PartyState, asked: Asked): Decision {
-  const numbers = compiled.index.find(asked.action)
-  const quick = isQuick(compiled, subject, asked.context) ? asked.cells.quickly(numbers, subject.quick!) : undefined
-  if (quick !== undefined) return quick
-  const found = numbers.map((number) => asked.cells.at(number))
+/** Each party of a chain is decided for itself, and the strictest effect wins. */
+function decideAll(compiled: CompiledResource, found: readonly Cell[], subject: PartyState, asked: Asked): Decision {
   const own = decideParty(compiled, found, subject, asked)
   return subject.actor === undefined ? own : chain(own, subject, (party) => decideParty(compiled, found, party, asked), asked)
 }
@@ -230,8 +247,6 @@ class Grants {
     return this.#party.heldByIndex.get(index)!.role
   }
 }
-
-const NO_RULE: readonly Reason[] = Object.freeze([Object.freeze({ code: 'no-rule' } as const)])
 
 const ORDER: readonly Reason['code'][] = ['condition-error', 'condition-false', 'peer-not-held', 'role-unknown', 'role-not-held']
 

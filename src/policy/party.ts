@@ -2,7 +2,6 @@ import type { Action } from '../core/action.ts'
 import type { DecisionContext, Effect, Reason } from '../core/decision.ts'
 import type { PartyState } from './roleset.ts'
 import { vocabularyOf } from './actions/index.ts'
-import type { Cells } from './cells.ts'
 import { MAX_REASONS, type ByRole, type Slot } from './cell.ts'
 import type { Truth } from './when/condition.ts'
 
@@ -27,7 +26,6 @@ export interface Asked {
   readonly peer: PartyState | undefined
   /** Index of the role `authenticated`. */
   readonly authenticated: number
-  readonly cells: Cells
 }
 
 /** So many slots per role that is held, and it is cheaper to look for the roles than to go through the slots. */

@@ -17,7 +17,7 @@ import { ssh } from './ssh/index.ts'
 import type { SshPattern } from './ssh/template.ts'
 import type { ActionIndex, PatternBase, Problem, RequestValue, Vocabulary } from './vocabulary.ts'
 
-export type { ActionIndex, FlatIndex, Problem, RequestValue } from './vocabulary.ts'
+export type { ActionIndex, FlatIndex, Problem, RecordIndex, RequestValue } from './vocabulary.ts'
 export type { Side } from './sets/values.ts'
 
 /** A set of actions as policy writes it. */
@@ -78,6 +78,12 @@ class OfProtocol<A extends Action, T> implements ActionIndex<T> {
 function general<A extends Action, P extends ActionPattern & PatternBase>(one: Vocabulary<A, P>): AnyVocabulary {
   const isOurs = (pattern: ActionPattern): pattern is P => pattern.protocol === one.protocol
   const isAction = (action: Action): action is A => action.protocol === one.protocol
+  const ofOurs = <V>(entries: Iterable<readonly [ActionPattern, V]>): readonly (readonly [P, V])[] => {
+    const ours: (readonly [P, V])[] = []
+    for (const [pattern, value] of entries) if (isOurs(pattern)) ours.push([pattern, value])
+    return ours
+  }
+  const { flat } = one
   return {
     ...(one as unknown as AnyVocabulary),
     matches: (pattern, action) => isOurs(pattern) && isAction(action) && one.matches(pattern, action),
@@ -85,10 +91,9 @@ function general<A extends Action, P extends ActionPattern & PatternBase>(one: V
     overlaps: (a, b) => isOurs(a) && isOurs(b) && one.overlaps(a, b),
     isAll: (pattern) => isOurs(pattern) && one.isAll(pattern),
     index: (entries, combine) => {
-      const ours: (readonly [P, Parameters<typeof combine>[0][number]])[] = []
-      for (const [pattern, value] of entries) if (isOurs(pattern)) ours.push([pattern, value])
-      const index = one.index(ours, combine)
+      const index = one.index(ofOurs(entries), combine)
       return index instanceof BucketIndex ? new OfProtocol(index, one.protocol) : index
     },
+    ...(flat === undefined ? {} : { flat: { ...flat, write: (entries, record) => flat.write(ofOurs(entries), record) } }),
   }
 }

@@ -1,6 +1,7 @@
 import type { Action } from '../../core/action.ts'
 import type { Type } from '../when/types.ts'
 import type { ActionCell, Wanted } from './cells.ts'
+import type { Places } from './places.ts'
 import type { Side } from './sets/values.ts'
 
 /** What patterns of every protocol have. */
@@ -25,11 +26,16 @@ export type Parsed<P> =
 /** The patterns of one resource, compiled: finds what covers an action. */
 export interface ActionIndex<T> {
   find(action: Action): readonly T[]
-  /** Where it finds numbers, and is nothing but numbers itself. */
-  readonly flat?: FlatIndex | undefined
 }
 
-/** An index that is kept, and handed over, as it is. */
+/** The same, where what is found are records: whole numbers one after the other. */
+export interface RecordIndex {
+  readonly words: Int32Array
+  /** Where in `words` the record of each place begins. Good until somebody looks for something else. */
+  look(action: Action): Places
+}
+
+/** An index of records that is kept, and handed over, as it is. */
 export interface FlatIndex {
   /** Those of several indexes may be in one array. */
   readonly words: Int32Array<ArrayBuffer>
@@ -38,6 +44,13 @@ export interface FlatIndex {
   readonly end: number
   /** Methods that only it has a number for. */
   readonly methods: readonly string[]
+}
+
+/** Makes flat indexes. */
+export interface Flattening<P> {
+  /** `record` says in whole numbers what everything that the patterns of one place bring comes to. */
+  readonly write: <V>(entries: Iterable<readonly [P, V]>, record: (values: readonly V[]) => readonly number[]) => FlatIndex
+  readonly read: (flat: FlatIndex) => RecordIndex
 }
 
 /** A field of `request`. JSON of unknown shape is `dyn`. */
@@ -81,8 +94,8 @@ export interface Vocabulary<A extends Action, P extends PatternBase> {
    */
   readonly cells: (patterns: readonly P[], wanted: Wanted) => Iterable<ActionCell>
   readonly index: <V, T>(entries: Iterable<readonly [P, V]>, combine: (values: readonly V[]) => T) => { find(action: A): readonly T[] }
-  /** An index that was made by `index`. Undefined where there is no such form. */
-  readonly flatIndex?: (flat: FlatIndex) => ActionIndex<number>
+  /** Undefined where there is no such form. */
+  readonly flat?: Flattening<P>
 }
 
 const NONE: ReadonlyMap<string, string | undefined> = new Map()

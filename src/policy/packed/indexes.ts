@@ -1,7 +1,7 @@
 /** The index of each resource as it is decided by, whole: whoever takes it in makes nothing anew, and of a place only what is asked about. */
-import { vocabularyOf, type ActionIndex, type ActionPattern, type FlatIndex } from '../actions/index.ts'
+import { vocabularyOf, type ActionPattern, type FlatIndex, type RecordIndex } from '../actions/index.ts'
 import { Cell, type GuardrailSlot, type RuleSlot, type ScopeSlot } from '../cell.ts'
-import { Cells, type Flat } from '../cells.ts'
+import { Cells, type Known } from '../cells.ts'
 import type { Binding, Guardrail, Model, Rule } from '../model.ts'
 import { bringing } from '../slots.ts'
 import { statementsOn } from '../statements.ts'
@@ -10,13 +10,12 @@ import { statementsOn } from '../statements.ts'
 type Words = Uint32Array<ArrayBuffer>
 
 export interface PackedIndexes {
-  /** The indexes of all resources, one after the other. */
+  /** The indexes of all resources, one after the other, with the records of their cells. */
   readonly tries: Words
   /** Where that of each resource begins, and where the last ends, in the order of resources. */
   readonly starts: Words
   /** By the number of a resource, what else its index has to know. */
   readonly methods: readonly (readonly [resource: number, methods: readonly string[]])[]
-  readonly cells: Words
   readonly decisions: number
   /** What each cell is made of: the number of the resource, then two numbers for each slot: of the statement, or `SCOPE`, and of the pattern, or scope. */
   readonly slots: Words
@@ -64,14 +63,14 @@ export function packIndexes(model: Model, indexes: ReadonlyMap<string, number>):
   const cells = new Cells('', [])
   const tries = new Joined()
   const starts: number[] = [0]
-  const methods: (readonly [number, readonly string[]])[] = []
+  const others: (readonly [number, readonly string[]])[] = []
   const slots: number[] = []
   const slotStarts: number[] = [0]
   for (const [resource, [name, { protocol }]] of Object.entries(model.world.resources).entries()) {
     const vocabulary = vocabularyOf(protocol)
-    if (vocabulary?.flatIndex !== undefined) {
+    if (vocabulary?.flat !== undefined) {
       const brought = broughtTo(name, protocol, model, numbers, indexes)
-      const index = vocabulary.index(
+      const { words, base, end, methods } = vocabulary.flat.write(
         brought.map(({ pattern }, i) => [pattern, i]),
         (all) => {
           slots.push(resource)
@@ -80,19 +79,16 @@ export function packIndexes(model: Model, indexes: ReadonlyMap<string, number>):
           return cells.add(new Cell(all.map((i) => brought[i]!.slot)))
         },
       )
-      const flat = index.flat!
-      tries.add(flat.words.subarray(flat.base, flat.end))
-      if (flat.methods.length > 0) methods.push([resource, flat.methods])
+      tries.add(words.subarray(base, end))
+      if (methods.length > 0) others.push([resource, methods])
     }
     starts.push(tries.length)
   }
-  const { words, decisions } = cells.flat
   return {
     tries: tries.whole(),
     starts: new Uint32Array(starts),
-    methods,
-    cells: unsigned(words),
-    decisions,
+    methods: others,
+    decisions: cells.decisions,
     slots: new Uint32Array(slots),
     slotStarts: new Uint32Array(slotStarts),
   }
@@ -135,11 +131,11 @@ export interface Unpacked {
 }
 
 /** The indexes as they were packed. */
-export class UnpackedIndexes implements Flat {
-  readonly words: Int32Array<ArrayBuffer>
+export class UnpackedIndexes implements Known {
   readonly decisions: number
   readonly count: number
   readonly #packed: PackedIndexes
+  readonly #tries: Int32Array<ArrayBuffer>
   readonly #unpacked: Unpacked
   readonly #resources: readonly string[]
   readonly #numbers: ReadonlyMap<string, number>
@@ -147,10 +143,10 @@ export class UnpackedIndexes implements Flat {
   readonly #indexes: ReadonlyMap<string, number>
 
   constructor(packed: PackedIndexes, unpacked: Unpacked, indexes: ReadonlyMap<string, number>) {
-    this.words = signed(packed.cells)
     this.decisions = packed.decisions
     this.count = packed.slotStarts.length - 1
     this.#packed = packed
+    this.#tries = signed(packed.tries)
     this.#unpacked = unpacked
     this.#resources = Object.keys(unpacked.model.world.resources)
     this.#numbers = new Map(this.#resources.map((name, i) => [name, i]))
@@ -159,14 +155,14 @@ export class UnpackedIndexes implements Flat {
   }
 
   /** Undefined where the protocol of the resource has none. */
-  of(resource: string): ActionIndex<number> | undefined {
+  of(resource: string): RecordIndex | undefined {
     const number = this.#numbers.get(resource)
     if (number === undefined) return undefined
-    const { tries, starts } = this.#packed
+    const { starts } = this.#packed
     const [base, end] = [starts[number]!, starts[number + 1]!]
     if (base === end) return undefined
-    const flat: FlatIndex = { words: signed(tries), base, end, methods: this.#methods.get(number) ?? [] }
-    return vocabularyOf(this.#unpacked.model.world.resources[resource]!.protocol)?.flatIndex?.(flat)
+    const flat: FlatIndex = { words: this.#tries, base, end, methods: this.#methods.get(number) ?? [] }
+    return vocabularyOf(this.#unpacked.model.world.resources[resource]!.protocol)?.flat?.read(flat)
   }
 
   cell(number: number): Cell {

@@ -37,11 +37,11 @@ export function generate(size: number, asks: number, seed = 1): Generated {
   const resources = Array.from({ length: RESOURCES }, (_, i) => `res-${i}`)
   const roles = Array.from({ length: ROLES }, (_, i) => `role-${i}`)
   const used = Math.max(1, Math.min(RESOURCES, Math.floor(size / PER_PLACE)))
-  const rules = Array.from({ length: size }, (_, i) => ruleOf(i, used))
+  const rules = Array.from({ length: size }, (_, i) => ruleOf(i, used, resources))
   const guardrails = Array.from({ length: Math.ceil(used / 10) }, (_, i): Statement => ({
     id: `guard-${i}`,
     role: 'role-0',
-    resource: `res-${i * 10}`,
+    resource: resources[i * 10]!,
     method: '*',
     template: '/**',
   }))
@@ -73,8 +73,8 @@ export function generate(size: number, asks: number, seed = 1): Generated {
   }
 }
 
-/** Rules go round the resources; those at one place differ by their role only. */
-function ruleOf(i: number, used: number): Statement {
+/** Rules go round the resources, each of which is one text wherever it is asked about; those at one place differ by their role only. */
+function ruleOf(i: number, used: number, resources: readonly string[]): Statement {
   const pair = Math.floor(i / PER_PLACE)
   const at = Math.floor(pair / used)
   const resource = pair % used
@@ -83,7 +83,7 @@ function ruleOf(i: number, used: number): Statement {
     id: `rule-${i}`,
     // The first role is the guardrails' own: no caller holds it.
     role: `role-${1 + ((i * 7919) % (ROLES - 1))}`,
-    resource: `res-${resource}`,
+    resource: resources[resource]!,
     method: reads ? 'GET' : 'POST',
     template: reads ? `/area-${at}/{id}` : `/area-${at}/{id}/part-${at % 13}`,
     claim: i % 10 === 9 ? { name: 'department', value: 'sales' } : undefined,

@@ -24,7 +24,7 @@ export const ACTIONS: Equivalents = {
       because: 'numbers of another spread: texts of the same number are compared',
     },
   ],
-  'src/policy/actions/http/trie.ts': [
+  'src/policy/actions/http/write.ts': [
     {
       line: 'for (let i = 0; i < text.length; i += 4) {',
       change: '< → <=',

@@ -78,17 +78,17 @@ export const ENGINE: Equivalents = {
   ],
   'src/policy/cells.ts': [
     {
-      line: 'this.#decisions[this.#words[number + DECISIONS]!] = decision',
-      change: 'this.#decisions[this.#words[number + DECISIONS]!] = decision → ;',
+      line: 'this.#decisions[words[record + DECISIONS]!] = decision',
+      change: 'this.#decisions[words[record + DECISIONS]!] = decision → ;',
       because: "what isn't remembered is made again, and made the same",
     },
     {
-      line: 'this.#decisions[this.#words[number + DECISIONS]! + 1 + way] = decision',
-      change: 'this.#decisions[this.#words[number + DECISIONS]! + 1 + wa… → ;',
+      line: 'this.#decisions[words[record + DECISIONS]! + 1 + way] = decision',
+      change: 'this.#decisions[words[record + DECISIONS]! + 1 + way] = d… → ;',
       because: "what isn't remembered is made again, and made the same",
     },
     {
-      line: 'for (let at = number + LISTS; at < first; at++) if (has(roles, words[at]!)) return undefined',
+      line: 'for (let at = record + LISTS; at < first; at++) if (has(roles, words[at]!)) return undefined',
       change: '< → <=',
       because: 'whether it is decided quickly or at length, it is decided the same',
     },
@@ -97,19 +97,19 @@ export const ENGINE: Equivalents = {
       change: '> → >=',
       because: 'whether it is decided quickly or at length, it is decided the same',
     },
-    { line: 'only = number', change: 'only = number → ;', because: 'whether it is decided quickly or at length, it is decided the same' },
+    { line: 'only = record', change: 'only = record → ;', because: 'whether it is decided quickly or at length, it is decided the same' },
     {
       line: 'if (only !== -1 && grant === undefined) return undefined',
       change: '!== → ===',
       because: 'whether it is decided quickly or at length, it is decided the same',
     },
     {
-      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(only)',
-      change: 'this.#decisions[words[only + DECISIONS]!] ?? this.#deny(o… → undefined',
+      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(words, only)',
+      change: 'this.#decisions[words[only + DECISIONS]!] ?? this.#deny(w… → undefined',
       because: 'whether it is decided quickly or at length, it is decided the same',
     },
     {
-      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(only)',
+      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(words, only)',
       change: '?? → &&',
       because: 'whether it is decided quickly or at length, it is decided the same',
     },

@@ -206,6 +206,24 @@ test('more literals than one stand in a table, and those of one number beside on
     assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path: `/x/${name}` }), [], name)
 })
 
+test('of templates that all cover one path, each is found, however many there are', () => {
+  const texts = Array.from(
+    { length: 2 ** 6 },
+    (_, i) => `GET /${Array.from({ length: 6 }, (_, bit) => ((i >> bit) & 1 ? `{p${bit}}` : 'x')).join('/')}`,
+  )
+  const index = HttpIndex.build(
+    texts.map((text, i) => [pattern(text), i]),
+    ([value]) => value!,
+  )
+  const found = (path: string) => index.find({ protocol: 'http', method: 'GET', path }).toSorted((a, b) => a - b)
+  const all = texts.map((_, i) => i)
+  assert.deepEqual(found('/x/x/x/x/x/x'), all)
+  // What was found before is nothing of what is found then.
+  assert.deepEqual(found('/y/y/y/y/y/y'), [63])
+  assert.deepEqual(found('/x/x/x'), [])
+  assert.deepEqual(found('/x/x/x/x/x/x'), all)
+})
+
 test('the index finds exactly what a scan finds', async () => {
   let hits = 0
   await untilEnough(

@@ -4,7 +4,8 @@ import type { Problem, Vocabulary } from '../vocabulary.ts'
 import { httpCells } from './cells.ts'
 import { covers, overlaps } from './compare.ts'
 import { matchesPattern, parametersOf, parsePattern, segmentsOf, type HttpPattern } from './template.ts'
-import { HttpIndex } from './trie.ts'
+import { HttpIndex, HttpTrie } from './trie.ts'
+import { writeTrie } from './write.ts'
 
 function read(text: string): HttpAction | Problem {
   const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+)$/.exec(text)
@@ -40,5 +41,5 @@ export const http: Vocabulary<HttpAction, HttpPattern> = {
   isAll: ({ method, rest, segments }) => method === '*' && rest && segments.length === 0,
   cells: httpCells,
   index: (entries, combine) => HttpIndex.build(entries, combine),
-  flatIndex: (flat) => HttpIndex.of(flat),
+  flat: { write: writeTrie, read: (flat) => new HttpTrie(flat) },
 }
