@@ -112,9 +112,9 @@ export class Cells {
   }
 
   #deny(words: Int32Array, record: number): Decision {
-    const decision = notGranted(this.#at(words[record + CELL]!).uncovered, this.#version)
-    this.#decisions[words[record + DECISIONS]!] = decision
-    return decision
+    const denial = notGranted(this.#at(words[record + CELL]!).uncovered, this.#version)
+    this.#decisions[words[record + DECISIONS]!] = denial
+    return denial
   }
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Action } from '../core/action.ts'
 import type { Principal } from '../core/principal.ts'
+import { accessOf } from './access.ts'
 import { actionOf } from './index.ts'
 import { act, load as loadTexts, NOW, someone, wiring as base } from './testdata/world.ts'
 
@@ -48,6 +49,24 @@ describe('whether some of a list may be granted', () => {
     assert.equal(may(`${RULE}guardrails: [{ id: g, resource: shop, deny: ['* pods -n team-b'], for: [one] }]`), true)
     assert.equal(may(`${RULE}guardrails: [{ id: g, resource: shop, record: strict, actions: ['* pods'], for: [one] }]`), true)
   })
+  test('one role, rule, pattern or guardrail of several is enough', () => {
+    const both = someone({ claims: { roles: ['One'], groups: ['Two'] } })
+    assert.equal(
+      may(`rules:
+  - { id: r, role: [one, two], resource: shop, actions: ['get secrets -n x', 'list pods -n team-a'] }
+  - { id: s, role: one, resource: shop, actions: ['get nodes'] }
+`),
+      true,
+    )
+    assert.equal(
+      may(`${RULE}guardrails:
+  - { id: g, for: [one, two], resource: shop, deny: ['* secrets', '* pods'] }
+  - { id: h, for: [two], resource: shop, deny: ['* nodes'] }
+`),
+      false,
+    )
+    assert.equal(may(`${RULE}guardrails: [{ id: g, for: [two], resource: shop, deny: ['* pods'] }]`, both), false)
+  })
   test('is never of a protocol that has no parts, and of none at all', () => {
     const policy = load(RULE)
     assert.equal(policy.mayInPart(policy.bind(one), act('GET /a'), 'web'), false)
@@ -73,10 +92,56 @@ describe('whether a guardrail may be about it', () => {
     const until = 'for: [one], mode: observe, until: 2026-06-01T00:00:00Z'
     assert.deepEqual([guarded(until), guarded(until, one, 'get pods web -n shop', Date.UTC(2026, 5, 1))], [false, true])
   })
+  test('one role, pattern or guardrail of several is enough', () => {
+    const policy = load(`rules: []
+guardrails:
+  - { id: g, for: [one, two], resource: shop, deny: ['* secrets', '* pods -n shop'] }
+  - { id: h, for: [two], resource: shop, deny: ['* nodes'] }
+  - { id: i, allBut: [one, two], resource: shop, deny: ['* services'] }
+`)
+    const about = (what: string, who = one) => policy.isGuarded(policy.bind(who), kube(what), 'shop', NOW)
+    assert.deepEqual([about('get pods web -n shop'), about('get nodes a'), about('get nodes a', two)], [true, false, true])
+    assert.deepEqual(
+      [about('get services web -n shop'), about('get services web -n shop', someone({ claims: { roles: [], groups: [] } }))],
+      [false, true],
+    )
+  })
+  test('of a protocol whose patterns are what they are written as, too', () => {
+    const policy = load(`rules: []\nguardrails: [{ id: g, for: [one], resource: web, deny: [GET /a] }]`)
+    const about = (what: string) => policy.isGuarded(policy.bind(one), act(what), 'web', NOW)
+    assert.deepEqual([about('GET /a'), about('GET /b')], [true, false])
+  })
   test('always of what no policy speaks of', () => {
     const policy = load('rules: []')
     assert.equal(policy.isGuarded(policy.bind(one), { protocol: 'telnet' } as unknown as Action, 'shop', NOW), true)
   })
+})
+
+test('what no type allows is denied, whatever it throws', () => {
+  const policy = load("rules: [{ id: r, role: everyone, resource: web, actions: ['* /**'] }]")
+  const decide = (action: unknown) => policy.decide(policy.anonymous, action as Action, 'web', { time: NOW, ip: '' })
+  assert.equal(decide(act('GET /a')).effect, 'allow')
+  for (const action of [undefined, null, { protocol: 'http' }, { protocol: 'http', method: 'GET', path: Symbol('x') }])
+    assert.deepEqual(decide(action), {
+      effect: 'deny',
+      rule: undefined,
+      rules: [],
+      reasons: [{ code: 'condition-error' }],
+      obligations: [],
+      policyVersion: policy.version,
+    })
+})
+
+test('access is what `accessOf` says', () => {
+  const policy = load("rules: [{ id: r, role: one, resource: web, actions: ['GET /a'] }]")
+  const context = { time: NOW, ip: '' }
+  assert.deepEqual(policy.access(one, context), accessOf(policy.model, policy.loadedAt, one, context))
+})
+
+test('of an issuer that nobody knows, nobody is told to be authenticated', () => {
+  const policy = load('rules: []')
+  const roles = (issuer: string) => policy.holding(issuer, 'x', ['authenticated', 'one']).roles
+  assert.deepEqual([roles('entra').includes('authenticated'), roles('gone').includes('authenticated')], [true, false])
 })
 
 describe('eligible roles', () => {
@@ -86,6 +151,8 @@ describe('eligible roles', () => {
   test('are those that the policy names for somebody, by the name by which they are activated, until they end', () => {
     assert.deepEqual(policy.eligibleRoles(one, NOW), ['lead'])
     assert.deepEqual(policy.eligibleRoles(two, NOW), [])
+    const both = someone({ claims: { oid: 'x', roles: ['One'], groups: [] } })
+    assert.deepEqual(policy.eligibleRoles(both, NOW), ['late', 'lead'])
     assert.deepEqual([policy.eligibleRoles(late, until - 1), policy.eligibleRoles(late, until)], [['late'], []])
     assert.deepEqual(policy.eligibleRoles({ ...one, unknownClaims: new Set(['roles']) }, NOW), [], 'nor what can not be told')
     assert.deepEqual(policy.eligibleRoles({ ...two, actor: one }, NOW), [], 'nor those of who acts for them')

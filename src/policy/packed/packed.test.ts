@@ -10,6 +10,10 @@ import { putTogether, takenApart } from '../../server/candidate/parts.ts'
 import { compile } from '../../server/configuration.ts'
 import { runs } from '../../testing/runs.ts'
 import { packPolicy, runPolicyTests, unpackingPolicy, type CompiledPolicy, type PackedPolicy } from '../index.ts'
+import { roleIndexes } from '../compile.ts'
+import { BUILT_IN_ROLES } from '../model.ts'
+import { packIndexes, UnpackedIndexes } from './indexes.ts'
+import { packModel, unpackingModel } from './model.ts'
 import { action, context, filesOf, maybeIdentity, policyData, resourceName } from '../testdata/random.ts'
 import { act, load, NOW, someone } from '../testdata/world.ts'
 
@@ -131,6 +135,24 @@ rules:
         other.decide(principal, { protocol: 'http', method, path: '/a' }, resource, { time: NOW, ip: '10.0.0.1' }).effect === 'allow',
     )
   assert.deepEqual([allowed('orders'), allowed('wiki')], [['LINK', 'UNLINK'], ['UNLINK']])
+})
+
+test('what is decided by is what was packed, and nothing is made anew', () => {
+  const { policy } = load([{ path: 'policy/all.yaml', text: everything }])
+  const indexes = roleIndexes([...policy!.model.roles.keys(), ...BUILT_IN_ROLES])
+  const known = packIndexes(policy!.model, indexes)
+  const model = atOnce(unpackingModel(packModel(policy!.model)))
+  const unpacked = new UnpackedIndexes(known, model, indexes)
+  assert.deepEqual(
+    [known.methods, known.starts.length, unpacked.count],
+    [[], Object.keys(policy!.model.world.resources).length + 1, known.slotStarts.length - 1],
+  )
+  assert.ok(known.decisions > unpacked.count)
+  const index = unpacked.of('orders')!
+  assert.equal(index.words.buffer, known.tries.buffer)
+  const found = (resource: string, text: string): number => unpacked.of(resource)!.look(act(text)).count
+  assert.deepEqual([found('orders', 'GET /mine/me'), found('orders', 'DELETE /x'), found('wiki', 'GET /mine/me')], [2, 1, 1])
+  assert.equal(unpacked.of('elsewhere'), undefined)
 })
 
 test('a policy that was packed decides every request as it did before, for the same reasons', () => {

@@ -76,67 +76,14 @@ export const ENGINE: Equivalents = {
         'a value that is not there has none of the wanted ones, and what `none` lacks has none of them either: nothing is left of it',
     },
   ],
-  'src/policy/cells.ts': [
-    {
-      line: 'this.#decisions[words[record + DECISIONS]!] = decision',
-      change: 'this.#decisions[words[record + DECISIONS]!] = decision → ;',
-      because: "what isn't remembered is made again, and made the same",
-    },
-    {
-      line: 'this.#decisions[words[record + DECISIONS]! + 1 + way] = decision',
-      change: 'this.#decisions[words[record + DECISIONS]! + 1 + way] = d… → ;',
-      because: "what isn't remembered is made again, and made the same",
-    },
-    {
-      line: 'for (let at = record + LISTS; at < first; at++) if (has(roles, words[at]!)) return undefined',
-      change: '< → <=',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-    {
-      line: 'if (guards === BUT_FOR || ways > MANY * roles.length) return undefined',
-      change: '> → >=',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-    { line: 'only = record', change: 'only = record → ;', because: 'whether it is decided quickly or at length, it is decided the same' },
-    {
-      line: 'if (only !== -1 && grant === undefined) return undefined',
-      change: '!== → ===',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-    {
-      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(words, only)',
-      change: 'this.#decisions[words[only + DECISIONS]!] ?? this.#deny(w… → undefined',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-    {
-      line: 'return this.#decisions[words[only + DECISIONS]!] ?? this.#deny(words, only)',
-      change: '?? → &&',
-      because: 'whether it is decided quickly or at length, it is decided the same',
-    },
-  ],
-  'src/policy/cell.ts': [
-    {
-      line: 'for (let i = 1; i < all.length; i++) if (compare(all[i - 1]!, all[i]!) > 0) return false',
-      change: '> → >=',
-      because: 'what is in order already is sorted once more, and stays as it is',
-    },
-    {
-      line: 'const first = [...byRule].toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, MAX_REASONS)',
-      change: '< → <=',
-      because: 'no two of them have one id',
-    },
-    {
-      line: 'return a < b ? -1 : a > b ? 1 : 0',
-      change: '< → <=',
-      because: 'what has one id is of one statement, each of whose patterns is looked at, whichever comes first',
-    },
-    {
-      line: 'return a < b ? -1 : a > b ? 1 : 0',
-      change: '> → >=',
-      because: 'what has one id is of one statement, each of whose patterns is looked at, whichever comes first',
-    },
-  ],
   'src/policy/compile.ts': [
+    { line: 'if (before !== undefined) return before', change: 'before !== undefined → false', because: 'one made anew finds the same' },
+    {
+      line: 'if (this.#index === undefined) this.makeReady()',
+      change: 'this.#index === undefined → true',
+      because: 'what is ready stays as it is',
+    },
+    { line: 'this.#makeIndex = undefined', change: 'this.#makeIndex = undefined → ;', because: 'it is only memory' },
     {
       line: 'for (const { pattern } of one.actions) if (pattern.protocol === protocol) slots.push([pattern, bring(pattern)])',
       change: 'pattern.protocol === protocol → true',
@@ -149,28 +96,6 @@ export const ENGINE: Equivalents = {
       line: ".map(([name, info]) => ({ name, ...info, exampleAction: vocabularyOf(info.protocol)?.exampleAction ?? '' }))",
       change: '?. → .',
       because: 'a protocol without a vocabulary is refused before',
-    },
-  ],
-  'src/policy/decide.ts': [
-    {
-      line: 'if (place.guardsByRole.roles.length > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, asked)).look(place)',
-      change: '> → >=',
-      because: 'guardrails of none come to nothing',
-    },
-    {
-      line: 'const rules = foreign !== undefined ? NONE : more === undefined ? (first === undefined ? NONE : [first.id]) : [...more.keys()].toSorted()',
-      change: 'foreign !== undefined → false',
-      because: 'the rules of an issuer that is not accepted are left out where the denial is made',
-    },
-    {
-      line: 'return [...new Map(all.map((one) => [text(one), one] as const))].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)',
-      change: '< → <=',
-      because: 'the texts are different, as they are the keys of a map',
-    },
-    {
-      line: 'if (place.guardsByRole.roles.length > 0 || place.guardsButFor.length > 0) (guards ??= new Guards(party, asked)).look(place)',
-      change: '> → >= (2)',
-      because: 'guardrails of none come to nothing',
     },
   ],
   'src/policy/demands.ts': [
@@ -228,9 +153,6 @@ export const ENGINE: Equivalents = {
       change: 'throw new Error(`\\`${text}\\` is no action of ${protocol}`) → ;',
       because: 'the pattern was read from the same text before',
     },
-  ],
-  'src/policy/quick.ts': [
-    { line: 'return table', change: 'table → undefined', because: 'whether it is decided quickly or at length, it is decided the same' },
   ],
   'src/policy/resources.ts': [
     {

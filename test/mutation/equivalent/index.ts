@@ -4,6 +4,7 @@
  */
 import { ACTIONS } from './actions.ts'
 import { COMPARER } from './comparer.ts'
+import { DECIDING } from './deciding.ts'
 import { ENGINE } from './engine.ts'
 
 export interface Equivalent {
@@ -21,4 +22,4 @@ export interface Equivalent {
 /** By file. */
 export type Equivalents = Readonly<Record<string, readonly Equivalent[]>>
 
-export const EQUIVALENT: Equivalents = { ...ACTIONS, ...ENGINE, ...COMPARER }
+export const EQUIVALENT: Equivalents = { ...ACTIONS, ...DECIDING, ...ENGINE, ...COMPARER }

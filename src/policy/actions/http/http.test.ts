@@ -6,7 +6,8 @@ import { character } from '../../../testing/text.ts'
 import { action, actionText, path } from '../../testdata/random.ts'
 import { covers, overlaps } from './compare.ts'
 import { matchesPattern, normalPath, normalSegment, parametersOf, parsePattern, segmentsOf, type HttpPattern } from './template.ts'
-import { HttpIndex } from './trie.ts'
+import { HttpIndex, HttpTrie } from './trie.ts'
+import { writeTrie } from './write.ts'
 
 const RUNS = { numRuns: runs(100) }
 
@@ -172,7 +173,7 @@ test('reading a pattern never throws', () => {
 })
 
 test('a method that no pattern names is none of those that some do', () => {
-  const texts = ['GET /a', 'QUERY /a', 'PURGE /a', 'REPORT /a', '* /a']
+  const texts = ['GET /a', 'QUERY /a', 'PURGE /a', 'REPORT /a', '* /a', 'PURGE /b', 'REPORT /b']
   const index = HttpIndex.build(
     texts.map((text, i) => [pattern(text), i]),
     (values) => values,
@@ -183,6 +184,9 @@ test('a method that no pattern names is none of those that some do', () => {
   assert.deepEqual(found('PURGE'), [[2, 4]])
   assert.deepEqual(found('REPORT'), [[3, 4]])
   assert.deepEqual(found('LINK'), [[4]])
+  // The same method at another place is the same.
+  assert.deepEqual(index.find({ protocol: 'http', method: 'PURGE', path: '/b' }), [[5]])
+  assert.deepEqual(index.find({ protocol: 'http', method: 'REPORT', path: '/b' }), [[6]])
   assert.deepEqual(found('query'), [])
   assert.deepEqual(
     HttpIndex.build([[pattern('QUERY /a'), 7]], ([number]) => number!).find({ protocol: 'http', method: 'LINK', path: '/a' }),
@@ -204,6 +208,50 @@ test('more literals than one stand in a table, and those of one number beside on
   for (const [i, name] of names.entries()) assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path: `/x/${name}` }), [i], name)
   for (const name of ['C#', 'AaC#', 'BBC#', 'a-longer', 'c'])
     assert.deepEqual(index.find({ protocol: 'http', method: 'GET', path: `/x/${name}` }), [], name)
+})
+
+test('what stands for GET stands there once for HEAD, and apart where HEAD has more; small tries share an array', () => {
+  const records = (texts: readonly string[]) => {
+    const all: (readonly number[])[] = []
+    const { words, base } = writeTrie(
+      texts.map((text, i) => [pattern(text), i]),
+      (values) => {
+        all.push(values)
+        return [all.length]
+      },
+    )
+    const trie = new HttpTrie({ words, base, end: words.length, methods: [] })
+    const at = (method: string) => {
+      const places = trie.look({ protocol: 'http', method, path: '/a' })
+      assert.equal(places.count, 1)
+      return all[words[places.at(0)]! - 1]
+    }
+    return { words, all, get: at('GET'), head: at('HEAD') }
+  }
+  const shared = records(['GET /a', 'GET /a'])
+  assert.deepEqual(shared.all, [[0, 1]])
+  assert.equal(shared.get, shared.head)
+  const apart = records(['GET /a', 'HEAD /a'])
+  assert.deepEqual(apart.all, [[0], [0, 1]])
+  assert.deepEqual([apart.get, apart.head], [[0], [0, 1]])
+  assert.deepEqual(records(['* /a', 'GET /a']).all, [[1, 0], [0]])
+  assert.equal(apart.words, shared.words)
+  // Two methods that have one in common aren't the same.
+  const some: (readonly number[])[] = []
+  const entries = [
+    ['POST /a', 7],
+    ['POST /a', 8],
+    ['PUT /a', 7],
+    ['PUT /a', 9],
+  ] as const
+  writeTrie(
+    entries.map(([text, value]) => [pattern(text), value]),
+    (values) => [some.push(values)],
+  )
+  assert.deepEqual(some, [
+    [7, 8],
+    [7, 9],
+  ])
 })
 
 test('of templates that all cover one path, each is found, however many there are', () => {

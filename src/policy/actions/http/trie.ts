@@ -15,19 +15,13 @@ const found = new Places()
 export class HttpTrie implements RecordIndex {
   readonly words: Int32Array<ArrayBuffer>
   readonly #base: number
-  readonly #end: number
   /** Methods that aren't standard. */
   readonly #methods: readonly string[]
 
-  constructor({ words, base, end, methods }: FlatIndex) {
+  constructor({ words, base, methods }: FlatIndex) {
     this.words = words
     this.#base = base
-    this.#end = end
     this.#methods = methods
-  }
-
-  get flat(): FlatIndex {
-    return { words: this.words, base: this.#base, end: this.#end, methods: this.#methods }
   }
 
   /** Everything that covers the request; nothing for a path that isn't canonical, and for another protocol. */

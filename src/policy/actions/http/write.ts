@@ -135,7 +135,7 @@ class Writer<V> {
     for (const [i, method] of named.entries()) {
       const own = place.of(method)
       if (!areSame(own, before)) {
-        standing = this.#stand(forAny.length === 0 ? own : [...own, ...forAny])
+        standing = this.#stand([...own, ...forAny])
         before = own
       }
       words[at + EACH + 2 * i] = this.#method(method)
