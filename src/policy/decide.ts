@@ -32,10 +32,11 @@ export function decideCompiled(by: Deciding, subject: PartyState, action: Action
   const found = compiled.index.look(action)
   const quick = isQuick(compiled, subject, context) ? by.cells.quickly(words, found, subject.quick!) : undefined
   if (quick !== undefined) return quick
+  const cells = by.cells.of(words, found)
   const { version: policyVersion, authenticated } = by
   const peer = context.peer === undefined ? undefined : by.stateOf(context.peer)
   const asked = { policyVersion, action, resource, context, peer, authenticated }
-  return observed(compiled, resource, context, decideAll(compiled, by.cells.of(words, found), subject, asked))
+  return observed(compiled, resource, context, decideAll(compiled, cells, subject, asked))
 }
 
 /** A resource that is only observed lets everything through, and tells what it would have come to. */

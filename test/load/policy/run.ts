@@ -46,20 +46,20 @@ const ends = (all: readonly number[]): string => `${median(all).toFixed(1)} / ${
 export function policyTable({ scales, rivals }: PolicyFigures, head: string): { readonly text: string; readonly good: boolean } {
   const growth = (scale: Scale): number => median(scale.ratios)
   const lines = scales.map((scale) => {
-    const { size, parse, compile, index, bind, allowed, denied, mixed, ratios, spread, spreadRatios, first, worstFirst, rss } = scale
+    const { size, parse, compile, index, bind, allowed, denied, few, mixed, ratios, spread, spreadRatios, first, worstFirst, rss } = scale
     const range = size === SMALLEST ? '' : ` (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`
     return (
       `| ${count(size)} | ${missed(mixed.toFixed(2), mixed < DECIDE)} | ${missed(`**${growth(scale).toFixed(2)}**${range}`, growth(scale) < GROWTH)} ` +
-      `| ${spread.toFixed(2)}, × ${median(spreadRatios).toFixed(2)} | ${allowed.toFixed(2)} | ${denied.toFixed(2)} | ${bind.toFixed(1)} | ${count(Math.round(parse))} ` +
+      `| ${spread.toFixed(2)}, × ${median(spreadRatios).toFixed(2)} | ${allowed.toFixed(2)} | ${denied.toFixed(2)} | ${few.toFixed(2)} | ${bind.toFixed(1)} | ${count(Math.round(parse))} ` +
       `| ${missed(count(Math.round(compile)), compile < COMPILE)} | ${count(Math.round(index))} | ${first.toFixed(2)} / ${worstFirst.toFixed(1)} | ${count(Math.round(rss))} |`
     )
   })
   const text = [
     head,
     '',
-    `| rules | a decision, µs (under ${DECIDE}) | × ${SMALLEST} rules (range; under ${GROWTH}) | of 40,000 requests, µs | allowed, µs | denied, µs | bind, µs | read, ms ` +
+    `| rules | a decision, µs (under ${DECIDE}) | × ${SMALLEST} rules (range; under ${GROWTH}) | of 40,000 requests, µs | allowed, µs | denied, µs | denied, of 20 requests, µs | bind, µs | read, ms ` +
       `| compile, ms (under ${count(COMPILE)}) | index, ms | first decision on a resource, ms: median / worst | RSS, MiB |`,
-    '|---|---|---|---|---|---|---|---|---|---|---|---|',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|---|',
     ...lines,
     '',
     rivalsTable(rivals),

@@ -20,6 +20,8 @@ export const SMALLEST = 10
 /** Different requests of each kind: as many as callers in a minute may make, and so many that neither they nor what they meet stay in a cache. */
 const ASKS = 2_000
 const SPREAD = 20_000
+/** So few that all of what they meet stays in the caches nearest to the processor: what a decision costs without waiting for memory. */
+const FEW = 20
 /** Decisions in a slice: enough for the clock of a thread's CPU. */
 const DECISIONS = 40_000
 const BINDS = 4_000
@@ -34,6 +36,8 @@ export interface Scale {
   readonly bind: number
   readonly allowed: number
   readonly denied: number
+  /** Those of a few requests that are denied. */
+  readonly few: number
   readonly mixed: number
   /** Mixed, in terms of the smallest size around it: one per slice. */
   readonly ratios: readonly number[]
@@ -142,6 +146,7 @@ export function measureScale(size: number, plan: Plan): Scale {
     bind: micros('bind', bind, BINDS),
     allowed: micros('allowed', allowed, DECISIONS),
     denied: micros('denied', denied, DECISIONS),
+    few: micros('few', decisions(policy, generated, FEW).denied, DECISIONS),
     mixed: median(both.micros),
     ratios: both.ratios,
     spread: median(wide.micros),

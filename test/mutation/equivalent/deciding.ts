@@ -143,6 +143,21 @@ export const DECIDING: Equivalents = {
   ],
   'src/policy/cell.ts': [
     {
+      line: 'return isInOrder(all, compare) ? all : all.toSorted(compare)',
+      change: 'isInOrder(all, compare) → true',
+      because: 'what is told of the slots of one role is sorted where it is told, and what is asked for twice is the same',
+    },
+    {
+      line: 'return isInOrder(all, compare) ? all : all.toSorted(compare)',
+      change: 'isInOrder(all, compare) → false',
+      because: 'what is told of the slots of one role is sorted where it is told, and what is asked for twice is the same',
+    },
+    {
+      line: 'return isInOrder(all, compare) ? all : all.toSorted(compare)',
+      change: '.toSorted(…) → nothing',
+      because: 'what is told of the slots of one role is sorted where it is told, and what is asked for twice is the same',
+    },
+    {
       line: 'for (let i = 1; i < all.length; i++) if (compare(all[i - 1]!, all[i]!) > 0) return false',
       change: '> → >=',
       because: 'what is in order already is sorted once more, and stays as it is',

@@ -112,6 +112,12 @@ export const ENGINE: Equivalents = {
   ],
   'src/policy/packed/model.ts': [
     {
+      line: 'if (known !== undefined) return known',
+      change: 'known !== undefined → false',
+      lines: 2,
+      because: 'what is made again is the same',
+    },
+    {
       line: 'if (i % STEP === 0) yield',
       change: 'i % STEP === 0 → false',
       because: 'other work gets its turn more or less often, and the policy is the same',

@@ -248,3 +248,25 @@ test('any text is a pattern or a problem, and an action that is read can be writ
     kubernetes,
     fc.oneof(patternText, words('get pods web -n a', 'list pods -A', 'create pods -n b', 'get namespaces a', 'list widgets.x.io')),
   ))
+
+test('a list of namespaces is about each that a pattern names, and nothing else is about more than it says', () => {
+  const partly = (text: string, asked: string): boolean => {
+    const { pattern } = kubernetes.parse(text, 'takes')
+    const action = kubernetes.read(asked)
+    assert.ok(pattern !== undefined && !('problem' in action), `${text} | ${asked}`)
+    return kubernetes.partly!(pattern, action)
+  }
+  const all = 'list,get * -n team-a'
+  const cases: readonly (readonly [pattern: string, action: string, is: boolean])[] = [
+    ['list namespaces -n team-a', 'list namespaces', true],
+    [all, 'list namespaces', true],
+    [all, 'list namespaces.apps', false],
+    [all, 'list nodes', false],
+    [all, 'get namespaces team-a', true],
+    [all, 'get namespaces team-b', false],
+    [all, 'list pods -A', true],
+    [all, 'list pods -n team-b', false],
+    ['list pods -n team-a', 'list namespaces', false],
+  ]
+  for (const [text, asked, is] of cases) assert.equal(partly(text, asked), is, `${text} | ${asked}`)
+})
