@@ -34,6 +34,11 @@ export interface Subject {
   readonly candidate: Work
   /** How often it is done in a slice. */
   readonly times: number
+  /**
+   * Whether each slice is done once before it is timed, which what costs the same each time can be: collecting garbage takes everything out of
+   * the caches, and threads of the collector are at it for a while after. Nobody collects all of a heap every few milliseconds.
+   */
+  readonly settled?: boolean
   /** Times the reference's CPU. */
   readonly within?: number
   /** Microseconds of CPU. */
@@ -64,9 +69,10 @@ function collector(): () => void {
 const collect = collector()
 
 /** Microseconds of CPU, user and system, that the work takes once. @throws Error where an answer is wrong */
-function slice(work: Work, times: number): number {
+function slice(work: Work, { times, settled = false }: Pick<Subject, 'times' | 'settled'>): number {
   const run = work.prepare(times)
   collect()
+  if (settled) run()
   const before = process.threadCpuUsage()
   const wrong = run()
   const { user, system } = process.threadCpuUsage(before)
@@ -76,18 +82,18 @@ function slice(work: Work, times: number): number {
 
 /** Measures one subject: reference, candidate, reference, as often as the plan says. */
 export function measure(subject: Subject, { slices, warm }: Plan): Measured {
-  const { reference, candidate, times } = subject
+  const { reference, candidate } = subject
   for (let i = 0; i < warm; i++) {
-    if (reference !== undefined) slice(reference, times)
-    slice(candidate, times)
+    if (reference !== undefined) slice(reference, subject)
+    slice(candidate, subject)
   }
   const [micros, references, ratios]: [number[], number[], number[]] = [[], [], []]
   for (let i = 0; i < slices; i++) {
-    const before = reference === undefined ? undefined : slice(reference, times)
-    const between = slice(candidate, times)
+    const before = reference === undefined ? undefined : slice(reference, subject)
+    const between = slice(candidate, subject)
     micros.push(between)
     if (reference === undefined || before === undefined) continue
-    const around = (before + slice(reference, times)) / 2
+    const around = (before + slice(reference, subject)) / 2
     references.push(around)
     ratios.push(between / around)
   }

@@ -126,15 +126,17 @@ export function measureScale(size: number, plan: Plan): Scale {
   const { allowed, denied, mixed } = decisions(policy, generated, ASKS)
   const identities = generated.allowed.map(({ party }) => identityOf(party))
   const bind = work(inTurn(identities), (identity) => policy.bind(identity).roles.length > 1)
-  const micros = (name: string, candidate: Work, times: number): number => median(measure({ name, candidate, times }, plan).micros)
+  const micros = (name: string, candidate: Work, times: number): number =>
+    median(measure({ name, candidate, times, settled: true }, plan).micros)
   const reference = decisions(smallest, small, ASKS).mixed
-  const both = measure({ name: 'mixed', reference, candidate: mixed, times: DECISIONS }, plan)
+  const both = measure({ name: 'mixed', reference, candidate: mixed, times: DECISIONS, settled: true }, plan)
   const wide = measure(
     {
       name: 'spread',
       reference: decisions(smallest, small, SPREAD).mixed,
       candidate: decisions(policy, generated, SPREAD).mixed,
       times: DECISIONS,
+      settled: true,
     },
     plan,
   )
