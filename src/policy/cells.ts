@@ -20,7 +20,7 @@ const BUT_FOR = -1
 const MANY = 4
 
 /** Cells that are each made when they are first needed. */
-export interface Known {
+export interface KnownCells {
   readonly count: number
   /** Room for what is decided by them. */
   readonly decisions: number
@@ -34,10 +34,10 @@ export class Cells {
   readonly #roles: readonly string[]
   readonly #cells: (Cell | undefined)[]
   readonly #decisions: (Decision | undefined)[]
-  readonly #known: Known | undefined
+  readonly #known: KnownCells | undefined
 
   /** @param known Those that are there already */
-  constructor(version: string, roles: readonly string[], known?: Known) {
+  constructor(version: string, roles: readonly string[], known?: KnownCells) {
     this.#version = version
     this.#roles = roles
     this.#known = known

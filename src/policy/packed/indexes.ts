@@ -1,7 +1,7 @@
 /** The index of each resource as it is decided by, whole: whoever takes it in makes nothing anew, and of a place only what is asked about. */
 import { vocabularyOf, type ActionPattern, type FlatIndex, type RecordIndex } from '../actions/index.ts'
 import { Cell, type GuardrailSlot, type RuleSlot, type ScopeSlot } from '../cell.ts'
-import { Cells, type Known } from '../cells.ts'
+import { Cells, type KnownCells } from '../cells.ts'
 import type { Binding, Guardrail, Model, Rule } from '../model.ts'
 import { bringing } from '../slots.ts'
 import { statementsOn } from '../statements.ts'
@@ -63,7 +63,7 @@ export function packIndexes(model: Model, indexes: ReadonlyMap<string, number>):
   const cells = new Cells('', [])
   const tries = new Joined()
   const starts: number[] = [0]
-  const others: (readonly [number, readonly string[]])[] = []
+  const ownMethods: (readonly [number, readonly string[]])[] = []
   const slots: number[] = []
   const slotStarts: number[] = [0]
   for (const [resource, [name, { protocol }]] of Object.entries(model.world.resources).entries()) {
@@ -80,14 +80,14 @@ export function packIndexes(model: Model, indexes: ReadonlyMap<string, number>):
         },
       )
       tries.add(words.subarray(base, end))
-      if (methods.length > 0) others.push([resource, methods])
+      if (methods.length > 0) ownMethods.push([resource, methods])
     }
     starts.push(tries.length)
   }
   return {
     tries: tries.whole(),
     starts: new Uint32Array(starts),
-    methods: others,
+    methods: ownMethods,
     decisions: cells.decisions,
     slots: new Uint32Array(slots),
     slotStarts: new Uint32Array(slotStarts),
@@ -131,7 +131,7 @@ export interface Unpacked {
 }
 
 /** The indexes as they were packed. */
-export class UnpackedIndexes implements Known {
+export class UnpackedIndexes implements KnownCells {
   readonly decisions: number
   readonly count: number
   readonly #packed: PackedIndexes

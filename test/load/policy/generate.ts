@@ -73,7 +73,10 @@ export function generate(size: number, asks: number, seed = 1): Generated {
   }
 }
 
-/** Rules go round the resources, each of which is one text wherever it is asked about; those at one place differ by their role only. */
+/**
+ * Rules go round the resources; those at one place differ by their role only. The name of a resource is one text wherever it is asked about,
+ * as it is in a gateway: with one for each rule, what a large policy costs more was in part the caller's own text.
+ */
 function ruleOf(i: number, used: number, resources: readonly string[]): Statement {
   const pair = Math.floor(i / PER_PLACE)
   const at = Math.floor(pair / used)
